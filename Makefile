@@ -1,0 +1,46 @@
+# Everything runs in ./.venv; a machine needs only Python 3.11+, make and git.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench lock clean
+
+help:            ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+
+install: $(STAMP) ## create .venv with the locked dependencies and both packages, editable
+
+$(STAMP): requirements/bootstrap.lock requirements/dev.lock pyproject.toml shadow/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}; set PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e ./shadow -e .
+	@touch $@
+
+demo: $(STAMP)   ## a simulated week, judged against its known truth; then the review app (DEMO_ARGS=--exit ends after the summary)
+	$(BIN)/shadowroute demo $(DEMO_ARGS)
+
+test: $(STAMP)   ## all tests
+	$(BIN)/pytest
+
+check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/checks/sql_lint.py
+	$(BIN)/python tests/checks/wheel_contents.py
+
+bench: $(STAMP)  ## measurements; they print figures and never fail on a time
+	$(BIN)/python -m tests.benchmarks
+
+lock: $(STAMP)   ## resolve the newest allowed versions into requirements/*.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package shadowroute --no-header \
+	  --group dev --extra jsonschema pyproject.toml shadow/pyproject.toml -o requirements/dev.lock --upgrade
+	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements/bootstrap.lock --upgrade
+
+clean:           ## remove the virtual environment and everything that was generated
+	rm -rf $(VENV) .shadowroute build dist *.egg-info shadow/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""The four measures: SELECTs, sufficient statistics, pure statistics. Imports collector and shadow."""

@@ -1,0 +1,1 @@
+"""One question each: bucket rows to estimates."""

@@ -1,0 +1,1 @@
+"""Pure statistics: summaries in, frozen results out. No database, no web framework."""

@@ -1,0 +1,1 @@
+"""The review app (Streamlit), the command line and the demo. Imports analysis, collector and shadow."""

@@ -1,0 +1,1 @@
+"""A simulated week whose truth is known."""

@@ -1,0 +1,1 @@
+"""OTLP in, ClickHouse out: receiver, writer, schema, rollup and the embedded store. Imports shadow."""

@@ -1,0 +1,1 @@
+"""YAML files to policies, catalogues and routing settings; errors carry file and line."""

@@ -1,0 +1,1 @@
+"""Spans to OTLP over HTTP, off the request path."""

@@ -1,0 +1,1 @@
+"""Adapters for routers and clients that somebody else executes; one host per file."""

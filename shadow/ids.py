@@ -1,0 +1,52 @@
+"""Identifiers (contracts.md 1): request ids, keyed hashes of users and sessions, content hashes of documents."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import time
+from typing import Any
+
+ID_KEY_VARIABLE = "SHADOW_ID_KEY"
+
+
+def uuid7(time_ns: int | None = None) -> str:
+    """A UUID of version 7 (RFC 9562): 48 bits of epoch milliseconds, then 74 random bits."""
+    milliseconds = (time.time_ns() if time_ns is None else time_ns) // 1_000_000
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal documents give equal text. NaN and infinity are refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical_id(value: Any, *, length: int) -> str:
+    """First `length` hex characters of the SHA-256 of the canonical JSON."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
+
+
+class KeyedHash:
+    """Turns user and session ids into keys, so that raw ids never leave the process.
+
+    The key is `SHADOW_ID_KEY`. Without one a public salt per project is used: counts and clusters stay right, but
+    somebody who guesses an id can confirm the guess; `is_secret` tells which. Never a random key per process: the
+    same user must keep the same key.
+    """
+
+    def __init__(self, project: str, key: str | None = None) -> None:
+        secret = os.environ.get(ID_KEY_VARIABLE, "") if key is None else key
+        self.is_secret = bool(secret)
+        self._key = secret.encode() if secret else f"shadowroute:{project}".encode()
+
+    def __call__(self, raw: str) -> str:
+        """16 hex characters for a non-empty id, empty for an empty one."""
+        if not raw:
+            return ""
+        return hmac.new(self._key, raw.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]

@@ -1,0 +1,89 @@
+"""What was really served: attempts, tokens, latency, and the answer that validators may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+AttemptKind = Literal["primary", "retry", "fallback", "escalation"]
+OutcomeStatus = Literal["complete", "partial", "error", "unreported"]
+Contamination = Literal["fallback", "cache_hit", "pinned", "rewritten"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider counted them. Cache tokens are part of `input_tokens`. None = not reported."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+UNKNOWN_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider returned for one dispatch. Stays in the process: validators read it, spans never carry it.
+
+    Attributes:
+        text: the assistant's text.
+        model: the model id that the provider says it used; empty if it did not say.
+        score: recorded quality in [0, 1] in backtests; None in production.
+        raw: the provider's own object, passed through to the caller untouched.
+    """
+
+    text: str = ""
+    model: str = ""
+    response_id: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    cost_usd: float | None = None
+    score: float | None = None
+    latency_s: float | None = None
+    raw: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One dispatch to one provider. `error_type` is empty if it answered; a refused cheap answer says `quality`."""
+
+    kind: AttemptKind
+    model: str
+    provider: str = ""
+    error_type: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    latency_s: float = 0.0
+    response_model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The served truth of one request.
+
+    Attributes:
+        model: the model that answered, by its catalogue name where the catalogue knows the provider's id.
+        contamination: why the served model is not simply the policy's choice.
+        attempts: every dispatch in order; may be empty for observed routers that report only the result.
+        duration_s: from dispatch to the end of the answer. ttft_s: to the first chunk of a stream.
+        cost_usd: only if the provider or host reported one.
+        answer: for the shadows' validators; never exported.
+        escalated: an escalation was paid; None = unknown.
+    """
+
+    status: OutcomeStatus
+    model: str = ""
+    provider: str = ""
+    response_id: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    cost_usd: float | None = None
+    duration_s: float | None = None
+    ttft_s: float | None = None
+    error_type: str = ""
+    contamination: tuple[Contamination, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    answer: Answer | None = None
+    escalated: bool | None = None
+
+
+UNREPORTED = Outcome(status="unreported")

@@ -1,0 +1,112 @@
+"""What a policy is and what it answers.
+
+A policy is a named, versioned function from a frozen request and a state snapshot to a decision. `decide` does no
+input or output and takes nothing from outside but its arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+from shadow.ids import canonical_id
+from shadow.outcome import Answer
+from shadow.request import Request, Snapshot, nothing
+
+StepKind = Literal["primary", "fallback", "escalation"]
+DecisionStatus = Literal["ok", "error", "timeout", "invalid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One planned dispatch. `accept_if` names the validators that must pass before the next escalation is skipped."""
+
+    kind: StepKind
+    model: str
+    accept_if: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A model that was considered: its score with its terms, or why it was rejected. None = no score."""
+
+    model: str
+    score: float | None = None
+    terms: Mapping[str, float] = field(default_factory=nothing)
+    rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The ordered steps a policy chose, and why.
+
+    Attributes:
+        steps: at least one; the first is the primary, then escalations, then fallbacks.
+        reason: why the winner won, one short sentence of low cardinality.
+        confidence: the policy's own belief in [0, 1]; None = unknown.
+        propensity: probability of this decision given the request, 1.0 if deterministic; None = unknown.
+    """
+
+    policy: str
+    version: str
+    steps: tuple[Step, ...]
+    candidates: tuple[Candidate, ...] = ()
+    reason: str = ""
+    confidence: float | None = None
+    propensity: float | None = 1.0
+    state_mode: str = "none"
+
+    @property
+    def model(self) -> str:
+        """The planned primary model."""
+        return self.steps[0].model
+
+    @property
+    def escalation_model(self) -> str:
+        """Model of the first escalation step, empty if there is none."""
+        return next((step.model for step in self.steps if step.kind == "escalation"), "")
+
+    @property
+    def steps_id(self) -> str:
+        """First 16 hex characters of the SHA-256 of the canonical JSON of the steps (contracts.md 1)."""
+        return canonical_id([[s.kind, s.model, list(s.accept_if)] for s in self.steps], length=16)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A policy that gave no decision. It is recorded like one, so that no row is missing."""
+
+    policy: str
+    version: str
+    status: Literal["error", "timeout", "invalid"]
+    error_type: str
+    message: str = ""
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """The one method to implement, and two names that go on every record."""
+
+    @property
+    def name(self) -> str:
+        """Kebab-case name, unique within a routing file."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the policy could decide differently."""
+        ...
+
+    def decide(self, request: Request, snapshot: Snapshot) -> Decision:
+        """The decision for this request. Must not block, must not change anything."""
+        ...
+
+
+@runtime_checkable
+class Escalating(Protocol):
+    """A policy with a cascade can judge an answer of one of its steps."""
+
+    def accepts(self, request: Request, decision: Decision, step: Step, answer: Answer) -> str:
+        """Empty if the answer passes every validator of this step, else the name of the first that refuses it."""
+        ...

@@ -1,0 +1,1 @@
+"""How a dispatch reaches a model: one provider kind per file."""
