@@ -1,0 +1,207 @@
+"""An OpenAI-compatible server on a real socket, in a thread, with faults that tests name in advance.
+
+It is written on the standard library's server and not as an ASGI app, because several faults (a connection reset,
+a stream that ends in the middle) need the socket itself.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+USAGE = {
+    "prompt_tokens": 10,
+    "completion_tokens": 5,
+    "total_tokens": 15,
+    "prompt_tokens_details": {"cached_tokens": 4},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behaviour:
+    """How one call is answered.
+
+    Attributes:
+        text: the assistant's text; None = `echo ` and the last message.
+        model: the model id of the answer; None = the one that was asked for.
+        body: bytes to answer with instead of a completion (or of the event stream).
+        delay_s: seconds before the first byte.
+        reset: cut the connection before anything is answered.
+        cut_after: in a stream, cut the connection after this many events.
+        usage: what the answer reports; None = nothing.
+        done: the stream ends with `[DONE]`.
+    """
+
+    status: int = 200
+    text: str | None = None
+    model: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    delay_s: float = 0.0
+    reset: bool = False
+    cut_after: int | None = None
+    usage: dict[str, Any] | None = field(default_factory=lambda: dict(USAGE))
+    done: bool = True
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+class FakeOpenAI(ThreadingHTTPServer):
+    """Echoes; per model it plays the behaviours that were queued with `will`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received: list[Received] = []
+        self._queued: dict[str, deque[Behaviour]] = defaultdict(deque)
+        self._count = 0
+        self._lock = threading.Lock()
+
+    @property
+    def base_url(self) -> str:
+        """What goes into `base_url` of a client."""
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def will(self, model: str, *behaviours: Behaviour) -> None:
+        """Answer the next calls of this model so, in order; later calls are echoed again."""
+        self._queued[model].extend(behaviours)
+
+    def calls(self, model: str) -> int:
+        """How many requests for this model arrived."""
+        return sum(request.body.get("model") == model for request in self.received)
+
+    def take(self, received: Received) -> tuple[int, Behaviour]:
+        """Note a request; its number and how to answer it."""
+        with self._lock:
+            self.received.append(received)
+            self._count += 1
+            queue = self._queued[str(received.body.get("model"))]
+            return self._count, queue.popleft() if queue else Behaviour()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: FakeOpenAI
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
+        """Keep the test output quiet."""
+
+    def do_POST(self) -> None:
+        length = int(self.headers.get("Content-Length", "0"))
+        body = json.loads(self.rfile.read(length) or b"{}")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        number, behaviour = self.server.take(Received(self.path, headers, body))
+        time.sleep(behaviour.delay_s)
+        if behaviour.reset:
+            self._reset()
+        elif self.path != "/v1/chat/completions":
+            self._send(404, _error("no such path"), behaviour)
+        elif behaviour.status != 200:
+            self._send(behaviour.status, behaviour.body or _error(f"refused with {behaviour.status}"), behaviour)
+        elif body.get("stream"):
+            self._stream(events(body, behaviour, number), behaviour)
+        else:
+            self._send(200, behaviour.body or json.dumps(completion(body, behaviour, number)).encode(), behaviour)
+
+    def _send(self, status: int, content: bytes, behaviour: Behaviour) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **behaviour.headers}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _stream(self, chunks: Iterator[bytes], behaviour: Behaviour) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for position, chunk in enumerate([behaviour.body] if behaviour.body else chunks):
+            if position == behaviour.cut_after:
+                self._reset()
+                return
+            try:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            except ConnectionError:  # the client closed its stream early, as some tests do
+                self.close_connection = True
+                return
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _reset(self) -> None:
+        """End the connection with a TCP reset, as a crashed provider does."""
+        self.wfile.flush()
+        time.sleep(0.02)  # else the reset overtakes the chunks that were already sent
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.rfile.close()
+        self.close_connection = True
+
+
+def _error(message: str) -> bytes:
+    return json.dumps({"error": {"message": message, "type": "fake_error"}}).encode()
+
+
+def _text(body: dict[str, Any], behaviour: Behaviour) -> str:
+    return f"echo {body['messages'][-1]['content']}" if behaviour.text is None else behaviour.text
+
+
+def _head(body: dict[str, Any], behaviour: Behaviour, number: int) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{number}", "created": 1_790_000_000, "model": behaviour.model or body["model"]}
+
+
+def completion(body: dict[str, Any], behaviour: Behaviour, number: int) -> dict[str, Any]:
+    """The answer to a call without a stream."""
+    message = {"role": "assistant", "content": _text(body, behaviour)}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    answer = {**_head(body, behaviour, number), "object": "chat.completion", "choices": [choice]}
+    return answer if behaviour.usage is None else {**answer, "usage": behaviour.usage}
+
+
+def events(body: dict[str, Any], behaviour: Behaviour, number: int) -> Iterator[bytes]:
+    """The events of a stream: a role, a word each, the stop, usage if it was asked for, and the end mark."""
+    head = {**_head(body, behaviour, number), "object": "chat.completion.chunk"}
+
+    def event(delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return b"data: " + json.dumps({**head, "choices": [choice]}).encode() + b"\n\n"
+
+    yield event({"role": "assistant", "content": ""})
+    words = _text(body, behaviour).split(" ")
+    for position, word in enumerate(words):
+        yield event({"content": word if position == len(words) - 1 else word + " "})
+    yield event({}, "stop")
+    if behaviour.usage is not None and (body.get("stream_options") or {}).get("include_usage"):
+        yield b"data: " + json.dumps({**head, "choices": [], "usage": behaviour.usage}).encode() + b"\n\n"
+    if behaviour.done:
+        yield b"data: [DONE]\n\n"
+
+
+@contextmanager
+def fake_openai() -> Iterator[FakeOpenAI]:
+    """A running server, stopped at the end of the block."""
+    with FakeOpenAI() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), name="fake-openai", daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
