@@ -1,0 +1,199 @@
+"""The two Parquet tables of a backtest: what was asked, and what each model answered to it.
+
+queries: `query_id`, `prompt`; optional `task`, `user_tier`, `session_id`, `prompt_tokens`.
+outcomes, one row per (query, model): `query_id`, `model`, `input_tokens`, `output_tokens`; optional `score` in [0, 1],
+`latency_s`, `response` (the answer's text, for validators that read it).
+
+A table is checked once, in whole columns, before anything is sent. A broken rule is a `ConfigError` that names the
+file, the column and, where there is one, the row. A missing value is not an error: the query is left out with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.backtest.columns import counts, numbers, read, schema, texts
+from shadow.errors import ConfigError
+from shadow.outcome import Answer, Usage
+
+QUERY_COLUMNS = ("query_id", "prompt")
+QUERY_EXTRAS = ("task", "user_tier", "session_id", "prompt_tokens")
+OUTCOME_COLUMNS = ("query_id", "model", "input_tokens", "output_tokens")
+OUTCOME_EXTRAS = ("score", "latency_s", "response")
+
+NO_OUTCOME = "no outcome"
+NO_TOKENS = "no token counts"
+NO_SCORE = "no score"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One recorded question. `row` is its place in the file; `session_id` is empty if the table has none."""
+
+    row: int
+    query_id: str
+    prompt: str
+    task: str = ""
+    user_tier: str = ""
+    session_id: str = ""
+    prompt_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Queries:
+    """The table of questions, in the file's order."""
+
+    file: Path
+    rows: tuple[Query, ...]
+    has_sessions: bool
+
+
+class Outcomes:
+    """The table of outcomes. One model's answers are built when they are first asked for.
+
+    Where a query was asked a model more than once, the first row counts; `repeated` is the number of the others.
+    """
+
+    def __init__(self, file: Path, table: pa.Table) -> None:
+        self.file = file
+        self.has_score = "score" in table.column_names
+        self._table = table
+        self._answers: dict[str, dict[str, Answer]] = {}
+        self._incomplete: dict[str, dict[str, str]] = {}
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Every model that the table knows, sorted."""
+        return tuple(sorted(pc.unique(self._table["model"]).to_pylist()))
+
+    @cached_property
+    def repeated(self) -> int:
+        """Rows that repeat a (query, model) of an earlier row; they are not used."""
+        pairs = self._table.select(["query_id", "model"])
+        return int(self._table.num_rows - pairs.group_by(["query_id", "model"]).aggregate([]).num_rows)
+
+    def answer(self, query_id: str, model: str) -> Answer | None:
+        """What the model answered, None if the row is missing or lacks tokens or (where scores are kept) its score."""
+        return self._of(model).get(query_id)
+
+    def why_missing(self, query_id: str, model: str) -> str:
+        """Empty if there is an answer, else which rule of a complete outcome it breaks."""
+        if query_id in self._of(model):
+            return ""
+        return self._incomplete[model].get(query_id, NO_OUTCOME)
+
+    def _of(self, model: str) -> Mapping[str, Answer]:
+        if model not in self._answers:
+            self._answers[model], self._incomplete[model] = self._build(model)
+        return self._answers[model]
+
+    def _build(self, model: str) -> tuple[dict[str, Answer], dict[str, str]]:
+        rows = self._table.filter(pc.equal(self._table["model"], model)).to_pylist()
+        answers: dict[str, Answer] = {}
+        incomplete: dict[str, str] = {}
+        for row in rows:
+            query_id = row["query_id"]
+            if query_id in answers or query_id in incomplete:
+                continue
+            reason = self._incomplete_because(row)
+            if reason:
+                incomplete[query_id] = reason
+            else:
+                answers[query_id] = _answer(row)
+        return answers, incomplete
+
+    def _incomplete_because(self, row: Mapping[str, Any]) -> str:
+        if row["input_tokens"] is None or row["output_tokens"] is None:
+            return NO_TOKENS
+        return NO_SCORE if self.has_score and row["score"] is None else ""
+
+
+def load_queries(file: Path, rename: Mapping[str, str] | None = None) -> Queries:
+    """The checked table of questions.
+
+    Args:
+        file: a Parquet file.
+        rename: the file's column name -> ours.
+
+    Raises:
+        ConfigError: the file cannot be read, lacks a column, is empty, or a query id is empty or given twice.
+    """
+    table = read(file, QUERY_COLUMNS, QUERY_EXTRAS, rename or {})
+    if table.num_rows == 0:
+        raise ConfigError("must hold at least one query, got none", file=file)
+    ids = texts(table, "query_id", file)
+    _refuse_repeated(ids, file)
+    columns: dict[str, Sequence[Any]] = {"query_id": ids, "prompt": texts(table, "prompt", file)}
+    for name in ("task", "user_tier", "session_id"):
+        columns[name] = texts(table, name, file, empty="") if name in table.column_names else [""] * len(ids)
+    columns["prompt_tokens"] = (
+        counts(table, "prompt_tokens", file).to_pylist() if "prompt_tokens" in table.column_names else [None] * len(ids)
+    )
+    rows = tuple(
+        Query(row=row, **dict(zip(columns, values, strict=True)))
+        for row, values in enumerate(zip(*columns.values(), strict=True))
+    )
+    return Queries(file=file, rows=rows, has_sessions="session_id" in table.column_names)
+
+
+def load_outcomes(file: Path, rename: Mapping[str, str] | None = None) -> Outcomes:
+    """The checked table of outcomes.
+
+    Raises:
+        ConfigError: the file cannot be read, lacks a column, or holds a negative count or a score outside [0, 1].
+    """
+    table = read(file, OUTCOME_COLUMNS, OUTCOME_EXTRAS, rename or {})
+    columns = {name: pa.array(texts(table, name, file)) for name in ("query_id", "model")}
+    columns |= {name: counts(table, name, file) for name in ("input_tokens", "output_tokens")}
+    if "score" in table.column_names:
+        columns["score"] = numbers(table, "score", file, high=1.0)
+    if "latency_s" in table.column_names:
+        columns["latency_s"] = numbers(table, "latency_s", file)
+    if "response" in table.column_names:
+        columns["response"] = pa.array(texts(table, "response", file, empty=""))
+    return Outcomes(file, pa.table(columns))
+
+
+def check_rename(rename: Mapping[str, str], *files: Path) -> None:
+    """Refuses a renaming of a column that no file has, or to a name that no table uses.
+
+    Raises:
+        ConfigError: names the column and what the files have.
+    """
+    known = {*QUERY_COLUMNS, *QUERY_EXTRAS, *OUTCOME_COLUMNS, *OUTCOME_EXTRAS}
+    present = {name for file in files for name in schema(file).names}
+    for theirs, ours in rename.items():
+        if ours not in known:
+            raise ConfigError(f"--rename {theirs}={ours}: {ours!r} must be one of {', '.join(sorted(known))}")
+        if theirs not in present:
+            raise ConfigError(
+                f"--rename {theirs}={ours}: no file has a column {theirs!r} (they have: {', '.join(sorted(present))})"
+            )
+
+
+def _answer(row: Mapping[str, Any]) -> Answer:
+    return Answer(
+        text=row.get("response") or "",
+        model=row["model"],
+        response_id=f"{row['model']}/{row['query_id']}",
+        usage=Usage(input_tokens=row["input_tokens"], output_tokens=row["output_tokens"]),
+        score=row.get("score"),
+        latency_s=row.get("latency_s"),
+    )
+
+
+def _refuse_repeated(ids: Sequence[str], file: Path) -> None:
+    seen: dict[str, int] = {}
+    for row, query_id in enumerate(ids, 1):
+        if query_id in seen:
+            raise ConfigError(
+                f"query_id must be unique, got {query_id!r} in rows {seen[query_id]} and {row}", file=file
+            )
+        seen[query_id] = row
