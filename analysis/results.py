@@ -43,13 +43,23 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A quantity known only between two bounds, because some outcomes were not seen; `why` names them."""
+    """A quantity known only between two bounds, because some outcomes were not seen.
+
+    Attributes:
+        low: the value if every unseen outcome fell one way.
+        high: the value if every unseen outcome fell the other way.
+        n: requests that the bounds rest on.
+        unit: as in `Estimate`.
+        why: names what was not seen.
+        interval: covers both bounds with their sampling error; None where that error is unknown.
+    """
 
     low: float
     high: float
     n: int
     unit: str
     why: str
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
