@@ -1,1 +1,32 @@
 """Fixtures that every folder shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collector.store import Store
+
+
+@pytest.fixture(scope="session")
+def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The one engine folder of this test process; open until the session ends, so that stores are quick."""
+    from collector import embedded  # noqa: PLC0415  # SDK tests must not pay for the engine
+
+    folder = tmp_path_factory.mktemp("engine") / "store"
+    embedded.acquire(folder)
+    yield folder
+    embedded.release()
+
+
+@pytest.fixture
+def store(engine_folder: Path) -> Iterator[Store]:
+    """A migrated store in a fresh database."""
+    from tests.support.stores import fresh_store  # noqa: PLC0415  # see engine_folder
+
+    with fresh_store(engine_folder) as opened:
+        yield opened

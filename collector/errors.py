@@ -1,0 +1,44 @@
+"""Errors of the store and the collector; all are ShadowErrors.
+
+StoreError
+├── StoreBusyError          another process owns the embedded store
+├── StoreUnreachableError   the server, or the owning process, does not answer
+└── MigrationError          an applied migration was edited, or one failed
+PortInUseError              a port that the collector wants is taken
+"""
+
+from __future__ import annotations
+
+from shadow.errors import ShadowError
+
+
+class StoreError(ShadowError):
+    """The store cannot be used as asked."""
+
+
+class StoreBusyError(StoreError):
+    """Another process has the embedded store open; the text names it and says what to do."""
+
+    def __init__(self, message: str, *, pid: int | None = None) -> None:
+        self.pid = pid
+        super().__init__(message)
+
+
+class StoreUnreachableError(StoreError):
+    """A ClickHouse server, or the process that owns the embedded store, did not answer or refused us."""
+
+
+class MigrationError(StoreError):
+    """A numbered migration differs from what was applied, or failed; carries `.number`."""
+
+    def __init__(self, number: int, message: str) -> None:
+        self.number = number
+        super().__init__(f"migration {number:04d}: {message}")
+
+
+class PortInUseError(ShadowError):
+    """A port is taken; carries `.port`. The text names the holder where the system tells."""
+
+    def __init__(self, message: str, *, port: int) -> None:
+        self.port = port
+        super().__init__(message)

@@ -1,0 +1,205 @@
+"""One way to the store, wherever it is: embedded in this process, owned by another one, or a ClickHouse server."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from collector import embedded
+from collector.dsn import Dsn, parse
+from collector.errors import StoreBusyError, StoreUnreachableError
+from collector.migrate import migrate as apply_migrations
+from collector.owner import Owner, holder_of, read_owner
+
+Kind = Literal["embedded", "owner", "server"]
+Connect = Callable[[Mapping[str, Any]], Client]
+
+WRITER_SETTINGS: Final[Mapping[str, Any]] = {"max_partitions_per_insert_block": 0}
+"""A batch may span many months (imports): without this the engine refuses the whole insert."""
+
+READER_LIMITS: Final[Mapping[str, Any]] = {"max_execution_time": 60, "max_memory_usage": 4_000_000_000}
+"""Seconds and bytes per query of a reader."""
+
+
+class _Handle:
+    """Owner of one thread's client; it dies with the thread, and closes the client then."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.close = weakref.finalize(self, client.close)
+
+
+class Store:
+    """An open store. `client()` and `reader()` give each thread its own connection; never pass one on.
+
+    Attributes:
+        dsn: the address it was opened with.
+        kind: embedded (this process owns the engine), owner (another process does, reached over its ClickHouse HTTP
+            interface) or server.
+        owner: who owns an embedded store; None for a server, and for an embedded one until it is served.
+    """
+
+    def __init__(self, dsn: Dsn, kind: Kind, connect: Connect, *, owner: Owner | None = None) -> None:
+        self.dsn = dsn
+        self.kind = kind
+        self.owner = owner
+        self._connect = connect
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._handles: weakref.WeakSet[_Handle] = weakref.WeakSet()
+        self._closed = False
+
+    def client(self) -> Client:
+        """This thread's client for reads and writes."""
+        return self._cached("writer", {} if self.kind == "owner" else WRITER_SETTINGS)
+
+    def reader(self) -> Client:
+        """This thread's client for reads, limited in time and memory; the embedded one cannot write.
+
+        A read-only embedded handle refuses every per-call setting: bind parameters only.
+        """
+        # Order counts: once readonly is set, no other setting can be.
+        return self._cached("reader", {**READER_LIMITS, "readonly": 1} if self.kind == "embedded" else READER_LIMITS)
+
+    def close(self) -> None:
+        """Close every client; the last store on an embedded engine closes the engine."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            handles = list(self._handles)
+        for handle in handles:
+            handle.close()
+        if self.kind == "embedded":
+            embedded.release()
+
+    def _cached(self, role: str, settings: Mapping[str, Any]) -> Client:
+        handle: _Handle | None = getattr(self._local, role, None)
+        if handle is None:
+            handle = _Handle(self._connect(settings))
+            with self._lock:
+                self._handles.add(handle)
+            setattr(self._local, role, handle)
+        return handle.client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_store(dsn: str | Dsn, *, own: bool = False, migrate: bool = True) -> Store:
+    """Open a store by its address.
+
+    Args:
+        dsn: `chdb://FOLDER` or `clickhouse://...`.
+        own: the embedded store must be owned by this process; else another owner is reached over HTTP.
+        migrate: create the database and apply missing migrations (never in a store that another process owns).
+
+    Raises:
+        ConfigError: the address is malformed.
+        StoreBusyError: another process has the folder open, and `own` is set or it does not serve it.
+        StoreUnreachableError: the server does not answer or refuses the user.
+        MigrationError: a migration was edited or failed.
+    """
+    parsed = parse(dsn) if isinstance(dsn, str) else dsn
+    if parsed.path is None:
+        return _server(parsed, migrate=migrate)
+    if not own and not embedded.is_open_here(parsed.path):
+        owner = _owner_of(parsed)
+        if owner is not None:
+            return _owned_elsewhere(parsed, owner)
+    return _embedded(parsed, migrate=migrate)
+
+
+def _owner_of(dsn: Dsn) -> Owner | None:
+    """The serving owner of a busy folder; None if it is free. The file alone proves nothing: it survives a crash."""
+    assert dsn.path is not None  # noqa: S101  # only embedded addresses come here
+    holder = holder_of(dsn.path)
+    if holder is None:
+        return None
+    owner = read_owner(dsn.path)
+    if owner is None or owner.pid != holder.pid or not owner.clickhouse_url:
+        raise StoreBusyError(embedded.busy_message(dsn.path, holder), pid=holder.pid)
+    return owner
+
+
+def _embedded(dsn: Dsn, *, migrate: bool) -> Store:
+    path = dsn.path
+    assert path is not None  # noqa: S101  # only embedded addresses come here
+    embedded.acquire(path)
+    try:
+        with embedded.connect(path) as root:
+            # Atomic: the engine's default database cannot swap partitions and tables as the rollups need.
+            root.command(f"CREATE DATABASE IF NOT EXISTS {dsn.database} ENGINE = Atomic")
+        store = Store(dsn, "embedded", partial(embedded.connect, path, dsn.database))
+        if migrate:
+            apply_migrations(store.client())
+    except BaseException:
+        embedded.release()
+        raise
+    return store
+
+
+def _owned_elsewhere(dsn: Dsn, owner: Owner) -> Store:
+    parts = urlsplit(owner.clickhouse_url)
+    where = Dsn(
+        scheme="clickhouse",
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 8123,
+        database=dsn.database,
+        password=owner.token,
+    )
+    store = Store(dsn, "owner", _http(where), owner=owner)
+    store.client()
+    return store
+
+
+def _server(dsn: Dsn, *, migrate: bool) -> Store:
+    if migrate:
+        root = _http(dsn, database="default")({})
+        on_cluster = f" ON CLUSTER {dsn.cluster}" if dsn.cluster else ""
+        root.command(f"CREATE DATABASE IF NOT EXISTS {dsn.database}{on_cluster}")
+        root.close()
+    # The receiver batches by itself; a server's own batching would answer before the rows are stored.
+    connect = _http(dsn)
+    store = Store(dsn, "server", lambda settings: connect({**settings, "async_insert": 0}))
+    client = store.client()
+    if migrate:
+        apply_migrations(client, cluster=dsn.cluster)
+    return store
+
+
+def _http(dsn: Dsn, *, database: str | None = None) -> Connect:
+    def connect(settings: Mapping[str, Any]) -> Client:
+        try:
+            return clickhouse_connect.get_client(
+                host=dsn.host,
+                port=dsn.port,
+                username=dsn.user,
+                password=dsn.password,
+                database=database or dsn.database,
+                secure=dsn.scheme == "clickhouses",
+                settings=dict(settings),
+                # Threads have their own clients; a server session would only add a lock.
+                autogenerate_session_id=False,
+            )
+        except ClickHouseError as error:
+            reason = str(error).strip().splitlines()[0][:300]
+            raise StoreUnreachableError(
+                f"store {dsn} does not answer or refuses user {dsn.user!r} ({reason}); start it, or use another --store"
+            ) from error
+
+    return connect
