@@ -42,6 +42,15 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class MigrationStatus:
+    """A shipped migration, and whether a store has it."""
+
+    number: int
+    name: str
+    applied: bool
+
+
 def migrations() -> list[Migration]:
     """Every file that ships with the package, by number."""
     folder = files("collector") / "migrations"
@@ -82,15 +91,10 @@ def migrate(client: Client, *, cluster: str = "") -> list[str]:
     return applied
 
 
-def pending(client: Client) -> list[str]:
-    """Names of the files that the client's database lacks; all of them if it was never migrated."""
+def status(client: Client) -> list[MigrationStatus]:
+    """Every shipped migration and whether the client's database has it; changes nothing."""
     done = _applied(client) if client.command("EXISTS TABLE schema_migrations") else {}
-    return [migration.name for migration in migrations() if migration.number not in done]
-
-
-def schema_number(client: Client) -> int:
-    """Number of the newest applied migration."""
-    return max(_applied(client), default=0)
+    return [MigrationStatus(m.number, m.name, applied=m.number in done) for m in migrations()]
 
 
 def _applied(client: Client) -> dict[int, str]:

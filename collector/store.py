@@ -46,12 +46,14 @@ class Store:
         kind: embedded (this process owns the engine), owner (another process does, reached over its ClickHouse HTTP
             interface) or server.
         owner: who owns an embedded store; None for a server, and for an embedded one until it is served.
+        applied: migrations that opening it applied.
     """
 
     def __init__(self, dsn: Dsn, kind: Kind, connect: Connect, *, owner: Owner | None = None) -> None:
         self.dsn = dsn
         self.kind = kind
         self.owner = owner
+        self.applied: list[str] = []
         self._connect = connect
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -146,7 +148,7 @@ def _embedded(dsn: Dsn, *, migrate: bool) -> Store:
             root.command(f"CREATE DATABASE IF NOT EXISTS {dsn.database} ENGINE = Atomic")
         store = Store(dsn, "embedded", partial(embedded.connect, path, dsn.database))
         if migrate:
-            apply_migrations(store.client())
+            store.applied = apply_migrations(store.client())
     except BaseException:
         embedded.release()
         raise
@@ -178,7 +180,7 @@ def _server(dsn: Dsn, *, migrate: bool) -> Store:
     store = Store(dsn, "server", lambda settings: connect({**settings, "async_insert": 0}))
     client = store.client()
     if migrate:
-        apply_migrations(client, cluster=dsn.cluster)
+        store.applied = apply_migrations(client, cluster=dsn.cluster)
     return store
 
 
