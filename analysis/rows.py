@@ -85,6 +85,8 @@ class PairSums:
         escalated: escalations seen over cascade requests.
         escalated_known: escalations seen over cascade requests whose outcome was seen.
         escalated_overall: escalations seen over all requests with a plan.
+        possible: escalations seen, and those that nobody could see, over cascade requests.
+        possible_overall: the same over all requests with a plan.
         failed_weight: decisions without a plan.
         weight: all decisions.
         n: rows.
@@ -96,6 +98,8 @@ class PairSums:
     escalated: RatioSums
     escalated_known: RatioSums
     escalated_overall: RatioSums
+    possible: RatioSums
+    possible_overall: RatioSums
     failed_weight: float
     weight: float
     n: int
@@ -117,18 +121,25 @@ class MatrixRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LevelRow:
-    """Shadow decisions of one planned model that cannot be compared at some level.
+class Gaps:
+    """What keeps a policy's decisions from being compared by tier or by steps.
 
     Attributes:
-        no_tier_n: rows where this model or the live one has no tier.
-        no_steps_n: rows where one of both plans has no id.
+        models_without_tier: planned models, live or shadow, that some row names without a tier; sorted.
+        has_plans_without_id: whether some row lacks the id of a plan.
     """
 
-    model: str
-    n: int
-    no_tier_n: int
-    no_steps_n: int
+    models_without_tier: tuple[str, ...]
+    has_plans_without_id: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """How current the stored data are; None where nothing has arrived, or the worker never ran. UTC."""
+
+    newest_decision: datetime | None
+    newest_arrival: datetime | None
+    rolled_up_to: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -141,9 +152,8 @@ class CostSums:
         shadow_warm: the same with the cache split of the model that answered.
         unknown: escalations that were not seen and may happen, cold.
         unknown_warm: the same, warm.
-        unpriced: models without a price, sorted.
-        live_is_priced: whether every live line has a price.
-        shadow_is_priced: whether every shadow line has one.
+        live_unpriced: models of paid attempts that have no price, sorted; `live` is then too small.
+        shadow_unpriced: models of predicted lines that have no price, sorted; the shadow's sums are then too small.
         n: requests.
     """
 
@@ -152,9 +162,8 @@ class CostSums:
     shadow_warm: RatioSums
     unknown: RatioSums
     unknown_warm: RatioSums
-    unpriced: tuple[str, ...]
-    live_is_priced: bool
-    shadow_is_priced: bool
+    live_unpriced: tuple[str, ...]
+    shadow_unpriced: tuple[str, ...]
     n: int
 
 

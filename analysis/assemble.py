@@ -1,0 +1,289 @@
+"""From records of a SELECT to typed rows and bucket sums; no database here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+from analysis.rows import (
+    AttemptRow,
+    ClusterKindRow,
+    CompletenessRow,
+    CostSums,
+    DecisionRow,
+    Freshness,
+    Gaps,
+    MatrixRow,
+    PairSums,
+    PolicyRow,
+    RequestRow,
+    RequestTrace,
+    SegmentRow,
+    SignalEvent,
+    SignalRow,
+    SignalSums,
+)
+from analysis.selection import PolicyRef
+from analysis.summaries import RatioSums, spread
+
+Record = Mapping[str, Any]
+T = TypeVar("T")
+
+BINS: Final = 21
+"""Values of a signal in steps of 0.05; the last bin holds the value 1 alone."""
+
+
+def utc(moment: datetime) -> datetime:
+    """The moment with its time zone; drivers give UTC columns without one."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def by_value(records: Iterable[Record], make: Callable[[list[Record]], T]) -> dict[str, T]:
+    """One result per segment value, in the order of the records."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record["segment_value"], []).append(record)
+    return {value: make(group) for value, group in groups.items()}
+
+
+def policy_row(record: Record) -> PolicyRow:
+    """A row of `policies`."""
+    return PolicyRow(
+        policy=_ref(record),
+        is_live=bool(record["is_live"]),
+        n=record["n"],
+        weight=record["weight"],
+        failed_weight=record["failed_weight"],
+        first=record["first_day"],
+        last=record["last_day"],
+    )
+
+
+def segment_row(record: Record) -> SegmentRow:
+    """A row of `segments`."""
+    return SegmentRow(key=record["segment_key"], value=record["segment_value"], n=record["n"], weight=record["weight"])
+
+
+def signal_row(record: Record) -> SignalRow:
+    """A row of `signals_seen`."""
+    return SignalRow(name=record["name"], source=record["source"], n=record["n"])
+
+
+def cluster_kind_row(record: Record) -> ClusterKindRow:
+    """A row of `cluster_kinds`."""
+    return ClusterKindRow(kind=record["cluster_kind"], n=record["n"], clusters=record["clusters"])
+
+
+def completeness_row(record: Record) -> CompletenessRow:
+    """A row of `completeness`."""
+    return CompletenessRow(
+        policy=_ref(record),
+        hour=utc(record["hour"]),
+        live_n=record["live_n"],
+        shadow_n=record["shadow_n"],
+        shadow_weight=record["shadow_weight"],
+    )
+
+
+def freshness(record: Record) -> Freshness:
+    """The row of `freshness`; the epoch stands for "never" in SQL."""
+    worker_ran = record["rolled_up_to"] is not None and utc(record["rolled_up_to"]).timestamp() > 0
+    return Freshness(
+        newest_decision=utc(record["newest_decision"]) if record["n"] else None,
+        newest_arrival=utc(record["newest_arrival"]) if record["n"] else None,
+        rolled_up_to=utc(record["rolled_up_to"]) if worker_ran else None,
+    )
+
+
+def gaps(records: Iterable[Record]) -> Gaps:
+    """The rows of `levels` in one answer."""
+    rows = list(records)
+    models = {row["shadow_model"] for row in rows if row["shadow_no_tier_n"]}
+    models |= {row["live_model"] for row in rows if row["live_no_tier_n"]}
+    return Gaps(models_without_tier=tuple(sorted(models)), has_plans_without_id=any(row["no_steps_n"] for row in rows))
+
+
+def pair_sums(records: Iterable[Record]) -> PairSums:
+    """The rows of `pair_sums`, of one slice."""
+    rows = list(records)
+    n = sum(row["n"] for row in rows)
+    planned = sum(row["planned"] for row in rows)
+
+    def ratio(numerator: str, denominator: str) -> RatioSums:
+        # Rows are counted per bucket, not per condition; all of them weigh about the same.
+        total = sum(row[denominator] for row in rows)
+        return RatioSums(
+            numerator=_column(rows, numerator),
+            denominator=_column(rows, denominator),
+            n=round(n * total / planned) if planned else 0,
+        )
+
+    return PairSums(
+        model=ratio("by_model", "compared"),
+        tier=ratio("by_tier", "compared"),
+        steps=ratio("by_steps", "compared"),
+        escalated=ratio("paid_twice", "cascade"),
+        escalated_known=ratio("paid_twice", "known"),
+        escalated_overall=ratio("paid_twice", "planned"),
+        possible=ratio("possible", "cascade"),
+        possible_overall=ratio("possible", "planned"),
+        failed_weight=float(sum(row["failed"] for row in rows)),
+        weight=float(sum(row["weight"] for row in rows)),
+        n=n,
+    )
+
+
+def matrix(records: Iterable[Record]) -> list[MatrixRow]:
+    """The rows of `matrix`, of one slice."""
+    return [
+        MatrixRow(
+            live_model=row["live_model"],
+            shadow_model=row["shadow_model"],
+            n=row["n"],
+            weight=row["weight"],
+            clean_weight=row["clean_weight"],
+        )
+        for row in records
+    ]
+
+
+def cost_sums(records: Iterable[Record]) -> CostSums:
+    """The rows of `cost_sums`, of one slice."""
+    rows = list(records)
+    n = sum(row["n"] for row in rows)
+
+    def per_request(numerator: str) -> RatioSums:
+        return RatioSums(numerator=_column(rows, numerator), denominator=_column(rows, "requests"), n=n)
+
+    return CostSums(
+        live=per_request("live_usd"),
+        shadow=per_request("shadow_usd"),
+        shadow_warm=per_request("shadow_warm_usd"),
+        unknown=per_request("unknown_usd"),
+        unknown_warm=per_request("unknown_warm_usd"),
+        live_unpriced=_models(rows, "live_unpriced"),
+        shadow_unpriced=_models(rows, "shadow_unpriced"),
+        n=n,
+    )
+
+
+def signal_sums(sums: Iterable[Record], bins: Iterable[Record]) -> list[SignalSums]:
+    """The rows of `signal_sums` and `signal_bins`, of one slice, put together by pair of models."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for row in sums:
+        groups.setdefault((row["live_model"], row["shadow_model"]), []).append(row)
+    shapes: dict[tuple[str, str], list[float]] = {pair: [0.0] * BINS for pair in groups}
+    for row in bins:
+        shapes[row["live_model"], row["shadow_model"]][row["bin"]] += row["weight"]
+    return [
+        SignalSums(
+            live_model=pair[0],
+            shadow_model=pair[1],
+            score=RatioSums(
+                numerator=_column(rows, "score"),
+                denominator=_column(rows, "weight"),
+                n=sum(row["n"] for row in rows),
+            ),
+            bins=tuple(shapes[pair]),
+        )
+        for pair, rows in groups.items()
+    ]
+
+
+def request_row(record: Record) -> RequestRow:
+    """A row of `requests`."""
+    return RequestRow(
+        ts=utc(record["ts"]),
+        contamination=tuple(record["contamination"]),
+        **{key: value for key, value in record.items() if key not in {"ts", "contamination"}},
+    )
+
+
+def targets(request_id: str, records: Iterable[Record]) -> list[str]:
+    """The names that a signal may have used for this request."""
+    names = {request_id}
+    for record in records:
+        if record["role"] == "live":
+            names.add(f"response:{record['response_id']}")
+            names.add(f"span:{record['trace_id']}{record['span_id']}")
+    return sorted(names - {"response:", "span:"})
+
+
+def request_trace(request_id: str, decisions: Iterable[Record], signals: Iterable[Record]) -> RequestTrace:
+    """The rows of `request_decisions` and `request_signals`."""
+    rows = [_decision(record) for record in decisions]
+    return RequestTrace(
+        request_id=request_id,
+        live=next((row for row in rows if row.role == "live"), None),
+        shadows=tuple(row for row in rows if row.role == "shadow"),
+        signals=tuple(_signal_event(record) for record in signals),
+    )
+
+
+def _ref(record: Record) -> PolicyRef:
+    return PolicyRef(record["policy"], record["policy_version"])
+
+
+def _column(rows: list[Record], name: str) -> Any:
+    return spread([row["bucket"] for row in rows], [row[name] for row in rows])
+
+
+def _models(rows: list[Record], name: str) -> tuple[str, ...]:
+    return tuple(sorted({model for row in rows for model in row[name]}))
+
+
+_COMPUTED: Final = {"policy", "policy_version", "ts", "contamination", "escalated", "labels", "span_id"}
+
+
+def _decision(record: Record) -> DecisionRow:
+    plain = {key: value for key, value in record.items() if key not in _COMPUTED and not key.startswith("attempt_")}
+    return DecisionRow(
+        policy=_ref(record),
+        ts=utc(record["ts"]),
+        contamination=tuple(record["contamination"]),
+        escalated=None if record["escalated"] is None else bool(record["escalated"]),
+        labels=dict(record["labels"]),
+        attempts=_attempts(record),
+        **plain,
+    )
+
+
+def _attempts(record: Record) -> tuple[AttemptRow, ...]:
+    columns = (
+        record["attempt_kinds"],
+        record["attempt_providers"],
+        record["attempt_models"],
+        record["attempt_errors"],
+        record["attempt_input_tokens"],
+        record["attempt_cache_read_tokens"],
+        record["attempt_cache_write_tokens"],
+        record["attempt_output_tokens"],
+        record["attempt_latencies_s"],
+    )
+    return tuple(
+        AttemptRow(
+            kind=kind,
+            provider=provider,
+            model=model,
+            error_type=error,
+            input_tokens=tokens_in,
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+            output_tokens=tokens_out,
+            latency_s=latency,
+        )
+        for kind, provider, model, error, tokens_in, read, written, tokens_out, latency in zip(*columns, strict=True)
+    )
+
+
+def _signal_event(record: Record) -> SignalEvent:
+    return SignalEvent(
+        ts=utc(record["at"]),
+        name=record["name"],
+        source=record["source"],
+        scorer=record["scorer"],
+        value=record["newest_value"],
+        label=record["newest_label"],
+        explanation=record["newest_explanation"],
+    )

@@ -1,0 +1,42 @@
+-- what: shadow decisions against live requests of the same hours, from a policy's first hour to its last
+-- grain: one row per shadow policy, version and hour with live requests
+-- params: project String, first Date, last Date
+SELECT
+  seen.policy AS policy,
+  seen.policy_version AS policy_version,
+  live.hour AS hour,                 -- start, UTC
+  live.live_n AS live_n,             -- live requests
+  shadow.shadow_n AS shadow_n,       -- shadow decisions
+  shadow.shadow_weight AS shadow_weight -- the same, each counted 1/sample_rate times
+FROM (
+  SELECT
+    policy,
+    policy_version,
+    min(toStartOfHour(ts)) AS first_hour,
+    max(toStartOfHour(ts)) AS last_hour
+  FROM decisions FINAL
+  WHERE project = {project:String} AND role = 'shadow' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  GROUP BY policy, policy_version
+) AS seen
+CROSS JOIN (
+  SELECT
+    toStartOfHour(ts) AS hour,
+    count() AS live_n
+  FROM decisions FINAL
+  WHERE project = {project:String} AND role = 'live' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  GROUP BY hour
+) AS live
+LEFT JOIN (
+  SELECT
+    policy,
+    policy_version,
+    toStartOfHour(ts) AS hour,
+    count() AS shadow_n,
+    sum(1 / sample_rate) AS shadow_weight
+  FROM decisions FINAL
+  WHERE project = {project:String} AND role = 'shadow' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  GROUP BY policy, policy_version, hour
+) AS shadow
+  ON shadow.policy = seen.policy AND shadow.policy_version = seen.policy_version AND shadow.hour = live.hour
+WHERE live.hour BETWEEN seen.first_hour AND seen.last_hour
+ORDER BY policy, policy_version, hour

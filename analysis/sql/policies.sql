@@ -1,0 +1,16 @@
+-- what: policies that decided in the window, live and shadow
+-- grain: one row per role, policy and version
+-- params: project String, first Date, last Date
+SELECT
+  role = 'live' AS is_live,
+  policy,
+  policy_version,
+  sum(n) AS n,                       -- decisions
+  sum(w) AS weight,                  -- decisions, each counted 1/sample_rate times
+  sum(w_failed) AS failed_weight,    -- of those, without a plan
+  min(day) AS first_day,             -- UTC
+  max(day) AS last_day               -- UTC
+FROM pair_daily
+WHERE project = {project:String} AND segment_key = 'all' AND day BETWEEN {first:Date} AND {last:Date}
+GROUP BY role, policy, policy_version
+ORDER BY is_live DESC, n DESC, policy, policy_version

@@ -1,0 +1,20 @@
+-- what: signals that reached decisions of the window; a request counts once, however many shadows it has
+-- grain: one row per signal name and source
+-- params: project String, first Date, last Date
+SELECT
+  name,
+  source,
+  max(requests) AS n                 -- requests with the signal
+FROM (
+  SELECT
+    name,
+    source,
+    policy,
+    policy_version,
+    sum(n) AS requests
+  FROM signal_daily
+  WHERE project = {project:String} AND segment_key = 'all' AND day BETWEEN {first:Date} AND {last:Date}
+  GROUP BY name, source, policy, policy_version
+)
+GROUP BY name, source
+ORDER BY n DESC, name, source

@@ -1,0 +1,56 @@
+"""The SELECTs of `analysis/sql`, with what their headers promise."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+FOLDER: Final = Path(__file__).parent / "sql"
+
+_HEADER: Final = re.compile(r"^-- (what|grain|params): (.*)$")
+_PARAM: Final = re.compile(r"(\w+) ([A-Z]\w*(?:\([^)]*\))?)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One file.
+
+    Attributes:
+        text: the SELECT, header and comments removed: some proxies read the first word only.
+        params: name to ClickHouse type, as the header lists them.
+    """
+
+    name: str
+    what: str
+    grain: str
+    params: dict[str, str]
+    text: str
+
+
+@cache
+def statement(name: str) -> Statement:
+    """The statement of `sql/<name>.sql`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        KeyError: if its header lacks a line.
+    """
+    raw = (FOLDER / f"{name}.sql").read_text()
+    matches = (_HEADER.match(line) for line in raw.splitlines())
+    header = {match[1]: match[2] for match in matches if match}
+    body = "\n".join(line.split(" -- ")[0].rstrip() for line in raw.splitlines() if not line.startswith("--"))
+    return Statement(
+        name=name,
+        what=header["what"],
+        grain=header["grain"],
+        params=dict(_PARAM.findall(header["params"])),
+        text=body.strip(),
+    )
+
+
+def names() -> list[str]:
+    """All statements, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.sql"))

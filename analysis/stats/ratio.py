@@ -1,0 +1,86 @@
+"""The sampling error of a ratio of totals over clusters, and the t interval that follows from it.
+
+The variance is the delete-one-bucket jackknife: each residual is divided by one minus its bucket's share of the
+denominator. With a few heavy users the plain linearisation (method: Deng et al. 2018) is too small by just that share.
+The degrees of freedom are those of a variance estimate whose residuals have the kurtosis that is seen
+(Satterthwaite), and never more than effective clusters minus one. docs/statistics.md holds the simulation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from analysis.results import Interval
+from analysis.summaries import Floats, RatioSums
+
+
+@dataclass(frozen=True, slots=True)
+class RatioError:
+    """How far a ratio may lie from the truth.
+
+    Attributes:
+        variance: of the ratio, its unit squared.
+        df: degrees of freedom of that variance, at least 1.
+    """
+
+    variance: float
+    df: float
+
+    @property
+    def standard_error(self) -> float:
+        """Square root of the variance."""
+        return math.sqrt(self.variance)
+
+    def quantile(self, level: float) -> float:
+        """The t quantile that leaves (1 - level) / 2 in each tail."""
+        return float(stats.t.ppf((1 + level) / 2, self.df))
+
+
+def influence(sums: RatioSums) -> Floats:
+    """How much each non-empty bucket moves the ratio, (clusters,): the ratio minus the ratio without that bucket.
+
+    Raises:
+        ValueError: if fewer than two buckets are non-empty; then nothing can be left out.
+    """
+    if sums.clusters < 2:
+        raise ValueError(f"clusters must be at least 2, got {sums.clusters}; refuse the estimate before asking for it")
+    size = sums.denominator[sums.denominator > 0]
+    return sums.residuals / (sums.total - size)
+
+
+def ratio_error(sums: RatioSums) -> RatioError:
+    """The jackknife variance of the ratio and its degrees of freedom.
+
+    Raises:
+        ValueError: if fewer than two buckets are non-empty.
+    """
+    moved = influence(sums)
+    clusters = len(moved)
+    squares = np.square(moved)
+    variance = (clusters - 1) / clusters * float(squares.sum())
+    return RatioError(variance, _degrees_of_freedom(squares, sums.effective_clusters))
+
+
+def _degrees_of_freedom(squares: Floats, effective_clusters: float) -> float:
+    most = max(effective_clusters - 1, 1.0)
+    total = float(squares.sum())
+    if not total:
+        return most
+    kurtosis = len(squares) * float(np.square(squares).sum()) / total**2
+    # Var(s^2) = sigma^4 (kurtosis - 1) / G, and a chi-square with df degrees has 2 sigma^4 / df.
+    return most if kurtosis <= 1 else min(most, max(2 * len(squares) / (kurtosis - 1), 1.0))
+
+
+def t_interval(sums: RatioSums, *, level: float = 0.95) -> Interval:
+    """The symmetric interval of an unbounded ratio, for example a relative cost change.
+
+    Raises:
+        ValueError: if fewer than two buckets are non-empty.
+    """
+    error = ratio_error(sums)
+    half = error.quantile(level) * error.standard_error
+    return Interval(sums.value - half, sums.value + half, level)
