@@ -12,6 +12,7 @@ from analysis.rows import (
     CompletenessRow,
     CostSums,
     DecisionRow,
+    FailureRow,
     Freshness,
     Gaps,
     MatrixRow,
@@ -58,6 +59,11 @@ def policy_row(record: Record) -> PolicyRow:
         first=record["first_day"],
         last=record["last_day"],
     )
+
+
+def failure_row(record: Record) -> FailureRow:
+    """A row of `failures`."""
+    return FailureRow(policy=_ref(record), status=record["status"], error_type=record["error_type"], n=record["n"])
 
 
 def segment_row(record: Record) -> SegmentRow:
@@ -129,6 +135,7 @@ def pair_sums(records: Iterable[Record]) -> PairSums:
         possible=ratio("possible", "cascade"),
         possible_overall=ratio("possible", "planned"),
         failed_weight=float(sum(row["failed"] for row in rows)),
+        clean_weight=float(sum(row["clean"] for row in rows)),
         weight=float(sum(row["weight"] for row in rows)),
         n=n,
     )

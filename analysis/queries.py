@@ -13,6 +13,7 @@ from analysis.rows import (
     ClusterKindRow,
     CompletenessRow,
     CostSums,
+    FailureRow,
     Freshness,
     Gaps,
     MatrixRow,
@@ -37,6 +38,12 @@ EXPORT_PAGE: Final = 10_000
 _LIVE: Final = {"role": "live", "policy": "", "version": ""}
 
 Record = Mapping[str, Any]
+
+
+def projects(client: Client) -> list[str]:
+    """Projects that the store holds decisions of, the one with most of them first."""
+    records = client.query(statement("projects").text).named_results()
+    return [str(record["project"]) for record in records]
 
 
 class Queries:
@@ -99,6 +106,19 @@ class Queries:
     def gaps(self, window: Window, policy: PolicyRef) -> Gaps:
         """What keeps the policy's decisions from being compared by tier or by steps."""
         return assemble.gaps(self._select("levels", **_policy(policy), **_days(window)))
+
+    def outcomes(self, window: Window) -> dict[str, int]:
+        """Live requests by how they ended: complete, partial, error or unreported."""
+        return {record["outcome_status"]: record["n"] for record in self._select("outcomes", **_days(window))}
+
+    def failures(self, window: Window) -> list[FailureRow]:
+        """Shadow decisions without a plan, by policy and reason, the most frequent first."""
+        return [assemble.failure_row(record) for record in self._select("failures", **_days(window))]
+
+    def unusable_spans(self) -> tuple[int, str]:
+        """How many stored spans lack an attribute that a decision must have, and the name of one of them."""
+        record = self._one("unusable_spans")
+        return record["n"], record["name"]
 
     # Sums by bucket
 

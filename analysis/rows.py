@@ -30,6 +30,21 @@ class PolicyRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailureRow:
+    """Decisions of a shadow policy that ended without a plan, for one reason.
+
+    Attributes:
+        status: error, timeout or invalid.
+        error_type: low-cardinality class, for example the name of the exception.
+    """
+
+    policy: PolicyRef
+    status: str
+    error_type: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentRow:
     """A segment of a policy's decisions, with its size."""
 
@@ -88,8 +103,9 @@ class PairSums:
         possible: escalations seen, and those that nobody could see, over cascade requests.
         possible_overall: the same over all requests with a plan.
         failed_weight: decisions without a plan.
+        clean_weight: decisions with a plan on requests that were served as live chose.
         weight: all decisions.
-        n: rows.
+        n: rows with a plan.
     """
 
     model: RatioSums
@@ -101,6 +117,7 @@ class PairSums:
     possible: RatioSums
     possible_overall: RatioSums
     failed_weight: float
+    clean_weight: float
     weight: float
     n: int
 

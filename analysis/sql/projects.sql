@@ -1,6 +1,6 @@
 -- what: projects that the store holds decisions of
 -- grain: one row per project
--- params: (none)
+-- params: none
 SELECT
   project,
   count() AS n                       -- stored decision rows, copies included
