@@ -1,0 +1,51 @@
+"""Where finished spans go: the interface that every exporter of ours has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkStats:
+    """What became of the spans so far.
+
+    Attributes:
+        queued: accepted, neither delivered nor lost yet.
+        exported: the other side said that it has them.
+        dropped: lost: the queue was full, the server refused them, or the process ended first.
+        retries: deliveries that were tried again.
+        last_error: why the last delivery failed, empty if none did.
+    """
+
+    queued: int = 0
+    exported: int = 0
+    dropped: int = 0
+    retries: int = 0
+    last_error: str = ""
+
+
+@runtime_checkable
+class SpanSink(Protocol):
+    """Takes spans without blocking and delivers them in the background."""
+
+    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Queue all of these spans, or none: False = dropped and counted. Never blocks on the network."""
+        ...
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything queued was delivered. False if that took too long or something was lost."""
+        ...
+
+    def close(self, timeout_s: float) -> bool:
+        """Flush, then stop. What is left after `timeout_s` is dropped and counted."""
+        ...
+
+    @property
+    def stats(self) -> SinkStats:
+        """Counts since the start."""
+        ...

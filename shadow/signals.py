@@ -1,0 +1,34 @@
+"""Quality signals: what an observation is, and which ids are ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One quality observation.
+
+    Attributes:
+        target: request id, or `response:<provider response id>`.
+        value: in [0, 1], 1 is best; None = only a label.
+        time_ns: when it was observed, epoch nanoseconds.
+        source: human, user, code, llm or reference.
+        scorer: who judged, if one source has several.
+        deleted: the observation is withdrawn.
+    """
+
+    target: str
+    name: str
+    value: float | None
+    time_ns: int
+    label: str = ""
+    source: str = "code"
+    scorer: str = ""
+    explanation: str = ""
+    deleted: bool = False
+
+
+def looks_like_our_id(some_id: str) -> bool:
+    """Whether an id has the form of a UUIDv7, which we make for requests and no known provider makes for responses."""
+    return len(some_id) == 36 and some_id[14] == "7" and some_id[8] == some_id[13] == some_id[18] == some_id[23] == "-"
