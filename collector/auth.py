@@ -1,0 +1,94 @@
+"""Who may talk to the collector.
+
+On loopback without a token, senders are local processes; a web page in a local browser is kept out by refusing every
+request that carries an Origin or names another Host (DNS rebinding). Anywhere else a bearer token is required.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from collector.otlp.limits import RefusalError
+from shadow.errors import ConfigError
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a bind address or a Host header's name means this machine only."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def same_secret(given: str, secret: str) -> bool:
+    """Compare in constant time; an empty secret matches nothing."""
+    return bool(secret) and hmac.compare_digest(given.encode(), secret.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Lets a request in, or refuses it.
+
+    Attributes:
+        host: address that the receiver is bound to.
+        token: what senders must show; empty = none, which only a loopback address allows.
+        owner_token: what the store's own commands show; always accepted.
+    """
+
+    host: str
+    token: str = field(default="", repr=False)
+    owner_token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.token and not is_loopback(self.host):
+            raise ConfigError(
+                f"a token must be given to listen on {self.host}: anybody there could write; "
+                "set --token or SHADOWROUTE_TOKEN, or listen on 127.0.0.1"
+            )
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Let a sender in.
+
+        Raises:
+            RefusalError: 401 without the token, 403 from a browser's page or under another host name.
+        """
+        if self._shows(headers, self.token) or self._shows(headers, self.owner_token):
+            return
+        if self.token:
+            raise RefusalError(
+                401, "Authorization must be: Bearer TOKEN, with the receiver's token", kind="no valid token"
+            )
+        self._check_local(headers)
+
+    def check_owner(self, headers: Mapping[str, str]) -> None:
+        """Let only the store's own commands in.
+
+        Raises:
+            RefusalError: 401 without the owner's token.
+        """
+        if not self._shows(headers, self.owner_token):
+            raise RefusalError(
+                401, "Authorization must be: Bearer TOKEN of the store's owner file", kind="no owner token"
+            )
+
+    @staticmethod
+    def _shows(headers: Mapping[str, str], secret: str) -> bool:
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and same_secret(given.strip(), secret)
+
+    @staticmethod
+    def _check_local(headers: Mapping[str, str]) -> None:
+        if "origin" in headers:
+            raise RefusalError(403, "a web page may not send here without a token", kind="Origin without a token")
+        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if name and not is_loopback(name):
+            raise RefusalError(
+                403, f"Host must be a loopback name without a token, got {name[:100]!r}", kind="foreign Host"
+            )

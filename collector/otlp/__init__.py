@@ -1,0 +1,1 @@
+"""OTLP bodies to rows of `otel_traces`."""
