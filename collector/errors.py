@@ -3,7 +3,8 @@
 StoreError
 ├── StoreBusyError          another process owns the embedded store
 ├── StoreUnreachableError   the server, or the owning process, does not answer
-└── MigrationError          an applied migration was edited, or one failed
+├── MigrationError          an applied migration was edited, or one failed
+└── StatementRefusedError   the ClickHouse interface of an embedded store does not run this statement
 PortInUseError              a port that the collector wants is taken
 """
 
@@ -41,4 +42,12 @@ class PortInUseError(ShadowError):
 
     def __init__(self, message: str, *, port: int) -> None:
         self.port = port
+        super().__init__(message)
+
+
+class StatementRefusedError(StoreError):
+    """The ClickHouse interface of an embedded store does not run this statement; `.syntax` = it does not parse."""
+
+    def __init__(self, message: str, *, syntax: bool = False) -> None:
+        self.syntax = syntax
         super().__init__(message)
