@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import partial
 
-from analysis.measures.cost import CostDelta
-from analysis.measures.divergence import Divergence
-from analysis.measures.escalation import Escalation
-from analysis.measures.quality import Quality
+from analysis import caveats as say
+from analysis.assemble import cost_sums, pair_sums
+from analysis.caveats import Caveat
+from analysis.measures.cost import CostDelta, cost_of
+from analysis.measures.direction import Directions
+from analysis.measures.divergence import Divergence, divergence_of, excess_divergence
+from analysis.measures.escalation import Escalation, escalation_of
+from analysis.measures.quality import Quality, quality_of
+from analysis.queries import Queries
 from analysis.results import Measured
-from analysis.selection import PolicyRef, Slice, Window
-
-SCHEMA: Final = "shadowroute/report/1"
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """Something a reader must know before believing a figure.
-
-    Attributes:
-        code: stable word, for example `unpriced`, for tests and pages.
-        text: one sentence with the figures.
-        next_step: what settles it; empty if nothing does.
-    """
-
-    code: str
-    text: str
-    next_step: str = ""
+from analysis.rows import CompletenessRow, CostSums, Gaps, MatrixRow, PairSums, PolicyRow, SignalRow, SignalSums
+from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +26,11 @@ class SliceReport:
     """The four measures on one slice of the traffic.
 
     Attributes:
-        share: of the policy's decisions in the window that lie in this slice, 0 to 1.
+        share: of the policy's decisions in the window that lie in this slice, 0 to 1; None without decisions.
     """
 
     slice: Slice
-    share: float
+    share: float | None
     divergence: Divergence
     cost: CostDelta
     escalation: Escalation
@@ -54,6 +44,7 @@ class PolicyReport:
     Attributes:
         is_control: whether it is the live policy run as its own shadow (A/A); its divergence is the noise floor.
         excess: divergence by model above the control's, request buckets paired; None without a control or for it.
+        completeness: its decisions over the live requests of the same hours; None without live requests.
         overall: all traffic, or the slice that was asked for.
         segments: one per value of the keys that were asked for, the largest first.
     """
@@ -61,6 +52,7 @@ class PolicyReport:
     policy: PolicyRef
     is_control: bool
     excess: Measured | None
+    completeness: float | None
     overall: SliceReport
     segments: tuple[SliceReport, ...]
     caveats: tuple[Caveat, ...]
@@ -71,7 +63,7 @@ class ProjectReport:
     """All shadow policies of a project in one window.
 
     Attributes:
-        as_of: newest arrival among the decisions; None if there is none.
+        as_of: requests that arrived before this are in the figures; None if nothing was rolled up yet.
         book: the price book; empty if none is pinned.
         requests: live requests.
         live: live policies of the window; more than one means the live policy changed.
@@ -88,3 +80,191 @@ class ProjectReport:
     known_clusters_share: float | None
     policies: tuple[PolicyReport, ...]
     caveats: tuple[Caveat, ...]
+
+
+def project_report(
+    q: Queries,
+    window: Window,
+    *,
+    book: str,
+    only: Iterable[PolicyRef] | None = None,
+    segment: Slice = ALL,
+    by: Sequence[str] = (),
+    signal: SignalRow | None = None,
+) -> ProjectReport:
+    """Measure every shadow policy of a project.
+
+    Args:
+        q: reads the project.
+        window: UTC days.
+        book: price book; empty if none is pinned, costs are then undefined.
+        only: these policies; None for all.
+        segment: the slice that "overall" means.
+        by: segment keys to split by, for example `("task",)`.
+        signal: the quality signal; None for the most frequent one.
+    """
+    study = _study(q, window, book=book, segment=segment, by=by, signal=signal)
+    wanted = None if only is None else set(only)
+    shadows = [row for row in study.policies if not row.is_live and (wanted is None or row.policy in wanted)]
+    live = [row for row in study.policies if row.is_live]
+    kinds = q.cluster_kinds(window)
+    total = sum(kind.n for kind in kinds)
+    known = sum(kind.n for kind in kinds if kind.kind != "request") / total if total else None
+    ordered = sorted(shadows, key=lambda row: (study.is_control(row.policy), -row.n, row.policy))
+    return ProjectReport(
+        project=q.project,
+        window=window,
+        as_of=q.freshness().rolled_up_to,
+        book=book,
+        requests=sum(row.n for row in live),
+        live=tuple(row.policy for row in live),
+        known_clusters_share=known,
+        policies=tuple(study.report(row.policy) for row in ordered),
+        caveats=tuple(say.about_project(live=live, shadows=shadows, known_clusters_share=known)),
+    )
+
+
+def policy_report(
+    q: Queries,
+    policy: PolicyRef,
+    window: Window,
+    *,
+    book: str,
+    segment: Slice = ALL,
+    by: Sequence[str] = (),
+    signal: SignalRow | None = None,
+) -> PolicyReport:
+    """Measure one shadow policy; the arguments are those of `project_report`."""
+    return _study(q, window, book=book, segment=segment, by=by, signal=signal).report(policy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Study:
+    """What all policies of one report share, read once."""
+
+    q: Queries
+    window: Window
+    book: str
+    segment: Slice
+    by: Sequence[str]
+    signal: SignalRow | None
+    policies: Sequence[PolicyRow]
+    completeness: Sequence[CompletenessRow]
+    directions: Directions
+
+    def is_control(self, policy: PolicyRef) -> bool:
+        """Whether the policy is a live one, run as its own shadow."""
+        return any(row.is_live and row.policy == policy for row in self.policies)
+
+    def control(self) -> PolicyRef | None:
+        """The A/A shadow, if there is one."""
+        return next((row.policy for row in self.policies if not row.is_live and self.is_control(row.policy)), None)
+
+    def complete_share(self, policy: PolicyRef) -> float | None:
+        """Decisions of the policy over live requests of the same hours."""
+        rows = [row for row in self.completeness if row.policy == policy]
+        expected = sum(row.live_n for row in rows)
+        return sum(row.shadow_weight for row in rows) / expected if expected else None
+
+    def report(self, policy: PolicyRef) -> PolicyReport:
+        """Everything about one policy."""
+        control = None if self.is_control(policy) else self.control()
+        overall, completeness = self.overall(policy), self.complete_share(policy)
+        return PolicyReport(
+            policy=policy,
+            is_control=self.is_control(policy),
+            excess=excess_divergence(self.q, policy, control, self.window, self.segment) if control else None,
+            completeness=completeness,
+            overall=overall,
+            segments=tuple(report for key in self.by for report in self.segments(policy, key)),
+            caveats=tuple(
+                say.about_policy(
+                    divergence=overall.divergence,
+                    cost=overall.cost,
+                    escalation=overall.escalation,
+                    quality=overall.quality,
+                    completeness=completeness,
+                )
+            ),
+        )
+
+    def overall(self, policy: PolicyRef) -> SliceReport:
+        """The measures on the slice that was asked for."""
+        pairs = self.q.pairs(self.window, policy, self.segment)
+        total = pairs.weight if self.segment == ALL else self.q.pairs(self.window, policy).weight
+        matrix = self.q.matrix(self.window, policy, self.segment)
+        signals = self.q.signals(self.window, policy, self.signal, self.segment) if self.signal else []
+        return self._measured(
+            policy,
+            self.segment,
+            total=total,
+            gaps=self.q.gaps(self.window, policy),
+            pairs=pairs,
+            live=self.q.pairs(self.window, None, self.segment),
+            matrix=matrix,
+            costs=self.q.costs(self.window, policy, self.book, self.segment),
+            signals=signals,
+        )
+
+    def segments(self, policy: PolicyRef, key: str) -> list[SliceReport]:
+        """The measures for every value of a key, the largest first; a handful of queries per key."""
+        pairs = self.q.pairs_by_value(self.window, policy, key)
+        live = self.q.pairs_by_value(self.window, None, key)
+        matrices = self.q.matrix_by_value(self.window, policy, key)
+        costs = self.q.costs_by_value(self.window, policy, self.book, key)
+        signals = self.q.signals_by_value(self.window, policy, self.signal, key) if self.signal else {}
+        gaps, total = self.q.gaps(self.window, policy), self.q.pairs(self.window, policy).weight
+        return [
+            self._measured(
+                policy,
+                Segment(key, value),
+                total=total,
+                gaps=gaps,
+                pairs=pairs[value],
+                live=live.get(value) or pair_sums([]),
+                matrix=matrices.get(value, []),
+                costs=costs.get(value) or cost_sums([]),
+                signals=signals.get(value, []),
+            )
+            for value in sorted(pairs, key=lambda value: (-pairs[value].weight, value))
+        ]
+
+    def _measured(
+        self,
+        policy: PolicyRef,
+        where: Slice,
+        *,
+        total: float,
+        gaps: Gaps,
+        pairs: PairSums,
+        live: PairSums,
+        matrix: Sequence[MatrixRow],
+        costs: CostSums,
+        signals: Sequence[SignalSums],
+    ) -> SliceReport:
+        clusters = partial(self.q.effective_clusters, self.window, policy, where)
+        live_clusters = partial(self.q.effective_clusters, self.window, None, where)
+        return SliceReport(
+            slice=where,
+            share=pairs.weight / total if total else None,
+            divergence=divergence_of(pairs, matrix, gaps=gaps, directions=self.directions, clusters=clusters),
+            cost=cost_of(costs, pairs, book=self.book, clusters=clusters),
+            escalation=escalation_of(pairs, live, clusters=clusters, live_clusters=live_clusters),
+            quality=quality_of(signals, matrix, signal=self.signal, directions=self.directions, clusters=clusters),
+        )
+
+
+def _study(
+    q: Queries, window: Window, *, book: str, segment: Slice, by: Sequence[str], signal: SignalRow | None
+) -> _Study:
+    return _Study(
+        q=q,
+        window=window,
+        book=book,
+        segment=segment,
+        by=by,
+        signal=signal or next(iter(q.signals_seen(window)), None),
+        policies=q.policies(window),
+        completeness=q.completeness(window),
+        directions=Directions(q.blended_prices(book, window.last)),
+    )

@@ -6,9 +6,16 @@ and reported.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.results import Measured
+from analysis.measures.direction import Direction, Directions
+from analysis.measures.rates import Clusters, estimate, refusal, share_of
+from analysis.queries import Queries
+from analysis.results import Measured, Undefined
+from analysis.rows import Gaps, MatrixRow, PairSums
+from analysis.selection import ALL, PolicyRef, Slice, Window
+from analysis.stats.difference import difference_interval, paired_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +23,13 @@ class Cell:
     """One pair of planned models.
 
     Attributes:
+        direction: `unpriced` where the price book cannot tell.
         weight: requests, each counted 1/sample_rate times.
-        direction: `same`, `downgrade`, `upgrade`, `lateral`, or `unpriced` where the price book cannot tell.
     """
 
     live_model: str
     shadow_model: str
-    direction: str
+    direction: Direction
     n: int
     weight: float
 
@@ -36,6 +43,7 @@ class Divergence:
         tier: a primary model of another class.
         steps: another plan, fallbacks and escalations included.
         n: decisions that the shares rest on.
+        diverging: of those, naming another model; weighted.
         failed_share: of all shadow decisions; failed ones are in no share above. None if there are none.
         failed_weight: the same as weighted requests.
         matrix: pairs of planned models, the heaviest first.
@@ -45,11 +53,90 @@ class Divergence:
     tier: Measured
     steps: Measured
     n: int
+    diverging: float
     failed_share: float | None
     failed_weight: float
     matrix: tuple[Cell, ...]
 
-    def share(self, direction: str) -> float | None:
+    def share(self, direction: Direction) -> float | None:
         """Share of compared requests that go in one direction; None if there are none."""
         total = sum(cell.weight for cell in self.matrix)
         return sum(cell.weight for cell in self.matrix if cell.direction == direction) / total if total else None
+
+
+def divergence(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str = "") -> Divergence:
+    """The divergence of a shadow policy in a window and a slice; `book` ranks the models of the matrix."""
+    return divergence_of(
+        q.pairs(window, policy, segment),
+        q.matrix(window, policy, segment),
+        gaps=q.gaps(window, policy),
+        directions=Directions(q.blended_prices(book, window.last)),
+        clusters=lambda: q.effective_clusters(window, policy, segment),
+    )
+
+
+def divergence_of(
+    pairs: PairSums, matrix: Sequence[MatrixRow], *, gaps: Gaps, directions: Directions, clusters: Clusters
+) -> Divergence:
+    """The same from sums."""
+    subject = "shadow decision that can be compared with the live one"
+    return Divergence(
+        model=share_of(pairs.model, subject=subject, clusters=clusters),
+        tier=_tier_gap(gaps, pairs.n) or share_of(pairs.tier, subject=subject, clusters=clusters),
+        steps=_steps_gap(gaps, pairs.n) or share_of(pairs.steps, subject=subject, clusters=clusters),
+        n=pairs.model.n,
+        diverging=float(pairs.model.numerator.sum()),
+        failed_share=pairs.failed_weight / pairs.weight if pairs.weight else None,
+        failed_weight=pairs.failed_weight,
+        matrix=tuple(
+            Cell(
+                row.live_model,
+                row.shadow_model,
+                directions.of(row.live_model, row.shadow_model),
+                row.n,
+                row.weight,
+            )
+            for row in matrix
+        ),
+    )
+
+
+def excess_divergence(
+    q: Queries, policy: PolicyRef, control: PolicyRef, window: Window, segment: Slice = ALL
+) -> Measured:
+    """Divergence by model above that of the live policy from itself, buckets paired.
+
+    Args:
+        q: reads the project.
+        policy: the shadow policy.
+        control: the live policy as its own shadow.
+        window: UTC days.
+        segment: the slice.
+    """
+    shadow, floor = q.pairs(window, policy, segment).model, q.pairs(window, control, segment).model
+    refused = refusal(shadow, "shadow decision") or refusal(floor, "decision of the A/A shadow")
+    if refused:
+        return refused
+    sums = paired_sums(shadow, floor)
+    if sums.is_constant:
+        return Undefined(
+            reason="the policy and the A/A shadow differ from live equally often in every bucket", n=sums.n
+        )
+    return estimate(sums, difference_interval(shadow, floor), unit="share", method="paired buckets, jackknife t")
+
+
+def _tier_gap(gaps: Gaps, n: int) -> Undefined | None:
+    if not gaps.models_without_tier:
+        return None
+    names = ", ".join(gaps.models_without_tier)
+    return Undefined(reason=f"no tier is known for {names}", next_step="give each model a tier in models.yaml", n=n)
+
+
+def _steps_gap(gaps: Gaps, n: int) -> Undefined | None:
+    if not gaps.has_plans_without_id:
+        return None
+    return Undefined(
+        reason="some decisions do not say their whole plan",
+        next_step="send llm_router.decision.steps_id and llm_router.live.steps_id",
+        n=n,
+    )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.results import Measured
+from analysis.measures.rates import ROUNDING, Clusters, range_of, share_of
+from analysis.queries import Queries
+from analysis.results import Measured, Undefined
+from analysis.rows import PairSums
+from analysis.selection import ALL, PolicyRef, Slice, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +33,50 @@ class Escalation:
     n: int
     n_cascade: float
     known_share: float | None
+
+
+def escalation(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL) -> Escalation:
+    """The escalation of a shadow policy and of live, in a window and a slice."""
+    return escalation_of(
+        q.pairs(window, policy, segment),
+        q.pairs(window, None, segment),
+        clusters=lambda: q.effective_clusters(window, policy, segment),
+        live_clusters=lambda: q.effective_clusters(window, None, segment),
+    )
+
+
+def escalation_of(shadow: PairSums, live: PairSums, *, clusters: Clusters, live_clusters: Clusters) -> Escalation:
+    """The same from sums."""
+    cascade, known = shadow.escalated.total, shadow.escalated_known.total
+    return Escalation(
+        shadow=_rate(shadow, "this policy", overall=False, clusters=clusters),
+        shadow_overall=_rate(shadow, "this policy", overall=True, clusters=clusters),
+        known=_known(shadow, clusters),
+        live=_rate(live, "live", overall=True, clusters=live_clusters),
+        n=shadow.n,
+        n_cascade=cascade,
+        known_share=min(known / cascade, 1.0) if cascade else None,
+    )
+
+
+def _rate(pairs: PairSums, who: str, *, overall: bool, clusters: Clusters) -> Measured:
+    cascade, known = pairs.escalated.total, pairs.escalated_known.total
+    if not pairs.n:
+        return Undefined(reason=f"no decision of {who} in this window")
+    if not cascade:
+        return Undefined(reason=f"{who} never plans an escalation", n=pairs.n)
+    low, high = (pairs.escalated_overall, pairs.possible_overall) if overall else (pairs.escalated, pairs.possible)
+    unseen = cascade - known
+    if unseen <= ROUNDING * cascade:
+        return share_of(low, subject=f"decision of {who}", clusters=clusters)
+    why = (
+        f"the first model did not answer {unseen:,.0f} of {cascade:,.0f} cascade requests, so nobody has seen whether"
+        " its answer passes"
+    )
+    return range_of(low, high, subject=f"decision of {who}", why=why, clusters=clusters)
+
+
+def _known(pairs: PairSums, clusters: Clusters) -> Measured:
+    if not pairs.escalated_known.total:
+        return Undefined(reason="no outcome of an escalation was seen", n=pairs.escalated_known.n)
+    return share_of(pairs.escalated_known, subject="cascade request with a known outcome", clusters=clusters)

@@ -12,9 +12,10 @@ SELECT
   sumIf(w_div_model, live_model != '') AS by_model,   -- of those, naming another model
   sumIf(w_div_tier, live_model != '') AS by_tier,     -- of those, naming a model of another tier
   sumIf(w_div_steps, live_model != '') AS by_steps,   -- of those, with any other plan
+  sumIf(w - w_failed, contaminated = 0) AS clean,     -- of those with a plan, served as live chose
   sum(w_cascade) AS cascade,                          -- weighted decisions whose plan can escalate
   sum(w_esc_known) AS known,                          -- of those, with a known outcome
-  sum(w_esc)AS paid_twice,                            -- of those, escalated
+  sum(w_esc) AS paid_twice,                           -- of those, escalated
   sum(w_esc + w_cascade - w_esc_known) AS possible    -- the same, and all whose outcome is unknown
 FROM pair_daily
 WHERE project = {project:String} AND role = {role:String}

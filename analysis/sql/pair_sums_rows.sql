@@ -12,13 +12,15 @@ SELECT
   sumIf(1 / sample_rate, status = 'ok' AND live_model != '' AND model != live_model) AS by_model,
   sumIf(1 / sample_rate, status = 'ok' AND live_model != '' AND tier != live_tier) AS by_tier,
   sumIf(1 / sample_rate, status = 'ok' AND live_model != '' AND steps_id != live_steps_id) AS by_steps,
+  sumIf(1 / sample_rate, status = 'ok' AND empty(contamination)) AS clean,
   sumIf(1 / sample_rate, escalation_model != '') AS cascade,
   sumIf(1 / sample_rate, escalation_model != '' AND escalated IS NOT NULL) AS known,
   sumIf(1 / sample_rate, escalation_model != '' AND escalated = 1) AS paid_twice,
   sumIf(1 / sample_rate, escalation_model != '' AND (escalated = 1 OR escalated IS NULL)) AS possible
 FROM (
   SELECT
-    bucket, status, model, tier, steps_id, live_model, live_tier, live_steps_id, escalation_model, escalated, sample_rate
+    bucket, status, model, tier, steps_id, live_model, live_tier, live_steps_id, escalation_model, escalated, contamination,
+    sample_rate
   FROM decisions FINAL
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = {role:String} AND (role = 'live' OR (policy = {policy:String} AND policy_version = {version:String}))

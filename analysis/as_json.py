@@ -1,0 +1,53 @@
+"""Reports as plain JSON values, with a schema name that only changes when the meaning of a key does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from analysis.report import PolicyReport, ProjectReport
+from analysis.results import Estimate, Range, Undefined
+from analysis.selection import Cross, Segment, Window
+
+SCHEMA: Final = "shadowroute/report/1"
+
+_KINDS: Final[Mapping[type, str]] = {Estimate: "estimate", Range: "range", Undefined: "undefined"}
+
+
+def to_json(report: ProjectReport | PolicyReport) -> dict[str, Any]:
+    """The report as JSON values; a measure says by `kind` whether it is an estimate, a range or undefined."""
+    return {"schema": SCHEMA, **plain(report)}
+
+
+def plain(value: Any) -> Any:
+    """JSON values of anything a report holds.
+
+    Raises:
+        TypeError: for a type that reports do not hold.
+        ValueError: for NaN or infinity, which JSON does not have and no measure may be.
+    """
+    if isinstance(value, Window):
+        return {"first": value.first.isoformat(), "last": value.last.isoformat()}
+    if isinstance(value, Segment | Cross):
+        return str(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        kind = {"kind": _KINDS[type(value)]} if type(value) in _KINDS else {}
+        return kind | {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str | int | float | bool | None:
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"report numbers must be finite, got {value!r}; a measure without a value is Undefined")
+        return float(value)
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    raise TypeError(f"report values must be plain, got {type(value).__name__}; convert it where it is made")

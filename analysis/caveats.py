@@ -1,0 +1,168 @@
+"""What a reader must know before believing a figure: said in words with numbers, never guessed away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.measures.cost import CostDelta
+from analysis.measures.divergence import Divergence
+from analysis.measures.escalation import Escalation
+from analysis.measures.quality import Quality
+from analysis.measures.rates import FEW_CLUSTERS, MINIMUM_CLUSTERS
+from analysis.results import Estimate, Range
+from analysis.rows import PolicyRow
+
+KNOWN_CLUSTERS: Final = 0.90
+"""Share of requests that must carry a user or session id; below it repeat users are mistaken for new ones."""
+
+COMPLETE: Final = 0.999
+"""Shadow decisions per live request; fewer mean that some were lost, and perhaps not at random."""
+
+FAILED: Final = 0.001
+"""Share of shadow decisions that may fail before it is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something a reader must know before believing a figure.
+
+    Attributes:
+        code: stable word, for example `unpriced`, for tests and pages.
+        text: one sentence with the figures.
+        next_step: what settles it; empty if nothing does.
+    """
+
+    code: str
+    text: str
+    next_step: str = ""
+
+
+def about_project(
+    *, live: Sequence[PolicyRow], shadows: Sequence[PolicyRow], known_clusters_share: float | None
+) -> Iterator[Caveat]:
+    """What limits every figure of a project.
+
+    Args:
+        live: live policies of the window.
+        shadows: shadow policies of the window.
+        known_clusters_share: of live requests, those with a user or session id; None without requests.
+    """
+    if not live:
+        yield Caveat("no_requests", "No live request in this window.", "point the SDK's export.to at this collector")
+    elif not shadows:
+        yield Caveat("no_shadows", "No shadow policy decided in this window.", "add one under shadows in shadow.yaml")
+    if len(live) > 1:
+        names = ", ".join(f"{row.policy} ({row.first} to {row.last})" for row in live)
+        yield Caveat(
+            "live_changed",
+            f"The live policy changed in this window: {names}. The figures mix them.",
+            "choose a window with one live policy",
+        )
+    if known_clusters_share is not None and known_clusters_share < KNOWN_CLUSTERS:
+        yield Caveat(
+            "unknown_clusters",
+            f"Only {_percent(known_clusters_share)} of requests carry a user or session id: repeat users cannot be"
+            " recognised, and intervals are too narrow.",
+            "set from_request.user or from_request.session in shadow.yaml",
+        )
+
+
+def about_policy(
+    *,
+    divergence: Divergence,
+    cost: CostDelta,
+    escalation: Escalation,
+    quality: Quality,
+    completeness: float | None,
+) -> Iterator[Caveat]:
+    """What limits the figures of one policy on one slice.
+
+    Args:
+        divergence: of the slice.
+        cost: of the slice.
+        escalation: of the slice.
+        quality: of the slice.
+        completeness: decisions over live requests of the same hours; None if unknown.
+    """
+    yield from _about_rows(divergence, completeness)
+    yield from _about_cost(cost)
+    yield from _about_outcomes(escalation, quality)
+
+
+def _about_rows(divergence: Divergence, completeness: float | None) -> Iterator[Caveat]:
+    if completeness is not None and completeness < COMPLETE:
+        yield Caveat(
+            "incomplete",
+            f"{_percent(1 - completeness)} of this shadow's decisions are missing.",
+            "shadowroute doctor names the hours",
+        )
+    if divergence.failed_share is not None and divergence.failed_share > FAILED:
+        yield Caveat(
+            "failed",
+            f"{_percent(divergence.failed_share)} of this shadow's decisions failed and are in no figure.",
+            "open Requests and filter by status",
+        )
+    model = divergence.model
+    if isinstance(model, Estimate) and model.effective_clusters < FEW_CLUSTERS:
+        yield Caveat(
+            "few_clusters",
+            f"{model.effective_clusters:.0f} effective clusters: between {MINIMUM_CLUSTERS} and {FEW_CLUSTERS}"
+            " intervals are approximate, and narrower than they should be for rare events.",
+            "wait for more users",
+        )
+
+
+def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
+    if cost.unpriced:
+        yield Caveat(
+            "unpriced",
+            f"No price in book {cost.book or '(none pinned)'} for {', '.join(cost.unpriced)}: counted, never priced"
+            " as 0.",
+            "add price_usd_per_million to models.yaml, or name the model under aliases of a priced one",
+        )
+    if cost.contaminated_share:
+        yield Caveat(
+            "contaminated",
+            f"{_percent(cost.contaminated_share)} of requests were not served as live chose (fallback, cache hit,"
+            " pinned, rewritten) and are left out of cost and quality.",
+        )
+    if cost.uncosted_share:
+        yield Caveat(
+            "uncosted",
+            f"{_percent(cost.uncosted_share)} of requests have no known token counts and are left out of cost.",
+            "report what was served: request.served(reply), or observer.outcome(request_id, ...)",
+        )
+    cold, warm = _centre(cost.relative), _centre(cost.warm_relative)
+    if cold is not None and warm is not None and abs(cold - warm) >= 0.0005:
+        yield Caveat(
+            "cold_cache",
+            f"Another model starts without a cached prefix; with as warm a cache the change would be {warm:+.1%}"
+            f" instead of {cold:+.1%}.",
+        )
+
+
+def _about_outcomes(escalation: Escalation, quality: Quality) -> Iterator[Caveat]:
+    if isinstance(escalation.shadow, Range):
+        yield Caveat(
+            "unseen_escalations",
+            f"Cost and escalation are ranges: {escalation.shadow.why}.",
+            "run the cheap answers to know",
+        )
+    if not quality.signal:
+        yield Caveat(
+            "no_signal",
+            "No quality signal arrived for these requests.",
+            'send one: observer.signal(reply.id, "resolved", 1)',
+        )
+    else:
+        yield Caveat("about_live", quality.note)
+
+
+def _centre(measured: object) -> float | None:
+    return measured.value if isinstance(measured, Estimate) else None
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"

@@ -1,0 +1,101 @@
+"""The step every share takes: from bucket sums to an estimate, or to the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from analysis.results import Estimate, Interval, Measured, Range, Undefined
+from analysis.stats.proportion import share_interval
+from analysis.summaries import RatioSums
+
+MINIMUM_CLUSTERS: Final = 40
+"""Effective clusters below which no interval is given: at 200 heavy-tailed users a nominal 95 % covered 80 %."""
+
+FEW_CLUSTERS: Final = 100
+"""Effective clusters below which intervals are called approximate."""
+
+ROUNDING: Final = 1e-9
+"""Relative difference up to which two weighted counts are the same: summation order, never a row."""
+
+Clusters = Callable[[], float]
+"""Effective number of clusters by key; a pass over the rows, so it is asked only where the buckets say nothing."""
+
+
+def refusal(sums: RatioSums, subject: str) -> Undefined | None:
+    """Why the ratio cannot be estimated, or None if it can.
+
+    Args:
+        sums: its sums.
+        subject: what the denominator counts, for example `shadow decisions`.
+    """
+    if not sums.total:
+        return Undefined(reason=f"no {subject} in this window", n=sums.n)
+    effective = sums.effective_clusters
+    if effective < MINIMUM_CLUSTERS:
+        return Undefined(
+            reason=f"too few clusters: {effective:.0f} effective ones, {MINIMUM_CLUSTERS} needed for an interval",
+            next_step="wait for more users or sessions; if ids are missing, set from_request.user and .session",
+            n=sums.n,
+        )
+    return None
+
+
+def estimate(sums: RatioSums, interval: Interval, *, unit: str, method: str) -> Estimate:
+    """The ratio with its interval and what it rests on."""
+    return Estimate(
+        value=sums.value,
+        interval=interval,
+        n=sums.n,
+        clusters=sums.clusters,
+        effective_clusters=sums.effective_clusters,
+        unit=unit,
+        method=method,
+    )
+
+
+def share_of(sums: RatioSums, *, subject: str, clusters: Clusters, unit: str = "share") -> Measured:
+    """A share, or a mean of values in [0, 1], with Wilson's interval over clusters.
+
+    Args:
+        sums: its sums.
+        subject: what the denominator counts, for the reason of a refusal.
+        clusters: effective clusters by key.
+        unit: `share` or `score`.
+    """
+    refused = refusal(sums, subject)
+    if refused:
+        return refused
+    independent = clusters() if sums.is_constant else sums.effective_clusters
+    interval = share_interval(sums, clusters=independent)
+    return estimate(sums, interval, unit=unit, method="wilson, cluster-effective n")
+
+
+def range_of(low: RatioSums, high: RatioSums, *, subject: str, why: str, clusters: Clusters) -> Measured:
+    """A share that lies between two others; an estimate if they are the same.
+
+    Args:
+        low: sums if everything unseen fell one way.
+        high: sums if it fell the other way; the same denominators.
+        subject: what the denominator counts.
+        why: what was not seen.
+        clusters: effective clusters by key.
+    """
+    if not low.total:
+        return Undefined(reason=f"no {subject} in this window", n=low.n)
+    if high.value - low.value <= ROUNDING:
+        return share_of(low, subject=subject, clusters=clusters)
+    ends = (
+        share_of(low, subject=subject, clusters=clusters),
+        share_of(high, subject=subject, clusters=clusters),
+    )
+    return bounded(ends, low=low.value, high=high.value, n=low.n, unit="share", why=why)
+
+
+def bounded(ends: tuple[Measured, Measured], *, low: float, high: float, n: int, unit: str, why: str) -> Range:
+    """A range, with an interval around both bounds where both have one."""
+    first, last = ends
+    interval = None
+    if isinstance(first, Estimate) and isinstance(last, Estimate):
+        interval = Interval(first.interval.low, last.interval.high, first.interval.level)
+    return Range(low=low, high=high, n=n, unit=unit, why=why, interval=interval)
