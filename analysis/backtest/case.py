@@ -1,0 +1,260 @@
+"""One backtest, read and planned but not sent: tables, policies, prices, and what each policy does with every query.
+
+A query is used only if every policy's whole plan can be walked on recorded answers. So all figures, estimates and
+truths, rest on the same queries, and whatever is left out is counted with its reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from analysis.backtest.prices import PriceTable
+from analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
+from analysis.backtest.truth import Walk, walk
+from shadow.catalogue import Catalogue
+from shadow.config import load_catalogue, load_policy
+from shadow.errors import ConfigError, MissingOutcomeError
+from shadow.features import extract
+from shadow.ids import KeyedHash, canonical_id
+from shadow.outcome import Answer
+from shadow.policy import Decision, Policy, Step
+from shadow.pricing import PriceRow
+from shadow.request import Request, Snapshot
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Time of the first query; each later one is a second later, so that a second run meets its own rows."""
+
+MODELS_FILE = "models.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What the user gave. `prices` has the form of models.yaml; `rename` maps the files' column names to ours."""
+
+    queries: Path
+    outcomes: Path
+    live: Path
+    shadows: tuple[Path, ...]
+    prices: Path | None = None
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Queries that are not used, by the first policy whose plan could not be walked, and why."""
+
+    policy: str
+    is_live: bool
+    reason: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A query that is used. A shadow that failed on it has None; `shadows` is in the order of the case's shadows."""
+
+    query: Query
+    time_us: int
+    live: Walk
+    shadows: tuple[Walk | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Everything that a run needs."""
+
+    inputs: Inputs
+    project: str
+    queries: Queries
+    outcomes: Outcomes
+    catalogue: Catalogue
+    live: Policy
+    shadows: tuple[Policy, ...]
+    planned: tuple[Planned, ...]
+    left_out: tuple[LeftOut, ...]
+    price_rows: tuple[PriceRow, ...]
+    price_source: str
+
+    @property
+    def prices(self) -> PriceTable:
+        """The price book in memory."""
+        return PriceTable(self.price_rows)
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """First and last UTC day of the run's rows."""
+        return EPOCH.date(), (EPOCH + timedelta(seconds=self.queries.rows[-1].row)).date()
+
+    def answers(self) -> dict[tuple[str, str], Answer]:
+        """The recorded answers of every model that the live policy may call, by (request id, model)."""
+        return {
+            (plan.query.query_id, step.model): answer
+            for plan in self.planned
+            for step in plan.live.decision.steps
+            if (answer := self.outcomes.answer(plan.query.query_id, step.model)) is not None
+        }
+
+
+def load(inputs: Inputs) -> Case:
+    """Reads and checks all files, and plans every query.
+
+    Raises:
+        ConfigError: a file is wrong, two shadows are the same, or no query is left.
+    """
+    check_rename(inputs.rename, inputs.queries, inputs.outcomes)
+    catalogue, source = _catalogue(inputs)
+    live = load_policy(inputs.live, catalogue)
+    shadows = tuple(load_policy(path, catalogue) for path in inputs.shadows)
+    _refuse_twins(shadows, inputs.shadows)
+    queries = load_queries(inputs.queries, inputs.rename)
+    outcomes = load_outcomes(inputs.outcomes, inputs.rename)
+    project = f"backtest-{_fingerprint(inputs, (live, *shadows))}"
+    planned, left_out = _Planner(project, outcomes, catalogue, live, shadows).plan(queries.rows)
+    if not planned:
+        raise ConfigError(_nothing_left(left_out, outcomes), file=inputs.outcomes)
+    models = {step.model for plan in planned for step in _steps(plan)}
+    return Case(
+        inputs=inputs,
+        project=project,
+        queries=queries,
+        outcomes=outcomes,
+        catalogue=catalogue,
+        live=live,
+        shadows=shadows,
+        planned=planned,
+        left_out=left_out,
+        price_rows=tuple(catalogue.price_rows(sorted(models))),
+        price_source=source,
+    )
+
+
+def request_of(query: Query, project: str) -> Request:
+    """The frozen request of a query. Without a session column each query is its own session."""
+    return extract(
+        messages=[{"role": "user", "content": query.prompt}],
+        hash_id=KeyedHash(project),
+        request_id=query.query_id,
+        session=query.session_id or query.query_id,
+        task=query.task,
+        user_tier=query.user_tier,
+        input_tokens=query.prompt_tokens,
+        time_us=time_us(query),
+    )
+
+
+def time_us(query: Query) -> int:
+    """Decision time of a query, epoch microseconds."""
+    return int((EPOCH.timestamp() + query.row) * 1_000_000)
+
+
+class _Planner:
+    """Lets every policy decide on every query, and walks what it decided."""
+
+    def __init__(
+        self, project: str, outcomes: Outcomes, catalogue: Catalogue, live: Policy, shadows: Sequence[Policy]
+    ) -> None:
+        self._project = project
+        self._outcomes = outcomes
+        self._catalogue = catalogue
+        self._live = live
+        self._shadows = shadows
+
+    def plan(self, queries: Sequence[Query]) -> tuple[tuple[Planned, ...], tuple[LeftOut, ...]]:
+        planned: list[Planned] = []
+        left_out: Counter[tuple[str, bool, str]] = Counter()
+        for query in queries:
+            request = request_of(query, self._project)
+            try:
+                live = self._live_walk(request)
+                shadows = tuple(self._shadow_walk(shadow, request) for shadow in self._shadows)
+            except _NotUsableError as reason:
+                left_out[reason.policy, reason.is_live, reason.text] += 1
+            else:
+                planned.append(Planned(query, request.time_us, live, shadows))
+        return tuple(planned), tuple(LeftOut(*key, n) for key, n in left_out.items())
+
+    def _live_walk(self, request: Request) -> Walk:
+        decision = _decide(self._live, request, self._catalogue)
+        if decision is None:
+            raise _NotUsableError(self._live.name, "its policy failed", is_live=True)
+        return self._walk(self._live, request, decision, is_live=True)
+
+    def _shadow_walk(self, shadow: Policy, request: Request) -> Walk | None:
+        decision = _decide(shadow, request, self._catalogue)
+        return None if decision is None else self._walk(shadow, request, decision, is_live=False)
+
+    def _walk(self, policy: Policy, request: Request, decision: Decision, *, is_live: bool) -> Walk:
+        def answer_of(model: str) -> Answer:
+            answer = self._outcomes.answer(request.request_id, model)
+            if answer is None:
+                raise MissingOutcomeError(request.request_id, model)
+            return answer
+
+        try:
+            return walk(policy, request, decision, answer_of, self._catalogue)
+        except MissingOutcomeError as error:
+            reason = self._outcomes.why_missing(error.request_id, error.model)
+            raise _NotUsableError(policy.name, reason, is_live=is_live) from None
+
+
+class _NotUsableError(Exception):
+    def __init__(self, policy: str, text: str, *, is_live: bool) -> None:
+        self.policy = policy
+        self.text = text
+        self.is_live = is_live
+        super().__init__(text)
+
+
+def _decide(policy: Policy, request: Request, catalogue: Catalogue) -> Decision | None:
+    """The decision, None where the recorder would store a failure."""
+    try:
+        decision = policy.decide(request, Snapshot())
+    except Exception:  # noqa: BLE001  a user's policy may raise anything; the run records the failure with its type
+        return None
+    known = isinstance(decision, Decision) and all(step.model in catalogue for step in decision.steps)
+    return decision if known else None
+
+
+def _steps(plan: Planned) -> list[Step]:
+    walks = (plan.live, *(walk for walk in plan.shadows if walk is not None))
+    return [step for each in walks for step in each.decision.steps]
+
+
+def _catalogue(inputs: Inputs) -> tuple[Catalogue, str]:
+    """The models and prices: the given file, else models.yaml beside the live policy, else the public registry."""
+    beside = inputs.live.parent / MODELS_FILE
+    file = inputs.prices or (beside if beside.exists() else None)
+    return load_catalogue(file), "registry" if file is None else file.name
+
+
+def _refuse_twins(shadows: Sequence[Policy], files: Sequence[Path]) -> None:
+    seen: dict[tuple[str, str], Path] = {}
+    for shadow, file in zip(shadows, files, strict=True):
+        twin = seen.setdefault((shadow.name, shadow.version), file)
+        if twin is not file:
+            raise ConfigError(
+                f"must be another policy than {twin}, got {shadow.name} {shadow.version} twice", file=file
+            )
+
+
+def _fingerprint(inputs: Inputs, policies: Sequence[Policy]) -> str:
+    """12 hex characters for what decides every row of a run: both tables, how they are read, and the policies."""
+    digests = []
+    for file in (inputs.queries, inputs.outcomes):
+        with file.open("rb") as opened:
+            digests.append(hashlib.file_digest(opened, "sha256").hexdigest())
+    named = [[policy.name, policy.version] for policy in policies]
+    return canonical_id([digests, dict(inputs.rename), named], length=12)
+
+
+def _nothing_left(left_out: Sequence[LeftOut], outcomes: Outcomes) -> str:
+    reasons = "; ".join(f"{each.n} without {each.policy}'s ({each.reason})" for each in left_out)
+    return (
+        f"must hold outcomes of the policies' models for at least one query, got none: {reasons}. "
+        f"It has outcomes of {', '.join(outcomes.models)}"
+    )

@@ -1,0 +1,144 @@
+"""A backtest over the real path: router, recorder, shadows, OTLP, receiver, store, rollup, measures.
+
+Only the provider is not real: it serves recorded answers. The clock is the query's own time, so that a second run
+writes the same rows and overwrites itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from analysis.backtest.case import Case
+from analysis.backtest.compare import shadow_document
+from analysis.backtest.feed import Feed
+from analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument, ShadowDocument
+from analysis.backtest.truth import PolicyTruth, TruthSum
+from analysis.queries import Queries
+from analysis.report import policy_report
+from analysis.selection import PolicyRef, Window
+from collector.price_books import pin
+from collector.serve import IngestEndpoint, ingest, rollup_now
+from collector.store import Store
+from shadow.config import Limits, Routing
+from shadow.policy import Policy
+from shadow.providers.recorded import RecordedProvider
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how much of it is done, and how much there is."""
+
+SIGNAL = "score"
+SIGNAL_SOURCE = "reference"
+SHADOW_BUDGET_S = 5.0
+"""Nobody waits for a shadow here: a slow policy is to be measured, not switched off."""
+
+
+def run(case: Case, store: Store, progress: Progress = lambda *_: None) -> BacktestDocument:
+    """Sends every planned query through the router into the store, and measures.
+
+    Args:
+        case: what `case.load` read.
+        store: where the rows go; they stay there as the case's project.
+        progress: told about each phase.
+
+    Raises:
+        LostRecordsError: not everything that was sent arrived.
+    """
+    started = time.perf_counter()
+    pin(store.client(), case.project, list(case.price_rows), case.catalogue.book_id, case.price_source)
+    with ingest(store) as endpoint:
+        send(case, endpoint, progress)
+    progress("roll up and measure", 0, 1)
+    rollup_now(store)
+    document = measure(case, store)
+    progress("roll up and measure", 1, 1)
+    return document.model_copy(update={"seconds": time.perf_counter() - started})
+
+
+def measure(case: Case, store: Store) -> BacktestDocument:
+    """The measures of a case whose rows are in the store and rolled up; `seconds` is the time of this alone."""
+    started = time.perf_counter()
+    shadows = [_measure(case, store, place, shadow) for place, shadow in enumerate(case.shadows)]
+    return BacktestDocument(
+        project=case.project,
+        store=str(store.dsn),
+        price_book=case.catalogue.book_id,
+        price_source=case.price_source,
+        queries=_queries_document(case),
+        live=PolicyDocument(name=case.live.name, version=case.live.version),
+        shadows=shadows,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def send(case: Case, endpoint: IngestEndpoint, progress: Progress = lambda *_: None) -> None:
+    """Routes every planned query, and reports the score of each served answer as a signal.
+
+    Raises:
+        LostRecordsError: not everything that was sent arrived.
+    """
+    total = len(case.planned)
+    with Feed(routing_of(case, endpoint), RecordedProvider(case.answers()), endpoint) as feed:
+        for done, plan in enumerate(case.planned, 1):
+            query = plan.query
+            reply = feed.complete(
+                plan.time_us,
+                query.prompt,
+                request_id=query.query_id,
+                session=query.session_id or query.query_id,
+                task=query.task,
+                user_tier=query.user_tier,
+                input_tokens=query.prompt_tokens,
+            )
+            if reply.answer.score is not None:
+                feed.signal(query.query_id, SIGNAL, reply.answer.score, time_us=plan.time_us, source=SIGNAL_SOURCE)
+            if done % 100 == 0 or done == total:
+                progress("route", done, total)
+
+
+def routing_of(case: Case, endpoint: IngestEndpoint) -> Routing:
+    """The routing configuration of the run."""
+    return Routing.of(
+        service="backtest",
+        project=case.project,
+        origin="backtest",
+        live=case.live,
+        shadows=case.shadows,
+        catalogue=case.catalogue,
+        export_to=endpoint.url,
+        limits=Limits(budget_s=SHADOW_BUDGET_S),
+    )
+
+
+def truth_of(case: Case, place: int) -> PolicyTruth:
+    """What the table says about the shadow at that place of the case's shadows."""
+    sums = TruthSum(case.prices)
+    day = case.days[0]
+    for plan in case.planned:
+        shadow = plan.shadows[place]
+        if shadow is not None:
+            sums.add(plan.live, shadow, day)
+    return sums.result()
+
+
+def _measure(case: Case, store: Store, place: int, shadow: Policy) -> ShadowDocument:
+    queries = Queries(store.reader(), case.project)
+    report = policy_report(
+        queries, PolicyRef(shadow.name, shadow.version), Window(*case.days), book=case.catalogue.book_id, signal=SIGNAL
+    )
+    return shadow_document(report, truth_of(case, place))
+
+
+def _queries_document(case: Case) -> QueriesDocument:
+    return QueriesDocument(
+        queries_file=case.queries.file.name,
+        outcomes_file=case.outcomes.file.name,
+        total=len(case.queries.rows),
+        used=len(case.planned),
+        left_out=[
+            LeftOutDocument(policy=left.policy, role="live" if left.is_live else "shadow", reason=left.reason, n=left.n)
+            for left in case.left_out
+        ],
+        repeated_outcomes=case.outcomes.repeated,
+        sessions="column" if case.queries.has_sessions else "each query",
+    )

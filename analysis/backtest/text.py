@@ -1,0 +1,180 @@
+"""A backtest as text for people: estimate from the log, truth from the table, and the miss, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.backtest.result import (
+    BacktestDocument,
+    EstimateDocument,
+    LeftOutDocument,
+    QueriesDocument,
+    RangeDocument,
+    ShadowDocument,
+    UndefinedDocument,
+)
+
+Shown = EstimateDocument | RangeDocument | UndefinedDocument
+
+COLUMNS = (28, 31, 33, 10)
+ALIKE_POINTS = 0.5
+"""Live answers of two groups that differ by less than this are called alike."""
+
+
+def render(document: BacktestDocument) -> str:
+    """The whole text; one block per shadow policy."""
+    lines = [_queries_line(document.queries)]
+    for shadow in document.shadows:
+        lines += ["", *_block(shadow, document.live.name)]
+    lines += [
+        "",
+        f"Measured, not judged. Prices: {document.price_book} ({document.price_source}). {document.seconds:.1f} s.",
+    ]
+    lines.append(f"Stored as project {document.project} in {document.store}")
+    return "\n".join(lines)
+
+
+def percent(share: float, *, signed: bool = False) -> str:
+    """A share as a percentage with one decimal, without a minus sign on zero."""
+    text = f"{share * 100:+.1f}" if signed else f"{share * 100:.1f}"
+    return text.replace("+0.0", "0.0").replace("-0.0", "0.0") if float(text) == 0 else text
+
+
+def shown(value: Shown, *, signed: bool = False) -> str:
+    """A measure with its interval; bounds for a range; a word for what is undefined (the reason stands below)."""
+    if isinstance(value, EstimateDocument):
+        low, high = percent(value.low, signed=signed), percent(value.high, signed=signed)
+        return f"{percent(value.value, signed=signed)} % ({low}..{high})"
+    if isinstance(value, RangeDocument):
+        return f"{percent(value.low, signed=signed)}..{percent(value.high, signed=signed)} % (range)"
+    return "undefined"
+
+
+def _queries_line(queries: QueriesDocument) -> str:
+    left = sum(each.n for each in queries.left_out)
+    why = f" ({', '.join(_left_out(each) for each in queries.left_out)})" if left else ""
+    unit = "Each query is its own session." if queries.sessions == "each query" else "Sessions are the table's own."
+    repeated = ""
+    if queries.repeated_outcomes:
+        repeated = f" {queries.repeated_outcomes:,} repeated outcome rows are not used (the first counts)."
+    return f"{queries.total:,} queries; {left:,} left out{why}; {queries.used:,} used. {unit}{repeated}"
+
+
+def _left_out(left: LeftOutDocument) -> str:
+    whose = "a live" if left.role == "live" else f"{left.policy}'s"
+    if left.reason == "no outcome":
+        return f"{left.n:,} without {whose} outcome"
+    return f"{left.n:,} because of {whose} outcome: {left.reason}"
+
+
+def _block(shadow: ShadowDocument, live: str) -> Iterator[str]:
+    name = f"{shadow.policy.name} {shadow.policy.version}"
+    yield _row(f"{name} against {live}")
+    yield _row("", "estimate from the log", "truth (outcomes table)", "miss")
+    count = f"{shadow.differs.n:,} = " if isinstance(shadow.differs.model, EstimateDocument) else ""
+    yield _row("differs (model)", count + shown(shadow.differs.model), "-", "-")
+    yield _cost_row(shadow)
+    if shadow.escalation.known_share is not None:
+        yield _escalation_row(shadow)
+    yield from _quality_rows(shadow)
+    yield from (f"note: {text}" for text in shadow.caveats)
+    yield from _reasons(shadow)
+    yield f"Read this: {reading(shadow)}"
+
+
+def _cost_row(shadow: ShadowDocument) -> str:
+    truth, cost = shadow.truth, shadow.cost
+    known = "unknown"
+    if truth.cost_change is not None:
+        known = f"{percent(truth.cost_change, signed=True)} %  (${truth.live_usd or 0:.3f} live)"
+    return _row(
+        "cost", shown(cost.relative, signed=True), known, _points(shadow.miss.cost), _lengths(truth.output_ratio)
+    )
+
+
+def _lengths(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    more = ratio - 1
+    return f"same tokens assumed; the other model writes {abs(more) * 100:.0f} % {'more' if more >= 0 else 'less'}"
+
+
+def _escalation_row(shadow: ShadowDocument) -> str:
+    truth = shadow.truth.escalation
+    known = "unknown" if truth is None else f"{percent(truth)} %"
+    return _row("pays twice (of its cascade)", shown(shadow.escalation.shadow), known, _points(shadow.miss.escalation))
+
+
+def _quality_rows(shadow: ShadowDocument) -> Iterator[str]:
+    quality, truth = shadow.live_quality, shadow.truth
+    scores = "-"
+    if truth.shadow_quality_downgraded is not None:
+        scores = f"the shadow scores {percent(truth.shadow_quality_downgraded)} %"
+    yield _row("live quality, downgraded", shown(quality.downgraded), scores, "the log cannot see this")
+    yield _row("live quality, the rest", shown(quality.rest))
+    if truth.quality_change is not None:
+        yield _row(
+            "quality change, overall",
+            "-",
+            f"{percent(truth.quality_change, signed=True)} pt",
+            "the log cannot see this",
+        )
+
+
+def reading(shadow: ShadowDocument) -> str:
+    """One sentence that says what the live answers suggested and what following the shadow would have done."""
+    truth, quality = shadow.truth, shadow.live_quality
+    if truth.quality_change is None:
+        return "the table holds no scores, so nothing is known about quality. Decisions alone never give SHIP."
+    overall = _change(truth.quality_change)
+    if truth.downgraded_quality_change is None:
+        return f"no request goes to a cheaper model; following the shadow {overall} overall, and the log cannot see it."
+    there = (
+        f"downgrading them {_change(truth.downgraded_quality_change)} there, {_number(truth.quality_change)} overall"
+    )
+    if not isinstance(quality.downgraded, EstimateDocument) or not isinstance(quality.rest, EstimateDocument):
+        return f"{there}. Decisions alone never give SHIP."
+    gap = (quality.downgraded.value - quality.rest.value) * 100
+    looked = "ALIKE" if abs(gap) < ALIKE_POINTS else "BETTER" if gap > 0 else "WORSE"
+    link = "yet" if (gap > -ALIKE_POINTS) == (truth.downgraded_quality_change < 0) else "and"
+    return (
+        f"the live answers looked {looked} on the requests to downgrade, {link} {there}. "
+        "Decisions alone never give SHIP."
+    )
+
+
+def _change(change: float) -> str:
+    return f"{'loses' if change < 0 else 'gains'} {_number(change)} points"
+
+
+def _number(change: float) -> str:
+    return f"{abs(change) * 100:.1f}"
+
+
+def _points(miss: float | None) -> str:
+    return "-" if miss is None else f"{percent(miss, signed=True)} pt"
+
+
+def _reasons(shadow: ShadowDocument) -> Iterator[str]:
+    """Why a figure is undefined or a range, once per reason."""
+    quality = shadow.live_quality
+    values: list[Shown] = [shadow.differs.model, shadow.cost.relative, quality.downgraded, quality.rest]
+    if shadow.escalation.known_share is not None:
+        values.insert(2, shadow.escalation.shadow)
+    seen: set[str] = set()
+    for value in values:
+        reason = _reason(value)
+        if reason and reason not in seen:
+            seen.add(reason)
+            yield f"note: {reason}"
+
+
+def _reason(value: Shown) -> str:
+    if isinstance(value, UndefinedDocument):
+        return f"{value.reason} {value.next_step}".strip()
+    return value.why if isinstance(value, RangeDocument) else ""
+
+
+def _row(*cells: str) -> str:
+    widths = (*COLUMNS, 0)
+    return "".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=False)).rstrip()

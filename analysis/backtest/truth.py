@@ -1,0 +1,175 @@
+"""What a policy would really have done: its plan walked over known answers, and the sums that follow.
+
+A log of live decisions never holds the answers that were not called for. A table of recorded outcomes (backtest) or a
+simulator (demo) does, so here a policy is executed in full: cheap answer, validators, escalation, with the tokens of
+the models that it would have called. The estimates of the measures are then compared with these truths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from analysis.backtest.prices import PriceTable
+from shadow.catalogue import Catalogue
+from shadow.errors import PolicyError
+from shadow.executor import Execution, run
+from shadow.outcome import Answer, Attempt
+from shadow.policy import Decision, Policy
+from shadow.request import Request
+
+AnswerOf = Callable[[str], Answer]
+"""Model -> its answer to the request at hand; raises `MissingOutcomeError` where none is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One policy executed on one request. `attempts` holds every call that is paid, in order."""
+
+    decision: Decision
+    attempts: tuple[Attempt, ...]
+    served: Answer
+
+    @property
+    def escalated(self) -> bool:
+        """The cheap answer was refused and a second call paid."""
+        return len(self.attempts) > 1
+
+    @property
+    def output_tokens(self) -> int:
+        """Written by the answer that was served."""
+        return self.served.usage.output_tokens or 0
+
+    def usd(self, prices: PriceTable, day: date) -> float | None:
+        """Cost of every call; None if one of them has no price."""
+        costs = [prices.usd(attempt.model, attempt.usage, day) for attempt in self.attempts]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known) if len(known) == len(costs) else None
+
+
+def walk(policy: Policy, request: Request, decision: Decision, answer_of: AnswerOf, catalogue: Catalogue) -> Walk:
+    """Executes a decision with the router's own executor, on answers that are known.
+
+    Raises:
+        MissingOutcomeError: a model that the plan needs has no known answer.
+    """
+    execution = Execution(policy=policy, request=request, decision=decision, catalogue=catalogue)
+    run(execution, lambda dispatch: answer_of(dispatch.model), _no_time)
+    outcome = execution.outcome()
+    if outcome.answer is None:
+        raise PolicyError(decision.policy, "was executed without an answer")
+    return Walk(decision, outcome.attempts, outcome.answer)
+
+
+def _no_time() -> float:
+    """Known answers take no time."""
+    return 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyTruth:
+    """What the shadow would have changed. Shares and differences; None where it cannot be known.
+
+    Attributes:
+        n: requests on which both sides were walked.
+        live_usd: cost of the live policy's calls. shadow_usd: of the calls the shadow would have made.
+        cost_change: (shadow - live) / live.
+        output_ratio: tokens written by the shadow's answers over the live ones', where the two differ.
+        quality_change: mean score of the shadow's answers minus the live ones', over all requests.
+        downgraded_n: requests that the shadow sends to a cheaper primary model.
+        downgraded_quality_change: the same difference over these. shadow_quality_downgraded: the shadow's mean there.
+        escalation: share of the shadow's cascade requests whose cheap answer is refused.
+    """
+
+    n: int
+    live_usd: float | None
+    shadow_usd: float | None
+    cost_change: float | None
+    output_ratio: float | None
+    quality_change: float | None
+    downgraded_n: int
+    downgraded_quality_change: float | None
+    shadow_quality_downgraded: float | None
+    live_quality_downgraded: float | None
+    escalation: float | None
+
+
+@dataclass
+class _Scores:
+    n: int = 0
+    live: float = 0.0
+    shadow: float = 0.0
+
+    def add(self, live: float, shadow: float) -> None:
+        self.n += 1
+        self.live += live
+        self.shadow += shadow
+
+    @property
+    def change(self) -> float | None:
+        return (self.shadow - self.live) / self.n if self.n else None
+
+
+@dataclass
+class TruthSum:
+    """Adds up walks of one shadow against live's."""
+
+    prices: PriceTable
+    n: int = 0
+    cascades: int = 0
+    escalated: int = 0
+    downgraded_n: int = 0
+    unpriced: int = 0
+    live_usd: float = 0.0
+    shadow_usd: float = 0.0
+    live_output: int = 0
+    shadow_output: int = 0
+    everywhere: _Scores = field(default_factory=_Scores)
+    downgraded: _Scores = field(default_factory=_Scores)
+
+    def add(self, live: Walk, shadow: Walk, day: date) -> None:
+        """One request on which both policies decided."""
+        self.n += 1
+        self._add_cost(live.usd(self.prices, day), shadow.usd(self.prices, day))
+        if shadow.decision.escalation_model:
+            self.cascades += 1
+            self.escalated += shadow.escalated
+        if live.decision.model != shadow.decision.model:
+            self.live_output += live.output_tokens
+            self.shadow_output += shadow.output_tokens
+        cheaper = self._is_downgrade(live.decision.model, shadow.decision.model, day)
+        self.downgraded_n += cheaper
+        if live.served.score is not None and shadow.served.score is not None:
+            self.everywhere.add(live.served.score, shadow.served.score)
+            if cheaper:
+                self.downgraded.add(live.served.score, shadow.served.score)
+
+    def result(self) -> PolicyTruth:
+        """The sums as shares and differences."""
+        priced = self.unpriced == 0 and self.n > 0
+        downgraded = self.downgraded
+        return PolicyTruth(
+            n=self.n,
+            live_usd=self.live_usd if priced else None,
+            shadow_usd=self.shadow_usd if priced else None,
+            cost_change=(self.shadow_usd - self.live_usd) / self.live_usd if priced and self.live_usd else None,
+            output_ratio=self.shadow_output / self.live_output if self.live_output else None,
+            quality_change=self.everywhere.change,
+            downgraded_n=self.downgraded_n,
+            downgraded_quality_change=downgraded.change,
+            shadow_quality_downgraded=downgraded.shadow / downgraded.n if downgraded.n else None,
+            live_quality_downgraded=downgraded.live / downgraded.n if downgraded.n else None,
+            escalation=self.escalated / self.cascades if self.cascades else None,
+        )
+
+    def _add_cost(self, live: float | None, shadow: float | None) -> None:
+        if live is None or shadow is None:
+            self.unpriced += 1
+            return
+        self.live_usd += live
+        self.shadow_usd += shadow
+
+    def _is_downgrade(self, live: str, shadow: str, day: date) -> bool:
+        dear, cheap = self.prices.blended(live, day), self.prices.blended(shadow, day)
+        return dear is not None and cheap is not None and cheap < dear

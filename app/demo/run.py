@@ -1,0 +1,136 @@
+"""Sends the simulated week through the real router and the real OTLP path, and measures it beside its truth."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.backtest.feed import Feed
+from analysis.backtest.prices import PriceTable
+from analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
+from analysis.queries import Queries
+from analysis.report import ProjectReport, project_report
+from analysis.selection import Window
+from app.demo.provider import SimulatedProvider
+from app.demo.traffic import Traffic, Turn
+from app.demo.truth import World, thumb
+from collector.price_books import pin
+from collector.serve import IngestEndpoint, rollup_now
+from collector.store import Store
+from shadow.config import Routing
+from shadow.features import extract
+from shadow.ids import KeyedHash
+from shadow.policy import Policy
+from shadow.request import Request, Snapshot
+
+SIGNAL = "thumbs"
+SIGNAL_SOURCE = "user"
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was measured, and what is true of each shadow policy, by name."""
+
+    report: ProjectReport
+    truths: dict[str, PolicyTruth]
+
+
+def run(
+    traffic: Traffic, routing: Routing, store: Store, endpoint: IngestEndpoint, progress: Progress = lambda *_: None
+) -> Outcome:
+    """Sends the week, rolls it up and measures it.
+
+    Raises:
+        LostRecordsError: not everything that was sent arrived.
+    """
+    rows = routing.catalogue.price_rows()
+    book = routing.catalogue.book_id
+    pin(store.client(), routing.project, rows, book, "simulated")
+    send(traffic, routing, endpoint, progress)
+    progress("compute the truth", 0, 1)
+    known = truths(traffic, routing)
+    progress("compute the truth", 1, 1)
+    progress("roll up and measure", 0, 1)
+    rollup_now(store)
+    window = Window(traffic.first_day, traffic.last_day)
+    report = project_report(Queries(store.reader(), routing.project), window, book=book)
+    progress("roll up and measure", 1, 1)
+    return Outcome(report, known)
+
+
+def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress: Progress = lambda *_: None) -> None:
+    """Routes every turn at its own time. A rating is sent hours later, once the week has come to its time.
+
+    Raises:
+        LostRecordsError: not everything that was sent arrived.
+    """
+    total = len(traffic.turns)
+    ratings: list[tuple[int, str, float]] = []
+    with Feed(routing, SimulatedProvider(traffic.turns), endpoint) as feed:
+        for done, turn in enumerate(traffic.turns, 1):
+            _send_ratings(feed, ratings, until_us=turn.time_us)
+            reply = feed.complete(turn.time_us, turn.prompt, **_features(turn))
+            value = thumb(turn, served=reply.model)
+            if value is not None:
+                target = reply.response_id if turn.thumb_by_response else turn.request_id
+                heapq.heappush(ratings, (turn.time_us + int(turn.thumb_delay_s * 1e6), target, value))
+            if done % 200 == 0 or done == total:
+                progress("route", done, total)
+        _send_ratings(feed, ratings, until_us=traffic.end_us)
+
+
+def truths(traffic: Traffic, routing: Routing) -> dict[str, PolicyTruth]:
+    """What each shadow policy would really have done, each in a world of its own."""
+    prices = PriceTable(routing.catalogue.price_rows())
+    hash_id = KeyedHash(routing.project)
+    live = _Resident(routing.live, routing)
+    shadows = [_Resident(shadow, routing) for shadow in routing.shadows]
+    sums = [TruthSum(prices) for _ in shadows]
+    for turn in traffic.turns:
+        request = _request(turn, hash_id)
+        lived = live.walk(turn, request)
+        for shadow, total in zip(shadows, sums, strict=True):
+            total.add(lived, shadow.walk(turn, request), traffic.first_day)
+    return {shadow.name: total.result() for shadow, total in zip(routing.shadows, sums, strict=True)}
+
+
+class _Resident:
+    """A policy that lives in a world of its own, where every call is its own and so are the caches."""
+
+    def __init__(self, policy: Policy, routing: Routing) -> None:
+        self._policy = policy
+        self._catalogue = routing.catalogue
+        self._world = World()
+
+    def walk(self, turn: Turn, request: Request) -> Walk:
+        decision = self._policy.decide(request, Snapshot())
+        return walk(self._policy, request, decision, lambda model: self._world.answer(turn, model), self._catalogue)
+
+
+def _send_ratings(feed: Feed, ratings: list[tuple[int, str, float]], *, until_us: int) -> None:
+    """Sends the ratings whose time has come; what comes after the week's end has not arrived yet."""
+    while ratings and ratings[0][0] <= until_us:
+        time_us, target, value = heapq.heappop(ratings)
+        feed.signal(target, SIGNAL, value, time_us=time_us, source=SIGNAL_SOURCE)
+
+
+def _features(turn: Turn) -> dict[str, Any]:
+    """What a service would tell the router about a turn."""
+    return {
+        "request_id": turn.request_id,
+        "user": turn.user,
+        "session": turn.session,
+        "task": turn.task,
+        "user_tier": turn.user_tier,
+        "input_tokens": turn.input_tokens,
+    }
+
+
+def _request(turn: Turn, hash_id: KeyedHash) -> Request:
+    messages = [{"role": "user", "content": turn.prompt}]
+    return extract(messages=messages, hash_id=hash_id, time_us=turn.time_us, **_features(turn))
