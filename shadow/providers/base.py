@@ -1,0 +1,74 @@
+"""What the executor asks of a provider: one dispatch of one request to one model, whole or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shadow.catalogue import Model
+from shadow.outcome import Answer, Usage
+from shadow.request import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One dispatch.
+
+    Attributes:
+        request: the frozen request, for providers that look something up by its id.
+        model: the model to call, as the catalogue describes it.
+        messages: the caller's own messages, not the reduced ones of the request.
+        params: further arguments of the caller, for example `temperature` or `tools`.
+        timeout_s: seconds this dispatch may take; None = the provider's default.
+    """
+
+    request: Request
+    model: Model
+    messages: Sequence[Any]
+    params: Mapping[str, Any]
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One piece of a stream. `raw` goes to the caller untouched; the other fields are what it adds to the answer.
+
+    `answer` is the whole answer, from a provider that knows it better than the sum of its chunks.
+    """
+
+    raw: Any
+    text: str = ""
+    model: str = ""
+    response_id: str = ""
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    answer: Answer | None = None
+
+
+class Provider(Protocol):
+    """Four ways to run one dispatch. A failure is a `ProviderError`; only a retryable one lets a fallback run."""
+
+    def complete(self, call: Call) -> Answer:
+        """The whole answer."""
+        ...
+
+    async def acomplete(self, call: Call) -> Answer:
+        """The whole answer, without blocking the event loop."""
+        ...
+
+    def stream(self, call: Call) -> Generator[Chunk, None, None]:
+        """The answer piece by piece; closing the generator ends the dispatch."""
+        ...
+
+    def astream(self, call: Call) -> AsyncGenerator[Chunk, None]:
+        """As `stream`, without blocking the event loop."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections. The provider is not used afterwards."""
+        ...
+
+    async def aclose(self) -> None:
+        """As `close`, for connections that belong to the running event loop."""
+        ...

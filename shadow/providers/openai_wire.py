@@ -1,0 +1,178 @@
+"""The wire format of OpenAI-compatible chat completions, without any input or output."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shadow.errors import ProviderError
+from shadow.outcome import Answer
+from shadow.providers.base import Call, Chunk
+from shadow.providers.sse import EventStream, EventTooLargeError
+from shadow.usage import answer_of, chunk_of
+
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
+"""Below 500, another provider may succeed after these only; every other 4xx is about the request or its key."""
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 64 * 1024
+MAX_DETAIL_CHARACTERS = 300
+
+
+def request_body(call: Call, *, stream: bool) -> bytes:
+    """The JSON of one dispatch. A stream asks for its usage, or its cost would be unknown."""
+    body: dict[str, Any] = {**call.params, "model": call.model.name, "messages": list(call.messages)}
+    if stream:
+        options = body.get("stream_options") or {}
+        body |= {"stream": True, "stream_options": {**options, "include_usage": True}}
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who answers: a label for messages, and what removes the key from text that came from there."""
+
+    label: str
+    redacted: Callable[[bytes], bytes]
+
+
+class AnswerReader:
+    """Collects the body of one answer, bounded in size and time.
+
+    Args:
+        source: who answers.
+        status: HTTP status of the answer.
+        timeout_s: seconds the whole body may take from now on; a client only limits the silence between two pieces.
+    """
+
+    def __init__(self, source: Source, status: int, timeout_s: float) -> None:
+        self._source = source
+        self._status = status
+        self._deadline = time.monotonic() + timeout_s
+        self._content = bytearray()
+
+    def feed(self, piece: bytes) -> None:
+        """Take one piece.
+
+        Raises:
+            ProviderError: the body is too large or arrives too slowly.
+        """
+        self._content += piece
+        if len(self._content) > MAX_ANSWER_BYTES:
+            raise _bad_response(self._source, f"the body is larger than {MAX_ANSWER_BYTES} bytes")
+        if time.monotonic() > self._deadline:
+            text = f"{self._source.label} did not finish its answer in time"
+            raise ProviderError(text, error_type="timeout", retryable=True)
+
+    def answer(self) -> Answer:
+        """The answer that the whole body holds.
+
+        Raises:
+            ProviderError: the status is not 2xx, or the body is no chat completion.
+        """
+        if not 200 <= self._status < 300:
+            raise _status_error(self._source, self._status, bytes(self._content))
+        return answer_of(_completion(self._source, bytes(self._content)))
+
+
+class ChunkReader:
+    """Turns the bytes of an event stream into chunks.
+
+    Args:
+        source: who answers.
+        status: HTTP status of the answer; the body of any but 2xx is an error text, not events.
+    """
+
+    def __init__(self, source: Source, status: int) -> None:
+        self._source = source
+        self._status = status
+        self._error_text = b""
+        self._events = EventStream()
+        self._finished = False
+
+    def feed(self, piece: bytes) -> Iterator[Chunk]:
+        """The chunks that this piece completes.
+
+        Raises:
+            ProviderError: an event is malformed or carries an error.
+        """
+        if not 200 <= self._status < 300:
+            self._error_text = (self._error_text + piece)[:MAX_ERROR_BYTES]
+            return
+        try:
+            for event in self._events.feed(piece):
+                yield from self._event(event)
+        except EventTooLargeError as error:
+            raise _bad_response(self._source, str(error)) from error
+
+    def end(self) -> Iterator[Chunk]:
+        """The last chunk, if the connection ended without a blank line after it.
+
+        Raises:
+            ProviderError: the status is not 2xx, or the stream ended in the middle of the answer.
+        """
+        if not 200 <= self._status < 300:
+            raise _status_error(self._source, self._status, self._error_text)
+        for event in self._events.end():
+            yield from self._event(event)
+        if not self._finished:
+            text = f"{self._source.label} ended its stream in the middle of the answer"
+            raise ProviderError(text, error_type="stream_truncated", retryable=True)
+
+    def _event(self, data: str) -> Iterator[Chunk]:
+        if data.strip() == "[DONE]":
+            self._finished = True
+        elif data.strip():
+            body = _completion(self._source, data.encode())
+            self._finished = self._finished or _has_finish_reason(body)
+            yield chunk_of(body)
+
+
+def _status_error(source: Source, status: int, content: bytes) -> ProviderError:
+    """The error for any status but 2xx, with what the provider says about it."""
+    retryable = status >= 500 or status in RETRYABLE_STATUSES
+    if 300 <= status < 400:
+        detail = "redirects are not followed, because the key belongs to the configured host; correct base_url"
+    else:
+        detail = _detail(source.redacted(content))
+    text = f"{source.label} answered {status}" + (f": {detail}" if detail else "")
+    return ProviderError(text, error_type=str(status), status=status, retryable=retryable)
+
+
+def _completion(source: Source, content: bytes) -> dict[str, Any]:
+    """The JSON object of an answer or of an event."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _bad_response(source, "the body is not JSON") from error
+    if not isinstance(body, dict):
+        raise _bad_response(source, "the body is not a JSON object")
+    if body.get("error"):
+        detail = _detail(source.redacted(content))
+        raise ProviderError(f"{source.label}: {detail}", error_type="provider_error", retryable=True)
+    if not isinstance(body.get("choices"), list):
+        raise _bad_response(source, 'the body has no "choices"')
+    return body
+
+
+def _has_finish_reason(body: Mapping[str, Any]) -> bool:
+    return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in body["choices"])
+
+
+def _bad_response(source: Source, detail: str) -> ProviderError:
+    text = f"{source.label} must answer with a chat completion: {detail}; check base_url"
+    return ProviderError(text, error_type="bad_response", retryable=True)
+
+
+def _detail(content: bytes) -> str:
+    """What an error body says: OpenAI's `error.message`, else the text as it is."""
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        return content[:MAX_DETAIL_CHARACTERS].decode("utf-8", "replace").strip()
+    error = body.get("error", body) if isinstance(body, dict) else body
+    message = error.get("message") if isinstance(error, dict) else error
+    return str(message or error)[:MAX_DETAIL_CHARACTERS]

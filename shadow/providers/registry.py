@@ -1,0 +1,42 @@
+"""Which provider calls which model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shadow.catalogue import Model
+from shadow.providers.base import Provider
+
+
+class Providers:
+    """The caller's providers, and OpenAI-compatible HTTP for every model that they leave out.
+
+    Args:
+        given: one provider for all models, or a provider per `provider` name of the catalogue, or nothing.
+    """
+
+    def __init__(self, given: Mapping[str, Provider] | Provider | None) -> None:
+        self._by_name: Mapping[str, Provider] = given if isinstance(given, Mapping) else {}
+        self._fallback = None if isinstance(given, Mapping) else given
+        self._own: Provider | None = None
+
+    def of(self, model: Model) -> Provider:
+        """The provider to dispatch this model to."""
+        return self._by_name.get(model.provider) or self._fallback or self._http()
+
+    def close(self) -> None:
+        """Close the connections that were opened here; the caller's providers stay as they are."""
+        if self._own is not None:
+            self._own.close()
+
+    async def aclose(self) -> None:
+        """As `close`, with the connections of the running event loop."""
+        if self._own is not None:
+            await self._own.aclose()
+
+    def _http(self) -> Provider:
+        if self._own is None:
+            from shadow.providers.openai_http import OpenAIHttp  # noqa: PLC0415 - httpx loads only where it is used
+
+            self._own = OpenAIHttp()
+        return self._own

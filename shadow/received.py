@@ -1,0 +1,68 @@
+"""Adds up the chunks of one stream, while they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from shadow.outcome import UNKNOWN_USAGE, Answer
+from shadow.providers.base import Chunk
+
+Tick = Callable[[], float]
+"""A monotonic clock in seconds."""
+
+
+class Received:
+    """What one dispatch gave so far.
+
+    Attributes:
+        kept: raw chunks that were not handed out, because the answer must be judged first.
+        handed_out: something reached the caller; from then on no other step may serve the request.
+        ttft_s: seconds from the dispatch to the first chunk; None before it.
+    """
+
+    def __init__(self, tick: Tick) -> None:
+        self._tick = tick
+        self._started = tick()
+        self._texts: list[str] = []
+        self._whole: Answer | None = None
+        self._model = ""
+        self._response_id = ""
+        self._usage = UNKNOWN_USAGE
+        self._cost_usd: float | None = None
+        self.kept: list[Any] = []
+        self.handed_out = False
+        self.ttft_s: float | None = None
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds since the dispatch."""
+        return self._tick() - self._started
+
+    def add(self, chunk: Chunk) -> None:
+        """Note one chunk. What a later chunk says about the answer wins."""
+        if self.ttft_s is None:
+            self.ttft_s = self.latency_s
+        self.kept.append(chunk.raw)
+        self._texts.append(chunk.text)
+        self._whole = chunk.answer or self._whole
+        self._model = chunk.model or self._model
+        self._response_id = chunk.response_id or self._response_id
+        self._usage = chunk.usage or self._usage
+        self._cost_usd = self._cost_usd if chunk.cost_usd is None else chunk.cost_usd
+
+    def hand_out(self, chunk: Chunk) -> Any:
+        """The raw chunk, for the caller."""
+        self.handed_out = True
+        self.kept.clear()
+        return chunk.raw
+
+    def answer(self) -> Answer:
+        """The answer that the chunks add up to. Its `raw` is None: the caller has the chunks."""
+        return self._whole or Answer(
+            text="".join(self._texts),
+            model=self._model,
+            response_id=self._response_id,
+            usage=self._usage,
+            cost_usd=self._cost_usd,
+        )

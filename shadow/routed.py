@@ -1,0 +1,144 @@
+"""One request on its way: its decision is executed once, and its record is closed once, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from shadow.catalogue import Catalogue, Model
+from shadow.executor import Dispatch, Execution, arun, astream, run, stream
+from shadow.outcome import Answer, Outcome
+from shadow.policy import Decision, Policy
+from shadow.providers.base import Call, Chunk
+from shadow.providers.registry import Providers
+from shadow.received import Tick
+from shadow.reply import AsyncReplyStream, Reply, ReplyStream
+from shadow.request import Request
+
+
+class Routed:
+    """A decided request with all that its execution needs. One of the four ways to execute it is called, once.
+
+    Args:
+        request: what every policy sees.
+        decision: the live policy's.
+        policy: the live policy, which judges answers if it can escalate.
+        catalogue: describes the models of the decision.
+        providers: call them.
+        messages: the caller's own messages.
+        params: further arguments of the caller for the provider.
+        timeout_s: seconds that one dispatch may take; None = the provider's default.
+        tick: a monotonic clock in seconds.
+        close: takes the outcome and closes the record.
+    """
+
+    def __init__(
+        self,
+        *,
+        request: Request,
+        decision: Decision,
+        policy: Policy,
+        catalogue: Catalogue,
+        providers: Providers,
+        messages: Sequence[Any],
+        params: Mapping[str, Any],
+        timeout_s: float | None,
+        tick: Tick,
+        close: Callable[[Outcome], None],
+    ) -> None:
+        self._request = request
+        self._decision = decision
+        self._execution = Execution(policy=policy, request=request, decision=decision, catalogue=catalogue)
+        self._catalogue = catalogue
+        self._providers = providers
+        self._messages = messages
+        self._params = params
+        self._timeout_s = timeout_s
+        self._tick = tick
+        self._close = close
+        self._outcome: Outcome | None = None
+
+    def complete(self) -> Reply:
+        """Wait for the whole answer."""
+        try:
+            answer = run(self._execution, self._complete, self._tick)
+        finally:
+            self.finish()
+        return self._reply(answer)
+
+    async def acomplete(self) -> Reply:
+        """As `complete`, without blocking the event loop."""
+        try:
+            answer = await arun(self._execution, self._acomplete, self._tick)
+        finally:
+            self.finish()
+        return self._reply(answer)
+
+    def stream(self) -> ReplyStream:
+        """Hand out the chunks as they come."""
+        return ReplyStream(self, self._chunks())
+
+    def astream(self) -> AsyncReplyStream:
+        """As `stream`, without blocking the event loop."""
+        return AsyncReplyStream(self, self._achunks())
+
+    @property
+    def request_id(self) -> str:
+        """The id to send signals and late outcomes for."""
+        return self._request.request_id
+
+    def finish(self) -> Outcome:
+        """Close the record with what was served, once; later calls change nothing."""
+        if self._outcome is None:
+            self._outcome = self._execution.outcome()
+            self._close(self._outcome)
+        return self._outcome
+
+    def reply(self) -> Reply | None:
+        """The reply; None as long as nothing was served."""
+        answer = self._execution.answer
+        return None if answer is None else self._reply(answer)
+
+    def _reply(self, answer: Answer) -> Reply:
+        return Reply(request_id=self.request_id, answer=answer, outcome=self.finish(), decision=self._decision)
+
+    def _chunks(self) -> Generator[Any, None, None]:
+        try:
+            yield from stream(self._execution, self._stream, self._tick)
+        finally:
+            self.finish()
+
+    async def _achunks(self) -> AsyncGenerator[Any, None]:
+        try:
+            async with aclosing(astream(self._execution, self._astream, self._tick)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        finally:
+            self.finish()
+
+    def _complete(self, planned: Dispatch) -> Answer:
+        call = self._call(planned)
+        return self._providers.of(call.model).complete(call)
+
+    async def _acomplete(self, planned: Dispatch) -> Answer:
+        call = self._call(planned)
+        return await self._providers.of(call.model).acomplete(call)
+
+    def _stream(self, planned: Dispatch) -> Generator[Chunk, None, None]:
+        call = self._call(planned)
+        return self._providers.of(call.model).stream(call)
+
+    def _astream(self, planned: Dispatch) -> AsyncGenerator[Chunk, None]:
+        call = self._call(planned)
+        return self._providers.of(call.model).astream(call)
+
+    def _call(self, planned: Dispatch) -> Call:
+        """A model that the catalogue does not list is still handed to the provider, which may know it."""
+        return Call(
+            request=self._request,
+            model=self._catalogue.get(planned.model) or Model(name=planned.model),
+            messages=self._messages,
+            params=self._params,
+            timeout_s=self._timeout_s,
+        )

@@ -1,0 +1,273 @@
+"""The router: executes the live policy's decisions, and records what the shadows would have chosen.
+
+Use `shadow.Observer` instead where somebody else executes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from shadow.clock import SYSTEM_CLOCK, Clock
+from shadow.config import Routing, load_routing
+from shadow.errors import ConfigError, PolicyError
+from shadow.export.sink import SpanSink
+from shadow.features import extract
+from shadow.ids import KeyedHash
+from shadow.outcome import Outcome
+from shadow.policy import Decision, Failure, Policy
+from shadow.providers.base import Provider
+from shadow.providers.registry import Providers
+from shadow.recorder import Recorder, RecorderStats
+from shadow.reply import AsyncReplyStream, Reply, ReplyStream
+from shadow.request import Request, Snapshot
+from shadow.routed import Routed
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STATELESS = Snapshot()
+CLOSE_TIMEOUT_S = 30.0
+
+RESERVED = frozenset({"model", "stream", "base_url", "api_base", "api_key"})
+"""Arguments that a caller must not pass on: the policy chooses the model, configuration the address and its key."""
+
+
+def _same_arguments(model: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """Give a method the arguments of another one, for readers, editors and type checkers."""
+
+    def declare(method: Callable[..., R]) -> Callable[P, R]:
+        arguments = inspect.signature(model)
+        method.__signature__ = arguments.replace(  # type: ignore[attr-defined]  # what inspect reads is not declared
+            return_annotation=inspect.signature(method).return_annotation
+        )
+        return method
+
+    return declare
+
+
+class ShadowRouter:
+    """Decides with the live policy, calls the model, and hands the record to the shadows.
+
+    The caller gets what the provider gave, value or exception; nothing that shadows or telemetry do reaches it.
+
+    Args:
+        routing: path of a shadow.yaml whose `live` is a policy file, or a `Routing` made in code.
+        providers: one provider for all models, or a provider per `provider` name of the catalogue. Models that this
+            leaves out are called over OpenAI-compatible HTTP.
+        exporter: where spans go instead of `export.to`.
+        clock: event time and durations; the system's by default.
+
+    Raises:
+        ConfigError: the routing file breaks a rule, or its live policy is only a name.
+    """
+
+    def __init__(
+        self,
+        routing: str | Path | Routing,
+        *,
+        providers: Mapping[str, Provider] | Provider | None = None,
+        exporter: SpanSink | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._routing = routing if isinstance(routing, Routing) else load_routing(Path(routing))
+        self._live = _executable(self._routing)
+        self._providers = Providers(providers)
+        self._clock = clock
+        self._hash_id = KeyedHash(self._routing.project)
+        self._recorder = Recorder(self._routing, exporter=exporter, clock=clock)
+
+    def _route(
+        self,
+        *,
+        messages: Sequence[Any],
+        user: str = "",
+        session: str = "",
+        task: str = "",
+        user_tier: str = "",
+        labels: Mapping[str, Any] | None = None,
+        prompt_version: str = "",
+        request_id: str | None = None,
+        input_tokens: int | None = None,
+        timeout_s: float | None = None,
+        **params: Any,
+    ) -> Routed:
+        """Decide, and open the record.
+
+        Args:
+            messages: chat messages in OpenAI's form; they reach the provider as they are.
+            user: id of the user; only its keyed hash leaves the process.
+            session: id of the session; only its keyed hash leaves the process.
+            task: what the request is for, a segment.
+            user_tier: class of the customer, a segment.
+            labels: further segments; only those that the routing file declares are kept.
+            prompt_version: version of the prompt template.
+            request_id: the host's own id, unique per request; made here if absent.
+            input_tokens: tokens of the prompt, if the host has counted them.
+            timeout_s: seconds that one dispatch may take; None = the provider's default.
+            params: further arguments for the provider, such as `temperature` or `tools`.
+        """
+        _refuse_reserved(params)
+        request = extract(
+            messages=messages,
+            hash_id=self._hash_id,
+            request_id=request_id,
+            user=user,
+            session=session,
+            task=task,
+            user_tier=user_tier,
+            labels=labels,
+            allowed_labels=self._routing.labels,
+            prompt_version=prompt_version,
+            input_tokens=input_tokens,
+            tools=params.get("tools"),
+            response_format=params.get("response_format"),
+            time_us=self._clock.time_ns() // 1000,
+        )
+        decision, decide_s = self._decide_timed(request)
+        pending = self._recorder.open(request, STATELESS, decision, decide_s=decide_s)
+        return Routed(
+            request=request,
+            decision=decision,
+            policy=self._live,
+            catalogue=self._routing.catalogue,
+            providers=self._providers,
+            messages=messages,
+            params=params,
+            timeout_s=timeout_s,
+            tick=self._clock.perf_counter,
+            close=lambda outcome: self._recorder.close(pending, outcome),
+        )
+
+    @_same_arguments(_route)
+    def complete(self, **arguments: Any) -> Reply:
+        """Route one request and wait for the whole answer.
+
+        Raises:
+            ProviderError: no step of the decision could serve the request.
+            Exception: whatever else the live policy or a provider raised, unchanged.
+        """
+        return self._route(**arguments).complete()
+
+    @_same_arguments(_route)
+    async def acomplete(self, **arguments: Any) -> Reply:
+        """As `complete`, without blocking the event loop."""
+        return await self._route(**arguments).acomplete()
+
+    @_same_arguments(_route)
+    def stream(self, **arguments: Any) -> ReplyStream:
+        """Route one request and iterate over the provider's chunks; it falls back only before the first of them."""
+        return self._route(**arguments).stream()
+
+    @_same_arguments(_route)
+    def astream(self, **arguments: Any) -> AsyncReplyStream:
+        """As `stream`, without blocking the event loop."""
+        return self._route(**arguments).astream()
+
+    def decide(self, request: Request) -> Decision:
+        """The live policy's decision, neither executed nor recorded.
+
+        Raises:
+            PolicyError: the policy returned something else than a decision with steps.
+        """
+        decision: object = self._live.decide(request, STATELESS)
+        if not isinstance(decision, Decision) or not decision.steps:
+            text = f"decide() must return a Decision with at least one step, got {type(decision).__name__}"
+            raise PolicyError(self._live.name, text)
+        return decision
+
+    def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
+        """Record how good an answer was.
+
+        Args:
+            target: request id, or the provider's response id.
+            name: what was observed, for example `resolved`.
+            value: in [0, 1], 1 is best; None = only a label.
+            details: as `Recorder.signal`: label, source, scorer, explanation, time_ns, deleted.
+
+        Raises:
+            ValueError: the target or name is empty, or the value is outside [0, 1].
+        """
+        self._recorder.signal(self._recorder.target_of(target), name, value, **details)
+
+    def outcome(self, request_id: str, outcome: Outcome) -> None:
+        """Report an outcome that was learned elsewhere, for a request that has none yet."""
+        self._recorder.outcome(request_id, outcome)
+
+    @property
+    def stats(self) -> RecorderStats:
+        """What was recorded, shed, dropped and contained so far."""
+        return self._recorder.stats
+
+    def flush(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
+        """Wait until all shadows are evaluated and all spans are sent; False if that takes longer."""
+        return self._recorder.flush(timeout_s)
+
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Send what is left and close own connections."""
+        self._recorder.shutdown(timeout_s)
+        self._providers.close()
+
+    async def aclose(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """As `close`, without blocking the event loop."""
+        await asyncio.to_thread(self._recorder.shutdown, timeout_s)
+        await self._providers.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _decide_timed(self, request: Request) -> tuple[Decision, float]:
+        """The decision and the seconds it took. A live policy that fails is recorded before its error goes on."""
+        started = self._clock.perf_counter()
+        try:
+            decision = self.decide(request)
+        except Exception as error:
+            self._record_failure(request, error, self._clock.perf_counter() - started)
+            raise
+        return decision, self._clock.perf_counter() - started
+
+    def _record_failure(self, request: Request, error: Exception, decide_s: float) -> None:
+        invalid = isinstance(error, PolicyError)
+        failure = Failure(
+            policy=self._live.name,
+            version=self._live.version,
+            status="invalid" if invalid else "error",
+            error_type=error.error_type if isinstance(error, PolicyError) else type(error).__name__,
+        )
+        pending = self._recorder.open(request, STATELESS, failure, decide_s=decide_s)
+        self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
+
+
+def _executable(routing: Routing) -> Policy:
+    """The live policy, if the routing holds one that can decide."""
+    if isinstance(routing.live, Policy):
+        return routing.live
+    raise ConfigError(
+        f"live must be a policy file where the router executes, got only the name {routing.live.name!r}; "
+        f"write `live: policies/live.yaml`, or use shadow.Observer",
+        file=routing.file,
+    )
+
+
+def _refuse_reserved(params: Mapping[str, Any]) -> None:
+    wrong = sorted(RESERVED.intersection(params))
+    if wrong:
+        raise TypeError(
+            f"arguments must not name {', '.join(wrong)}; the live policy chooses the model, models.yaml says where it "
+            f"is served, and stream() streams"
+        )
