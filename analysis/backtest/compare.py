@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.backtest.result import (
+    CaveatDocument,
     CostDocument,
     DiffersDocument,
     EscalationDocument,
@@ -33,7 +34,7 @@ def shadow_document(report: PolicyReport, truth: PolicyTruth) -> ShadowDocument:
         live_quality=_quality(overall.quality),
         truth=_truth(truth),
         miss=_miss(overall.cost, overall.escalation, truth),
-        caveats=[f"{caveat.text} {caveat.next_step}".strip() for caveat in report.caveats],
+        caveats=[CaveatDocument(code=each.code, text=each.text, next_step=each.next_step) for each in report.caveats],
     )
 
 

@@ -151,6 +151,14 @@ class MissDocument(_Document):
     escalation_inside: bool | None
 
 
+class CaveatDocument(_Document):
+    """Something a reader must know before believing a figure."""
+
+    code: str
+    text: str
+    next_step: str
+
+
 class ShadowDocument(_Document):
     """One shadow policy: the four measures, the truth beside them, and the miss."""
 
@@ -161,7 +169,7 @@ class ShadowDocument(_Document):
     live_quality: QualityDocument
     truth: TruthDocument
     miss: MissDocument
-    caveats: list[str]
+    caveats: list[CaveatDocument]
 
 
 class BacktestDocument(_Document):

@@ -12,16 +12,15 @@ from collections.abc import Callable
 from analysis.backtest.case import Case
 from analysis.backtest.compare import shadow_document
 from analysis.backtest.feed import Feed
-from analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument, ShadowDocument
+from analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument
 from analysis.backtest.truth import PolicyTruth, TruthSum
 from analysis.queries import Queries
-from analysis.report import policy_report
+from analysis.report import project_report
 from analysis.selection import PolicyRef, Window
 from collector.price_books import pin
 from collector.serve import IngestEndpoint, ingest, rollup_now
 from collector.store import Store
 from shadow.config import Limits, Routing
-from shadow.policy import Policy
 from shadow.providers.recorded import RecordedProvider
 
 Progress = Callable[[str, int, int], None]
@@ -58,7 +57,13 @@ def run(case: Case, store: Store, progress: Progress = lambda *_: None) -> Backt
 def measure(case: Case, store: Store) -> BacktestDocument:
     """The measures of a case whose rows are in the store and rolled up; `seconds` is the time of this alone."""
     started = time.perf_counter()
-    shadows = [_measure(case, store, place, shadow) for place, shadow in enumerate(case.shadows)]
+    queries = Queries(store.reader(), case.project)
+    report = project_report(queries, Window(*case.days), book=case.catalogue.book_id)
+    measured = {policy.policy: policy for policy in report.policies}
+    shadows = [
+        shadow_document(measured[PolicyRef(shadow.name, shadow.version)], truth_of(case, place))
+        for place, shadow in enumerate(case.shadows)
+    ]
     return BacktestDocument(
         project=case.project,
         store=str(store.dsn),
@@ -119,14 +124,6 @@ def truth_of(case: Case, place: int) -> PolicyTruth:
         if shadow is not None:
             sums.add(plan.live, shadow, day)
     return sums.result()
-
-
-def _measure(case: Case, store: Store, place: int, shadow: Policy) -> ShadowDocument:
-    queries = Queries(store.reader(), case.project)
-    report = policy_report(
-        queries, PolicyRef(shadow.name, shadow.version), Window(*case.days), book=case.catalogue.book_id, signal=SIGNAL
-    )
-    return shadow_document(report, truth_of(case, place))
 
 
 def _queries_document(case: Case) -> QueriesDocument:

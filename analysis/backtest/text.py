@@ -19,6 +19,8 @@ Shown = EstimateDocument | RangeDocument | UndefinedDocument
 COLUMNS = (28, 31, 33, 10)
 ALIKE_POINTS = 0.5
 """Live answers of two groups that differ by less than this are called alike."""
+SAID_BY_FIGURES = {"about_live", "unseen_escalations", "unpriced", "no_signal"}
+"""Caveats that the figures and their reasons say already."""
 
 
 def render(document: BacktestDocument) -> str:
@@ -77,8 +79,7 @@ def _block(shadow: ShadowDocument, live: str) -> Iterator[str]:
     if shadow.escalation.known_share is not None:
         yield _escalation_row(shadow)
     yield from _quality_rows(shadow)
-    yield from (f"note: {text}" for text in shadow.caveats)
-    yield from _reasons(shadow)
+    yield from _notes(shadow)
     yield f"Read this: {reading(shadow)}"
 
 
@@ -155,24 +156,25 @@ def _points(miss: float | None) -> str:
     return "-" if miss is None else f"{percent(miss, signed=True)} pt"
 
 
-def _reasons(shadow: ShadowDocument) -> Iterator[str]:
-    """Why a figure is undefined or a range, once per reason."""
+def _notes(shadow: ShadowDocument) -> Iterator[str]:
+    """Why a figure is undefined or a range, and what else limits the figures; each sentence once."""
     quality = shadow.live_quality
     values: list[Shown] = [shadow.differs.model, shadow.cost.relative, quality.downgraded, quality.rest]
     if shadow.escalation.known_share is not None:
         values.insert(2, shadow.escalation.shadow)
-    seen: set[str] = set()
-    for value in values:
-        reason = _reason(value)
-        if reason and reason not in seen:
-            seen.add(reason)
-            yield f"note: {reason}"
+    said = [_reason(value) for value in values]
+    said += [_sentence(each.text, each.next_step) for each in shadow.caveats if each.code not in SAID_BY_FIGURES]
+    yield from (f"note: {text}" for text in dict.fromkeys(said) if text)
 
 
 def _reason(value: Shown) -> str:
     if isinstance(value, UndefinedDocument):
-        return f"{value.reason} {value.next_step}".strip()
+        return _sentence(value.reason, value.next_step)
     return value.why if isinstance(value, RangeDocument) else ""
+
+
+def _sentence(text: str, next_step: str) -> str:
+    return f"{text.rstrip('.')}; {next_step}" if next_step else text
 
 
 def _row(*cells: str) -> str:

@@ -148,12 +148,12 @@ def test_a_range_and_an_undefined_figure_say_why() -> None:
     cascade = EscalationDocument(
         shadow=RangeDocument(low=0.0, high=1.0, n=8_464, unit="share", why=why), live=NO_CASCADE, known_share=0.0
     )
-    reason = UndefinedDocument(reason="no price for gemini-2.", next_step="Add it to prices.yaml.", n=0)
+    reason = UndefinedDocument(reason="no price for gemini-2", next_step="add it to prices.yaml", n=0)
     text = render(document(shadow(escalation=cascade, cost=cost_document(reason))))
     assert "pays twice (of its cascade) 0.0..100.0 % (range)" in text
     assert f"note: {why}" in text
     assert "cost                        undefined" in text
-    assert "note: no price for gemini-2. Add it to prices.yaml." in text
+    assert "note: no price for gemini-2; add it to prices.yaml" in text
 
 
 @pytest.mark.parametrize(
