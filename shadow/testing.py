@@ -1,0 +1,71 @@
+"""For tests of services that use this package: spans kept in memory, and a clock moved by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shadow import keys
+from shadow.export.sink import SinkStats
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+class MemorySink:
+    """Keeps every span that it is given.
+
+    Attributes:
+        spans: everything submitted so far, in order.
+    """
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] = []
+        self._lock = threading.Lock()
+
+    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Keep the spans."""
+        with self._lock:
+            self.spans.extend(spans)
+        return True
+
+    def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - nothing is ever waiting
+        """True: nothing waits."""
+        return True
+
+    def close(self, timeout_s: float) -> bool:
+        """Keep what is there."""
+        return self.flush(timeout_s)
+
+    @property
+    def stats(self) -> SinkStats:
+        """Everything counts as exported."""
+        return SinkStats(exported=len(self.spans))
+
+    def rows(self, role: str) -> list[dict[str, Any]]:
+        """Attributes of the spans with this `llm_router.role`, in order."""
+        return [dict(span.attributes or {}) for span in self.spans if (span.attributes or {}).get(keys.ROLE) == role]
+
+    def named(self, prefix: str) -> list[ReadableSpan]:
+        """Spans whose name begins with `prefix`."""
+        return [span for span in self.spans if span.name.startswith(prefix)]
+
+
+class ManualClock:
+    """Event time and durations that move only when a test says so."""
+
+    def __init__(self, time_ns: int = 1_700_000_000_000_000_000) -> None:
+        self._time_ns = time_ns
+
+    def time_ns(self) -> int:
+        """Epoch nanoseconds."""
+        return self._time_ns
+
+    def perf_counter(self) -> float:
+        """Seconds."""
+        return self._time_ns / 1e9
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks."""
+        self._time_ns += round(seconds * 1e9)

@@ -1,0 +1,161 @@
+"""Reads OpenAI-shaped replies: chat completions, the Responses API and their streams, as objects or as dictionaries.
+
+What a reply does not say stays unknown. Two accountings exist: OpenAI's `prompt_tokens` and `input_tokens` include
+cached tokens; Anthropic's `input_tokens` leaves them out, which shows by `cache_read_input_tokens` standing beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from shadow.outcome import UNKNOWN_USAGE, Answer, Usage
+from shadow.providers.base import Chunk
+
+MOST_TOKENS: Final = 2**31
+"""No request has that many; a larger number is not a token count."""
+
+CACHED_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+DETAIL_KEYS: Final = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
+
+
+def is_answer(reply: Any) -> bool:
+    """Whether a reply is a chat completion or a response of the Responses API."""
+    if read(reply, "object") in ("chat.completion", "response"):
+        return True
+    return isinstance(read(reply, "choices"), list) and read(_first(read(reply, "choices")), "message") is not None
+
+
+def is_chunk(event: Any) -> bool:
+    """Whether an item of a stream is a chunk of a chat completion or an event of the Responses API."""
+    if read(event, "object") == "chat.completion.chunk":
+        return True
+    return str(read(event, "type") or "").startswith("response.")
+
+
+def ends_answer(event: Any) -> bool:
+    """Whether a chunk says that the text is finished; only usage may follow."""
+    if read(event, "type") in ("response.completed", "response.incomplete"):
+        return True
+    return any(read(choice, "finish_reason") for choice in _items(read(event, "choices")))
+
+
+def answer_of(reply: Any) -> Answer:
+    """What a whole reply says; `raw` is the reply itself."""
+    usage = read(reply, "usage")
+    return Answer(
+        text=_text(reply),
+        model=_string(read(reply, "model")),
+        response_id=_string(read(reply, "id")),
+        usage=usage_of(usage),
+        cost_usd=_cost_usd(usage),
+        raw=reply,
+    )
+
+
+def chunk_of(event: Any) -> Chunk:
+    """What one item of a stream adds to its answer."""
+    kind = read(event, "type")
+    if kind in ("response.completed", "response.incomplete"):
+        whole = answer_of(read(event, "response"))
+        return Chunk(raw=event, model=whole.model, response_id=whole.response_id, usage=whole.usage, answer=whole)
+    if kind == "response.output_text.delta":
+        return Chunk(raw=event, text=_string(read(event, "delta")))
+    usage = read(event, "usage")
+    return Chunk(
+        raw=event,
+        text=_string(read(read(_first(read(event, "choices")), "delta"), "content")),
+        model=_string(read(event, "model")),
+        response_id=_string(read(event, "id")),
+        usage=None if usage is None else usage_of(usage),
+        cost_usd=_cost_usd(usage),
+    )
+
+
+def usage_of(usage: Any) -> Usage:
+    """Tokens of a usage block. A block of another shape, or one that contradicts itself, is unknown."""
+    prompt_tokens = _count(read(usage, "prompt_tokens"))
+    input_tokens = _count(read(usage, "input_tokens")) if prompt_tokens is None else prompt_tokens
+    output_tokens = _count(read(usage, "completion_tokens"))
+    output_tokens = _count(read(usage, "output_tokens")) if output_tokens is None else output_tokens
+    if input_tokens is None:
+        return UNKNOWN_USAGE if output_tokens is None else Usage(output_tokens=output_tokens)
+    cache_read = _cache_read(usage)
+    cache_write = _cache_write(usage)
+    if prompt_tokens is None and _leaves_cache_out(usage):
+        input_tokens += cache_read + cache_write
+    if cache_read + cache_write > input_tokens:
+        return Usage(output_tokens=output_tokens)
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+    )
+
+
+def read(holder: Any, name: str) -> Any:
+    """A field of an object or a key of a mapping; None if there is none."""
+    if isinstance(holder, Mapping):
+        return holder.get(name)
+    return getattr(holder, name, None)
+
+
+def _leaves_cache_out(usage: Any) -> bool:
+    """Anthropic's accounting."""
+    return read(usage, "cache_read_input_tokens") is not None or read(usage, "cache_creation_input_tokens") is not None
+
+
+def _cache_read(usage: Any) -> int:
+    for holder in (*(read(usage, key) for key in DETAIL_KEYS), usage):
+        for key in CACHED_KEYS:
+            count = _count(read(holder, key))
+            if count is not None:
+                return count
+    return 0
+
+
+def _cache_write(usage: Any) -> int:
+    for holder in (*(read(usage, key) for key in DETAIL_KEYS), usage):
+        for key in ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"):
+            count = _count(read(holder, key))
+            if count is not None:
+                return count
+    return 0
+
+
+def _text(reply: Any) -> str:
+    """The assistant's text: of the first choice, or of every output message."""
+    choice = _first(read(reply, "choices"))
+    if choice is not None:
+        return _string(read(read(choice, "message"), "content"))
+    parts = []
+    for item in _items(read(reply, "output")):
+        parts += [_string(read(part, "text")) for part in _items(read(item, "content"))]
+    return "".join(parts)
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 <= value < MOST_TOKENS and value == int(value) else None
+
+
+def _cost_usd(usage: Any) -> float | None:
+    """Gateways such as OpenRouter report what a call cost."""
+    cost = read(usage, "cost")
+    if isinstance(cost, bool) or not isinstance(cost, (int, float)):
+        return None
+    return float(cost) if 0 <= cost < float("inf") else None
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _items(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _first(value: Any) -> Any:
+    return next(iter(_items(value)), None)
