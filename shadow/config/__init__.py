@@ -1,1 +1,5 @@
 """YAML files to policies, catalogues and routing settings; errors carry file and line."""
+
+from shadow.config.routing import Export, Limits, LiveSpec, Routing
+
+__all__ = ["Export", "Limits", "LiveSpec", "Routing"]

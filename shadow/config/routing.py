@@ -1,0 +1,154 @@
+"""The settings of one routing file, as plain frozen values; also the way to make them in code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal, Self
+
+from shadow.catalogue import Catalogue
+from shadow.errors import ConfigError
+from shadow.policy import Policy
+from shadow.request import nothing
+
+Decides = Literal["repeatably", "randomly", "unknown"]
+Origin = Literal["production", "backtest", "demo", "eval", "import"]
+
+DEFAULT_SERVICE: Final = "unknown_service"
+DEFAULT_PROJECT: Final = "default"
+DEFAULT_SEGMENTS: Final = ("task", "user_tier", "complexity", "input_band")
+DEFAULT_EXPORT_URL: Final = "http://127.0.0.1:4318"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSpec:
+    """A live router that somebody else executes: only its name and version are known.
+
+    Attributes:
+        version: of the host's router configuration; empty = unversioned.
+        decides: whether it gives the same decision for the same request again.
+    """
+
+    name: str
+    version: str = ""
+    decides: Decides = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """Where spans go.
+
+    Attributes:
+        to: base address of an OTLP/HTTP receiver, without /v1/traces.
+        token_env: environment variable that holds the bearer token; empty = none is sent.
+        content: prompts and answers never leave the process.
+    """
+
+    to: str = DEFAULT_EXPORT_URL
+    token_env: str = ""
+    content: Literal["none"] = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What shadow work may use.
+
+    Attributes:
+        budget_s: seconds that one shadow decision may take.
+        strikes: overruns of the budget after which a shadow policy is switched off.
+        max_pending: requests that wait for their outcome; above it the oldest is closed as unreported.
+        outcome_timeout_s: seconds after which a request without an outcome is closed as unreported.
+        queue_spans: spans that wait for export; above it new ones are dropped and counted.
+        sample_rate: share of requests that the shadows see, in (0, 1].
+    """
+
+    budget_s: float = 0.05
+    strikes: int = 3
+    max_pending: int = 10_000
+    outcome_timeout_s: float = 120.0
+    queue_spans: int = 20_000
+    sample_rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("budget_s", "strikes", "max_pending", "outcome_timeout_s", "queue_spans"):
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise ConfigError(f"limits.{name} must be above 0 and finite, got {value!r}")
+        if not 0 < self.sample_rate <= 1:
+            raise ConfigError(f"limits.sample_rate must be in (0, 1], got {self.sample_rate!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What one service routes and records.
+
+    Attributes:
+        service: `service.name` of its spans.
+        project: tenant or environment; everything is read per project.
+        origin: what kind of traffic this is.
+        live: the policy to execute, or the name of the router that somebody else executes.
+        shadows: policies that decide beside it, with distinct names.
+        from_request: request field (`session`, `task`, ...) to the dotted path in the host's arguments.
+        labels: label keys that may leave the process.
+        segments: slices that reports are split by.
+        file: the file it was read from, None if made in code.
+    """
+
+    service: str
+    live: Policy | LiveSpec
+    shadows: tuple[Policy, ...]
+    catalogue: Catalogue
+    project: str = DEFAULT_PROJECT
+    origin: Origin = "production"
+    from_request: Mapping[str, str] = field(default_factory=nothing)
+    labels: frozenset[str] = frozenset()
+    segments: tuple[str, ...] = DEFAULT_SEGMENTS
+    export: Export = Export()
+    limits: Limits = Limits()
+    file: Path | None = None
+
+    def __post_init__(self) -> None:
+        names = [shadow.name for shadow in self.shadows]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ConfigError(
+                f"shadows must have distinct names, got {twice!r} twice; change `policy:` in one of the files",
+                file=self.file,
+            )
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        live: Policy | LiveSpec,
+        shadows: Iterable[Policy] = (),
+        service: str = DEFAULT_SERVICE,
+        catalogue: Catalogue | None = None,
+        export_to: str = DEFAULT_EXPORT_URL,
+        project: str = DEFAULT_PROJECT,
+        origin: Origin = "production",
+        labels: Iterable[str] = (),
+        segments: Iterable[str] = DEFAULT_SEGMENTS,
+        from_request: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+    ) -> Self:
+        """A routing made in code. Without a catalogue every model of the price registry is known.
+
+        Raises:
+            ConfigError: two shadows share a name.
+        """
+        return cls(
+            service=service,
+            live=live,
+            shadows=tuple(shadows),
+            catalogue=Catalogue() if catalogue is None else catalogue,
+            project=project,
+            origin=origin,
+            from_request=MappingProxyType(dict(from_request or {})),
+            labels=frozenset(labels),
+            segments=tuple(segments),
+            export=Export(to=export_to),
+            limits=limits or Limits(),
+        )

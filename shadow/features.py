@@ -1,0 +1,229 @@
+"""Messages and metadata to a frozen request, in tens of microseconds.
+
+Nothing here may raise or take long, whatever the caller passes: long conversations are cut to a bounded number of
+messages, texts are looked at in bounded samples, and a value of an odd type counts as absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+from shadow.ids import KeyedHash, uuid7
+from shadow.request import COMPLEXITY_BANDS, INPUT_BANDS, NOTHING, Message, Request
+
+MESSAGES_AT_MOST: Final = 256
+PARTS_AT_MOST: Final = 64
+SAMPLE_CHARACTERS: Final = 2_000
+VALUE_CHARACTERS: Final = 64
+"""Length at which segments and labels are cut."""
+
+BYTES_PER_TOKEN: Final = 4
+TOKENS_PER_MESSAGE: Final = 4
+"""Role and separators of one chat message."""
+INPUT_BAND_EDGES: Final = (1_000, 4_000, 16_000, 128_000)
+COMPLEXITY_BAND_EDGES: Final = (0.3, 0.6)
+
+LONG_TEXT_CHARACTERS: Final = 4_000
+# fmt: off
+REASONING_WORDS: Final = (
+    "why", "how would", "explain", "compare", "prove", "derive", "analy", "evaluate", "step by step", "trade-off",
+    "design", "optimi", "debug", "critique",
+)
+FORMAL_MARKS: Final = (
+    "```", "def ", "class ", "select ", "import ", "=>", "==", "{", "\\frac", "\\sum", "∫", "traceback",
+)
+# fmt: on
+STRUCTURE_MARKS: Final = ("\n- ", "\n* ", "\n1", "\n2", "\n3", "; ", "? ")
+
+
+def extract(
+    *,
+    messages: Sequence[Any] | None,
+    hash_id: KeyedHash,
+    time_us: int,
+    request_id: str | None = None,
+    user: str = "",
+    session: str = "",
+    task: str = "",
+    user_tier: str = "",
+    labels: Mapping[str, Any] | None = None,
+    allowed_labels: frozenset[str] = frozenset(),
+    prompt_version: str = "",
+    input_tokens: int | None = None,
+    tools: Any = None,
+    response_format: Any = None,
+) -> Request:
+    """The frozen request of one call. Never raises; what cannot be read counts as absent.
+
+    Args:
+        messages: chat messages in OpenAI's form, dicts or objects; a plain text is one user message. An iterator is
+            not touched, because reading it would take it from the caller.
+        hash_id: turns user and session ids into keys.
+        time_us: decision time, epoch microseconds.
+        request_id: the host's own id; made here if absent.
+        user: id of the user; only its key is kept.
+        session: id of the session; only its key is kept.
+        task: what the request is for, cut at 64 characters, as all segments are.
+        user_tier: class of the customer.
+        prompt_version: version of the prompt template.
+        allowed_labels: keys of the labels that are kept.
+        labels: further segments of the host.
+        input_tokens: the host's own count of the prompt's tokens; otherwise they are estimated.
+        tools: the call's tools; only whether there are any is kept.
+        response_format: the call's response format; only whether it asks for JSON is kept.
+    """
+    frozen, omitted = _messages(messages)
+    known = type(input_tokens) is int and input_tokens >= 0
+    tokens = input_tokens if known and input_tokens is not None else _estimated_tokens(frozen, omitted)
+    complexity = _complexity(frozen)
+    return Request(
+        request_id=_text(request_id) or uuid7(time_us * 1000),
+        time_us=time_us,
+        messages=frozen,
+        input_tokens=tokens,
+        input_tokens_known=known,
+        complexity=complexity,
+        complexity_band=COMPLEXITY_BANDS[_band(complexity, COMPLEXITY_BAND_EDGES)],
+        input_band=INPUT_BANDS[_band(tokens, INPUT_BAND_EDGES)],
+        task=_text(task)[:VALUE_CHARACTERS],
+        user_tier=_text(user_tier)[:VALUE_CHARACTERS],
+        labels=_labels(labels, allowed_labels),
+        user_key=hash_id(_text(user)),
+        session_key=hash_id(_text(session)),
+        prompt_version=_text(prompt_version)[:VALUE_CHARACTERS],
+        has_tools=_truth(tools),
+        wants_json=_wants_json(response_format),
+    )
+
+
+def _messages(messages: Any) -> tuple[tuple[Message, ...], int]:
+    """The frozen messages, and how many were left out of a very long conversation: all but the first and the last."""
+    if isinstance(messages, str):
+        return (Message("user", messages),), 0
+    try:
+        if not isinstance(messages, Sequence):
+            return (), 0
+        omitted = max(0, len(messages) - MESSAGES_AT_MOST)
+        kept = [messages[0], *messages[omitted + 1 :]] if omitted else messages
+        return tuple([_message(message) for message in kept]), omitted
+    except Exception:  # noqa: BLE001 - a sequence of the host may fail in any way; its messages then count as absent
+        return (), 0
+
+
+def _message(message: Any) -> Message:
+    try:
+        if isinstance(message, dict):
+            role, content = message.get("role"), message.get("content")
+        else:
+            role, content = getattr(message, "role", ""), getattr(message, "content", "")
+        if type(content) is not str:
+            content = _content_text(content)
+        return Message(role if type(role) is str else _text(role), content)
+    except Exception:  # noqa: BLE001 - as above, for one message
+        return Message("", "")
+
+
+def _content_text(content: Any) -> str:
+    if isinstance(content, (list, tuple)):
+        return "\n".join([text for part in content[:PARTS_AT_MOST] if (text := _part_text(part))])
+    return _text(content) if isinstance(content, str) else ""
+
+
+def _part_text(part: Any) -> str:
+    text = part.get("text") if isinstance(part, dict) else getattr(part, "text", part)
+    return _text(text) if isinstance(text, str) else ""
+
+
+def _estimated_tokens(messages: tuple[Message, ...], omitted: int) -> int:
+    """Four bytes of UTF-8 a token; the mean of the kept messages stands for those that were left out."""
+    if not messages:
+        return 0
+    tokens = TOKENS_PER_MESSAGE * len(messages)
+    for _, text in messages:
+        tokens += _text_tokens(text)
+    return round(tokens * (1 + omitted / len(messages)))
+
+
+def _text_tokens(text: str) -> int:
+    if text.isascii():
+        return (len(text) + BYTES_PER_TOKEN - 1) // BYTES_PER_TOKEN
+    sample = text[:SAMPLE_CHARACTERS]
+    bytes_per_character = len(sample.encode("utf-8", "surrogatepass")) / len(sample)
+    return round(len(text) * bytes_per_character / BYTES_PER_TOKEN)
+
+
+def _complexity(messages: tuple[Message, ...]) -> float:
+    """Difficulty of the last user message, in [0, 1].
+
+    0.35 x its length in characters / 4,000, capped at 1
+    + 0.30 x reasoning words / 3, capped at 1
+    + 0.20 x marks of code and mathematics / 3, capped at 1
+    + 0.15 x marks of lists and several questions / 3, capped at 1
+
+    Words and marks count once each, in the first and last 1,000 characters. It orders requests, roughly.
+    """
+    text = next((message.text for message in reversed(messages) if message.role == "user"), "")
+    if not text:
+        return 0.0
+    half = SAMPLE_CHARACTERS // 2
+    sample = (text if len(text) <= SAMPLE_CHARACTERS else text[:half] + text[-half:]).lower()
+    return (
+        0.35 * min(1.0, len(text) / LONG_TEXT_CHARACTERS)
+        + 0.30 * _share_found(REASONING_WORDS, sample)
+        + 0.20 * _share_found(FORMAL_MARKS, sample)
+        + 0.15 * _share_found(STRUCTURE_MARKS, sample)
+    )
+
+
+def _share_found(marks: tuple[str, ...], text: str) -> float:
+    found = 0
+    for mark in marks:
+        if mark in text:
+            found += 1
+            if found == 3:
+                return 1.0
+    return found / 3
+
+
+def _band(value: float, edges: tuple[float, ...]) -> int:
+    for place, edge in enumerate(edges):
+        if value < edge:
+            return place
+    return len(edges)
+
+
+def _labels(labels: Any, allowed: frozenset[str]) -> Mapping[str, str]:
+    if not labels or not allowed:
+        return NOTHING
+    try:
+        kept = {key: _text(labels[key])[:VALUE_CHARACTERS] for key in allowed if key in labels}
+    except Exception:  # noqa: BLE001 - a mapping of the host may fail in any way; its labels then count as absent
+        return NOTHING
+    return MappingProxyType({key: value for key, value in sorted(kept.items()) if value})
+
+
+def _wants_json(response_format: Any) -> bool:
+    """True for JSON modes and for a class, which the OpenAI client turns into a schema."""
+    if response_format is None:
+        return False
+    kind = response_format.get("type") if isinstance(response_format, dict) else None
+    return isinstance(response_format, type) or kind in ("json_object", "json_schema")
+
+
+def _truth(value: Any) -> bool:
+    try:
+        return bool(value)
+    except Exception:  # noqa: BLE001 - an object of the host may refuse to be a truth value; something is there
+        return True
+
+
+def _text(value: Any) -> str:
+    """Text of an id or segment; empty for None and for what cannot be written as text."""
+    if type(value) is str:
+        return value
+    try:
+        return "" if value is None else str(value)
+    except Exception:  # noqa: BLE001 - as above
+        return ""
