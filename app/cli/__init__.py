@@ -1,1 +1,5 @@
-"""The command line `shadowroute`."""
+"""The `shadowroute` command line; `main` is the entry point that the SDK's script hands over to."""
+
+from app.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,70 @@
+"""Exit codes that cannot be mistaken, and which error means which.
+
+Typer's own 2 for a typo and Python's 1 for a crash are mapped away: a CI job must never read a crash as an answer.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import Final
+
+from typer import TyperException
+
+from shadow.errors import ConfigError
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 64
+BAD_FILE: Final = 65
+UNAVAILABLE: Final = 69
+BUG: Final = 70
+INTERRUPTED: Final = 130
+
+HELP: Final = (
+    "Exit codes: 0 done, 1 a check failed (doctor), 64 usage, 65 a file is wrong, "
+    "69 the store or a port is not available, 70 our bug."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a failed command ends: its exit code and what stderr says."""
+
+    code: int
+    message: str
+
+
+def ending(error: Exception) -> Ending:
+    """The exit code and the message of an error that left a command."""
+    if isinstance(error, TyperException):
+        return Ending(USAGE, _usage_text(error))
+    if isinstance(error, ConfigError):
+        return Ending(BAD_FILE, str(error))
+    if _is_unavailable(error):
+        return Ending(UNAVAILABLE, str(error))
+    trace = "".join(traceback.format_exception(error))
+    return Ending(
+        BUG, f"{trace}shadowroute: this is a bug of ours ({type(error).__name__}). Please report the lines above."
+    )
+
+
+def _usage_text(error: TyperException) -> str:
+    """Typer's sentence and where help is; the context is there for everything that parsing refuses."""
+    if not error.format_message():
+        return ""  # called without a command: typer has printed the help
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "shadowroute"
+    return f"{command}: {error.format_message()}\nTry: {command} --help"
+
+
+def _is_unavailable(error: Exception) -> bool:
+    """Whether a store or a port is not available.
+
+    The collector's error types are looked up only where the collector was imported: another command cannot raise them.
+    """
+    errors = sys.modules.get("collector.errors")
+    if errors is None:
+        return False
+    return isinstance(error, (errors.StoreError, errors.PortInUseError))

@@ -1,0 +1,107 @@
+"""`shadowroute report`: the four measures of every shadow policy, as text, JSON or CSV."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
+
+if TYPE_CHECKING:
+    from analysis.queries import Queries
+    from analysis.report import ProjectReport
+    from analysis.selection import Window
+    from collector.store import Store
+
+
+def report(
+    *,
+    project: ProjectOption = "",
+    policy: Annotated[str, typer.Option(help="Only this shadow policy.")] = "",
+    first: Annotated[
+        str, typer.Option("--from", help="First UTC day, YYYY-MM-DD; default: the first with requests.")
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD; default: the last with requests.")] = "",
+    by: Annotated[
+        list[str] | None, typer.Option(help="Segment key to break down by: task, user_tier, ... May be repeated.")
+    ] = None,
+    signal: Annotated[str, typer.Option(help="Quality signal; default: the one most requests have.")] = "",
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per policy, segment and measure.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Print what every shadow policy would have done: divergence, cost, escalation, live quality. Reads only."""
+    from analysis.queries import Queries
+    from app.tables import csv_text
+    from app.text_report import CSV_HEADER, csv_rows, report_text
+    from collector.store import open_store
+
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    with open_store(store) as opened:
+        queries = Queries(opened.reader(), chosen_project(opened, project))
+        window = chosen_window(queries, day(first), day(last))
+        made = _report(queries, window, policy=policy, by=by or [], signal=signal)
+    if as_json:
+        print(made.to_json())
+    elif as_csv:
+        print(csv_text(CSV_HEADER, csv_rows(made)), end="")
+    else:
+        print(report_text(made))
+
+
+def chosen_project(store: Store, asked: str) -> str:
+    """The project to report on: the one asked for, or the only one of the store.
+
+    Raises:
+        typer.BadParameter: the store does not hold it, or holds several and none was asked for.
+    """
+    from analysis.queries import projects
+
+    known = projects(store.reader())
+    if not known:
+        raise typer.BadParameter(f"store {store.dsn} must hold decisions, got none; send some, or run shadowroute demo")
+    names = ", ".join(known)
+    if asked and asked not in known:
+        raise typer.BadParameter(f"--project must be one that the store holds ({names}), got {asked!r}")
+    if not asked and len(known) > 1:
+        raise typer.BadParameter(f"--project must be given, because the store holds several: {names}")
+    return asked or known[0]
+
+
+def chosen_window(queries: Queries, first: date | None, last: date | None) -> Window:
+    """The days asked for; an open end is the first or last day that has figures.
+
+    Raises:
+        typer.BadParameter: there are no figures yet, or the days are in the wrong order.
+    """
+    from analysis.selection import Window
+
+    available = queries.window_available()
+    if available is None:
+        raise typer.BadParameter(
+            f"project {queries.project} has no figures yet; run shadowroute rollup, or wait for `up`"
+        )
+    try:
+        return Window(first or available.first, last or available.last)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _report(queries: Queries, window: Window, *, policy: str, by: list[str], signal: str) -> ProjectReport:
+    from dataclasses import replace
+
+    from analysis.report import project_report
+    from collector.price_books import current_book
+
+    book = current_book(queries.client, queries.project)
+    made = project_report(queries, window, book=book or "", by=tuple(by), signal=signal)
+    if not policy:
+        return made
+    kept = tuple(one for one in made.policies if one.policy.name == policy)
+    if not kept:
+        names = ", ".join(dict.fromkeys(one.policy.name for one in made.policies)) or "none"
+        raise typer.BadParameter(f"--policy must have decided in {window} ({names}), got {policy!r}")
+    return replace(made, policies=kept)

@@ -1,0 +1,24 @@
+"""`shadowroute rollup`: rebuild the daily sums once, for stores that no `up` process looks after."""
+
+from __future__ import annotations
+
+import json
+
+from app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+
+
+def rollup(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """Rebuild the days that changed since the last run. `up` does this by itself every minute or sooner."""
+    from collector.serve import rollup_now
+    from collector.store import open_store
+
+    with open_store(store) as opened:
+        result = rollup_now(opened)
+    if as_json:
+        figures = {"days": result.days, "rows": result.rows, "seconds": result.seconds}
+        print(json.dumps({"schema": "shadowroute/rollup/1", **figures, "as_of": result.as_of.isoformat()}))
+        return
+    print(
+        f"{result.days} project-days rebuilt from {result.rows:,} rows in {result.seconds:.1f} s; "
+        f"figures as of {result.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    )

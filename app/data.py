@@ -1,0 +1,128 @@
+"""What pages show, read from the store and kept for some seconds, so that a click does not read it again.
+
+Results are frozen and shared between sessions (`cache_resource` hands out the object itself); every entry is small:
+sums, or one page of requests, never a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import streamlit as st
+
+from analysis.measures.cost import cost
+from analysis.measures.divergence import divergence
+from analysis.queries import Queries
+from analysis.queries import projects as projects_of
+from analysis.report import PolicyReport, ProjectReport, SliceReport, policy_report, project_report, segment_reports
+from analysis.results import Measured
+from analysis.rows import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace, SignalRow
+from analysis.selection import PolicyRef, Segment, Slice, Window
+from app import runtime
+from collector.price_books import current_book
+
+FRESH_S: Final = 15
+"""Seconds that a result is kept; the rollup worker runs at most every five."""
+
+LAST_DAYS: Final = 60
+"""Days in a chart by day: more do not fit next to each other."""
+
+_cached = st.cache_resource(ttl=FRESH_S, max_entries=200, show_spinner=False)
+_computed = st.cache_resource(ttl=FRESH_S, max_entries=100, show_spinner="Computing ...")
+
+
+def _queries(project: str) -> Queries:
+    return Queries(runtime.current().store.reader(), project)
+
+
+def _book(project: str) -> str:
+    return current_book(runtime.current().store.reader(), project) or ""
+
+
+@_cached
+def projects() -> list[str]:
+    """Projects of the store, the one with most decisions first."""
+    return projects_of(runtime.current().store.reader())
+
+
+@_cached
+def available(project: str) -> Window | None:
+    """Days that have figures; None until the first rollup."""
+    return _queries(project).window_available()
+
+
+@_cached
+def shadows(project: str, window: Window) -> tuple[PolicyRef, ...]:
+    """Shadow policies of the window, the largest first."""
+    return tuple(row.policy for row in _queries(project).policies(window) if not row.is_live)
+
+
+@_cached
+def segments(project: str, window: Window, policy: PolicyRef) -> tuple[Segment, ...]:
+    """Segments that the policy's decisions have, by key, the largest value first; unnamed values are left out."""
+    rows = _queries(project).segments(window, policy)
+    return tuple(Segment(row.key, row.value) for row in rows if row.value)
+
+
+@_cached
+def signals(project: str, window: Window) -> tuple[SignalRow, ...]:
+    """Signals of the window, the most frequent first."""
+    return tuple(_queries(project).signals_seen(window))
+
+
+@_computed
+def overview(project: str, window: Window, where: Slice) -> ProjectReport:
+    """Every shadow policy on one slice."""
+    return project_report(_queries(project), window, book=_book(project), segment=where)
+
+
+@_computed
+def policy(project: str, window: Window, policy: PolicyRef, where: Slice, signal: SignalRow | None) -> PolicyReport:
+    """One shadow policy on one slice."""
+    return policy_report(_queries(project), policy, window, book=_book(project), segment=where, signal=signal)
+
+
+@_computed
+def by_segment(
+    project: str, window: Window, policy: PolicyRef, key: str, signal: SignalRow | None
+) -> tuple[SliceReport, ...]:
+    """One shadow policy on every value of a segment key, the largest first."""
+    return tuple(segment_reports(_queries(project), policy, window, key, book=_book(project), signal=signal))
+
+
+@_computed
+def by_day(project: str, window: Window, policy: PolicyRef, where: Slice) -> dict[str, tuple[Measured, Measured]]:
+    """Divergence by model and relative cost of one shadow policy per UTC day, at most the last 60."""
+    queries, book = _queries(project), _book(project)
+    days = [Window(day, day) for day in window][-LAST_DAYS:]
+    return {
+        str(day.first): (
+            divergence(queries, policy, day, where, book=book).model,
+            cost(queries, policy, day, where, book=book).relative,
+        )
+        for day in days
+    }
+
+
+@_cached
+def requests(project: str, wanted: RequestFilter, after: PageKey | None, limit: int) -> RequestPage:
+    """One page of requests, newest first."""
+    return _queries(project).requests(wanted, after=after, limit=limit)
+
+
+@_cached
+def request_count(project: str, wanted: RequestFilter) -> int:
+    """How many requests the filter keeps."""
+    return _queries(project).request_count(wanted)
+
+
+def all_requests(project: str, wanted: RequestFilter) -> Iterator[RequestRow]:
+    """Every request that the filter keeps, for a download; read page by page and never kept."""
+    return _queries(project).all_requests(wanted)
+
+
+@_cached
+def trace(project: str, request_id: str) -> RequestTrace | None:
+    """Everything about one request; None if the project does not hold it."""
+    return _queries(project).trace(request_id)

@@ -1,0 +1,239 @@
+"""Is everything connected, and can the figures be believed? Every check says what it saw and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, distribution
+from typing import Any, Final, Literal
+
+import httpx
+
+from analysis.caveats import COMPLETE, KNOWN_CLUSTERS
+from analysis.queries import Queries, projects
+from analysis.rows import Freshness
+from analysis.selection import Window
+from app.format import age, count, percent
+from collector.migrate import status as migration_status
+from collector.price_books import current_book
+from collector.store import Store
+
+Level = Literal["ok", "warn", "FAIL"]
+
+RECENT_DAYS: Final = 7
+STALE_S: Final = 3600.0
+FEW: Final = 0.01
+"""Shares above this are worth a warning: failed shadows, requests without an outcome."""
+_POLL_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        level: ok, warn, or FAIL for what makes figures wrong or absent.
+        name: stable word.
+        fix: what settles it; empty if nothing needs to be done.
+    """
+
+    level: Level
+    name: str
+    text: str
+    fix: str = ""
+
+    @classmethod
+    def ok(cls, name: str, text: str) -> Check:
+        """All is well."""
+        return cls(level="ok", name=name, text=text)
+
+    @classmethod
+    def warn(cls, name: str, text: str, fix: str) -> Check:
+        """Figures exist, but less can be believed or seen."""
+        return cls(level="warn", name=name, text=text, fix=fix)
+
+    @classmethod
+    def fail(cls, name: str, text: str, fix: str) -> Check:
+        """Figures are wrong or absent."""
+        return cls(level="FAIL", name=name, text=text, fix=fix)
+
+
+def examine(store: Store, project: str, *, wait_s: float = 0.0) -> list[Check]:
+    """Every check that applies.
+
+    Args:
+        store: open.
+        project: empty means the one with most decisions.
+        wait_s: how long to wait for a first request, seconds.
+    """
+    found = [_sdk(), _store(store)]
+    receiver = receiver_status(store)
+    queries = _wait_for_traffic(store, project, wait_s)
+    if queries is None:
+        return [*found, _nothing(receiver)]
+    fresh = queries.freshness()
+    found.append(_last_request(queries, fresh))
+    found += _refused(receiver)
+    window = queries.window_available()
+    if window is None:
+        text = "decisions are stored, but no figures exist yet"
+        return [*found, Check.warn("rollup", text, "shadowroute rollup, or wait a minute where `up` runs")]
+    recent = Window.ending(window.last, min(window.days, RECENT_DAYS))
+    return found + [check for look in _LOOKS for check in look(queries, recent)]
+
+
+def receiver_status(store: Store) -> dict[str, Any] | None:
+    """What the receiver of a running `up` counted; None if none runs on this store or it does not answer."""
+    owner = store.owner
+    if owner is None or not owner.otlp_url:
+        return None
+    try:
+        reply = httpx.get(f"{owner.otlp_url}/-/status", headers={"authorization": f"Bearer {owner.token}"}, timeout=5)
+        reply.raise_for_status()
+    except httpx.HTTPError:
+        return None
+    body = reply.json()
+    return body if isinstance(body, dict) else None
+
+
+def _wait_for_traffic(store: Store, project: str, wait_s: float) -> Queries | None:
+    """Reads of the project as soon as it holds a decision; None if none came in time."""
+    until = time.monotonic() + wait_s
+    while True:
+        known = projects(store.reader())
+        if known and (not project or project in known):
+            return Queries(store.reader(), project or known[0])
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_POLL_S)
+
+
+def _sdk() -> Check:
+    """Whether `import shadow` is ours: a package of that name by somebody else exists."""
+    try:
+        distribution("shadow")
+    except PackageNotFoundError:
+        return Check.ok("sdk", f"shadowroute {distribution('shadowroute').version}")
+    return Check.fail(
+        "sdk",
+        'the package "shadow" is installed; it is not ours and hides `import shadow`',
+        "pip uninstall shadow && pip install --force-reinstall shadowroute",
+    )
+
+
+def _store(store: Store) -> Check:
+    number = max((entry.number for entry in migration_status(store.client()) if entry.applied), default=0)
+    owner = f", owner pid {store.owner.pid}" if store.owner else ""
+    return Check.ok("store", f"store {store.dsn}, schema {number}{owner}")
+
+
+def _nothing(receiver: dict[str, Any] | None) -> Check:
+    """No decision at all: the receiver's refusals usually tell why."""
+    if receiver is None:
+        text = "0 requests, and no receiver runs on this store"
+        return Check.fail("traffic", text, "shadowroute up, then send traffic; or shadowroute demo")
+    minutes = max(1.0, (time.time() - receiver["started_at"]) / 60)
+    refused = receiver["refused"]
+    seen = f"Last refused: {refused_text(refused[0])}." if refused else "Nothing was refused: no sender reaches it."
+    fix = "export.to in routing/shadow.yaml must name this receiver: OTLP/HTTP, not gRPC (:4317)"
+    return Check.fail("traffic", f"0 requests in {minutes:.0f} min. {seen}", fix)
+
+
+def refused_text(entry: Mapping[str, Any]) -> str:
+    """One kind of refusal: `415 application/grpc ..., 12 times`."""
+    return f"{entry['status']} {entry['reason']}, {count(entry['count'])} times"
+
+
+def _refused(receiver: dict[str, Any] | None) -> Iterator[Check]:
+    for entry in (receiver or {}).get("refused", [])[:3]:
+        yield Check.warn("refused", f"the receiver refused: {refused_text(entry)}", "see the sender's log")
+
+
+def _last_request(queries: Queries, fresh: Freshness) -> Check:
+    arrived = fresh.newest_arrival
+    if arrived is None:
+        return Check.fail("traffic", f"project {queries.project} has no decisions", "send traffic")
+    seconds = max(0.0, (datetime.now(UTC) - arrived).total_seconds())
+    text = f"project {queries.project}: last request arrived {age(seconds)} ago"
+    if seconds > STALE_S:
+        return Check.warn("traffic", text, "is the service up, and does it still export?")
+    return Check.ok("traffic", text)
+
+
+def _completeness(queries: Queries, window: Window) -> Iterator[Check]:
+    """Shadow rows against live ones, over the hours in which a policy was active."""
+    live: Counter[str] = Counter()
+    shadow: dict[str, float] = {}
+    for row in queries.completeness(window):
+        name = str(row.policy)
+        live[name] += row.live_n
+        shadow[name] = shadow.get(name, 0.0) + row.shadow_weight
+    if not live:
+        yield Check.warn("shadows", "no shadow policy decided", "add one under shadows in routing/shadow.yaml")
+    for name, expected in live.items():
+        share = shadow[name] / expected
+        text = f"{name}: shadow rows {percent(share)} of live"
+        if share < COMPLETE:
+            yield Check.warn("shadows", text, "observer.stats says what was shed or dropped in the service")
+        else:
+            yield Check.ok("shadows", text)
+
+
+def _failures(queries: Queries, window: Window) -> Iterator[Check]:
+    totals = {row.policy: row.n for row in queries.policies(window) if not row.is_live}
+    for row in queries.failures(window):
+        share = row.n / totals[row.policy] if row.policy in totals else 1.0
+        text = f"{row.policy}: {percent(share)} of its decisions failed ({row.status}: {row.error_type or 'no reason'})"
+        if row.error_type == "switched_off":
+            yield Check.warn("failed", text, "it overran its budget three times and was switched off; make it faster")
+        elif share > FEW:
+            yield Check.warn("failed", text, "the service's log has the first error of each kind")
+
+
+def _ids(queries: Queries, window: Window) -> Iterator[Check]:
+    kinds = {row.kind: row.n for row in queries.cluster_kinds(window)}
+    total = sum(kinds.values())
+    if not total:
+        return
+    share = 1 - kinds.get("request", 0) / total
+    text = f"user or session id on {percent(share)} of requests"
+    if share >= KNOWN_CLUSTERS:
+        yield Check.ok("ids", text)
+    else:
+        text += ": repeat users cannot be recognised, intervals are too narrow"
+        yield Check.warn("ids", text, "from_request.session in routing/shadow.yaml")
+
+
+def _prices(queries: Queries, window: Window) -> Iterator[Check]:
+    book = current_book(queries.client, queries.project) or ""
+    unpriced = queries.models_unpriced(window, book)
+    if not unpriced:
+        yield Check.ok("prices", f"0 models without a price in book {book}" if book else "nothing to price yet")
+    total = max(1, sum(row.n for row in queries.live(window)))
+    for model, n in unpriced.items():
+        yield Check.fail(
+            "prices",
+            f'no price for "{model}" ({percent(min(1.0, n / total))} of requests)',
+            "models.yaml: add it under aliases of a model, or give price_usd_per_million; up --prices models.yaml",
+        )
+
+
+def _outcomes(queries: Queries, window: Window) -> Iterator[Check]:
+    ended = queries.outcomes(window)
+    share = ended.get("unreported", 0) / max(1, sum(ended.values()))
+    if share > FEW:
+        text = f"{percent(share)} of requests never reported an outcome; their cost is unknown"
+        yield Check.warn("outcomes", text, "call request.served(...), or return what was served")
+
+
+def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
+    number, name = queries.unusable_spans()
+    if number:
+        text = f"{count(number)} spans lack an attribute that a decision must have; one is {name!r}"
+        yield Check.warn("spans", text, "docs/reference/spans.md lists the required ones")
+
+
+_LOOKS: Final = (_completeness, _failures, _ids, _prices, _outcomes, _spans)

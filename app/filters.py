@@ -1,0 +1,197 @@
+"""The filter bar: project, policy, days and segments, kept in the address and shared by every page.
+
+The address is the state: every widget is bound to a query parameter, so a link reproduces the page. An address that
+names something unknown is refused before its widget runs, because Streamlit would drop the value and silently show
+other figures under the sender's link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import streamlit as st
+
+from analysis.selection import PolicyRef, Segment, Slice, Window, slice_of
+from app import data, runtime
+from app.links import page_link
+
+_SCOPE: Final = "_scope"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What all figures of a page are about.
+
+    Attributes:
+        window: UTC days.
+        chosen: the policy of the address; None stands for all on Overview and for the first elsewhere.
+        shadows: every shadow policy of the window, the largest first.
+        segments: filters that all must hold.
+    """
+
+    project: str
+    window: Window
+    chosen: PolicyRef | None
+    shadows: tuple[PolicyRef, ...]
+    segments: tuple[Segment, ...]
+
+    @property
+    def slice(self) -> Slice:
+        """The slice of traffic that the segments select."""
+        return slice_of(self.segments)
+
+    @property
+    def policy(self) -> PolicyRef | None:
+        """The policy of a page about one policy; None if no shadow decided in the window."""
+        return self.chosen or (self.shadows[0] if self.shadows else None)
+
+
+def current() -> Scope:
+    """What the filter bar of this run selects."""
+    scope = st.session_state[_SCOPE]
+    assert isinstance(scope, Scope)  # noqa: S101  # the entry file draws the bar before it runs a page
+    return scope
+
+
+def bar() -> Scope | None:
+    """Draw the filter bar and return what it selects; None where the store has no request yet.
+
+    Stops the run with an error where the address names something that the store does not have.
+    """
+    projects = data.projects()
+    if not projects:
+        return None
+    where, who, version, what, share = st.columns([3, 3, 3, 6, 2], vertical_alignment="bottom")
+    project = _choice(where, "project", projects, label="Project", default=_first_project(projects))
+    days = data.available(project)
+    if days is None:
+        return None
+    filter_box = what.popover(_summary(days), icon=":material/tune:", width="stretch")
+    with filter_box:
+        window = _window(days)
+    shadows = data.shadows(project, window)
+    chosen = _policy(who, version, shadows)
+    with filter_box:
+        segments = _segments(project, window, chosen or next(iter(shadows), None))
+    scope = Scope(project=project, window=window, chosen=chosen, shadows=shadows, segments=segments)
+    st.session_state[_SCOPE] = scope
+    with share.popover("Link", icon=":material/link:", width="stretch"):
+        st.caption("Shows the same days next month: every filter is spelled out.")
+        st.code(link(scope), language=None, wrap_lines=True)
+    return scope
+
+
+def link(scope: Scope, page: str = "", *, request: str = "") -> str:
+    """The absolute address of a page with this scope."""
+    return page_link(
+        runtime.current().ui_url,
+        page,
+        project=scope.project,
+        window=scope.window,
+        policy=scope.chosen,
+        segments=scope.segments,
+        request=request,
+    )
+
+
+def show_policy(policy: PolicyRef) -> None:
+    """Make a policy the chosen one from the next run on; for button callbacks, which run before the widgets."""
+    st.session_state["policy"] = policy.name
+    st.session_state["version"] = policy.version
+
+
+def _first_project(projects: Sequence[str]) -> str:
+    wanted = runtime.current().project
+    return wanted if wanted in projects else projects[0]
+
+
+def _policy(
+    who: st.delta_generator.DeltaGenerator, version: st.delta_generator.DeltaGenerator, shadows: Sequence[PolicyRef]
+) -> PolicyRef | None:
+    names = list(dict.fromkeys(policy.name for policy in shadows))
+    _refuse_unknown("policy", names, "It did not decide in these days, or was renamed.")
+    name = who.selectbox(
+        "Shadow policy", names, index=None, placeholder="All shadow policies", key="policy", bind="query-params"
+    )
+    if name is None:
+        return None
+    versions = [policy.version for policy in shadows if policy.name == name]
+    return PolicyRef(name, _choice(version, "version", versions, label="Version", default=versions[0]))
+
+
+def _choice(
+    place: st.delta_generator.DeltaGenerator, key: str, options: Sequence[str], *, label: str, default: str
+) -> str:
+    _refuse_unknown(key, options, "The store holds: " + ", ".join(options[:8]) + ".")
+    return place.selectbox(label, options, index=list(options).index(default), key=key, bind="query-params")
+
+
+def _window(days: Window) -> Window:
+    """The days asked for; an empty field means the first or the last day that has requests."""
+    first = _day("from", "From (UTC)", days)
+    last = _day("to", "To (UTC)", days)
+    first, last = first or days.first, last or days.last
+    if first > last:
+        st.error(f"The first day ({first}) is after the last ({last}).")
+        st.stop()
+    return Window(first, last)
+
+
+def _day(key: str, label: str, days: Window) -> date | None:
+    text = st.query_params.get(key, "")
+    if text and not _is_day(text):
+        st.error(f"`{key}` must be a day like 2026-11-09, got {text!r}.")
+        st.stop()
+    return st.date_input(
+        label,
+        value=None,
+        key=key,
+        bind="query-params",
+        format="YYYY-MM-DD",
+        help=f"Requests exist from {days.first} to {days.last}.",
+    )
+
+
+def _segments(project: str, window: Window, policy: PolicyRef | None) -> tuple[Segment, ...]:
+    known = [str(segment) for segment in data.segments(project, window, policy)] if policy else []
+    for text in st.query_params.get_all("segment"):
+        if text and text not in known:
+            st.error(f"No segment is called {text!r} in these days.")
+            st.stop()
+    chosen = st.multiselect(
+        "Only requests with", known, key="segment", bind="query-params", placeholder="All requests",
+        help="All of them must hold. Two or more are computed from the single requests, which takes longer.",
+    )  # fmt: skip
+    return tuple(Segment.parse(text) for text in chosen)
+
+
+def _summary(days: Window) -> str:
+    """The label of the closed filter box: what it is set to."""
+    first = st.query_params.get("from") or str(days.first)
+    last = st.query_params.get("to") or str(days.last)
+    segments = [text for text in st.query_params.get_all("segment") if text]
+    return f"{first} to {last}" + "".join(f" · {text}" for text in segments[:2]) + (" ..." if len(segments) > 2 else "")
+
+
+def _refuse_unknown(key: str, options: Sequence[str], hint: str) -> None:
+    """Stop with an error if the address names a value that the widget does not have; a unique prefix is completed."""
+    text = st.query_params.get(key, "")
+    if not text or text in options:
+        return
+    matches = [option for option in options if option.startswith(text)] if key == "version" else []
+    if len(matches) == 1:
+        st.session_state[key] = matches[0]
+        return
+    st.error(f"No {key} is called {text!r}. {hint}")
+    st.stop()
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

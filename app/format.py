@@ -1,0 +1,114 @@
+"""Measured quantities as words: one notation for pages, the command line and downloads.
+
+A quantity without a number is said as such; nothing here turns "unknown" into 0 or a dash that could be read as 0.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from analysis.results import Estimate, Measured, Range, Undefined
+
+Scale = Literal["percent", "points", "usd", "seconds"]
+UNKNOWN: Final = "unknown"
+
+_FACTOR: Final[dict[Scale, float]] = {"percent": 100.0, "points": 100.0, "usd": 1.0, "seconds": 1.0}
+_UNIT: Final[dict[Scale, str]] = {"percent": " %", "points": " pt", "usd": "", "seconds": " s"}
+
+
+def count(number: float) -> str:
+    """A count with thousands separated: `412,880`."""
+    return f"{round(number):,}"
+
+
+def usd(amount: float) -> str:
+    """Dollars with as many digits as the size deserves: `$18,400`, `$5.55`, `$0.00041`."""
+    size = abs(amount)
+    sign = "-" if amount < 0 else ""
+    if size >= 1000:
+        return f"{sign}${size:,.0f}"
+    if size >= 1 or size == 0:
+        return f"{sign}${size:,.2f}"
+    return f"{sign}${size:.2g}" if size >= 1e-4 else f"{sign}${size:.1e}"
+
+
+def percent(share: float, *, signed: bool = False) -> str:
+    """A share in [0, 1], or a relative change, as percent: `31.0 %`, signed `-27.1 %`."""
+    return number(share, "percent", signed=signed)
+
+
+def number(value: float, scale: Scale, *, signed: bool = False) -> str:
+    """One number with its unit. A change that rounds to zero carries no sign."""
+    return _digits(value, scale, signed=signed) + _UNIT[scale]
+
+
+def headline(measured: Measured, scale: Scale, *, signed: bool = False, between: str = " to ") -> str:
+    """The number to print large: a point, both bounds of a range, or the word `unknown`."""
+    match measured:
+        case Estimate():
+            return number(measured.value, scale, signed=signed)
+        case Range():
+            return _span(measured.low, measured.high, scale, signed=signed, between=between) + _UNIT[scale]
+        case Undefined():
+            return UNKNOWN
+
+
+def interval(measured: Measured, scale: Scale, *, signed: bool = False, between: str = " to ") -> str:
+    """The 95 % interval of an estimate without its unit, `30.1 to 31.9`; empty for anything else."""
+    if not isinstance(measured, Estimate):
+        return ""
+    return _span(measured.interval.low, measured.interval.high, scale, signed=signed, between=between)
+
+
+def brief(measured: Measured, scale: Scale, *, signed: bool = False) -> str:
+    """Point and interval in one table cell: `31.0 % 30.1..31.9`."""
+    bounds = interval(measured, scale, signed=signed, between="..")
+    point = headline(measured, scale, signed=signed, between="..")
+    return f"{point} {bounds}" if bounds else point
+
+
+def basis(measured: Measured) -> str:
+    """What the number rests on, or why there is none."""
+    match measured:
+        case Estimate():
+            return f"{count(measured.n)} requests in {count(measured.effective_clusters)} effective buckets"
+        case Range():
+            return f"{measured.why} ({count(measured.n)} requests)"
+        case Undefined():
+            return why_not(measured)
+
+
+def why_not(undefined: Undefined) -> str:
+    """The reason and what would settle it, as one text."""
+    return sentence(undefined.reason, undefined.next_step)
+
+
+def sentence(text: str, next_step: str = "") -> str:
+    """What is so, then what to do, as one sentence."""
+    parts = [part.strip().rstrip(".") for part in (text, next_step)]
+    joined = "; ".join(part for part in parts if part)
+    return joined[:1].upper() + joined[1:] + "."
+
+
+def age(seconds: float) -> str:
+    """How long ago something was: `4 s`, `12 min`, `3 h`, `5 d`."""
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def _digits(value: float, scale: Scale, *, signed: bool) -> str:
+    if scale == "usd":
+        text = usd(value)
+        return f"+{text}" if signed and value > 0 else text
+    scaled = value * _FACTOR[scale]
+    # -0.04 prints as 0.0: a sign in front of a zero would claim a direction.
+    text = f"{scaled:.1f}" if scale != "seconds" else f"{scaled:.2f}"
+    if float(text) == 0:
+        return text.lstrip("-")
+    return f"+{text}" if signed and scaled > 0 else text
+
+
+def _span(low: float, high: float, scale: Scale, *, signed: bool, between: str) -> str:
+    return _digits(low, scale, signed=signed) + between + _digits(high, scale, signed=signed)

@@ -1,0 +1,166 @@
+"""Pieces that several pages draw: titles, figures with what they rest on, caveats, tables with their download."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from analysis.caveats import Caveat
+from analysis.report import PolicyReport, SliceReport
+from analysis.results import Measured
+from analysis.rows import SignalRow
+from analysis.selection import SEGMENT_COLUMNS, PolicyRef
+from app import charts, data, filters
+from app.format import Scale, basis, headline, interval, percent, sentence
+from app.tables import Cell, csv_text
+from app.text_report import NOT_JUDGED
+
+_PAGES: Final = (("divergence", "Divergence"), ("cost", "Cost"), ("quality", "Quality"), ("requests", "Requests"))
+_KEY_NAMES: Final = {
+    "task": "Task",
+    "user_tier": "User tier",
+    "complexity_band": "Complexity",
+    "input_band": "Input length",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A measured quantity as it is shown large.
+
+    Attributes:
+        meaning: what it is and compared with what; the hover text.
+        signed: whether it is a change.
+    """
+
+    label: str
+    measured: Measured
+    meaning: str
+    scale: Scale = "percent"
+    signed: bool = False
+
+
+def figure(shown: Figure) -> None:
+    """The number, its 95 % interval, and what it rests on; or why there is none."""
+    st.metric(shown.label, headline(shown.measured, shown.scale, signed=shown.signed), help=shown.meaning)
+    bounds = interval(shown.measured, shown.scale, signed=shown.signed)
+    caption(f"95 %: {bounds}  \n{basis(shown.measured)}" if bounds else basis(shown.measured))
+
+
+def figures(shown: Sequence[Figure]) -> None:
+    """Figures side by side."""
+    for column, one in zip(st.columns(len(shown), border=True), shown, strict=True):
+        with column:
+            figure(one)
+
+
+def caption(text: str) -> None:
+    """Small grey text; a dollar sign is a dollar sign, not the start of a formula."""
+    st.caption(text.replace("$", r"\$"))
+
+
+def policy_title(policy: PolicyRef, badge: str = NOT_JUDGED) -> None:
+    """Name, version and one grey badge: no colour, because nothing is judged."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"#### {policy.name}", width="content")
+        st.markdown(f"`{policy.version}`", width="content")
+        st.badge(badge, color="gray", width="content")
+
+
+def policy_links(policy: PolicyRef) -> None:
+    """Buttons that open the other pages on this policy."""
+    with st.container(horizontal=True, gap="small"):
+        for page, title in _PAGES:
+            key = f"open-{page}-{policy.name}-{policy.version}"
+            if st.button(title, key=key, type="tertiary", on_click=filters.show_policy, args=(policy,)):
+                st.switch_page(f"views/{page}.py")
+
+
+def page_head(question: str, report: PolicyReport) -> None:
+    """The question that the page answers, and about which policy."""
+    st.subheader(question, anchor=False)
+    policy_title(report.policy, "A/A control: the noise floor" if report.is_control else NOT_JUDGED)
+
+
+def caveats(items: Iterable[Caveat]) -> None:
+    """What a reader must know before believing a figure, and what settles it."""
+    texts = [sentence(item.text, item.next_step) for item in items]
+    if texts:
+        st.warning("\n".join(f"- {text}" for text in texts).replace("$", r"\$"), icon=":material/info:")
+
+
+def by_segment(
+    scope: filters.Scope,
+    policy: PolicyRef,
+    pick: Callable[[SliceReport], Measured],
+    *,
+    title: str,
+    name: str,
+    signed: bool = False,
+    signal: SignalRow | None = None,
+) -> None:
+    """One measure for every value of a segment key, as chart and table.
+
+    Args:
+        scope: the filters; segments are marginal, so a segment filter does not apply here and is said.
+        policy: the shadow policy.
+        pick: the measure of a slice, a share or a relative change.
+        title: of the axis, with its unit.
+        name: of the downloaded file.
+        signed: whether the measure is a change.
+        signal: the quality signal; None for the most frequent one.
+    """
+    st.subheader("In which segments?", anchor=False)
+    keys = list(dict.fromkeys(segment.key for segment in data.segments(scope.project, scope.window, policy)))
+    if not keys:
+        st.caption("Requests carry no task, user tier or declared label, so there is nothing to split by.")
+        return
+    keys.sort(key=lambda key: SEGMENT_COLUMNS.index(key) if key in SEGMENT_COLUMNS else len(SEGMENT_COLUMNS))
+    key = st.segmented_control(
+        "Split by", keys, default=keys[0], required=True, key="split", bind="query-params",
+        format_func=lambda key: _KEY_NAMES.get(key, key.removeprefix("label:")), label_visibility="collapsed",
+    )  # fmt: skip
+    if scope.segments:
+        st.caption("All requests of each segment: the segment filter above does not apply to this split.")
+    reports = data.by_segment(scope.project, scope.window, policy, key or keys[0], signal)
+    marks = [charts.Mark(_value_name(report), pick(report)) for report in reports]
+    st.altair_chart(charts.intervals(marks, title=title, scale="percent", signed=signed), alt=f"{title} per segment")
+    header = (key or keys[0], "share of requests", title, "95 % interval", "rests on")
+    table(header, [_segment_row(report, pick(report), signed=signed) for report in reports], name=name)
+
+
+def _value_name(report: SliceReport) -> str:
+    return str(report.slice).partition("=")[2] or "(not given)"
+
+
+def _segment_row(report: SliceReport, measured: Measured, *, signed: bool) -> tuple[Cell, ...]:
+    return (
+        _value_name(report),
+        "unknown" if report.share is None else percent(report.share),
+        headline(measured, "percent", signed=signed),
+        interval(measured, "percent", signed=signed),
+        basis(measured),
+    )
+
+
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    name: str,
+) -> None:
+    """A table and the download of its rows as CSV; `name` is that of the file, without its ending."""
+    st.dataframe(pd.DataFrame(list(rows), columns=list(header)), hide_index=True)
+    download(header, lambda: rows, name=name)
+
+
+def download(header: Sequence[str], rows: Callable[[], Iterable[Sequence[Cell]]], *, name: str) -> None:
+    """A button for all filtered rows; the file is made only when it is pressed."""
+    st.download_button(
+        "Download CSV", data=lambda: csv_text(header, rows()).encode(), file_name=f"{name}.csv", mime="text/csv",
+        icon=":material/download:", type="tertiary", on_click="ignore", key=f"csv-{name}",
+    )  # fmt: skip

@@ -1,0 +1,135 @@
+"""A project's report as text for the terminal and as flat rows for a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from analysis.caveats import Caveat
+from analysis.measures.quality import Quality
+from analysis.report import PolicyReport, ProjectReport, SliceReport
+from analysis.results import Estimate, Measured, Range, Undefined
+from app.format import brief, count, headline, percent, sentence
+from app.tables import Cell, text_table
+
+NOT_JUDGED: Final = "Measured, not judged"
+
+CSV_HEADER: Final = (
+    "project", "first_day", "last_day", "price_book", "policy", "version", "segment", "share_of_requests", "measure",
+    "value", "low", "high", "unit", "n", "effective_buckets", "method", "note",
+)  # fmt: skip
+
+
+def report_text(report: ProjectReport) -> str:
+    """The report as a person reads it in a terminal: what it rests on, a table per shadow policy, what limits it."""
+    parts = [_head(report)]
+    if not report.policies:
+        parts.append("No shadow policy decided in this window.")
+    parts.extend(_policy(policy) for policy in report.policies)
+    if report.caveats:
+        parts.append("Before you believe these figures\n" + _caveats(report.caveats))
+    return "\n\n".join(parts)
+
+
+def _head(report: ProjectReport) -> str:
+    live = ", ".join(str(policy) for policy in report.live) or "none"
+    arrived = f"{report.as_of:%Y-%m-%d %H:%M} UTC" if report.as_of else "never"
+    return (
+        f"{NOT_JUDGED}   project {report.project}, {report.window} (UTC)\n"
+        f"{count(report.requests)} requests · live {live} · prices {report.book or 'not pinned'}"
+        f" · last arrival {arrived}"
+    )
+
+
+def _policy(report: PolicyReport) -> str:
+    title = str(report.policy)
+    if report.is_control:
+        title += "   (A/A control: the live policy beside itself, the noise floor)"
+    quality = report.overall.quality
+    signal = f"live {quality.signal or 'quality'}"
+    header = ("segment", "share", "differs", "cost", "paid twice", f"{signal}, downgraded", f"{signal}, the rest")
+    rows = [_row(part) for part in (report.overall, *report.segments)]
+    parts = [title, text_table(header, rows)]
+    if quality.signal:
+        parts.append("  Quality is that of the model that answered, not of the shadow's.")
+    parts.extend(f"  {line}" for line in dict.fromkeys(_reasons(report.overall)))
+    if report.caveats:
+        parts.append(_caveats(report.caveats))
+    return "\n".join(parts)
+
+
+def _row(part: SliceReport) -> tuple[str, ...]:
+    return (
+        str(part.slice),
+        "unknown" if part.share is None else percent(part.share),
+        brief(part.divergence.model, "percent"),
+        brief(part.cost.relative, "percent", signed=True),
+        paid_twice(part),
+        brief(part.quality.downgrade.mean, "percent"),
+        headline(part.quality.rest.mean, "percent"),
+    )
+
+
+def paid_twice(part: SliceReport) -> str:
+    """Escalations of the shadow over all requests, or a word where the policy has no cascade to escalate."""
+    return brief(part.escalation.shadow_overall, "percent") if part.escalation.n_cascade else "no cascade"
+
+
+def _reasons(part: SliceReport) -> Iterator[str]:
+    """Why a figure of the first row is a range or missing."""
+    measures = {"differs": part.divergence.model, "cost": part.cost.relative, "quality": part.quality.downgrade.mean}
+    if part.escalation.n_cascade:
+        measures["paid twice"] = part.escalation.shadow_overall
+    for name, measured in measures.items():
+        if isinstance(measured, Undefined):
+            yield f"{name}: {sentence(measured.reason, measured.next_step)}"
+        elif isinstance(measured, Range):
+            yield f"{name}: a range, because {measured.why}"
+
+
+def _caveats(caveats: tuple[Caveat, ...]) -> str:
+    return "\n".join(f"  ! {sentence(caveat.text, caveat.next_step)}" for caveat in caveats)
+
+
+def csv_rows(report: ProjectReport) -> Iterator[tuple[Cell, ...]]:
+    """One row per policy, segment and measure; unknown numbers are empty, and `note` says why."""
+    head = (report.project, report.window.first.isoformat(), report.window.last.isoformat(), report.book)
+    for policy in report.policies:
+        for part in (policy.overall, *policy.segments):
+            for name, measured in _measures(part):
+                place = (policy.policy.name, policy.policy.version, str(part.slice), part.share)
+                yield (*head, *place, name, *_numbers(measured))
+
+
+def _measures(part: SliceReport) -> Iterator[tuple[str, Measured]]:
+    yield "divergence_model", part.divergence.model
+    yield "divergence_tier", part.divergence.tier
+    yield "divergence_steps", part.divergence.steps
+    yield "cost_relative", part.cost.relative
+    yield "cost_relative_warm_cache", part.cost.warm_relative
+    yield "cost_per_request", part.cost.per_request_usd
+    yield "escalation_shadow", part.escalation.shadow
+    yield "escalation_shadow_overall", part.escalation.shadow_overall
+    yield "escalation_live", part.escalation.live
+    yield from _quality(part.quality)
+
+
+def _quality(quality: Quality) -> Iterator[tuple[str, Measured]]:
+    signal = quality.signal or "none"
+    for group in ("downgrade", "same", "rest", "all"):
+        yield f"live_quality_{group}:{signal}", getattr(quality, group).mean
+
+
+def _numbers(measured: Measured) -> tuple[Cell, ...]:
+    """value, low, high, unit, n, effective_buckets, method, note."""
+    match measured:
+        case Estimate():
+            bounds = measured.interval
+            return (
+                measured.value, bounds.low, bounds.high, measured.unit,
+                measured.n, measured.effective_clusters, measured.method, "",
+            )  # fmt: skip
+        case Range():
+            return (None, measured.low, measured.high, measured.unit, measured.n, None, "bounds", measured.why)
+        case Undefined():
+            return (None, None, None, "", measured.n, None, "", sentence(measured.reason, measured.next_step))

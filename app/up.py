@@ -1,0 +1,152 @@
+"""One process: the store, the collector, the rollup worker and the review app.
+
+An embedded store has one owner, so everything that writes or reads it lives here. The collector has its own thread and
+event loop; Streamlit takes the main thread, because it handles the signals. Stopping goes the other way round: no more
+pages, then the receiver drains what it has answered for, then the store closes.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Final, Self
+
+from app import runtime
+from app.prices import PriceKeeper
+from app.theme import streamlit_config
+from collector.serve import CollectorServer, require_free_port
+from collector.store import Store, open_store
+
+_UI_SCRIPT: Final = Path(__file__).with_name("ui.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """What `shadowroute up` can be told.
+
+    Attributes:
+        store: DSN, `chdb://PATH` or `clickhouse://HOST:PORT/DATABASE`.
+        host: address of the review app and of the receiver; the ClickHouse interface never leaves loopback.
+        ui_port: of the review app.
+        otlp_port: of the OTLP/HTTP receiver.
+        clickhouse_port: of the ClickHouse HTTP interface.
+        token: bearer token that the receiver asks for; needed as soon as `host` is not loopback.
+        project: shown when the address of a page names none.
+        prices: models.yaml whose prices are pinned for the project; None means the registry's.
+        labels: names of request labels that become segments.
+    """
+
+    store: str
+    host: str = "127.0.0.1"
+    ui_port: int = 8501
+    otlp_port: int = 4318
+    clickhouse_port: int = 8123
+    token: str | None = None
+    project: str = ""
+    prices: Path | None = None
+    labels: tuple[str, ...] = ()
+
+
+class Platform:
+    """The running platform; a context manager that starts everything but the pages, and stops it in order.
+
+    Attributes:
+        store: open and owned.
+        collector: receiver, ClickHouse interface and rollup worker.
+    """
+
+    store: Store
+    collector: CollectorServer
+
+    def __init__(self, options: UpOptions) -> None:
+        self._options = options
+        self._stack = ExitStack()
+
+    def addresses(self) -> str:
+        """What listens where, for the person who started it."""
+        return (
+            f"Review app   {self.ui_url}\n"
+            f"OTLP/HTTP    {self.collector.otlp_url}   export.to in shadow.yaml\n"
+            f"ClickHouse   {self.collector.clickhouse_url}   loopback only; commands find its password\n"
+            f"Store        {self.store.dsn}   Ctrl-C stops"
+        )
+
+    @property
+    def ui_url(self) -> str:
+        """Address of the review app."""
+        return f"http://{self._options.host}:{self._options.ui_port}"
+
+    def __enter__(self) -> Self:
+        """Open the store and start the collector.
+
+        Raises:
+            PortInUseError: one of the three ports has another listener.
+            StoreBusyError: another process owns the store.
+            StoreUnreachableError: the server of the DSN does not answer.
+            ConfigError: the price file is wrong.
+        """
+        with self._stack:
+            self._start()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        options = self._options
+        # Port and price file come first: a store that is opened, migrated and closed for a typo helps nobody.
+        require_free_port(options.host, options.ui_port, "--ui-port")
+        keeper = PriceKeeper(options.project, options.prices)
+        self.store = self._stack.enter_context(open_store(options.store, own=True))
+        keeper.start(self.store)
+        self._stack.callback(keeper.stop)
+        self.collector = CollectorServer(
+            self.store,
+            host=options.host,
+            otlp_port=options.otlp_port,
+            clickhouse_port=options.clickhouse_port,
+            token=options.token,
+            labels=options.labels,
+            ui_url=self.ui_url,
+        )
+        self.collector.start()
+        self._stack.callback(self.collector.stop)
+        runtime.configure(
+            runtime.Runtime(
+                store=self.store,
+                project=options.project,
+                otlp_url=self.collector.otlp_url,
+                ui_url=self.ui_url,
+                refused=lambda: self.collector.status()["refused"],
+            )
+        )
+        self._stack.callback(runtime.configure, None)
+
+    def serve_pages(self) -> None:
+        """Serve the review app until SIGINT or SIGTERM; returns then."""
+        # Streamlit takes a second to import; a process that only starts the collector does not need it.
+        import streamlit  # noqa: PLC0415
+
+        previous = signal.signal(signal.SIGTERM, _stop)
+        try:
+            app = streamlit.App(_UI_SCRIPT)
+            app.run(config=streamlit_config(host=self._options.host, port=self._options.ui_port))
+        except (KeyboardInterrupt, _Stopped):
+            return
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+
+class _Stopped(BaseException):
+    """SIGTERM arrived; unwinds to `serve_pages`, so that the drain runs as after Ctrl-C."""
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    # uvicorn shuts down on the signal and then raises it again; the default action would end the process at once.
+    raise _Stopped

@@ -1,0 +1,168 @@
+"""Cost: what the shadow would have cost on the same requests, what that leaves out, and how often it pays twice."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from analysis.measures.cost import CostDelta
+from analysis.measures.escalation import Escalation
+from analysis.results import Estimate
+from analysis.selection import PolicyRef
+from app import charts, data, empty, filters, parts
+from app.format import count, percent, usd
+
+_MONTH_DAYS = 30
+
+
+def render() -> None:
+    """The page."""
+    scope = filters.current()
+    policy = scope.policy
+    if policy is None:
+        empty.no_shadow(scope.window)
+        return
+    report = data.policy(scope.project, scope.window, policy, scope.slice, None)
+    cost = report.overall.cost
+    parts.page_head("What would it have cost?", report)
+    _figures(cost)
+    month = a_month(cost, scope.window.days)
+    if month:
+        parts.caption(month)
+    _left_out(cost)
+    _spend(cost, policy)
+    _escalation(report.overall.escalation)
+    _by_day(scope, policy)
+    parts.by_segment(
+        scope,
+        policy,
+        lambda part: part.cost.relative,
+        title="change of cost, %",
+        name=f"cost-{policy.name}",
+        signed=True,
+    )
+
+
+def _figures(cost: CostDelta) -> None:
+    parts.figures(
+        [
+            parts.Figure(
+                label="Change against live",
+                measured=cost.relative,
+                meaning="What it would have cost on the same requests, at the tokens that live used, against what live"
+                " did cost. A model that did not answer starts with a cold cache.",
+                signed=True,
+            ),
+            parts.Figure(
+                label="The same, cache kept warm",
+                measured=cost.warm_relative,
+                meaning="If the other model had found the same cached prefix as the one that answered. The truth lies"
+                " between the two.",
+                signed=True,
+            ),
+            parts.Figure(
+                label="Change per request",
+                measured=cost.per_request_usd,
+                meaning="The same in dollars, on the mean request.",
+                scale="usd",
+                signed=True,
+            ),
+        ]
+    )
+
+
+def a_month(cost: CostDelta, days: int) -> str:
+    """The change in dollars a month at the traffic of the window; empty where there is no estimate.
+
+    Args:
+        cost: of the window.
+        days: of the window.
+    """
+    change = cost.per_request_usd
+    if not isinstance(change, Estimate):
+        return ""
+    requests = cost.weight / days * _MONTH_DAYS
+    low, high = usd(change.interval.low * requests), usd(change.interval.high * requests)
+    return (
+        f"At the traffic of these days: {usd(change.value * requests)} a month ({low} to {high}). "
+        "Predicted from the tokens that live used: the other model may write longer or shorter."
+    )
+
+
+def _left_out(cost: CostDelta) -> None:
+    """What the figure does not cover; a model without a price is never counted as free."""
+    if cost.unpriced:
+        st.error(
+            f"No price in book {cost.book or '(none)'} for {', '.join(cost.unpriced)}. Requests that need one are"
+            " counted, never priced as 0. Add them to models.yaml and start `shadowroute up --prices models.yaml`:",
+            icon=":material/sell:",
+        )
+        st.code(price_lines(cost.unpriced), language="yaml")
+    notes = [f"{count(cost.n)} requests are priced"]
+    if cost.contaminated_share:
+        notes.append(f"{percent(cost.contaminated_share)} were served by a fallback, a cache or a pin and are left out")
+    if cost.uncosted_share:
+        notes.append(f"{percent(cost.uncosted_share)} reported no tokens and are left out")
+    parts.caption("; ".join([*notes, f"prices: {cost.book or 'not pinned'}"]) + ".")
+
+
+def price_lines(models: tuple[str, ...]) -> str:
+    """Lines for models.yaml; the numbers are left to whoever knows them."""
+    price = "{price_usd_per_million: {input: ..., cached_input: ..., output: ...}}"
+    return "\n".join(["models:", *(f'  "{model}": {price}' for model in models)])
+
+
+def _spend(cost: CostDelta, policy: PolicyRef) -> None:
+    st.subheader("Spend in these days", anchor=False)
+    rows = [("live, paid", _dollars(cost.live_usd)), (f"{policy.name}, predicted", _dollars(cost.shadow_usd))]
+    if cost.shadow_high_usd != cost.shadow_usd:
+        rows.append((f"{policy.name}, if every escalation that was not seen happens", _dollars(cost.shadow_high_usd)))
+    parts.table(("on the same requests", "USD"), rows, name=f"spend-{policy.name}")
+
+
+def _dollars(amount: float | None) -> str:
+    return "unknown" if amount is None else usd(amount)
+
+
+def _escalation(escalation: Escalation) -> None:
+    """How often two models are paid; only for a policy that can escalate."""
+    if not escalation.n_cascade:
+        return
+    st.subheader("How often does it pay twice?", anchor=False)
+    parts.figures(
+        [
+            parts.Figure(
+                label="Of all requests",
+                measured=escalation.shadow_overall,
+                meaning="The cheap answer fails its check and a second model is paid.",
+            ),
+            parts.Figure(
+                label="Of its cascades",
+                measured=escalation.shadow,
+                meaning="Of the requests where it tries a cheaper model first.",
+            ),
+            parts.Figure(
+                label="Live, for comparison",
+                measured=escalation.live,
+                meaning="How often the live policy paid a second model, of all requests.",
+            ),
+        ]
+    )
+    if escalation.known_share is not None and escalation.known_share < 1:
+        st.caption(
+            f"The check could be run on {percent(escalation.known_share)} of its cascades: only where the model that"
+            " answered is the one it would have tried first."
+        )
+
+
+def _by_day(scope: filters.Scope, policy: PolicyRef) -> None:
+    if scope.window.days < 2:
+        return
+    days = {day: cost for day, (_, cost) in data.by_day(scope.project, scope.window, policy, scope.slice).items()}
+    if not any(charts.is_drawn(cost) for cost in days.values()):
+        return
+    st.subheader("Is it stable?", anchor=False)
+    chart = charts.by_day(days, title="change of cost, %", signed=True)
+    st.altair_chart(chart, alt="Change of cost per day, with its 95 % band")
+
+
+render()

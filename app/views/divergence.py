@@ -1,0 +1,121 @@
+"""Divergence: where requests would go instead, how stable that is, and in which segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import streamlit as st
+
+from analysis.measures.divergence import Divergence
+from analysis.report import PolicyReport
+from analysis.selection import PolicyRef
+from app import charts, data, empty, filters, parts
+from app.format import count, headline, interval, percent
+from app.tables import Cell
+
+_DIRECTIONS = {
+    "downgrade": "to a cheaper model",
+    "upgrade": "to a dearer model",
+    "lateral": "to an equally priced model",
+    "same": "same model",
+    "unpriced": "price unknown",
+}
+
+
+def render() -> None:
+    """The page."""
+    scope = filters.current()
+    policy = scope.policy
+    if policy is None:
+        empty.no_shadow(scope.window)
+        return
+    report = data.policy(scope.project, scope.window, policy, scope.slice, None)
+    divergence = report.overall.divergence
+    parts.page_head("How often would it choose differently?", report)
+    _figures(divergence)
+    _notes(report)
+    _flows(divergence, policy)
+    _by_day(scope, policy)
+    parts.by_segment(
+        scope,
+        policy,
+        lambda part: part.divergence.model,
+        title="% of requests with another model",
+        name=f"divergence-{policy.name}",
+    )
+
+
+def _figures(divergence: Divergence) -> None:
+    parts.figures(
+        [
+            parts.Figure(
+                label="Another model",
+                measured=divergence.model,
+                meaning="Share of requests where the primary model differs.",
+            ),
+            parts.Figure(
+                label="Another tier",
+                measured=divergence.tier,
+                meaning="Share of requests where the primary model is of another class: small, medium, large.",
+            ),
+            parts.Figure(
+                label="Another plan",
+                measured=divergence.steps,
+                meaning="Share of requests where anything differs, fallbacks and escalations included.",
+            ),
+        ]
+    )
+
+
+def _notes(report: PolicyReport) -> None:
+    divergence = report.overall.divergence
+    directions = [
+        f"{percent(share)} {_DIRECTIONS[direction]}"
+        for direction in ("downgrade", "upgrade", "lateral", "unpriced")
+        if (share := divergence.share(direction))
+    ]
+    if directions:
+        st.caption("Of all compared requests: " + ", ".join(directions) + ".")
+    elif divergence.n and not report.is_control:
+        st.info(
+            f"It never named another model in {count(divergence.n)} requests. Is it the same rule set as live?",
+            icon=":material/info:",
+        )
+    if report.excess is not None:
+        bounds = interval(report.excess, "points", signed=True)
+        floor = headline(report.excess, "points", signed=True)
+        st.caption(f"Above the noise floor of the A/A control: {floor}" + (f" ({bounds})." if bounds else "."))
+    parts.caveats(caveat for caveat in report.caveats if caveat.code in {"failed", "incomplete", "clusters"})
+
+
+def _flows(divergence: Divergence, policy: PolicyRef) -> None:
+    st.subheader("Where would requests go instead?", anchor=False)
+    cells = divergence.matrix
+    if cells:
+        models = max(len({cell.live_model for cell in cells}), len({cell.shadow_model for cell in cells}))
+        st.echarts_chart(
+            charts.flows(cells),
+            height=70 * models + 60,
+            alt="Requests from the model that live names to the one that the shadow names; the table has the numbers",
+        )
+    header = ("live names", "shadow names", "direction", "requests", "share")
+    parts.table(header, list(_pairs(divergence)), name=f"pairs-{policy.name}")
+
+
+def _pairs(divergence: Divergence) -> Iterator[tuple[Cell, ...]]:
+    total = sum(cell.weight for cell in divergence.matrix)
+    for cell in divergence.matrix:
+        share = percent(cell.weight / total)
+        yield (cell.live_model, cell.shadow_model, _DIRECTIONS[cell.direction], round(cell.weight), share)
+
+
+def _by_day(scope: filters.Scope, policy: PolicyRef) -> None:
+    if scope.window.days < 2:
+        return
+    st.subheader("Is it stable?", anchor=False)
+    days = data.by_day(scope.project, scope.window, policy, scope.slice)
+    chart = charts.by_day({day: model for day, (model, _) in days.items()}, title="% with another model")
+    st.altair_chart(chart, alt="Share of requests with another model per day, with its 95 % band")
+
+
+render()

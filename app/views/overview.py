@@ -1,0 +1,115 @@
+"""Overview: every shadow policy with its four measures, and what stands in the way of believing them."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from analysis.report import PolicyReport, ProjectReport
+from analysis.results import Undefined
+from app import data, empty, filters, parts
+from app.format import basis, count, headline, interval, percent
+
+
+def render() -> None:
+    """The page."""
+    scope = filters.current()
+    report = data.overview(scope.project, scope.window, scope.slice)
+    _head(report, scope)
+    parts.caveats(report.caveats)
+    if not report.policies:
+        empty.no_shadow(scope.window)
+        return
+    shown = [policy for policy in report.policies if scope.chosen in {None, policy.policy}]
+    for policy in shown:
+        if policy.is_control:
+            _control(policy)
+        else:
+            _card(policy)
+    others = [str(policy.policy) for policy in report.policies if policy not in shown]
+    if others:
+        st.caption("Not shown, because one policy is chosen above: " + ", ".join(others) + ".")
+
+
+def _head(report: ProjectReport, scope: filters.Scope) -> None:
+    where = f", only {scope.slice}" if scope.segments else ""
+    st.subheader(f"{report.project}: {count(report.requests)} requests{where}", anchor=False)
+    live = ", ".join(str(policy) for policy in report.live) or "no live policy"
+    as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
+    st.caption(f"{report.window} (UTC)  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {as_of}")
+
+
+def _card(report: PolicyReport) -> None:
+    """One shadow policy: four measures, each with its interval and what it rests on."""
+    overall = report.overall
+    with st.container(border=True, key=f"card-{report.policy.name}-{report.policy.version}"):
+        parts.policy_title(report.policy)
+        cells = st.columns(4)
+        with cells[0]:
+            parts.figure(
+                parts.Figure(
+                    label="Decides differently",
+                    measured=overall.divergence.model,
+                    meaning="Share of requests where its primary model is another one than live's.",
+                )
+            )
+        with cells[1]:
+            parts.figure(
+                parts.Figure(
+                    label="Predicted cost",
+                    measured=overall.cost.relative,
+                    meaning="What it would have cost on the same requests, at live's tokens, against what live cost."
+                    " A model that did not answer starts with a cold cache.",
+                    signed=True,
+                )
+            )
+        with cells[2]:
+            _escalation(report)
+        with cells[3]:
+            _quality(report)
+        parts.caveats(report.caveats)
+        parts.policy_links(report.policy)
+
+
+def _control(report: PolicyReport) -> None:
+    """The live policy beside itself: only its divergence means something."""
+    model = report.overall.divergence.model
+    bounds = interval(model, "percent")
+    with st.container(border=True, key=f"card-{report.policy.name}-{report.policy.version}"):
+        parts.policy_title(report.policy, "A/A control: the noise floor")
+        st.markdown(
+            f"The live policy beside itself differs on **{headline(model, 'percent')}** of requests"
+            + (f" ({bounds})." if bounds else ".")
+            + " Another policy's divergence means something only above this."
+        )
+        parts.caveats(report.caveats)
+
+
+def _escalation(report: PolicyReport) -> None:
+    escalation = report.overall.escalation
+    meaning = "Share of requests where the cheap answer fails its check and a second model is paid."
+    if escalation.n_cascade:
+        parts.figure(parts.Figure(label="Paid twice", measured=escalation.shadow_overall, meaning=meaning))
+        return
+    st.metric("Paid twice", "no cascade", help=meaning)
+    st.caption("This policy never asks a second model.")
+
+
+def _quality(report: PolicyReport) -> None:
+    """Live's own quality where the policy would downgrade, beside the rest: alone the number says nothing."""
+    quality = report.overall.quality
+    mean = quality.downgrade.mean
+    label = f"Live {quality.signal or 'quality'} where downgraded"
+    meaning = (
+        "How good the answers of the model that answered were, on the requests that this policy would give to a cheaper"
+        " model. It is not the quality of the shadow's answers."
+    )
+    st.metric(label, headline(mean, "percent"), help=meaning)
+    if isinstance(mean, Undefined):
+        parts.caption(basis(mean))
+        return
+    rate = quality.downgrade.response_rate
+    rated = f"  \n{percent(rate)} of them are rated" if rate is not None else ""
+    st.caption(f"95 %: {interval(mean, 'percent')}; the rest: {headline(quality.rest.mean, 'percent')}{rated}")
+
+
+render()
