@@ -197,7 +197,7 @@ def run(execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick
         planned, started = execution.next(), tick()
         try:
             answer = dispatch(planned)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not execution.failed(error, tick() - started):
                 raise
         else:
@@ -211,7 +211,7 @@ async def arun(execution: Execution, dispatch: Callable[[Dispatch], Awaitable[An
         planned, started = execution.next(), tick()
         try:
             answer = await dispatch(planned)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not execution.failed(error, tick() - started):
                 raise
         else:
@@ -235,7 +235,7 @@ def stream(
                     received.add(chunk)
                     if not planned.judged:
                         yield received.hand_out(chunk)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not _goes_on(execution, error, received):
                 raise
         else:
@@ -256,7 +256,7 @@ async def astream(
                     received.add(chunk)
                     if not planned.judged:
                         yield received.hand_out(chunk)
-        except BaseException as error:
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not _goes_on(execution, error, received):
                 raise
         else:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from shadow.clock import SYSTEM_CLOCK, Clock
-from shadow.config import Routing, load_routing
+from shadow.config import Routing
 from shadow.errors import ConfigError, PolicyError
 from shadow.export.sink import SpanSink
 from shadow.features import extract
@@ -74,7 +74,7 @@ class ShadowRouter:
         exporter: SpanSink | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._routing = routing if isinstance(routing, Routing) else load_routing(Path(routing))
+        self._routing = routing if isinstance(routing, Routing) else _loaded(Path(routing))
         self._live = _executable(self._routing)
         self._providers = Providers(providers)
         self._clock = clock
@@ -236,7 +236,7 @@ class ShadowRouter:
         started = self._clock.perf_counter()
         try:
             decision = self.decide(request)
-        except Exception as error:
+        except Exception as error:  # a policy may raise anything; it is recorded and goes on
             self._record_failure(request, error, self._clock.perf_counter() - started)
             raise
         return decision, self._clock.perf_counter() - started
@@ -251,6 +251,12 @@ class ShadowRouter:
         )
         pending = self._recorder.open(request, STATELESS, failure, decide_s=decide_s)
         self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
+
+
+def _loaded(path: Path) -> Routing:
+    from shadow.config import load_routing  # noqa: PLC0415 - YAML and validation load only where a file is read
+
+    return load_routing(path)
 
 
 def _executable(routing: Routing) -> Policy:

@@ -229,7 +229,7 @@ def _failures(source: Source) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # the two clients share no base class; what is not theirs goes on
         names = {base.__name__ for base in type(error).__mro__}
         if "TimeoutException" in names:
             error_type = "timeout"

@@ -32,7 +32,7 @@ class Cascade:
     version = "1"
 
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
-        raise NotImplementedError
+        return Decision(policy=self.name, version=self.version, steps=(Step(kind="primary", model="a"),))
 
     def accepts(self, request: Request, decision: Decision, step: Step, answer: Answer) -> str:
         if answer.text == "odd":
@@ -44,7 +44,7 @@ def execution(*steps: tuple[StepKind, str]) -> Execution:
     """An execution of these (kind, model) steps."""
     plan = tuple(Step(kind=kind, model=model) for kind, model in steps)
     decision = Decision(policy="cascade", version="1", steps=plan)
-    return Execution(policy=Cascade(), request=REQUEST, decision=decision, catalogue=Catalogue({}))
+    return Execution(policy=Cascade(), request=REQUEST, decision=decision, catalogue=Catalogue([]))
 
 
 class Clock:

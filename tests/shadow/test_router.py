@@ -1,0 +1,299 @@
+"""The router end to end: real policies, a real socket, and the spans that come out."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadow.config import Routing
+from shadow.errors import ConfigError, PolicyError, ProviderError
+from shadow.outcome import Answer, Outcome, Usage
+from shadow.policies.call import CallPolicy
+from shadow.policy import Decision, Step
+from shadow.providers.recorded import RecordedProvider
+from shadow.request import Request, Snapshot
+from shadow.router import ShadowRouter
+from shadow.testing import MemorySink
+from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
+
+MESSAGES = [{"role": "user", "content": "hi there"}]
+ROUTING = """
+service: test
+live: live.yaml
+shadows: [shadow.yaml]
+"""
+MODELS = """
+models:
+  cheap:  {{provider: fake, tier: small, base_url: "{url}"}}
+  strong: {{provider: fake, tier: large, base_url: "{url}"}}
+  spare:  {{provider: other, tier: medium, base_url: "{url}"}}
+"""
+LIVE = """
+policy: live
+choose: {use: cheap}
+fallback: [spare]
+"""
+CASCADE = """
+policy: live
+choose: {cascade: {try: cheap, accept_if: [{matches: fine}], else: strong}}
+"""
+SHADOW = """
+policy: other
+choose: {use: strong}
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[FakeOpenAI]:
+    with fake_openai() as running:
+        yield running
+
+
+@pytest.fixture
+def sink() -> MemorySink:
+    return MemorySink()
+
+
+def routing_file(folder: Path, url: str, live: str = LIVE) -> Path:
+    """A routing folder whose models are all served at this address."""
+    texts = {"shadow.yaml": SHADOW, "live.yaml": live, "models.yaml": MODELS.format(url=url), "routing.yaml": ROUTING}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return folder / "routing.yaml"
+
+
+@pytest.fixture
+def router(tmp_path: Path, server: FakeOpenAI, sink: MemorySink) -> Iterator[ShadowRouter]:
+    with ShadowRouter(routing_file(tmp_path, server.base_url), exporter=sink) as made:
+        yield made
+
+
+def rows(router: ShadowRouter, sink: MemorySink, role: str = "live") -> list[dict[str, Any]]:
+    """Attributes of the spans with this role, in the order of their requests."""
+    assert router.flush()
+    found = [dict(span.attributes or {}) for span in sink.spans]
+    return [attributes for attributes in found if attributes.get("llm_router.role") == role]
+
+
+def test_a_reply_carries_the_answer_and_how_it_came_about(router: ShadowRouter, sink: MemorySink) -> None:
+    """Text, model, usage, ids and the decision; the live row and the shadow row say the same."""
+    reply = router.complete(messages=MESSAGES, session="s-1", task="chat", temperature=0)
+    assert (reply.text, reply.model) == ("echo hi there", "cheap")
+    assert reply.usage == Usage(input_tokens=10, output_tokens=5, cache_read_tokens=4)
+    assert reply.raw["id"] == reply.response_id
+    assert reply.decision.model == "cheap"
+    (live,), (shadow,) = rows(router, sink), rows(router, sink, "shadow")
+    for row in (live, shadow):
+        assert row["llm_router.request.id"] == reply.request_id
+        assert row["gen_ai.response.model"] == "cheap"
+        assert row["gen_ai.usage.input_tokens"] == 10
+        assert row["gen_ai.provider.name"] == "fake"
+        assert row["llm_router.task"] == "chat"
+    assert live["llm_router.decision.model"] == "cheap"
+    assert shadow["llm_router.decision.model"] == "strong"
+
+
+def test_the_async_twin_gives_the_same(router: ShadowRouter, sink: MemorySink) -> None:
+    """Only waiting differs."""
+
+    async def run() -> tuple[str, list[Any], Any]:
+        async with router:
+            reply = await router.acomplete(messages=MESSAGES)
+            stream = router.astream(messages=MESSAGES)
+            chunks = [chunk async for chunk in stream]
+            return reply.text, chunks, stream.reply
+
+    text, chunks, reply = asyncio.run(run())
+    assert text == reply.text == "echo hi there"
+    assert "".join(c["delta"].get("content", "") for chunk in chunks for c in chunk["choices"]) == text
+    assert [row["gen_ai.usage.input_tokens"] for row in rows(router, sink)] == [10, 10]
+
+
+def test_a_stream_hands_out_the_providers_events_and_becomes_a_reply(router: ShadowRouter, sink: MemorySink) -> None:
+    """The request id is known before the first chunk, the reply after the last one; the time to the first is kept."""
+    with router.stream(messages=MESSAGES) as stream:
+        assert stream.request_id
+        next(stream)
+        assert stream.reply is None
+        assert {chunk["object"] for chunk in stream} == {"chat.completion.chunk"}
+        assert stream.reply is not None
+        assert stream.reply.text == "echo hi there"
+    (row,) = rows(router, sink)
+    assert row["llm_router.request.id"] == stream.request_id
+    assert row["gen_ai.response.time_to_first_chunk"] >= 0
+    assert row["llm_router.outcome.status"] == "complete"
+
+
+def test_a_stream_that_is_left_is_partial_and_one_never_read_is_unreported(
+    router: ShadowRouter, sink: MemorySink
+) -> None:
+    """Neither is guessed."""
+    with router.stream(messages=MESSAGES) as left:
+        next(left)
+    with router.stream(messages=MESSAGES):
+        pass
+    assert [row["llm_router.outcome.status"] for row in rows(router, sink)] == ["partial", "unreported"]
+
+
+def test_a_fallback_serves_and_is_recorded_as_contamination(
+    router: ShadowRouter, sink: MemorySink, server: FakeOpenAI
+) -> None:
+    """The intended model stays the policy's, the served one is the spare."""
+    server.will("cheap", Behaviour(status=503))
+    assert router.complete(messages=MESSAGES).model == "spare"
+    (row,) = rows(router, sink)
+    assert row["llm_router.decision.model"] == "cheap"
+    assert row["gen_ai.response.model"] == "spare"
+    assert row["gen_ai.provider.name"] == "other"
+    assert row["llm_router.outcome.contamination"] == "fallback"
+
+
+def test_an_error_reaches_the_caller_unchanged_and_is_recorded(
+    router: ShadowRouter, sink: MemorySink, server: FakeOpenAI
+) -> None:
+    """A 400 is the caller's; the row says so."""
+    server.will("cheap", Behaviour(status=400))
+    with pytest.raises(ProviderError, match="refused with 400"):
+        router.complete(messages=MESSAGES)
+    (row,) = rows(router, sink)
+    assert row["llm_router.outcome.status"] == "error"
+    assert "gen_ai.response.model" not in row
+
+
+def test_a_cascade_pays_twice_when_its_validators_refuse(tmp_path: Path, server: FakeOpenAI, sink: MemorySink) -> None:
+    """Escalated and accepted requests are told apart on the live row."""
+    with ShadowRouter(routing_file(tmp_path, server.base_url, CASCADE), exporter=sink) as router:
+        server.will("cheap", Behaviour(text="poor"), Behaviour(text="fine"))
+        assert [router.complete(messages=MESSAGES).model for _ in range(2)] == ["strong", "cheap"]
+        assert [row["llm_router.decision.escalated"] for row in rows(router, sink)] == [1, 0]
+        first = rows(router, sink)[0]
+    assert '"quality"' in first["llm_router.attempts"]
+
+
+def test_hundreds_of_concurrent_calls_keep_their_answers_apart(router: ShadowRouter, sink: MemorySink) -> None:
+    """Every caller gets the echo of its own question, and every request is recorded once."""
+
+    async def run() -> list[str]:
+        async with router:
+            questions = [[{"role": "user", "content": str(number)}] for number in range(200)]
+            replies = await asyncio.gather(*(router.acomplete(messages=question) for question in questions))
+            return [reply.text for reply in replies]
+
+    assert asyncio.run(run()) == [f"echo {number}" for number in range(200)]
+    assert len({row["llm_router.request.id"] for row in rows(router, sink)}) == 200
+
+
+def test_a_cancelled_call_is_recorded_and_stays_cancelled(
+    router: ShadowRouter, sink: MemorySink, server: FakeOpenAI
+) -> None:
+    """A caller's time-out must not look like an unreported request."""
+    server.will("cheap", Behaviour(delay_s=0.5))
+
+    async def run() -> None:
+        async with router:
+            async with asyncio.timeout(0.1):
+                await router.acomplete(messages=MESSAGES)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run())
+    (row,) = rows(router, sink)
+    assert (row["llm_router.outcome.status"], row["error.type"]) == ("error", "CancelledError")
+
+
+class Broken:
+    """A live policy that does what it is told."""
+
+    name = "broken"
+    version = "1"
+
+    def __init__(self, behaviour: Any) -> None:
+        self.behaviour = behaviour
+
+    def decide(self, request: Request, snapshot: Snapshot) -> Decision:
+        if isinstance(self.behaviour, Exception):
+            raise self.behaviour
+        return self.behaviour  # type: ignore[no-any-return]  # the point is that it may be anything
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "raised", "status", "error_type"),
+    [
+        (ZeroDivisionError(), ZeroDivisionError, "error", "ZeroDivisionError"),
+        ("cheap", PolicyError, "invalid", "invalid_decision"),
+        (Decision(policy="broken", version="1", steps=()), PolicyError, "invalid", "invalid_decision"),
+    ],
+    ids=["raises", "text", "no steps"],
+)
+def test_a_live_policy_that_fails_raises_to_the_caller_and_is_recorded(
+    sink: MemorySink, behaviour: Any, raised: type[Exception], status: str, error_type: str
+) -> None:
+    """Its failure is the live result; no row is missing."""
+    routing = Routing.of(service="test", live=Broken(behaviour))
+    with ShadowRouter(routing, providers=RecordedProvider({}), exporter=sink) as router:
+        with pytest.raises(raised):
+            router.complete(messages=MESSAGES)
+        (row,) = rows(router, sink)
+    assert (row["llm_router.decision.status"], row["error.type"]) == (status, error_type)
+
+
+def test_a_live_that_is_only_a_name_cannot_be_executed(tmp_path: Path) -> None:
+    """The message says which line to write and what to use instead."""
+    path = routing_file(tmp_path, "http://127.0.0.1:9")
+    path.write_text(ROUTING.replace("live.yaml", "{name: prod, version: '1'}"))
+    with pytest.raises(ConfigError, match=r"live must be a policy file .* got only the name 'prod'.*shadow.Observer"):
+        ShadowRouter(path)
+
+
+@pytest.mark.parametrize("name", ["model", "stream", "base_url", "api_base", "api_key"])
+def test_a_caller_cannot_choose_the_model_or_the_address(router: ShadowRouter, server: FakeOpenAI, name: str) -> None:
+    """Where a key travels is configuration; a value that was passed is never quoted."""
+    with pytest.raises(TypeError, match=f"must not name {name}") as caught:
+        router.complete(messages=MESSAGES, **{name: "sk-secret"})
+    assert "sk-secret" not in str(caught.value)
+    assert server.received == []
+
+
+def recorded_router(sink: MemorySink, providers: Any) -> ShadowRouter:
+    def choose(request: Request) -> Decision:
+        return Decision(policy="live", version="1", steps=(Step(kind="primary", model="m"),))
+
+    live = CallPolicy("live", choose, version="1")
+    return ShadowRouter(Routing.of(service="test", live=live), providers=providers, exporter=sink)
+
+
+def test_recorded_outcomes_need_no_network(sink: MemorySink) -> None:
+    """The provider of backtests serves by the host's request id, and its latency is that of the recording."""
+    answer = Answer(text="42", model="m", usage=Usage(input_tokens=7, output_tokens=1), score=1.0, latency_s=2.5)
+    with recorded_router(sink, RecordedProvider({("q-1", "m"): answer})) as router:
+        reply = router.complete(messages=MESSAGES, request_id="q-1", input_tokens=7)
+        (row,) = rows(router, sink)
+    assert reply.answer is answer
+    assert row["llm_router.request.id"] == "q-1"
+    assert row["llm_router.outcome.duration_s"] == 2.5
+
+
+def test_signals_and_late_outcomes_go_by_either_id(router: ShadowRouter, sink: MemorySink) -> None:
+    """An id that was routed here is a request, any other one a provider's response."""
+    reply = router.complete(messages=MESSAGES)
+    router.signal(reply.request_id, "resolved", 1)
+    router.signal(reply.response_id, "resolved", 0.5, source="human")
+    with pytest.raises(ValueError, match="resolved"):
+        router.signal(reply.request_id, "resolved", 7)
+    router.outcome("other-process", Outcome(status="complete", model="cheap"))
+    assert router.flush()
+    found = [dict(span.attributes or {}) for span in sink.spans]
+    signals = [row for row in found if "gen_ai.evaluation.name" in row]
+    assert signals[0]["llm_router.request.id"] == reply.request_id
+    assert signals[1]["gen_ai.response.id"] == reply.response_id
+    assert [row["llm_router.request.id"] for row in rows(router, sink, "outcome")] == ["other-process"]
+
+
+def test_the_methods_show_their_arguments() -> None:
+    """Editors and `help` list every argument of the four ways to call."""
+    for method in (ShadowRouter.complete, ShadowRouter.acomplete, ShadowRouter.stream, ShadowRouter.astream):
+        assert {"messages", "session", "task", "timeout_s", "params"} <= set(inspect.signature(method).parameters)
