@@ -1,0 +1,216 @@
+"""The rollup worker: daily sums per hash bucket, rebuilt from deduplicated rows and swapped in whole.
+
+A day of a project is rebuilt when something of it arrived, into private stage tables, and takes the place of the old
+partition in one step. So redelivery changes nothing, a reader never sees half a day, and two workers on one server
+cannot mix their rows.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import Error
+
+from collector.store import Store
+
+_log = logging.getLogger(__name__)
+
+TABLES: Final = ("pair_daily", "cost_daily", "signal_daily")
+MOST_SEGMENT_VALUES: Final = 50
+"""Values of one segment key that get sums of their own in a project; the rest is summed as `other`."""
+REBUILD_DAYS: Final = 393
+"""Age of a day's oldest row up to which the day is rebuilt: decisions live 400 days after arrival, less a week."""
+
+_OVERLAP: Final = timedelta(minutes=5)
+"""A row's arrival time is set before it can be read; this much later it can."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SHARE_OF_TIME: Final = 0.1
+_PAUSE_S: Final = 5.0
+_PAUSE_AFTER_ERROR_S: Final = 30.0
+
+_locks: dict[str, threading.Lock] = {}
+_locks_guard = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollupResult:
+    """What a run did.
+
+    Attributes:
+        days: project-days rebuilt.
+        rows: rows written into the rollups.
+        seconds: duration.
+        as_of: everything that arrived before this is in the rollups, by the store's clock.
+    """
+
+    days: int
+    rows: int
+    seconds: float
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A project-day that may have changed."""
+
+    project: str
+    day: date
+    sealed: bool
+    arrived: int
+
+
+class Rollup:
+    """Keeps the rollups of a store up to date.
+
+    Args:
+        store: embedded in this process, or a server's.
+        labels: request labels that are segments. A label that was one once stays one in this store, so that a run
+            that was not told of it does not take its figures away.
+    """
+
+    def __init__(self, store: Store, *, labels: Sequence[str] = ()) -> None:
+        self._store = store
+        self._declared = frozenset(labels)
+        self._seen: Any = None
+        with _locks_guard:
+            self._lock = _locks.setdefault(str(store.dsn), threading.Lock())
+
+    def run_once(self) -> RollupResult:
+        """Apply late outcomes and rebuild every day that changed since the last run; waits for a run under way.
+
+        Raises:
+            clickhouse_connect.driver.exceptions.Error: the store failed; the next run does the work again.
+        """
+        with self._lock:
+            return self._run(self._store.client())
+
+    def run_forever(self, stop: threading.Event) -> None:
+        """Run whenever something arrived, at most a tenth of the time, until `stop` is set; failures are logged."""
+        while not stop.is_set():
+            began = time.monotonic()
+            try:
+                with self._lock:
+                    client = self._store.client()
+                    if self._arrivals(client, _last_start(client)) != self._seen:
+                        self._run(client)
+                pause = max(_PAUSE_S, (time.monotonic() - began) * (1 / _SHARE_OF_TIME - 1))
+            except Error:
+                _log.exception("rollup failed; figures stay as of the last run, the next try is in 30 s")
+                pause = _PAUSE_AFTER_ERROR_S
+            stop.wait(pause)
+
+    def _run(self, client: Client) -> RollupResult:
+        began = time.monotonic()
+        last_start = _last_start(client)
+        since = _text(last_start - _OVERLAP)
+        started = _utc(client.query("SELECT now64(3, 'UTC')").result_rows[0][0])
+        client.command(_sql("late_outcomes"), parameters={"since": since})
+        # Taken before the days are read: what arrives during the rebuild makes the next run necessary.
+        seen = self._arrivals(client, started)
+        labels, new_labels = self._labels(client)
+        found = _dirty_days(client, since=since, last_start=_text(last_start), new_labels=new_labels)
+        open_days = [day for day in found if not day.sealed]
+        rows = 0
+        if open_days:
+            with _stages(client) as stages:
+                rows = sum(_rebuild(client, stages, day, labels) for day in open_days)
+        seconds = time.monotonic() - began
+        late = sum(day.arrived for day in found if day.sealed)
+        client.insert(
+            "rollup_runs",
+            [[started, seconds, len(open_days), rows, late]],
+            column_names=["started_at", "seconds", "days", "rows", "late_after_seal"],
+        )
+        self._seen = seen
+        return RollupResult(days=len(open_days), rows=rows, seconds=seconds, as_of=started)
+
+    def _arrivals(self, client: Client, last_start: datetime) -> Any:
+        """A mark that changes when something arrives; counts rows, because a slow insert shows up late."""
+        since = _text(last_start - _OVERLAP)
+        return client.query(_sql("arrivals"), parameters={"since": since}).result_rows[0]
+
+    def _labels(self, client: Client) -> tuple[list[str], list[str]]:
+        """Labels that are segments, and which of them are new to this store."""
+        known = {
+            name for (name,) in client.query(
+                "SELECT DISTINCT substring(segment_key, 7) FROM segment_values WHERE startsWith(segment_key, 'label:')"
+            ).result_rows
+        }  # fmt: skip
+        return sorted(known | self._declared), sorted(self._declared - known)
+
+
+def _last_start(client: Client) -> datetime:
+    """Start of the newest run that finished; the epoch if there was none."""
+    ((newest, runs),) = client.query("SELECT max(started_at), count() FROM rollup_runs").result_rows
+    return _utc(newest) if runs else _EPOCH + _OVERLAP
+
+
+def _dirty_days(client: Client, *, since: str, last_start: str, new_labels: Sequence[str]) -> list[_Day]:
+    found = client.query(
+        _sql("dirty_days"),
+        parameters={"since": since, "last_start": last_start, "new_labels": new_labels, "rebuild_days": REBUILD_DAYS},
+    )
+    return [_Day(project, day, bool(sealed), arrived) for project, day, sealed, arrived in found.result_rows]
+
+
+@contextmanager
+def _stages(client: Client) -> Iterator[dict[str, str]]:
+    """Empty private twins of the rollup tables; dropped afterwards, as are those that a killed run left behind."""
+    left = client.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '_daily_stage_[0-9a-f]{8}$')"
+        " AND metadata_modification_time < now() - INTERVAL 1 HOUR"
+    ).result_rows
+    run = secrets.token_hex(4)
+    stages = {table: f"{table}_stage_{run}" for table in TABLES}
+    try:
+        for table, stage in stages.items():
+            client.command(f"CREATE TABLE {stage} AS {table}")
+        yield stages
+    finally:
+        for stage in [*stages.values(), *(name for (name,) in left)]:
+            client.command(f"DROP TABLE IF EXISTS {stage} SYNC")
+
+
+def _rebuild(client: Client, stages: dict[str, str], day: _Day, labels: Sequence[str]) -> int:
+    """Swap in new sums of a project-day; returns their rows."""
+    key: dict[str, Any] = {"project": day.project, "day": day.day}
+    client.command(_sql("segment_values"), parameters={**key, "labels": labels, "most": MOST_SEGMENT_VALUES})
+    rows = 0
+    for table, stage in stages.items():
+        client.command(f"TRUNCATE TABLE {stage}")
+        client.command(_sql(table), parameters={**key, "labels": labels, "stage": stage})
+        written = int(client.query(f"SELECT count() FROM {stage}").result_rows[0][0])  # noqa: S608  # our own name
+        # The engine refuses to replace a partition by an empty one.
+        change = f"REPLACE PARTITION ({{project:String}}, {{day:Date}}) FROM {stage}" if written else (
+            "DROP PARTITION ({project:String}, {day:Date})"
+        )  # fmt: skip
+        client.command(f"ALTER TABLE {table} {change}", parameters=key)
+        rows += written
+    return rows
+
+
+@cache
+def _sql(name: str) -> str:
+    """A statement of `collector/sql`, without its header."""
+    text = (files("collector") / "sql" / f"{name}.sql").read_text()
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip().rstrip(";")
+
+
+def _utc(moment: datetime) -> datetime:
+    """The client returns UTC columns without a zone."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]

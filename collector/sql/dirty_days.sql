@@ -1,0 +1,28 @@
+-- what: project-days whose sums may have changed: decisions arrived, signals of their requests arrived, or a label became a segment
+-- grain: a project-day; `sealed` = rows of it may have expired already, so that rebuilding it would erase history
+-- params: since DateTime64(3), last_start DateTime64(3), new_labels Array(String), rebuild_days UInt16 (age of the oldest row up to which a day is rebuilt)
+WITH changed AS (
+  SELECT project, toDate(ts) AS day
+  FROM decisions
+  WHERE ingested_at >= {since:DateTime64(3, 'UTC')}
+  UNION DISTINCT
+  SELECT project, toDate(ts) AS day
+  FROM decisions
+  WHERE role = 'live' AND (
+    (project, request_id) IN (SELECT project, target FROM signals WHERE ingested_at >= {since:DateTime64(3, 'UTC')})
+    OR (project, concat('response:', response_id)) IN (SELECT project, target FROM signals WHERE ingested_at >= {since:DateTime64(3, 'UTC')})
+    OR (project, concat('span:', trace_id, span_id)) IN (SELECT project, target FROM signals WHERE ingested_at >= {since:DateTime64(3, 'UTC')}))
+  UNION DISTINCT
+  SELECT project, toDate(ts) AS day
+  FROM decisions
+  WHERE notEmpty({new_labels:Array(String)}) AND hasAny(mapKeys(labels), {new_labels:Array(String)})
+)
+SELECT
+  project,
+  toDate(ts) AS day,
+  min(ingested_at) <= now() - toIntervalDay({rebuild_days:UInt16}) AS sealed,
+  countIf(ingested_at >= {last_start:DateTime64(3, 'UTC')}) AS arrived
+FROM decisions
+WHERE (project, toDate(ts)) IN (SELECT project, day FROM changed)
+GROUP BY project, day
+ORDER BY project, day;

@@ -1,0 +1,33 @@
+-- what: sums of decisions of one project-day, for divergence and escalation
+-- grain: role, policy, version, marginal segment, pair of planned models, contaminated, bucket
+-- params: stage Identifier, project String, day Date, labels Array(String)
+INSERT INTO {stage:Identifier} (
+  project, day, role, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket,
+  n, w, w_failed, w_div_model, w_div_tier, w_div_steps, w_cascade, w_esc_known, w_esc)
+SELECT
+  project,
+  toDate(ts) AS day,
+  role,
+  policy,
+  policy_version,
+  segment.1 AS segment_key,
+  if(segment.2 = '' OR segment IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}), segment.2, 'other') AS segment_value,
+  live_model,
+  model AS shadow_model,
+  notEmpty(contamination) AS contaminated,
+  bucket,
+  count() AS n,
+  sum(1 / sample_rate) AS w,
+  sumIf(1 / sample_rate, status != 'ok') AS w_failed,
+  sumIf(1 / sample_rate, status = 'ok' AND model != live_model) AS w_div_model,
+  sumIf(1 / sample_rate, status = 'ok' AND tier != live_tier) AS w_div_tier,
+  sumIf(1 / sample_rate, status = 'ok' AND steps_id != live_steps_id) AS w_div_steps,
+  sumIf(1 / sample_rate, escalation_model != '') AS w_cascade,
+  sumIf(1 / sample_rate, escalation_model != '' AND escalated IS NOT NULL) AS w_esc_known,
+  sumIf(1 / sample_rate, escalation_model != '' AND escalated = 1) AS w_esc
+FROM decisions FINAL
+ARRAY JOIN arrayConcat(
+  [('all', ''), ('task', task::String), ('user_tier', user_tier::String), ('complexity_band', complexity_band::String), ('input_band', input_band::String)],
+  arrayMap(l -> (concat('label:', l), labels[l]), arrayFilter(l -> mapContains(labels, l), {labels:Array(String)}))) AS segment
+WHERE project = {project:String} AND toDate(ts) = {day:Date}
+GROUP BY project, day, role, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket;
