@@ -21,6 +21,7 @@ from shadow.config import load_catalogue, load_policy
 from shadow.errors import ConfigError, MissingOutcomeError
 from shadow.features import extract
 from shadow.ids import KeyedHash, canonical_id
+from shadow.judge import checked
 from shadow.outcome import Answer
 from shadow.policy import Decision, Policy, Step
 from shadow.pricing import PriceRow
@@ -211,13 +212,11 @@ class _NotUsableError(Exception):
 
 
 def _decide(policy: Policy, request: Request, catalogue: Catalogue) -> Decision | None:
-    """The decision, None where the recorder would store a failure."""
+    """The decision as the recorder would store it, None where it would store a failure."""
     try:
-        decision = policy.decide(request, Snapshot())
-    except Exception:  # noqa: BLE001  a user's policy may raise anything; the run records the failure with its type
+        return checked(policy.name, policy.decide(request, Snapshot()), catalogue)
+    except Exception:  # noqa: BLE001 - a policy may raise anything; the run itself records the failure with its type
         return None
-    known = isinstance(decision, Decision) and all(step.model in catalogue for step in decision.steps)
-    return decision if known else None
 
 
 def _steps(plan: Planned) -> list[Step]:
@@ -233,13 +232,15 @@ def _catalogue(inputs: Inputs) -> tuple[Catalogue, str]:
 
 
 def _refuse_twins(shadows: Sequence[Policy], files: Sequence[Path]) -> None:
-    seen: dict[tuple[str, str], Path] = {}
+    seen: dict[str, Path] = {}
     for shadow, file in zip(shadows, files, strict=True):
-        twin = seen.setdefault((shadow.name, shadow.version), file)
-        if twin is not file:
+        if shadow.name in seen:
             raise ConfigError(
-                f"must be another policy than {twin}, got {shadow.name} {shadow.version} twice", file=file
+                f"shadows must have distinct names, got {shadow.name!r} here and in {seen[shadow.name]}; "
+                "change `policy:` in one of them",
+                file=file,
             )
+        seen[shadow.name] = file
 
 
 def _fingerprint(inputs: Inputs, policies: Sequence[Policy]) -> str:

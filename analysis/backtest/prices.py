@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from datetime import date
 
 from shadow.outcome import Usage
-from shadow.pricing import Price, PriceRow
+from shadow.pricing import BAND_EDGES_TOKENS, Price, PriceRow
 
 BLEND_INPUT, BLEND_OUTPUT = 0.75, 0.25
-BAND_EDGES_TOKENS = (128_000, 200_000, 272_000)
 
 
 class PriceTable:
@@ -53,5 +52,5 @@ class PriceTable:
 
 
 def context_band(input_tokens: int) -> int:
-    """Price band of a prompt (contracts.md 4): 0 up to 128k tokens, 1 up to 200k, 2 up to 272k, 3 above."""
+    """The band that prices a prompt of this length (contracts.md 4)."""
     return sum(input_tokens > edge for edge in BAND_EDGES_TOKENS)

@@ -6,13 +6,13 @@ truth or a miss that cannot be known is null, never 0.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.results import Estimate, Measured, Range
 
-SCHEMA = "shadowroute/backtest/1"
+SCHEMA: Final = "shadowroute/backtest/1"
 
 
 class _Document(BaseModel):

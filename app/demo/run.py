@@ -20,6 +20,7 @@ from collector.price_books import pin
 from collector.serve import IngestEndpoint, rollup_now
 from collector.store import Store
 from shadow.config import Routing
+from shadow.errors import ConfigError
 from shadow.features import extract
 from shadow.ids import KeyedHash
 from shadow.policy import Policy
@@ -88,7 +89,7 @@ def truths(traffic: Traffic, routing: Routing) -> dict[str, PolicyTruth]:
     """What each shadow policy would really have done, each in a world of its own."""
     prices = PriceTable(routing.catalogue.price_rows())
     hash_id = KeyedHash(routing.project)
-    live = _Resident(routing.live, routing)
+    live = _Resident(_policy(routing), routing)
     shadows = [_Resident(shadow, routing) for shadow in routing.shadows]
     sums = [TruthSum(prices) for _ in shadows]
     for turn in traffic.turns:
@@ -110,6 +111,12 @@ class _Resident:
     def walk(self, turn: Turn, request: Request) -> Walk:
         decision = self._policy.decide(request, Snapshot())
         return walk(self._policy, request, decision, lambda model: self._world.answer(turn, model), self._catalogue)
+
+
+def _policy(routing: Routing) -> Policy:
+    if not isinstance(routing.live, Policy):
+        raise ConfigError("live must be a policy file, got only a name", file=routing.file)
+    return routing.live
 
 
 def _send_ratings(feed: Feed, ratings: list[tuple[int, str, float]], *, until_us: int) -> None:

@@ -159,9 +159,9 @@ def test_no_query_left_is_an_error_that_names_the_models(folder: Folder) -> None
         folder.load(ALL_SMALL, outcomes=outcomes)
 
 
-def test_one_shadow_twice_is_refused(folder: Folder) -> None:
-    """Two shadows of one name and version would overwrite each other's rows."""
-    with pytest.raises(ConfigError, match="must be another policy than"):
+def test_two_shadows_of_one_name_are_refused(folder: Folder) -> None:
+    """A name stands for one policy in every table and page."""
+    with pytest.raises(ConfigError, match="must have distinct names, got 'all-small' here and in"):
         folder.load(ALL_SMALL, ALL_SMALL)
 
 
