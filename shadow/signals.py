@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,19 @@ class Signal:
     scorer: str = ""
     explanation: str = ""
     deleted: bool = False
+
+
+def checked_signal(*, target: str, name: str, value: float | None, time_ns: int, **rest: Any) -> Signal:
+    """A signal that breaks no rule of the contract.
+
+    Raises:
+        ValueError: the target or name is empty, or the value is outside [0, 1].
+    """
+    if not target or not name:
+        raise ValueError(f"signal must have a target and a name, got {target!r} and {name!r}")
+    if value is not None and not 0 <= value <= 1:
+        raise ValueError(f"signal {name} must be in [0, 1], got {value!r}; scale it so that 1 is best")
+    return Signal(target=target, name=name, value=None if value is None else float(value), time_ns=time_ns, **rest)
 
 
 def looks_like_our_id(some_id: str) -> bool:

@@ -8,10 +8,8 @@ no sampler of the host is asked.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
@@ -20,21 +18,28 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from shadow import keys
+from shadow.attributes import (
+    Attributes,
+    chat_attributes,
+    decision_attributes,
+    filled,
+    known,
+    outcome_attributes,
+    plan_texts,
+    request_attributes,
+)
 from shadow.judge import Judgement
-from shadow.outcome import Attempt, Outcome, Usage
-from shadow.policy import Decision, Failure, Step
+from shadow.outcome import Outcome
+from shadow.policy import Decision, Failure
 from shadow.request import Request
 from shadow.signals import Signal
 
 if TYPE_CHECKING:
     from shadow.catalogue import Catalogue
 
-Attributes = dict[str, Any]
-
 SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 UNSET: Final = Status(StatusCode.UNSET)
 FAILED: Final = Status(StatusCode.ERROR)
-MESSAGE_CHARACTERS: Final = 200
 REFUSED: Final = "quality"
 """`error_type` of an attempt that answered, but not well enough: no error of the provider."""
 
@@ -117,7 +122,7 @@ class SpanBuilder:
         attributes: Attributes = {
             keys.EVALUATION_NAME: signal.name,
             keys.SIGNAL_SOURCE: signal.source,
-            **_known(
+            **known(
                 {
                     keys.SIGNAL_SCORER: signal.scorer or None,
                     keys.EVALUATION_SCORE: signal.value,
@@ -199,7 +204,7 @@ class SpanBuilder:
     def _live_copy(self, decision: Decision | Failure) -> Attributes:
         if isinstance(decision, Failure):
             return {}
-        return _filled(
+        return filled(
             {
                 keys.LIVE_MODEL: decision.model,
                 keys.LIVE_TIER: self._catalogue.tier(decision.model),
@@ -252,166 +257,6 @@ class SpanBuilder:
         )
 
 
-def request_attributes(request: Request, origin: str) -> Attributes:
-    """Who asked what, and when."""
-    attributes = _filled(
-        {
-            keys.REQUEST_ID: request.request_id,
-            keys.ORIGIN: origin,
-            keys.USER_KEY: request.user_key,
-            keys.SESSION_KEY: request.session_key,
-            keys.TASK: request.task,
-            keys.USER_TIER: request.user_tier,
-            keys.COMPLEXITY_BAND: request.complexity_band,
-            keys.INPUT_BAND: request.input_band,
-            keys.PROMPT_VERSION: request.prompt_version,
-        }
-    )
-    attributes[keys.REQUEST_TIME_US] = request.time_us
-    attributes[keys.INPUT_TOKENS_ESTIMATE] = request.input_tokens
-    if request.labels:
-        attributes[keys.LABELS] = _json(dict(request.labels))
-    return attributes
-
-
-def decision_attributes(
-    decision: Decision | Failure, duration_s: float | None, *, tier: str, escalated: bool | None
-) -> Attributes:
-    """What was decided and why, or why nothing was."""
-    attributes: Attributes = {keys.POLICY_NAME: decision.policy, keys.POLICY_VERSION: decision.version}
-    if duration_s is not None:
-        attributes[keys.DECISION_DURATION_S] = float(duration_s)
-    if escalated is not None:
-        attributes[keys.DECISION_ESCALATED] = int(escalated)
-    if isinstance(decision, Failure):
-        attributes[keys.DECISION_STATUS] = decision.status
-        attributes[keys.ERROR_TYPE] = decision.error_type
-        if decision.message:
-            attributes[keys.ERROR_MESSAGE] = decision.message[:MESSAGE_CHARACTERS]
-        return attributes
-    steps_id, steps = plan_texts(decision.steps)
-    attributes |= _filled(
-        {
-            keys.DECISION_STATUS: "ok",
-            keys.DECISION_MODEL: decision.model,
-            keys.DECISION_TIER: tier,
-            keys.DECISION_ESCALATION_MODEL: decision.escalation_model,
-            keys.DECISION_STEPS_ID: steps_id,
-            keys.DECISION_STEPS: steps,
-            keys.DECISION_REASON: decision.reason,
-            keys.STATE_MODE: decision.state_mode,
-        }
-    )
-    if decision.candidates:
-        attributes[keys.DECISION_CANDIDATES] = _json(
-            [
-                {"model": c.model, "score": c.score, "terms": dict(c.terms), "rejected": c.rejected}
-                for c in decision.candidates
-            ]
-        )
-    if decision.confidence is not None:
-        attributes[keys.DECISION_CONFIDENCE] = float(decision.confidence)
-    if decision.propensity is not None:
-        attributes[keys.DECISION_PROPENSITY] = float(decision.propensity)
-    return attributes
-
-
-def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
-    """What was served."""
-    attributes: Attributes = {
-        keys.OUTCOME_STATUS: outcome.status,
-        **_filled(
-            {
-                keys.OUTCOME_CONTAMINATION: ",".join(outcome.contamination),
-                keys.RESPONSE_MODEL: outcome.model,
-                keys.RESPONSE_ID: outcome.response_id,
-                keys.PROVIDER_NAME: provider,
-            }
-        ),
-        **usage_attributes(outcome.usage),
-        **_known(
-            {
-                keys.OUTCOME_DURATION_S: _double(outcome.duration_s),
-                keys.TIME_TO_FIRST_CHUNK: _double(outcome.ttft_s),
-                keys.OUTCOME_COST_USD: _double(outcome.cost_usd),
-            }
-        ),
-    }
-    if len(outcome.attempts) > 1:
-        attributes[keys.ATTEMPTS] = _json([_attempt(attempt) for attempt in outcome.attempts])
-    return attributes
-
-
-def chat_attributes(attempt: Attempt) -> Attributes:
-    """One dispatch in the GenAI conventions, for people and other tools."""
-    return {
-        keys.OPERATION_NAME: "chat",
-        keys.REQUEST_MODEL: attempt.model,
-        keys.ATTEMPT_KIND: attempt.kind,
-        **_filled(
-            {
-                keys.PROVIDER_NAME: attempt.provider,
-                keys.RESPONSE_MODEL: attempt.response_model,
-                keys.ERROR_TYPE: attempt.error_type,
-            }
-        ),
-        **usage_attributes(attempt.usage),
-    }
-
-
-def usage_attributes(usage: Usage) -> Attributes:
-    """Tokens as the provider counted them; absent = not reported."""
-    if usage.input_tokens is None:
-        return _known({keys.USAGE_OUTPUT_TOKENS: usage.output_tokens})
-    return _known(
-        {
-            keys.USAGE_INPUT_TOKENS: usage.input_tokens,
-            keys.USAGE_OUTPUT_TOKENS: usage.output_tokens,
-            keys.USAGE_CACHE_READ_TOKENS: usage.cache_read_tokens,
-            keys.USAGE_CACHE_WRITE_TOKENS: usage.cache_write_tokens,
-        }
-    )
-
-
-@lru_cache(maxsize=1024)
-def plan_texts(steps: tuple[Step, ...]) -> tuple[str, str]:
-    """`steps_id` and the JSON of a plan; a policy has few plans and makes them again for every request."""
-    decision = Decision(policy="", version="", steps=steps)
-    plan = [{"kind": step.kind, "model": step.model, "accept_if": list(step.accept_if)} for step in steps]
-    return decision.steps_id, _json(plan)
-
-
 def nanoseconds(seconds: float | None) -> int:
     """A duration for a timestamp; unknown and negative ones take no time."""
     return 0 if seconds is None else max(0, round(seconds * 1e9))
-
-
-def _attempt(attempt: Attempt) -> Mapping[str, Any]:
-    """All keys present, 0 tokens if nothing was billed (contracts.md 2)."""
-    return {
-        "kind": attempt.kind,
-        "provider": attempt.provider,
-        "model": attempt.model,
-        "error_type": attempt.error_type,
-        "input_tokens": attempt.usage.input_tokens or 0,
-        "cache_read_tokens": attempt.usage.cache_read_tokens,
-        "cache_write_tokens": attempt.usage.cache_write_tokens,
-        "output_tokens": attempt.usage.output_tokens or 0,
-        "latency_s": float(attempt.latency_s),
-    }
-
-
-def _filled(texts: Mapping[str, str]) -> Attributes:
-    return {key: text for key, text in texts.items() if text}
-
-
-def _known(values: Mapping[str, Any]) -> Attributes:
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _double(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,179 @@
+"""Requests, decisions and outcomes as span attributes (contracts.md 2). Unknown is absent; 0 and false are values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from shadow import keys
+from shadow.outcome import Attempt, Outcome, Usage
+from shadow.policy import Decision, Failure, Step
+from shadow.request import Request
+
+Attributes = dict[str, Any]
+
+MESSAGE_CHARACTERS: Final = 200
+
+
+def request_attributes(request: Request, origin: str) -> Attributes:
+    """Who asked what, and when."""
+    attributes = filled(
+        {
+            keys.REQUEST_ID: request.request_id,
+            keys.ORIGIN: origin,
+            keys.USER_KEY: request.user_key,
+            keys.SESSION_KEY: request.session_key,
+            keys.TASK: request.task,
+            keys.USER_TIER: request.user_tier,
+            keys.COMPLEXITY_BAND: request.complexity_band,
+            keys.INPUT_BAND: request.input_band,
+            keys.PROMPT_VERSION: request.prompt_version,
+        }
+    )
+    attributes[keys.REQUEST_TIME_US] = request.time_us
+    attributes[keys.INPUT_TOKENS_ESTIMATE] = request.input_tokens
+    if request.labels:
+        attributes[keys.LABELS] = _json(dict(request.labels))
+    return attributes
+
+
+def decision_attributes(
+    decision: Decision | Failure, duration_s: float | None, *, tier: str, escalated: bool | None
+) -> Attributes:
+    """What was decided and why, or why nothing was."""
+    attributes: Attributes = {keys.POLICY_NAME: decision.policy, keys.POLICY_VERSION: decision.version}
+    if duration_s is not None:
+        attributes[keys.DECISION_DURATION_S] = float(duration_s)
+    if escalated is not None:
+        attributes[keys.DECISION_ESCALATED] = int(escalated)
+    if isinstance(decision, Failure):
+        attributes[keys.DECISION_STATUS] = decision.status
+        attributes[keys.ERROR_TYPE] = decision.error_type
+        if decision.message:
+            attributes[keys.ERROR_MESSAGE] = decision.message[:MESSAGE_CHARACTERS]
+        return attributes
+    steps_id, steps = plan_texts(decision.steps)
+    attributes |= filled(
+        {
+            keys.DECISION_STATUS: "ok",
+            keys.DECISION_MODEL: decision.model,
+            keys.DECISION_TIER: tier,
+            keys.DECISION_ESCALATION_MODEL: decision.escalation_model,
+            keys.DECISION_STEPS_ID: steps_id,
+            keys.DECISION_STEPS: steps,
+            keys.DECISION_REASON: decision.reason,
+            keys.STATE_MODE: decision.state_mode,
+        }
+    )
+    if decision.candidates:
+        attributes[keys.DECISION_CANDIDATES] = _json(
+            [
+                {"model": c.model, "score": c.score, "terms": dict(c.terms), "rejected": c.rejected}
+                for c in decision.candidates
+            ]
+        )
+    if decision.confidence is not None:
+        attributes[keys.DECISION_CONFIDENCE] = float(decision.confidence)
+    if decision.propensity is not None:
+        attributes[keys.DECISION_PROPENSITY] = float(decision.propensity)
+    return attributes
+
+
+def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
+    """What was served."""
+    attributes: Attributes = {
+        keys.OUTCOME_STATUS: outcome.status,
+        **filled(
+            {
+                keys.OUTCOME_CONTAMINATION: ",".join(outcome.contamination),
+                keys.RESPONSE_MODEL: outcome.model,
+                keys.RESPONSE_ID: outcome.response_id,
+                keys.PROVIDER_NAME: provider,
+            }
+        ),
+        **usage_attributes(outcome.usage),
+        **known(
+            {
+                keys.OUTCOME_DURATION_S: _double(outcome.duration_s),
+                keys.TIME_TO_FIRST_CHUNK: _double(outcome.ttft_s),
+                keys.OUTCOME_COST_USD: _double(outcome.cost_usd),
+            }
+        ),
+    }
+    if len(outcome.attempts) > 1:
+        attributes[keys.ATTEMPTS] = _json([_attempt(attempt) for attempt in outcome.attempts])
+    return attributes
+
+
+def chat_attributes(attempt: Attempt) -> Attributes:
+    """One dispatch in the GenAI conventions, for people and other tools."""
+    return {
+        keys.OPERATION_NAME: "chat",
+        keys.REQUEST_MODEL: attempt.model,
+        keys.ATTEMPT_KIND: attempt.kind,
+        **filled(
+            {
+                keys.PROVIDER_NAME: attempt.provider,
+                keys.RESPONSE_MODEL: attempt.response_model,
+                keys.ERROR_TYPE: attempt.error_type,
+            }
+        ),
+        **usage_attributes(attempt.usage),
+    }
+
+
+def usage_attributes(usage: Usage) -> Attributes:
+    """Tokens as the provider counted them; absent = not reported."""
+    if usage.input_tokens is None:
+        return known({keys.USAGE_OUTPUT_TOKENS: usage.output_tokens})
+    return known(
+        {
+            keys.USAGE_INPUT_TOKENS: usage.input_tokens,
+            keys.USAGE_OUTPUT_TOKENS: usage.output_tokens,
+            keys.USAGE_CACHE_READ_TOKENS: usage.cache_read_tokens,
+            keys.USAGE_CACHE_WRITE_TOKENS: usage.cache_write_tokens,
+        }
+    )
+
+
+@lru_cache(maxsize=1024)
+def plan_texts(steps: tuple[Step, ...]) -> tuple[str, str]:
+    """`steps_id` and the JSON of a plan; a policy has few plans and makes them again for every request."""
+    decision = Decision(policy="", version="", steps=steps)
+    plan = [{"kind": step.kind, "model": step.model, "accept_if": list(step.accept_if)} for step in steps]
+    return decision.steps_id, _json(plan)
+
+
+def _attempt(attempt: Attempt) -> Mapping[str, Any]:
+    """All keys present, 0 tokens if nothing was billed (contracts.md 2)."""
+    return {
+        "kind": attempt.kind,
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "error_type": attempt.error_type,
+        "input_tokens": attempt.usage.input_tokens or 0,
+        "cache_read_tokens": attempt.usage.cache_read_tokens,
+        "cache_write_tokens": attempt.usage.cache_write_tokens,
+        "output_tokens": attempt.usage.output_tokens or 0,
+        "latency_s": float(attempt.latency_s),
+    }
+
+
+def filled(texts: Mapping[str, str]) -> Attributes:
+    """Without empty texts."""
+    return {key: text for key, text in texts.items() if text}
+
+
+def known(values: Mapping[str, Any]) -> Attributes:
+    """Without None."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _double(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

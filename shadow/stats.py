@@ -1,0 +1,32 @@
+"""What a recorder has done so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecorderStats:
+    """What this process recorded so far.
+
+    Attributes:
+        requests: closed requests whose spans were built.
+        shadows_evaluated: shadow rows, failures included.
+        shadow_failures: by policy and `error_type`.
+        shed: requests whose shadows were not asked, because the backlog was full. Their rows say so.
+        switched_off: policies that are not asked any more, and why.
+        exported: spans that the collector has.
+        dropped: requests lost to a full backlog, and spans lost on the way to the collector.
+        contained: errors of ours that were kept from the host, by place.
+        backlog: closed requests waiting for their shadows, and spans waiting for the collector.
+    """
+
+    requests: int = 0
+    shadows_evaluated: int = 0
+    shadow_failures: dict[str, dict[str, int]] = field(default_factory=dict)
+    shed: int = 0
+    switched_off: dict[str, str] = field(default_factory=dict)
+    exported: int = 0
+    dropped: int = 0
+    contained: dict[str, int] = field(default_factory=dict)
+    backlog: int = 0
