@@ -4,6 +4,7 @@ StoreError
 ├── StoreBusyError          another process owns the embedded store
 ├── StoreUnreachableError   the server, or the owning process, does not answer
 ├── MigrationError          an applied migration was edited, or one failed
+├── PriceBookConflictError  a price book would change its prices
 └── StatementRefusedError   the ClickHouse interface of an embedded store does not run this statement
 PortInUseError              a port that the collector wants is taken
 """
@@ -51,3 +52,7 @@ class StatementRefusedError(StoreError):
     def __init__(self, message: str, *, syntax: bool = False) -> None:
         self.syntax = syntax
         super().__init__(message)
+
+
+class PriceBookConflictError(StoreError):
+    """A price book already has other prices for a model; books never change."""

@@ -8,6 +8,7 @@ cannot mix their rows.
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import threading
 import time
@@ -37,6 +38,7 @@ _OVERLAP: Final = timedelta(minutes=5)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SHARE_OF_TIME: Final = 0.1
 _PAUSE_S: Final = 5.0
+_AT_LEAST_EVERY_S: Final = 60.0
 _PAUSE_AFTER_ERROR_S: Final = 30.0
 
 _locks: dict[str, threading.Lock] = {}
@@ -96,14 +98,20 @@ class Rollup:
             return self._run(self._store.client())
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Run whenever something arrived, at most a tenth of the time, until `stop` is set; failures are logged."""
+        """Run soon after something arrived, else once a minute, until `stop` is set; failures are logged.
+
+        At most a tenth of the time is spent, however long a rebuild takes.
+        """
+        last_run = -math.inf
         while not stop.is_set():
             began = time.monotonic()
             try:
                 with self._lock:
                     client = self._store.client()
-                    if self._arrivals(client, _last_start(client)) != self._seen:
+                    due = began - last_run >= _AT_LEAST_EVERY_S
+                    if due or self._arrivals(client, _last_start(client)) != self._seen:
                         self._run(client)
+                        last_run = began
                 pause = max(_PAUSE_S, (time.monotonic() - began) * (1 / _SHARE_OF_TIME - 1))
             except Error:
                 _log.exception("rollup failed; figures stay as of the last run, the next try is in 30 s")
@@ -115,9 +123,9 @@ class Rollup:
         last_start = _last_start(client)
         since = _text(last_start - _OVERLAP)
         started = _utc(client.query("SELECT now64(3, 'UTC')").result_rows[0][0])
-        client.command(_sql("late_outcomes"), parameters={"since": since})
-        # Taken before the days are read: what arrives during the rebuild makes the next run necessary.
+        # Taken first: what arrives during the run makes the next one necessary.
         seen = self._arrivals(client, started)
+        client.command(_sql("late_outcomes"), parameters={"since": since})
         labels, new_labels = self._labels(client)
         found = _dirty_days(client, since=since, last_start=_text(last_start), new_labels=new_labels)
         open_days = [day for day in found if not day.sealed]
