@@ -1,0 +1,408 @@
+"""Every SELECT on a handful of rows whose answer is worked out by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from analysis import sql_files
+from collector.store import Store
+from tests.support.decision_rows import insert
+
+D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)
+POLICY = {"policy": "cheap", "version": "2"}
+SHADOW = {"role": "shadow", **POLICY}
+DAYS = {"first": D16, "last": D17}
+ALL = {"segment_key": "all", "segment_value": "", "every_value": False}
+EVERY_TASK = {"segment_key": "task", "segment_value": "", "every_value": True}
+ANY_ROW: dict[str, list[str]] = {"segment_keys": [], "segment_values": []}
+CODE_OF_A = {"segment_keys": ["task", "label:team"], "segment_values": ["code", "a"]}
+NO_FILTER = {"differs": "", "served_model": "", "status": "", "contaminated": ""}
+
+
+def run(store: Store, file: str, /, **params: Any) -> list[tuple[Any, ...]]:
+    """Rows of a statement, read as the pages read: by a client that cannot write."""
+    wanted = sql_files.statement(file).params
+    assert params.keys() | {"project"} >= wanted.keys()
+    bound = {"project": "p", **params}
+    text = sql_files.statement(file).text
+    return [tuple(row) for row in store.reader().query(text, {key: bound[key] for key in wanted}).result_rows]
+
+
+@pytest.fixture
+def rollups(store: Store) -> Store:
+    """Rollup rows of project p: 20 decisions of `cheap` in two buckets, and their costs and signals."""
+    client = store.client()
+    insert(
+        client,
+        "pair_daily",
+        [
+            {
+                "w_div_model": 10.0,
+                "w_div_tier": 10.0,
+                "w_div_steps": 10.0,
+                "w_cascade": 10.0,
+                "w_esc_known": 4.0,
+                "w_esc": 1.0,
+            },
+            {"day": D17, "shadow_model": "big", "n": 6, "w": 6.0, "w_div_steps": 2.0},
+            {"bucket": 2, "contaminated": 1, "n": 3, "w": 3.0, "w_div_model": 3.0},
+            {"bucket": 2, "shadow_model": "", "n": 1, "w": 1.0, "w_failed": 1.0},
+            {"segment_key": "task", "segment_value": "code", "n": 7, "w": 7.0, "w_div_model": 7.0},
+            {"segment_key": "task", "segment_value": "chat", "n": 13, "w": 13.0, "bucket": 2},
+            {"role": "live", "policy": "main", "policy_version": "1", "shadow_model": "big", "n": 20, "w": 20.0},
+            {"project": "q", "n": 99, "w": 99.0},
+        ],
+    )
+    insert(
+        client,
+        "cost_daily",
+        [
+            {"uncached_tokens": 6e5, "cache_read_tokens": 4e5, "output_tokens": 1e5},
+            {
+                "side": "shadow",
+                "model": "small",
+                "cache_kept": 0,
+                "uncached_tokens": 6e5,
+                "cache_read_tokens": 4e5,
+                "output_tokens": 1e5,
+            },
+            {"side": "shadow", "kind": "escalation_unknown", "uncached_tokens": 6e5, "cache_read_tokens": 4e5},
+            {"day": D17, "bucket": 2, "uncached_tokens": 1e6},
+            {"day": D17, "bucket": 2, "side": "shadow", "model": "mystery", "cache_kept": 0, "uncached_tokens": 1e6},
+            {"contaminated": 1, "uncached_tokens": 9e9, "model": "mystery"},
+        ],
+    )
+    insert(
+        client,
+        "price_books",
+        [
+            {},
+            {"effective_from": D17, "input_usd_per_mtok": 20.0},
+            {"model": "small", "input_usd_per_mtok": 1.0, "cache_read_usd_per_mtok": 0.5, "output_usd_per_mtok": 4.0},
+        ],
+    )
+    insert(
+        client,
+        "signal_daily",
+        [
+            {"n": 3, "w": 3.0, "sum_value": 3.0},
+            {"bin": 0, "sum_value": 0.0},
+            {"bucket": 2, "day": D17, "shadow_model": "big", "n": 2, "w": 2.0, "sum_value": 2.0},
+            {"contaminated": 1, "n": 50, "w": 50.0},
+            {"name": "judge", "source": "llm", "bin": 9, "sum_value": 0.45},
+            {"policy": "bold", "n": 9, "w": 9.0},
+        ],
+    )
+    return store
+
+
+def test_policies(rollups: Store) -> None:
+    """One row per policy with its decisions and failures, live first."""
+    assert run(rollups, "policies", **DAYS) == [
+        (1, "main", "1", 20, 20.0, 0.0, D16, D16),
+        (0, "cheap", "2", 20, 20.0, 1.0, D16, D17),
+    ]
+
+
+def test_segments(rollups: Store) -> None:
+    """Values of declared keys, the largest first; `all` is not a segment."""
+    assert run(rollups, "segments", **POLICY, **DAYS) == [("task", "chat", 13, 13.0), ("task", "code", 7, 7.0)]
+
+
+def test_days(rollups: Store) -> None:
+    """The first and last rolled-up day; 0 days of a project that has none."""
+    assert run(rollups, "days") == [(D16, D17, 2)]
+    assert run(rollups, "days", project="nobody")[0][2] == 0
+
+
+def test_signals_seen(rollups: Store) -> None:
+    """A request counts once however many shadows it has; contaminated ones still have a signal."""
+    assert run(rollups, "signals_seen", **DAYS) == [("thumbs", "user", 56), ("judge", "llm", 1)]
+
+
+def test_pair_sums(rollups: Store) -> None:
+    """Sums per bucket; failed decisions are in `failed` and nothing else; contaminated ones count, but not as clean."""
+    assert run(rollups, "pair_sums", **SHADOW, **DAYS, **ALL) == [
+        ("", 1, 16, 16.0, 0.0, 16.0, 16.0, 10.0, 10.0, 12.0, 16.0, 10.0, 4.0, 1.0, 7.0),
+        ("", 2, 3, 4.0, 1.0, 3.0, 3.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    ]
+
+
+def test_pair_sums_by_value(rollups: Store) -> None:
+    """With `every_value` one query gives all values of a key."""
+    rows = run(rollups, "pair_sums", **SHADOW, **DAYS, **EVERY_TASK)
+    assert [(row[0], row[1], row[2]) for row in rows] == [("chat", 2, 13), ("code", 1, 7)]
+
+
+def test_pair_sums_of_live(rollups: Store) -> None:
+    """The live role needs no policy name."""
+    rows = run(rollups, "pair_sums", role="live", policy="", version="", **DAYS, **ALL)
+    assert [(row[1], row[2]) for row in rows] == [(1, 20)]
+
+
+def test_pair_sums_rows(four_requests: Store) -> None:
+    """The same from the decisions: r1 diverges and may escalate, r2 and r3 agree, r3 is not clean, r4 failed."""
+    assert run(four_requests, "pair_sums_rows", **SHADOW, **DAYS, **ANY_ROW) == [
+        ("", 1, 2, 2.0, 0.0, 2.0, 2.0, 1.0, 1.0, 1.0, 2.0, 1.0, 0.0, 0.0, 1.0),
+        ("", 2, 1, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        ("", 3, 0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+    ]
+    both_segments = run(four_requests, "pair_sums_rows", **SHADOW, **DAYS, **CODE_OF_A)
+    assert [(row[1], row[2]) for row in both_segments] == [(1, 1), (2, 1)]
+
+
+def test_matrix(rollups: Store) -> None:
+    """Pairs of planned models with their clean part; failed decisions have no pair."""
+    assert run(rollups, "matrix", **POLICY, **DAYS, **ALL) == [
+        ("", "big", "small", 13, 13.0, 10.0),
+        ("", "big", "big", 6, 6.0, 6.0),
+    ]
+
+
+def test_matrix_rows(four_requests: Store) -> None:
+    """The same from the decisions."""
+    rows = run(four_requests, "matrix_rows", **POLICY, **DAYS, **ANY_ROW)
+    assert sorted(rows) == [
+        ("", "big", "big", 1, 1.0, 1.0),
+        ("", "big", "small", 1, 1.0, 1.0),
+        ("", "small", "small", 1, 1.0, 0.0),
+    ]
+
+
+def test_levels(store: Store) -> None:
+    """Only pairs of models that lack a tier or an id of the plan on one side."""
+    insert(
+        store.client(),
+        "decisions",
+        [
+            {**SHADOW_ROW, "model": "tiny", "tier": ""},
+            {**SHADOW_ROW, "request_id": "r2", "live_steps_id": ""},
+            {**SHADOW_ROW, "request_id": "r3", "status": "error", "model": "", "tier": "", "steps_id": ""},
+            {**SHADOW_ROW, "request_id": "r4"},
+        ],
+    )
+    assert run(store, "levels", **POLICY, **DAYS) == [("big", "big", 0, 0, 1), ("big", "tiny", 1, 0, 0)]
+
+
+SHADOW_ROW = {"role": "shadow", "policy": "cheap", "policy_version": "2"}
+
+
+def test_prices(rollups: Store) -> None:
+    """Three parts input to one part output, at the latest price that is in force on the day."""
+    assert run(rollups, "prices", book="b", on=D16) == [("big", 17.5), ("small", 1.75)]
+    assert run(rollups, "prices", book="b", on=D17) == [("big", 25.0), ("small", 1.75)]
+    assert run(rollups, "prices", book="b", on=dt.date(2025, 12, 31)) == []
+
+
+def test_unpriced(rollups: Store) -> None:
+    """Models without a price in force on the day; contaminated lines are in no cost, so they need none."""
+    assert run(rollups, "unpriced", book="b", **DAYS) == [("mystery", 1)]
+    assert {row[0] for row in run(rollups, "unpriced", book="nobody's", **DAYS)} == {"big", "small", "mystery"}
+
+
+def test_cost_sums(rollups: Store) -> None:
+    """Live keeps its cache split, another model starts cold, unseen escalations stand apart, the unpriced is named."""
+    assert run(rollups, "cost_sums", **POLICY, **DAYS, **ALL, book="b") == [
+        # Live 0.6 x 10 + 0.4 x 1 + 0.1 x 40. Small cold 1.0 x 1 + 0.1 x 4, warm 0.6 + 0.4 x 0.5 + 0.4. Big 6.4.
+        ("", 1, 1, 1.0, 10.4, 1.4, 1.2, 6.4, 6.4, [], []),
+        # the price of the 17th; no price for mystery
+        ("", 2, 1, 1.0, 20.0, 0.0, 0.0, 0.0, 0.0, [], ["mystery"]),
+    ]
+
+
+def test_cost_sums_rows(four_requests: Store) -> None:
+    """The same from the decisions: r1 and r2 are costed; r3 is contaminated, r4 failed."""
+    rows = run(four_requests, "cost_sums_rows", **POLICY, **DAYS, **ANY_ROW, book="b")
+    assert len(rows) == 1
+    live = (600 * 10 + 400 * 1 + 100 * 40) / 1e6
+    small_cold, small_warm = (1000 * 1 + 100 * 4) / 1e6, (600 * 1 + 400 * 0.5 + 100 * 4) / 1e6
+    expected = (2, 2.0, 2 * live, small_cold + live, small_warm + live, live, live)
+    assert rows[0][2:9] == pytest.approx(expected, rel=1e-12)
+    assert rows[0][9:] == ([], [])
+
+
+def test_signal_sums(rollups: Store) -> None:
+    """Sums per pair of models and bucket, of one policy, one signal, and clean requests."""
+    assert run(rollups, "signal_sums", **POLICY, **DAYS, **ALL, name="thumbs", source="user") == [
+        ("", "big", "big", 2, 2, 2.0, 2.0),
+        ("", "big", "small", 1, 4, 4.0, 3.0),
+    ]
+
+
+def test_signal_bins(rollups: Store) -> None:
+    """Weights per pair of models and bin."""
+    assert run(rollups, "signal_bins", **POLICY, **DAYS, **ALL, name="thumbs", source="user") == [
+        ("", "big", "big", 20, 2.0),
+        ("", "big", "small", 0, 1.0),
+        ("", "big", "small", 20, 3.0),
+    ]
+
+
+def test_signal_rows(four_requests: Store) -> None:
+    """The same from the decisions, whichever name the signal used."""
+    assert run(four_requests, "signal_rows", **POLICY, **DAYS, **ANY_ROW, name="thumbs", source="user") == [
+        ("", "big", "big", 1, 0, 1, 1.0, 0.0),
+        ("", "big", "small", 1, 20, 1, 1.0, 1.0),
+    ]
+
+
+def test_signal_rows_average_over_scorers(four_requests: Store) -> None:
+    """A request's value is the mean over its scorers, each with its newest word."""
+    insert(
+        four_requests.client(),
+        "signals",
+        [
+            {"scorer": "second", "value": 0.0, "version": 1},
+            {"scorer": "third", "value": 0.0, "version": 2},
+            {"scorer": "third", "value": 0.5, "version": 3},
+        ],
+    )
+    rows = run(four_requests, "signal_rows", **POLICY, **DAYS, **CODE_OF_A, name="thumbs", source="user")
+    assert rows == [("", "big", "small", 1, 10, 1, 1.0, 0.5)]
+
+
+def test_cluster_kinds(four_requests: Store) -> None:
+    """Live requests by the unit they are clustered by; a row that arrived twice counts once."""
+    assert run(four_requests, "cluster_kinds", **DAYS) == [("user", 3, 2), ("session", 1, 1)]
+
+
+def test_cluster_sizes(four_requests: Store) -> None:
+    """Two requests of one user and one of each other: (2 + 1 + 1)^2 / (4 + 1 + 1)."""
+    assert run(four_requests, "cluster_sizes", **SHADOW, **DAYS, **ANY_ROW)[0][0] == pytest.approx(16 / 6)
+    assert run(four_requests, "cluster_sizes", **SHADOW, **DAYS, **CODE_OF_A)[0][0] == pytest.approx(2)
+    nobody = {"segment_keys": ["task"], "segment_values": ["poetry"]}
+    assert run(four_requests, "cluster_sizes", **SHADOW, **DAYS, **nobody) == [(0.0,)]
+
+
+def test_completeness(four_requests: Store) -> None:
+    """Live requests of an hour without any shadow row count as missing ones."""
+    later = {"ts": dt.datetime(2026, 11, 17, 8, tzinfo=dt.UTC), "request_id": "r5"}
+    insert(four_requests.client(), "decisions", [later])
+    assert [(*row[:2], row[2].day, row[2].hour, *row[3:]) for row in run(four_requests, "completeness", **DAYS)] == [
+        ("cheap", "2", 16, 10, 2, 2, 2.0),
+        ("cheap", "2", 17, 8, 1, 0, 0.0),
+        ("cheap", "2", 17, 9, 2, 2, 2.0),
+    ]
+
+
+def test_freshness(four_requests: Store) -> None:
+    """Times of the newest decision, the newest arrival and the last run; n is 0 for an unknown project."""
+    ((n, newest, arrived, rolled_up),) = run(four_requests, "freshness")
+    assert n >= 8
+    assert (newest.day, newest.hour, arrived.hour, rolled_up.day) == (17, 9, 11, 18)
+    assert run(four_requests, "freshness", project="nobody")[0][0] == 0
+
+
+def test_requests(four_requests: Store) -> None:
+    """Newest first, a page at a time, with the live policy's reason beside the shadow's."""
+    first = {"before_ts": "2299-01-01 00:00:00.000000", "before_id": "", "page": 3}
+    page = run(four_requests, "requests", **DAYS, **SHADOW, **ANY_ROW, **NO_FILTER, **first)
+    assert [row[1] for row in page] == ["r4", "r3", "r2"]
+    rest = {"before_ts": "2026-11-16 10:00:00.000000", "before_id": "r2", "page": 3}
+    assert run(four_requests, "requests", **DAYS, **SHADOW, **ANY_ROW, **NO_FILTER, **rest) == [
+        (
+            dt.datetime(2026, 11, 16, 10),  # noqa: DTZ001  # the driver gives UTC columns without a zone
+            "r1",
+            "main",
+            "ok",
+            "big",
+            "big",
+            "complete",
+            [],
+            "code",
+            "free",
+            "low",
+            1000,
+            100,
+            0.5,
+            "default",
+            "ok",
+            "small",
+            "default",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "ids"),
+    [
+        ({"differs": "yes"}, ["r1"]),
+        ({"differs": "no"}, ["r3", "r2"]),
+        ({"status": "error"}, ["r4"]),
+        ({"contaminated": "yes"}, ["r3"]),
+        ({"contaminated": "no", "status": "ok"}, ["r2", "r1"]),
+        ({"served_model": "small"}, []),
+    ],
+)
+def test_request_filters(four_requests: Store, changed: dict[str, str], ids: list[str]) -> None:
+    """Each filter keeps what it says, and the count agrees with the page."""
+    where = {**DAYS, **SHADOW, **ANY_ROW, **NO_FILTER, **changed}
+    first = {"before_ts": "2299-01-01 00:00:00.000000", "before_id": "", "page": 50}
+    assert [row[1] for row in run(four_requests, "requests", **where, **first)] == ids
+    assert run(four_requests, "request_count", **where) == [(len(ids),)]
+
+
+def test_request_count(four_requests: Store) -> None:
+    """Without a shadow the live rows are counted, once each."""
+    live = {"role": "live", "policy": "", "version": ""}
+    assert run(four_requests, "request_count", **DAYS, **live, **ANY_ROW, **NO_FILTER) == [(4,)]
+
+
+def test_request_decisions(four_requests: Store) -> None:
+    """The live decision first, then each shadow's, with attempts column by column."""
+    rows = run(four_requests, "request_decisions", request_id="r3")
+    assert [row[:3] for row in rows] == [("live", "main", "1"), ("shadow", "cheap", "2")]
+    assert rows[0][-9] == ["primary", "fallback"]
+    assert rows[0][-7] == ["small", "big"]
+    assert rows[0][-6] == ["503", ""]
+
+
+def test_request_signals(four_requests: Store) -> None:
+    """The newest word of each scorer; a withdrawn one is gone."""
+    insert(
+        four_requests.client(),
+        "signals",
+        [
+            {"value": None, "label": "late", "version": 2, "ts": dt.datetime(2026, 11, 16, 13, tzinfo=dt.UTC)},
+            {"name": "judge", "source": "llm", "is_deleted": 1},
+        ],
+    )
+    rows = run(four_requests, "request_signals", targets=["r1", "response:none"])
+    assert [row[1:] for row in rows] == [("thumbs", "user", "", None, "late", "")]
+
+
+def test_failures(four_requests: Store) -> None:
+    """Shadow decisions without a plan, by reason; a row that arrived twice counts once."""
+    assert run(four_requests, "failures", **DAYS) == [("cheap", "2", "error", "ValueError", 1)]
+
+
+def test_outcomes(four_requests: Store) -> None:
+    """Live requests by how they ended."""
+    late = {"request_id": "r5", "outcome_status": "unreported"}
+    insert(four_requests.client(), "decisions", [late])
+    assert run(four_requests, "outcomes", **DAYS) == [("complete", 4), ("unreported", 1)]
+
+
+def test_projects(four_requests: Store) -> None:
+    """Every project that has decisions, the largest first."""
+    assert [row[0] for row in run(four_requests, "projects")] == ["p", "q"]
+
+
+def test_unusable_spans(store: Store) -> None:
+    """A span of a decision without a request id or a policy is counted, of its own project only."""
+    good = {"llm_router.role": "live", "llm_router.request.id": "r1", "llm_router.policy.name": "main"}
+    spans = [good, good | {"llm_router.policy.name": ""}, {"llm_router.role": "shadow"}, {"llm_router.role": "outcome"}]
+    now = dt.datetime(2026, 11, 16, tzinfo=dt.UTC)
+    rows = [[now, f"route {number}", {"llm_router.project": "p"}, span] for number, span in enumerate(spans)]
+    names = ["Timestamp", "SpanName", "ResourceAttributes", "SpanAttributes"]
+    store.client().insert("otel_traces", rows, column_names=names)
+    assert run(store, "unusable_spans")[0][0] == 2
+    assert run(store, "unusable_spans", project="default")[0][0] == 0
+
+
+def test_every_statement_has_a_test() -> None:
+    """Each file of analysis/sql has a test of its name here."""
+    assert [name for name in sql_files.names() if f"test_{name}" not in globals()] == []
