@@ -62,17 +62,21 @@ class Scribe:
 
     def _write_requests(self, requests: Sequence[Pending]) -> None:
         courtesy = Courtesy()
-        self.lost += len(requests)
-        for pending in requests:
-            self._use_catalogue_names(pending)
-        for pending, judgements in zip(requests, self._runner.evaluate(requests), strict=True):
-            courtesy.pause()
-            with self._containment.guard("spans"):
-                # All spans of a request in one call: the sink takes all or none, and counts what it refuses.
-                self._sink.submit(self._spans.of_request(_record(pending, judgements)))
-                self.requests += 1
-                self.shed += pending.shed
-                self.lost -= 1
+        written = 0
+        try:
+            for pending in requests:
+                self._use_catalogue_names(pending)
+            for pending, judgements in zip(requests, self._runner.evaluate(requests), strict=True):
+                courtesy.pause()
+                with self._containment.guard("spans"):
+                    # All spans of a request in one call: the sink takes all or none, and counts what it refuses.
+                    self._sink.submit(self._spans.of_request(_record(pending, judgements)))
+                    written += 1
+                    self.shed += pending.shed
+        finally:
+            # Counted once the batch is done: a flush in another thread compares the losses before and after.
+            self.requests += written
+            self.lost += len(requests) - written
 
     def _use_catalogue_names(self, pending: Pending) -> None:
         """Replace aliases and dated ids, so that equal models have equal names on both sides."""
