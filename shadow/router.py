@@ -10,22 +10,26 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing
-from shadow.errors import ConfigError, PolicyError
 from shadow.export.sink import SpanSink
 from shadow.features import extract
+from shadow.from_request import facts_of
 from shadow.ids import KeyedHash
+from shadow.live import Live
 from shadow.outcome import Outcome
-from shadow.policy import Decision, Failure, Policy
+from shadow.policy import Decision
 from shadow.providers.base import Provider
 from shadow.providers.registry import Providers
 from shadow.recorder import Recorder, RecorderStats
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request, Snapshot
 from shadow.routed import Routed
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,7 +63,7 @@ class ShadowRouter:
         routing: path of a shadow.yaml whose `live` is a policy file, or a `Routing` made in code.
         providers: one provider for all models, or a provider per `provider` name of the catalogue. Models that this
             leaves out are called over OpenAI-compatible HTTP.
-        exporter: where spans go instead of `export.to`.
+        exporter: a sink of ours or any OpenTelemetry `SpanExporter`, instead of OTLP to `export.to`.
         clock: event time and durations; the system's by default.
 
     Raises:
@@ -71,15 +75,15 @@ class ShadowRouter:
         routing: str | Path | Routing,
         *,
         providers: Mapping[str, Provider] | Provider | None = None,
-        exporter: SpanSink | None = None,
-        clock: Clock = SYSTEM_CLOCK,
+        exporter: SpanSink | SpanExporter | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._routing = routing if isinstance(routing, Routing) else _loaded(Path(routing))
-        self._live = _executable(self._routing)
+        self._live = Live(self._routing)
         self._providers = Providers(providers)
-        self._clock = clock
+        self._clock = clock or SYSTEM_CLOCK
         self._hash_id = KeyedHash(self._routing.project)
-        self._recorder = Recorder(self._routing, exporter=exporter, clock=clock)
+        self._recorder = Recorder(self._routing, exporter=exporter, clock=self._clock)
 
     def _route(
         self,
@@ -96,7 +100,43 @@ class ShadowRouter:
         timeout_s: float | None = None,
         **params: Any,
     ) -> Routed:
-        """Decide, and open the record.
+        """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
+        _refuse_reserved(params)
+        found = facts_of(params, self._routing.from_request)
+        request = extract(
+            messages=messages,
+            hash_id=self._hash_id,
+            request_id=request_id,
+            user=user or found.get("user", ""),
+            session=session or found.get("session", ""),
+            task=task or found.get("task", ""),
+            user_tier=user_tier or found.get("user_tier", ""),
+            prompt_version=prompt_version or found.get("prompt_version", ""),
+            labels=labels,
+            allowed_labels=self._routing.labels,
+            input_tokens=input_tokens,
+            tools=params.get("tools"),
+            response_format=params.get("response_format"),
+            time_us=self._clock.time_ns() // 1000,
+        )
+        decision, decide_s = self._decide_timed(request)
+        pending = self._recorder.open(request, STATELESS, decision, decide_s=decide_s)
+        return Routed(
+            request=request,
+            decision=decision,
+            policy=self._live.policy,
+            catalogue=self._routing.catalogue,
+            providers=self._providers,
+            messages=messages,
+            params=params,
+            timeout_s=timeout_s,
+            tick=self._clock.perf_counter,
+            close=lambda outcome: self._recorder.close(pending, outcome),
+        )
+
+    @_same_arguments(_route)
+    def complete(self, **arguments: Any) -> Reply:  # noqa: D417 - the arguments are those of `_route`
+        """Route one request and wait for the whole answer.
 
         Args:
             messages: chat messages in OpenAI's form; they reach the provider as they are.
@@ -110,42 +150,6 @@ class ShadowRouter:
             input_tokens: tokens of the prompt, if the host has counted them.
             timeout_s: seconds that one dispatch may take; None = the provider's default.
             params: further arguments for the provider, such as `temperature` or `tools`.
-        """
-        _refuse_reserved(params)
-        request = extract(
-            messages=messages,
-            hash_id=self._hash_id,
-            request_id=request_id,
-            user=user,
-            session=session,
-            task=task,
-            user_tier=user_tier,
-            labels=labels,
-            allowed_labels=self._routing.labels,
-            prompt_version=prompt_version,
-            input_tokens=input_tokens,
-            tools=params.get("tools"),
-            response_format=params.get("response_format"),
-            time_us=self._clock.time_ns() // 1000,
-        )
-        decision, decide_s = self._decide_timed(request)
-        pending = self._recorder.open(request, STATELESS, decision, decide_s=decide_s)
-        return Routed(
-            request=request,
-            decision=decision,
-            policy=self._live,
-            catalogue=self._routing.catalogue,
-            providers=self._providers,
-            messages=messages,
-            params=params,
-            timeout_s=timeout_s,
-            tick=self._clock.perf_counter,
-            close=lambda outcome: self._recorder.close(pending, outcome),
-        )
-
-    @_same_arguments(_route)
-    def complete(self, **arguments: Any) -> Reply:
-        """Route one request and wait for the whole answer.
 
         Raises:
             ProviderError: no step of the decision could serve the request.
@@ -174,11 +178,7 @@ class ShadowRouter:
         Raises:
             PolicyError: the policy returned something else than a decision with steps.
         """
-        decision: object = self._live.decide(request, STATELESS)
-        if not isinstance(decision, Decision) or not decision.steps:
-            text = f"decide() must return a Decision with at least one step, got {type(decision).__name__}"
-            raise PolicyError(self._live.name, text)
-        return decision
+        return self._live.decide(request, STATELESS)
 
     def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
         """Record how good an answer was.
@@ -237,37 +237,18 @@ class ShadowRouter:
         try:
             decision = self.decide(request)
         except Exception as error:  # a policy may raise anything; it is recorded and goes on
-            self._record_failure(request, error, self._clock.perf_counter() - started)
+            failure = self._live.failure(error)
+            decide_s = self._clock.perf_counter() - started
+            pending = self._recorder.open(request, STATELESS, failure, decide_s=decide_s)
+            self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
             raise
         return decision, self._clock.perf_counter() - started
-
-    def _record_failure(self, request: Request, error: Exception, decide_s: float) -> None:
-        invalid = isinstance(error, PolicyError)
-        failure = Failure(
-            policy=self._live.name,
-            version=self._live.version,
-            status="invalid" if invalid else "error",
-            error_type=error.error_type if isinstance(error, PolicyError) else type(error).__name__,
-        )
-        pending = self._recorder.open(request, STATELESS, failure, decide_s=decide_s)
-        self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
 
 
 def _loaded(path: Path) -> Routing:
     from shadow.config import load_routing  # noqa: PLC0415 - YAML and validation load only where a file is read
 
     return load_routing(path)
-
-
-def _executable(routing: Routing) -> Policy:
-    """The live policy, if the routing holds one that can decide."""
-    if isinstance(routing.live, Policy):
-        return routing.live
-    raise ConfigError(
-        f"live must be a policy file where the router executes, got only the name {routing.live.name!r}; "
-        f"write `live: policies/live.yaml`, or use shadow.Observer",
-        file=routing.file,
-    )
 
 
 def _refuse_reserved(params: Mapping[str, Any]) -> None:

@@ -1,0 +1,50 @@
+"""The live policy, as the router asks it."""
+
+from __future__ import annotations
+
+from shadow.config.routing import Routing
+from shadow.errors import ConfigError, PolicyError
+from shadow.policy import Decision, Failure, Policy
+from shadow.request import Request, Snapshot
+
+
+class Live:
+    """Asks the live policy and checks that what it says can be executed.
+
+    Attributes:
+        policy: the live policy of the routing.
+
+    Raises:
+        ConfigError: the routing only names a live policy that somebody else executes.
+    """
+
+    def __init__(self, routing: Routing) -> None:
+        if not isinstance(routing.live, Policy):
+            raise ConfigError(
+                f"live must be a policy file where the router executes, got only the name {routing.live.name!r}; "
+                f"write `live: policies/live.yaml`, or use shadow.Observer",
+                file=routing.file,
+            )
+        self.policy: Policy = routing.live
+
+    def decide(self, request: Request, snapshot: Snapshot) -> Decision:
+        """The decision to execute.
+
+        Raises:
+            PolicyError: the policy returned something else than a decision with steps.
+            Exception: whatever the policy raised, unchanged.
+        """
+        decision: object = self.policy.decide(request, snapshot)
+        if not isinstance(decision, Decision) or not decision.steps:
+            got = "none" if isinstance(decision, Decision) else type(decision).__name__
+            raise PolicyError(self.policy.name, f"decide must return a Decision with at least one step, got {got}")
+        return decision
+
+    def failure(self, error: Exception) -> Failure:
+        """What is recorded in place of a decision when `decide` raised this."""
+        return Failure(
+            policy=self.policy.name,
+            version=self.policy.version,
+            status="invalid" if isinstance(error, PolicyError) else "error",
+            error_type=error.error_type if isinstance(error, PolicyError) else type(error).__name__,
+        )

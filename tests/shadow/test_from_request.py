@@ -1,0 +1,29 @@
+"""`from_request`: segments and ids out of the host's own arguments."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from shadow.from_request import facts_of
+
+
+class Hostile:
+    """Fails when it is looked at."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+def test_paths_lead_through_mappings_and_objects() -> None:
+    """A dotted path may cross both."""
+    arguments = {"metadata": {"session_id": "s-1", "who": SimpleNamespace(plan="pro")}, "user": 7}
+    paths = {"session": "metadata.session_id", "user_tier": "metadata.who.plan", "user": "user"}
+    assert facts_of(arguments, paths) == {"session": "s-1", "user_tier": "pro", "user": 7}
+
+
+def test_a_path_that_breaks_off_gives_nothing() -> None:
+    """Absent, None and hostile objects count as absent; nothing is raised into the host."""
+    paths = {"session": "metadata.session_id", "task": "metadata.task.name", "user": "hostile.id"}
+    assert facts_of({"metadata": {"task": None}, "hostile": Hostile()}, paths) == {}
+    assert facts_of({"a": 1}, {}) == {}
