@@ -1,6 +1,6 @@
 -- what: daily sums per hash bucket, and the worker's own records
 -- grain: (project, day, policy, version, marginal segment, pair, bucket); see each key
--- Never fed by a materialized view: a (project, day) is rebuilt from deduplicated rows and swapped in whole.
+-- Never fed by a materialized view: a (project, day) is rebuilt from deduplicated rows in a twin of the table and swapped in whole.
 CREATE TABLE IF NOT EXISTS pair_daily /*ON_CLUSTER*/ (
   project LowCardinality(String) COMMENT 'tenant or environment',
   day Date COMMENT 'UTC day of the decision',
