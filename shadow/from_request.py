@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shadow.request import NOTHING
+FIELDS = ("user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens")
+"""What can be read this way: arguments of `features.extract`."""
 
 
-def facts_of(arguments: Mapping[str, Any], paths: Mapping[str, str]) -> Mapping[str, Any]:
-    """What the paths lead to. A path that leads nowhere gives nothing.
+def facts_of(said: Mapping[str, Any], arguments: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """What the caller said, and for what it left out what the paths lead to. A path that leads nowhere gives nothing.
 
     Args:
+        said: request fields; None and an empty text count as left out.
         arguments: of the host's call, for example `{"metadata": {"session_id": "s-1"}}`.
         paths: request field to dotted path, for example `{"session": "metadata.session_id"}`.
     """
-    if not paths:
-        return NOTHING
-    found = {name: _follow(arguments, path) for name, path in paths.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    facts = {name: _follow(arguments, paths[name]) for name in FIELDS if name in paths} if paths else {}
+    facts |= {name: value for name, value in said.items() if value not in (None, "")}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _follow(value: Any, path: str) -> Any:

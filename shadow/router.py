@@ -102,22 +102,24 @@ class ShadowRouter:
     ) -> Routed:
         """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
         _refuse_reserved(params)
-        found = facts_of(params, self._routing.from_request)
+        said = {
+            "user": user,
+            "session": session,
+            "task": task,
+            "user_tier": user_tier,
+            "prompt_version": prompt_version,
+            "request_id": request_id,
+            "input_tokens": input_tokens,
+        }
         request = extract(
             messages=messages,
             hash_id=self._hash_id,
-            request_id=request_id,
-            user=user or found.get("user", ""),
-            session=session or found.get("session", ""),
-            task=task or found.get("task", ""),
-            user_tier=user_tier or found.get("user_tier", ""),
-            prompt_version=prompt_version or found.get("prompt_version", ""),
             labels=labels,
             allowed_labels=self._routing.labels,
-            input_tokens=input_tokens,
             tools=params.get("tools"),
             response_format=params.get("response_format"),
             time_us=self._clock.time_ns() // 1000,
+            **facts_of(said, params, self._routing.from_request),
         )
         decision, decide_s = self._decide_timed(request)
         pending = self._recorder.open(request, STATELESS, decision, decide_s=decide_s)

@@ -13,8 +13,8 @@ import pytest
 from shadow.config import Routing
 from shadow.errors import ConfigError, PolicyError, ProviderError
 from shadow.outcome import Answer, Outcome, Usage
-from shadow.policies.call import CallPolicy
-from shadow.policy import Decision, Step
+from shadow.policies.call import Call
+from shadow.policy import Decision
 from shadow.providers.recorded import RecordedProvider
 from shadow.request import Request, Snapshot
 from shadow.router import ShadowRouter
@@ -259,17 +259,14 @@ def test_a_caller_cannot_choose_the_model_or_the_address(router: ShadowRouter, s
 
 
 def recorded_router(sink: MemorySink, providers: Any) -> ShadowRouter:
-    def choose(request: Request) -> Decision:
-        return Decision(policy="live", version="1", steps=(Step(kind="primary", model="m"),))
-
-    live = CallPolicy("live", choose, version="1")
+    live = Call(lambda request: "gpt-5", name="live", version="1")
     return ShadowRouter(Routing.of(service="test", live=live), providers=providers, exporter=sink)
 
 
 def test_recorded_outcomes_need_no_network(sink: MemorySink) -> None:
     """The provider of backtests serves by the host's request id, and its latency is that of the recording."""
-    answer = Answer(text="42", model="m", usage=Usage(input_tokens=7, output_tokens=1), score=1.0, latency_s=2.5)
-    with recorded_router(sink, RecordedProvider({("q-1", "m"): answer})) as router:
+    answer = Answer(text="42", model="gpt-5", usage=Usage(input_tokens=7, output_tokens=1), score=1.0, latency_s=2.5)
+    with recorded_router(sink, RecordedProvider({("q-1", "gpt-5"): answer})) as router:
         reply = router.complete(messages=MESSAGES, request_id="q-1", input_tokens=7)
         (row,) = rows(router, sink)
     assert reply.answer is answer
