@@ -13,6 +13,8 @@ from collections import Counter
 from types import TracebackType
 from typing import Literal
 
+from shadow.errors import ShadowError
+
 OnError = Literal["count", "raise"]
 LOG_EVERY_S = 20.0
 
@@ -57,7 +59,8 @@ class Containment:
             if not quiet:
                 self._logged_at[where] = now
         if not quiet:
-            logger.warning("shadowroute kept an error from your code, in %s: %s", where, describe(error))
+            text = str(error) if isinstance(error, ShadowError) else describe(error)
+            logger.warning("shadowroute kept an error from your code, in %s: %s", where, text)
 
     def after_fork(self) -> None:
         """A lock that another thread of the parent held would stay locked in the child for ever."""

@@ -1,1 +1,1 @@
-"""Adapters for routers and clients that somebody else executes; one host per file."""
+"""One module per way to observe a router that somebody else executes."""

@@ -1,0 +1,153 @@
+"""The decorator: observes one function of the host, of any kind, without touching what goes in or comes out."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shadow.errors import ShadowError
+from shadow.hooks.labels import at_path
+from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.hooks.streams import ObservedStream
+from shadow.hooks.taps import watched_async_generator, watched_generator
+from shadow.outcome import Answer, Usage
+from shadow.usage import usage_of
+
+Served = Callable[[Any], Any]
+"""Understands a reply: gives an `Answer`, an OpenAI-shaped reply, or a pair of model and usage."""
+
+
+class FunctionHook:
+    """Wraps functions for one observer.
+
+    Args:
+        watch: what the observer shares.
+        paths: request field to the argument that holds it, with a dotted path into it where needed.
+        label_paths: label to its argument, likewise.
+        served: understands replies that are not OpenAI-shaped.
+    """
+
+    def __init__(
+        self, watch: Watch, paths: Mapping[str, str], label_paths: Mapping[str, str], served: Served | None
+    ) -> None:
+        self._watch = watch
+        self._paths = paths
+        self._label_paths = label_paths
+        self._served = served
+
+    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that does the same and is observed."""
+        reader = ArgumentReader(function, (*self._paths.values(), *self._label_paths.values()))
+        if reader.missing:
+            with self._watch.recorder.containment.guard("route"):
+                raise ShadowError(
+                    f"route() must name arguments of {function.__qualname__}, got {', '.join(reader.missing)}"
+                )
+        wrapper: Callable[..., Any]
+        if inspect.isasyncgenfunction(function):
+            wrapper = watched_async_generator(self._started(function, reader))
+        elif inspect.isgeneratorfunction(function):
+            wrapper = watched_generator(self._started(function, reader))
+        elif inspect.iscoroutinefunction(function):
+            wrapper = self._coroutine(function, reader)
+        else:
+            wrapper = self._plain(function, reader)
+        return functools.wraps(function)(wrapper)
+
+    def _plain(self, function: Callable[..., Any], reader: ArgumentReader) -> Callable[..., Any]:
+        def observed_function(*args: Any, **kwargs: Any) -> Any:
+            observed = self._begin(reader, args, kwargs)
+            try:
+                reply = function(*args, **kwargs)
+            except BaseException as error:
+                observed.failed(error)
+                raise
+            self._finish(observed, reply)
+            return reply
+
+        return observed_function
+
+    def _coroutine(self, function: Callable[..., Any], reader: ArgumentReader) -> Callable[..., Any]:
+        async def observed_function(*args: Any, **kwargs: Any) -> Any:
+            observed = self._begin(reader, args, kwargs)
+            try:
+                reply = await function(*args, **kwargs)
+            except BaseException as error:
+                observed.failed(error)
+                raise
+            self._finish(observed, reply)
+            return reply
+
+        return observed_function
+
+    def _started(
+        self, function: Callable[..., Any], reader: ArgumentReader
+    ) -> Callable[..., tuple[Any, ObservedStream]]:
+        """What a watched generator begins with."""
+
+        def start(*args: Any, **kwargs: Any) -> tuple[Any, ObservedStream]:
+            return function(*args, **kwargs), ObservedStream(self._begin(reader, args, kwargs))
+
+        return start
+
+    def _begin(self, reader: ArgumentReader, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ObservedRequest:
+        """The request begins with the call; its model is chosen inside, unless an argument names it."""
+        with self._watch.recorder.containment.guard("route"):
+            facts = {field: reader.read(path, args, kwargs) for field, path in self._paths.items()}
+            if self._label_paths:
+                facts["labels"] = {label: reader.read(path, args, kwargs) for label, path in self._label_paths.items()}
+            model = facts.pop("model", None)
+            observed = ObservedRequest(self._watch, facts).begin()
+            if isinstance(model, str):
+                observed.chose(model)
+            return observed
+        return ObservedRequest(self._watch, {})
+
+    def _finish(self, observed: ObservedRequest, reply: Any) -> None:
+        if self._served is None:
+            observed.answered(reply)
+            return
+        understood: Any = None
+        with self._watch.recorder.containment.guard("served="):
+            understood = self._served(reply)
+            if isinstance(understood, tuple):
+                understood = _answer_of_pair(*understood)
+        observed.answered(understood)
+
+
+class ArgumentReader:
+    """Finds arguments of one function by name, wherever a call puts them: positions are worked out once.
+
+    Attributes:
+        missing: names that are no arguments of the function.
+    """
+
+    def __init__(self, function: Callable[..., Any], paths: tuple[str, ...]) -> None:
+        parameters = inspect.signature(function).parameters
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self._positions = {
+            name: place for place, (name, parameter) in enumerate(parameters.items()) if parameter.kind in positional
+        }
+        self._defaults = {
+            name: parameter.default
+            for name, parameter in parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        takes_any = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+        roots = dict.fromkeys(path.partition(".")[0] for path in paths)
+        self.missing = [] if takes_any else [root for root in roots if root not in parameters]
+
+    def read(self, path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """The value at a path of this call; None if the call does not have it."""
+        root, _, rest = path.partition(".")
+        place = self._positions.get(root, len(args))
+        value = kwargs.get(root, args[place] if place < len(args) else self._defaults.get(root))
+        return at_path(value, rest) if rest and value is not None else value
+
+
+def _answer_of_pair(model: Any, usage: Any) -> Answer:
+    """Model and usage block, as `served=lambda reply: (reply.model, reply.usage)` gives them."""
+    tokens = usage if isinstance(usage, Usage) else usage_of(usage)
+    return Answer(model=model if isinstance(model, str) else "", usage=tokens)

@@ -1,0 +1,128 @@
+"""Observes a client of the `openai` package, without importing it: the object is recognised by its shape.
+
+The client stays the same object, its calls get the same arguments, and a stream stays the stream that the client made;
+only the iterator inside is watched. Methods that end in the wrapped ones (`chat.completions.stream`) are seen too.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from shadow.errors import ShadowError
+from shadow.hooks.labels import FIELDS, at_path
+from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.hooks.streams import ObservedStream
+from shadow.hooks.taps import watched_async_generator, watched_generator
+from shadow.outcome import UNREPORTED
+from shadow.usage import is_answer
+
+METHODS: Final = (
+    ("chat.completions", "create"),
+    ("chat.completions", "parse"),
+    ("responses", "create"),
+    ("responses", "parse"),
+)
+MARK: Final = "__shadowroute_watch__"
+
+
+def is_openai_client(candidate: Any) -> bool:
+    """Whether an object has `chat.completions.create`, as OpenAI and AsyncOpenAI do."""
+    return callable(at_path(candidate, "chat.completions.create"))
+
+
+def observe_client(watch: Watch, client: Any) -> None:
+    """Put a watching function in front of the methods that answer. Wrapping twice changes nothing."""
+    for path, name in METHODS:
+        resource = at_path(client, path)
+        method = getattr(resource, name, None)
+        if callable(method) and getattr(method, MARK, None) is not watch:
+            setattr(resource, name, _observed(watch, method))
+
+
+def _observed(watch: Watch, method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        observed = _begin(watch, kwargs)
+        try:
+            result = method(*args, **kwargs)
+        except BaseException as error:
+            observed.failed(error)
+            raise
+        if inspect.isawaitable(result):
+            return _awaited(observed, result)
+        _finish(observed, result)
+        return result
+
+    setattr(call, MARK, watch)
+    return call
+
+
+async def _awaited(observed: ObservedRequest, result: Awaitable[Any]) -> Any:
+    try:
+        reply = await result
+    except BaseException as error:
+        observed.failed(error)
+        raise
+    _finish(observed, reply)
+    return reply
+
+
+def _begin(watch: Watch, kwargs: Mapping[str, Any]) -> ObservedRequest:
+    """The model argument is the live decision: it was made before the call, in unknown time."""
+    with watch.recorder.containment.guard("wrap"):
+        facts: dict[str, Any] = {
+            "messages": _messages(kwargs),
+            "tools": kwargs.get("tools"),
+            "response_format": kwargs.get("response_format"),
+        }
+        labels: dict[str, Any] = {}
+        for name, path in watch.routing.from_request.items():
+            (facts if name in FIELDS else labels)[name] = at_path(kwargs, path)
+        observed = ObservedRequest(watch, facts | ({"labels": labels} if labels else {})).begin()
+        observed.chose(kwargs.get("model", ""))
+        return observed
+    return ObservedRequest(watch, {})
+
+
+def _messages(kwargs: Mapping[str, Any]) -> Any:
+    """Chat messages, or the input of the Responses API, which may be a text or a list."""
+    return kwargs["messages"] if "messages" in kwargs else kwargs.get("input")
+
+
+def _finish(observed: ObservedRequest, reply: Any) -> None:
+    """A whole reply closes the record; a stream closes it when it ends."""
+    with observed.guard("wrap"):
+        if is_answer(reply):
+            observed.answered(reply)
+        elif _is_stream(reply):
+            _watch_stream(observed, reply)
+        else:
+            observed.close(UNREPORTED)
+            raise ShadowError(f"a wrapped client must give replies or streams, got {type(reply).__name__}")
+
+
+def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
+    """Watch the iterator inside, and `close`, which callers and `with` blocks use to leave a stream early."""
+    stream = ObservedStream(observed)
+    source, close = reply._iterator, reply.close  # noqa: SLF001 - see `_is_stream`
+    watched = watched_generator if inspect.isgenerator(source) else watched_async_generator
+    reply._iterator = watched(lambda: (source, stream))()  # noqa: SLF001
+
+    @functools.wraps(close)
+    def close_and_note() -> Any:
+        stream.left()
+        return close()
+
+    reply.close = close_and_note
+
+
+def _is_stream(reply: Any) -> bool:
+    """Whether `for` and `next` on this object go through a generator in `_iterator`.
+
+    The attribute is private, but a proxy around the stream would have another type, and hosts ask for it.
+    """
+    source = getattr(reply, "_iterator", None)
+    return (inspect.isgenerator(source) or inspect.isasyncgen(source)) and callable(getattr(reply, "close", None))

@@ -1,0 +1,57 @@
+"""Adds up an OpenAI-shaped stream while it passes, and closes the record when it ends, breaks or is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shadow.hooks.observed import ObservedRequest
+from shadow.outcome import UNREPORTED
+from shadow.received import Received
+from shadow.usage import chunk_of, ends_answer, is_chunk
+
+
+class ObservedStream:
+    """What one stream gave so far."""
+
+    def __init__(self, observed: ObservedRequest) -> None:
+        self._observed = observed
+        self._received = Received(observed.since_chosen_s)
+        self._ttft_s: float | None = None
+        self._is_whole = False
+
+    def see(self, item: Any) -> None:
+        """Note one item. Items of another shape are not ours to judge."""
+        with self._observed.guard("stream"):
+            if is_chunk(item):
+                if self._ttft_s is None:
+                    self._ttft_s = self._observed.since_chosen_s()
+                self._is_whole = self._is_whole or ends_answer(item)
+                chunk = chunk_of(item)
+                self._received.add(chunk)
+                self._received.hand_out(chunk)
+
+    def ended(self) -> None:
+        """The stream is exhausted."""
+        self._finish(complete=True)
+
+    def left(self) -> None:
+        """The caller closed the stream, or lost interest in it."""
+        self._finish(complete=self._is_whole)
+
+    def failed(self, error: BaseException) -> None:
+        """The stream broke. What arrived before counts as a partial answer."""
+        if self._ttft_s is not None:
+            self._finish(complete=False, error_type=type(error).__name__)
+        else:
+            self._observed.failed(error)
+
+    def _finish(self, *, complete: bool, error_type: str = "") -> None:
+        if self._ttft_s is None:
+            self._observed.close(UNREPORTED)
+            return
+        self._observed.finish(
+            self._received.answer(),
+            "complete" if complete else "partial",
+            ttft_s=self._ttft_s,
+            error_type=error_type,
+        )

@@ -1,0 +1,299 @@
+"""Observes a router that somebody else executes: the one class that a service needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+from shadow.clock import SYSTEM_CLOCK, Clock
+from shadow.config import Routing, load_routing
+from shadow.errors import ShadowError
+from shadow.hooks.function import FunctionHook, Served
+from shadow.hooks.labels import FIELDS, labelled
+from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.hooks.openai_client import is_openai_client, observe_client
+from shadow.ids import KeyedHash
+from shadow.outcome import Outcome, Usage
+from shadow.recorder import Recorder
+from shadow.stats import RecorderStats
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from shadow.export.sink import SpanSink
+
+Wrapped = TypeVar("Wrapped")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Observer:
+    """Records what a router of the host decides and serves, and what the shadows would have chosen.
+
+    Once it is built, nothing it does raises into the host: failures are counted in `stats.contained` and logged.
+
+    Args:
+        routing: path of a shadow.yaml, or a `Routing` made in code.
+        exporter: where spans go instead of `export.to`: a sink, or any OpenTelemetry `SpanExporter`.
+        clock: event time and durations; the system's by default.
+
+    Raises:
+        ConfigError: the routing file breaks a rule.
+    """
+
+    def __init__(
+        self,
+        routing: str | Path | Routing,
+        *,
+        exporter: SpanSink | SpanExporter | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
+        clock = SYSTEM_CLOCK if clock is None else clock
+        self._recorder = Recorder(settings, exporter=exporter, clock=clock)
+        self._guard = self._recorder.containment.guard
+        self._watch = Watch(settings, self._recorder, clock, KeyedHash(settings.project))
+
+    def request(
+        self,
+        *,
+        messages: Sequence[Any] | None = None,
+        user: str | None = None,
+        session: str | None = None,
+        task: str | None = None,
+        user_tier: str | None = None,
+        labels: Mapping[str, Any] | None = None,
+        prompt_version: str | None = None,
+        request_id: str | None = None,
+        input_tokens: int | None = None,
+        tools: Any = None,
+        response_format: Any = None,
+    ) -> ObservedRequest:
+        """A context manager around one call: say `chose(model)` before it and `served(reply)` after it.
+
+        Args:
+            messages: chat messages in OpenAI's form.
+            user: id of the user; only its keyed hash leaves the process.
+            session: id of the session; only its keyed hash leaves the process.
+            task: what the request is for, a segment.
+            user_tier: class of the customer, a segment.
+            labels: further labels; only those that the routing file declares leave the process.
+            prompt_version: version of the prompt template.
+            request_id: the host's own id, unique per request; made here if absent.
+            input_tokens: tokens of the prompt, if the host has counted them.
+            tools: tools that the call offers.
+            response_format: structured output that the call asks for.
+        """
+        facts = {
+            "messages": messages,
+            "user": user,
+            "session": session,
+            "task": task,
+            "user_tier": user_tier,
+            "labels": labels,
+            "prompt_version": prompt_version,
+            "request_id": request_id,
+            "input_tokens": input_tokens,
+            "tools": tools,
+            "response_format": response_format,
+        }
+        return ObservedRequest(self._watch, facts)
+
+    def labels(self, **values: Any) -> AbstractContextManager[None]:
+        """Name user, session, task, user_tier, prompt_version and further labels for every call inside the block.
+
+        They travel in a context variable, so that the host's own requests stay as they are.
+        """
+        return labelled(values)
+
+    @overload
+    def route(self, function: Function) -> Function: ...
+
+    @overload
+    def route(
+        self,
+        *,
+        messages: str = "",
+        model: str = "",
+        user: str = "",
+        session: str = "",
+        task: str = "",
+        user_tier: str = "",
+        prompt_version: str = "",
+        request_id: str = "",
+        labels: Mapping[str, str] | None = None,
+        served: Served | None = None,
+    ) -> Callable[[Function], Function]: ...
+
+    def route(
+        self,
+        function: Function | None = None,
+        *,
+        messages: str = "",
+        model: str = "",
+        user: str = "",
+        session: str = "",
+        task: str = "",
+        user_tier: str = "",
+        prompt_version: str = "",
+        request_id: str = "",
+        labels: Mapping[str, str] | None = None,
+        served: Served | None = None,
+    ) -> Function | Callable[[Function], Function]:
+        """A decorator for a function that routes and calls by itself: plain, async, generator or async generator.
+
+        Every argument names the argument of the function that holds the value, with a dotted path into it where
+        needed: `session="user_id"`, `task="meta.kind"`. Model and usage are read from an OpenAI-shaped return value or
+        stream; for another one, `served` turns it into an `Answer` or into `(model, usage)`.
+
+        Args:
+            function: the function itself, for `@observer.route` without arguments.
+            messages: argument with the chat messages.
+            model: argument with the chosen model, if the caller chooses.
+            user: argument with the user's id.
+            session: argument with the session's id.
+            task: argument with the task.
+            user_tier: argument with the customer's class.
+            prompt_version: argument with the version of the prompt template.
+            request_id: argument with the host's own id of the request.
+            labels: label to argument; the names above are accepted here too.
+            served: understands return values that are not OpenAI-shaped.
+        """
+        named = {
+            "messages": messages,
+            "model": model,
+            "user": user,
+            "session": session,
+            "task": task,
+            "user_tier": user_tier,
+            "prompt_version": prompt_version,
+            "request_id": request_id,
+        }
+        given = dict(labels or {})
+        paths = {field: path for field, path in named.items() if path}
+        paths |= {field: given.pop(field) for field in FIELDS if field in given}
+        hook = FunctionHook(self._watch, paths, given, served)
+
+        def decorate(undecorated: Function) -> Function:
+            wrapped: Any = undecorated
+            with self._guard("route"):
+                wrapped = hook.wrap(undecorated)
+            observed: Function = wrapped
+            return observed
+
+        return decorate if function is None else decorate(function)
+
+    def wrap(self, client: Wrapped) -> Wrapped:
+        """Observe every call of a client object; the same object comes back. OpenAI and AsyncOpenAI are recognised."""
+        with self._guard("wrap"):
+            if not is_openai_client(client):
+                kind = type(client).__name__
+                raise ShadowError(f"wrap() must get an OpenAI or AsyncOpenAI client, got {kind}; use request() instead")
+            observe_client(self._watch, client)
+        return client
+
+    def signal(
+        self,
+        some_id: str,
+        name: str,
+        value: float | None = None,
+        *,
+        label: str = "",
+        source: str = "code",
+        scorer: str = "",
+        explanation: str = "",
+        time_ns: int | None = None,
+        deleted: bool = False,
+    ) -> None:
+        """Note how good an answer was; at any time, any number of times, in any process.
+
+        Args:
+            some_id: our request id, the host's own request id, or the provider's response id.
+            name: what was observed, for example `resolved`.
+            value: in [0, 1], 1 is best; None = only a label.
+            label: a category beside or instead of the value.
+            source: human, user, code, llm or reference.
+            scorer: who judged, if one source has several.
+            explanation: free text of the scorer; it leaves the process.
+            time_ns: when it was observed, epoch nanoseconds; now by default. The newest wins.
+            deleted: withdraws the signal.
+        """
+        with self._guard("signal"):
+            self._recorder.signal(
+                self._recorder.target_of(some_id),
+                name,
+                value,
+                label=label,
+                source=source,
+                scorer=scorer,
+                explanation=explanation,
+                time_ns=time_ns,
+                deleted=deleted,
+            )
+
+    def outcome(
+        self,
+        request_id: str,
+        *,
+        model: str,
+        input_tokens: int | None = None,
+        cached_input_tokens: int = 0,
+        output_tokens: int | None = None,
+        provider: str = "",
+        response_id: str = "",
+        cost_usd: float | None = None,
+        duration_s: float | None = None,
+        status: Literal["complete", "partial", "error"] = "complete",
+        error_type: str = "",
+    ) -> None:
+        """Note what was served, by request id; also after the request was closed, and in another process.
+
+        Args:
+            request_id: of the request.
+            model: the model that answered.
+            input_tokens: tokens of the prompt, cached ones included.
+            cached_input_tokens: those of them that were read from the provider's cache.
+            output_tokens: tokens of the answer.
+            provider: who answered.
+            response_id: the provider's id of the response.
+            cost_usd: what the provider says it cost.
+            duration_s: seconds from the call to the end of the answer.
+            status: whether the answer is whole.
+            error_type: why it is not.
+        """
+        with self._guard("outcome"):
+            usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached_input_tokens)
+            outcome = Outcome(
+                status=status,
+                model=model,
+                provider=provider,
+                response_id=response_id,
+                usage=usage,
+                cost_usd=cost_usd,
+                duration_s=duration_s,
+                error_type=error_type,
+            )
+            self._recorder.outcome(request_id, outcome)
+
+    def flush(self, timeout_s: float = 30.0) -> bool:
+        """Wait until everything finished so far reached the collector; False if late, or if something was lost."""
+        return self._recorder.flush(timeout_s)
+
+    def close(self, timeout_s: float = 30.0) -> bool:
+        """Record open requests as unreported, flush, and end the threads. Also happens when the process ends."""
+        return self._recorder.shutdown(timeout_s)
+
+    @property
+    def stats(self) -> RecorderStats:
+        """What this process recorded so far."""
+        return self._recorder.stats
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
