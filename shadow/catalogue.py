@@ -102,17 +102,23 @@ class Catalogue:
         """The known name that is most like a misspelt one; empty if none is."""
         return _nearest(name[:200], tuple(self._by_any) if self._is_listed else None)
 
+    def objection(self, name: str) -> str:
+        """Empty for a known model, else the sentence that says so and names the nearest one."""
+        if name in self:
+            return ""
+        nearest = self.nearest(name)
+        hint = f"nearest: {nearest}" if nearest else "list it there" if self._is_listed else f"list it in {MODELS_FILE}"
+        return f'no model "{name}" in {self._source}; {hint}'
+
     def require(self, name: str, file: str | Path | None = None, line: int | None = None) -> None:
         """Check that a model is known.
 
         Raises:
-            ConfigError: it is not; the text names the nearest model.
+            ConfigError: it is not.
         """
-        if name in self:
-            return
-        nearest = self.nearest(name)
-        hint = f"nearest: {nearest}" if nearest else "list it there" if self._is_listed else f"list it in {MODELS_FILE}"
-        raise ConfigError(f'no model "{name}" in {self._source}; {hint}', file=file, line=line)
+        objection = self.objection(name)
+        if objection:
+            raise ConfigError(objection, file=file, line=line)
 
     def canonical(self, response_model: str, planned: str) -> str:
         """The catalogue's name of the model that a provider says it used.
@@ -146,7 +152,10 @@ class Catalogue:
         """
         if all(self._prices(name) in (None, registry_prices(name, None)) for name in self.models):
             return registry_version()
-        rows = [{**asdict(row), "effective_from": row.effective_from.isoformat()} for row in self.price_rows()]
+        rows = [
+            [row.provider, row.model, row.context_band, row.effective_from.isoformat(), asdict(row.price)]
+            for row in self.price_rows()
+        ]
         return "book-" + canonical_id({"registry": registry_version(), "rows": rows}, length=12)
 
     def _name(self, name: str) -> str:

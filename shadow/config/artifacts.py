@@ -1,0 +1,64 @@
+"""What a policy file points at outside of itself: JSON schemas and Python functions, with digests for its version."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from shadow.errors import ConfigError
+
+
+def load_function(name: str) -> Callable[..., Any]:
+    """The function of `module:function`.
+
+    Raises:
+        ConfigError: there is none of that name, or importing its module fails.
+    """
+    module_name, _, function_name = name.partition(":")
+    if not module_name or not function_name:
+        raise ConfigError(f"call must be module:function, got {name!r}")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:  # importing runs the user's code, which may raise anything
+        raise ConfigError(
+            f"call must name a module that can be imported, got {module_name!r} ({type(error).__name__}: {error}); "
+            "is its folder on PYTHONPATH?"
+        ) from error
+    for part in function_name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        raise ConfigError(f"call must name a function, got {function_name!r}, which {module_name} does not have")
+    if inspect.iscoroutinefunction(found):
+        raise ConfigError(f"call must name a function that is not async, got {name!r}; policies do not wait")
+    return found  # type: ignore[no-any-return]  # callable() leaves Any
+
+
+def function_digest(function: Callable[..., Any]) -> str:
+    """SHA-256 of the function's source, empty where there is none. What it calls in turn is not seen."""
+    try:
+        return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
+    except (OSError, TypeError):
+        return ""
+
+
+def load_schema(file: Path) -> tuple[dict[str, Any], str]:
+    """A JSON schema and the SHA-256 of its file.
+
+    Raises:
+        ConfigError: the file cannot be read or is not a JSON object.
+    """
+    try:
+        body = file.read_bytes()
+        schema = json.loads(body)
+    except OSError as error:
+        raise ConfigError(f"json_schema must name a readable file, got {file} ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"json_schema must name a JSON file, got {file}; {error}") from None
+    if not isinstance(schema, dict):
+        raise ConfigError(f"json_schema must be a JSON object, got {type(schema).__name__} in {file}")
+    return schema, hashlib.sha256(body).hexdigest()

@@ -1,0 +1,214 @@
+"""Loads the YAML files of a routing folder. Each `read_*` notes all problems, each `load_*` raises the first.
+
+A routing folder is `shadow.yaml`, `models.yaml` beside it, and one file per policy; paths in a file are relative to it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from shadow.catalogue import MODELS_FILE, Catalogue, Model
+from shadow.config.documents import (
+    LiveDocument,
+    ModelDocument,
+    ModelsDocument,
+    PolicyDocument,
+    PriceDocument,
+    RoutingDocument,
+)
+from shadow.config.policies import PolicyBuilder, labels_of
+from shadow.config.routing import Export, Limits, LiveSpec, Routing
+from shadow.config.source import Place, Source, read_source
+from shadow.config.validation import validated
+from shadow.errors import ConfigError
+from shadow.policies.composed import Composed
+from shadow.policy import Policy
+from shadow.pricing import Price
+
+T = TypeVar("T")
+LABEL_SEGMENT: Final = "label:"
+
+
+def load_catalogue(path: Path | None) -> Catalogue:
+    """The models of a models.yaml. None = no list: then every model of the price registry is known.
+
+    Raises:
+        ConfigError: the file breaks a rule; carries file and line.
+    """
+    problems: list[ConfigError] = []
+    return _first(Catalogue() if path is None else read_catalogue(Path(path), problems), problems)
+
+
+def load_policy(path: Path, catalogue: Catalogue) -> Policy:
+    """The policy of a file.
+
+    Raises:
+        ConfigError: the file breaks a rule or names an unknown model; carries file and line.
+    """
+    problems: list[ConfigError] = []
+    return _first(read_policy(Path(path), catalogue, problems), problems)
+
+
+def load_routing(path: Path, *, catalogue: Catalogue | None = None) -> Routing:
+    """The settings of a shadow.yaml, with `${NAME}` read from the environment.
+
+    Args:
+        path: the file.
+        catalogue: replaces the models.yaml beside it.
+
+    Raises:
+        ConfigError: one of its files breaks a rule; carries file and line.
+    """
+    problems: list[ConfigError] = []
+    return _first(read_routing(Path(path), problems, catalogue=catalogue), problems)
+
+
+def read_catalogue(path: Path, problems: list[ConfigError]) -> Catalogue | None:
+    """The models of a file; None if there are problems, which are noted."""
+    source = _source(path, problems)
+    document = None if source is None else validated(source, ModelsDocument, "models", problems)
+    if source is None or document is None:
+        return None
+    try:
+        return Catalogue([_model(name, each) for name, each in document.models.items()], source=path.name)
+    except ConfigError as error:
+        problems.append(source.error(error.message, ("models",)))
+        return None
+
+
+def read_policy(
+    path: Path, catalogue: Catalogue, problems: list[ConfigError], *, labels: frozenset[str] | None = None
+) -> Composed | None:
+    """The policy of a file; None if there are problems, which are noted.
+
+    Args:
+        path: the file.
+        catalogue: the models that it may name.
+        problems: receives what is wrong.
+        labels: keys that requests can carry; None = not known here, nothing is checked.
+    """
+    source = _source(path, problems)
+    document = None if source is None else validated(source, PolicyDocument, "policy", problems)
+    if source is None or document is None:
+        return None
+    undeclared = [] if labels is None else [(key, place) for key, place in labels_of(document) if key not in labels]
+    problems.extend(
+        source.error(f"label {key} must be declared, got none in shadow.yaml; add `labels: [{key}]` there", place)
+        for key, place in undeclared
+    )
+    policy = PolicyBuilder(source, catalogue, problems).build(document)
+    return None if undeclared else policy
+
+
+def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogue | None = None) -> Routing | None:
+    """The settings of a file and of all files it names; None if there are problems, which are noted."""
+    source = _source(path, problems)
+    document = None if source is None else _routing_document(source, problems)
+    if catalogue is None:
+        catalogue = _catalogue_beside(path, problems)
+    if source is None or document is None or catalogue is None:
+        return None
+    segments = tuple(document.segments)
+    labels = frozenset(document.labels) | {
+        each.removeprefix(LABEL_SEGMENT) for each in segments if each.startswith(LABEL_SEGMENT)
+    }
+    reader = _PolicyReader(source, catalogue, labels, problems)
+    before = len(problems)
+    live = _live(document.live, reader)
+    shadows = [reader.policy(file, ("shadows", place)) for place, file in enumerate(document.shadows)]
+    if live is None or len(problems) > before:
+        return None
+    try:
+        return Routing(
+            service=document.service,
+            live=live,
+            shadows=tuple(shadow for shadow in shadows if shadow is not None),
+            catalogue=catalogue,
+            project=document.project,
+            origin=document.origin,
+            from_request=MappingProxyType({str(key): path for key, path in document.from_request.items()}),
+            labels=labels,
+            segments=segments,
+            export=Export(**document.export.model_dump()),
+            limits=Limits(**document.limits.model_dump()),
+            file=path,
+        )
+    except ConfigError as error:
+        problems.append(source.error(error.message, ("shadows",)))
+        return None
+
+
+class _PolicyReader:
+    """Reads the policy files that a shadow.yaml names."""
+
+    def __init__(
+        self, source: Source, catalogue: Catalogue, labels: frozenset[str], problems: list[ConfigError]
+    ) -> None:
+        self._source = source
+        self._catalogue = catalogue
+        self._labels = labels
+        self._problems = problems
+
+    def policy(self, file: str, place: Place) -> Composed | None:
+        path = self._source.file.parent / file
+        if not path.is_file():
+            self._problems.append(self._source.error(f"no file {file} in {path.parent}; check the path", place))
+            return None
+        return read_policy(path, self._catalogue, self._problems, labels=self._labels)
+
+
+def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec | None:
+    if isinstance(live, LiveDocument):
+        return LiveSpec(name=live.name, version=live.version, decides=live.decides)
+    return reader.policy(live, ("live",))
+
+
+def _routing_document(source: Source, problems: list[ConfigError]) -> RoutingDocument | None:
+    resolved, unset = source.with_environment()
+    problems.extend(unset)
+    return None if unset else validated(resolved, RoutingDocument, "routing", problems)
+
+
+def _catalogue_beside(path: Path, problems: list[ConfigError]) -> Catalogue | None:
+    models = path.parent / MODELS_FILE
+    return read_catalogue(models, problems) if models.exists() else Catalogue()
+
+
+def _source(path: Path, problems: list[ConfigError]) -> Source | None:
+    try:
+        return read_source(path)
+    except ConfigError as error:
+        problems.append(error)
+        return None
+
+
+def _model(name: str, document: ModelDocument) -> Model:
+    return Model(
+        name=name,
+        provider=document.provider,
+        tier=document.tier or "",
+        aliases=tuple(document.aliases),
+        base_url=document.base_url or "",
+        api_key_env=document.api_key_env,
+        latency_s=document.latency_s,
+        price=None if document.price_usd_per_million is None else _price(document.price_usd_per_million),
+    )
+
+
+def _price(document: PriceDocument) -> Price:
+    return Price(
+        input_usd_per_mtok=document.input,
+        cache_read_usd_per_mtok=document.input if document.cached_input is None else document.cached_input,
+        cache_write_usd_per_mtok=document.input if document.cache_write is None else document.cache_write,
+        output_usd_per_mtok=document.output,
+    )
+
+
+def _first(value: T | None, problems: list[ConfigError]) -> T:
+    if problems:
+        raise problems[0]
+    if value is None:
+        raise AssertionError("a file without problems gives a value")
+    return value

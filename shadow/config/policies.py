@@ -1,0 +1,163 @@
+"""Builds a policy from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from shadow.catalogue import Catalogue
+from shadow.config.artifacts import function_digest, load_function, load_schema
+from shadow.config.documents import (
+    CascadeDocument,
+    ChoiceDocument,
+    ChooseDocument,
+    PolicyDocument,
+    RuleDocument,
+    ValidatorDocument,
+    WhenDocument,
+)
+from shadow.config.source import Place, Source
+from shadow.errors import ConfigError
+from shadow.ids import canonical_id
+from shadow.policies.call import FunctionChooser
+from shadow.policies.cascade import Cascade
+from shadow.policies.composed import Composed
+from shadow.policies.conditions import Condition, between, flag, label, one_of, text_matches
+from shadow.policies.plan import Chooser
+from shadow.policies.rules import Rule, Rules
+from shadow.policies.static import Static
+from shadow.validators import Calls, JsonSchema, Matches, ScoreAtLeast, Validator
+
+VERSION_CHARACTERS: Final = 12
+UNBUILT: Final = Static("unbuilt")
+"""Stands for a chooser with a problem; the policy around it is never returned."""
+
+
+class PolicyBuilder:
+    """Builds the policy of one file, noting every problem instead of stopping at the first.
+
+    Its version is a hash of the document with its defaults, of the files and functions that it points at, and of the
+    models that its aliases mean. Prices are no part of it.
+    """
+
+    def __init__(self, source: Source, catalogue: Catalogue, problems: list[ConfigError]) -> None:
+        self._source = source
+        self._catalogue = catalogue
+        self._problems = problems
+        self._validators: dict[str, Validator] = {}
+        self._artifacts: dict[str, str] = {}
+
+    def build(self, document: PolicyDocument) -> Composed | None:
+        """The policy; None if it has problems."""
+        before = len(self._problems)
+        chooser = self._chooser(document.choose, document.policy, ("choose",))
+        fallback = [self._model(model, ("fallback", place)) for place, model in enumerate(document.fallback)]
+        if len(self._problems) > before:
+            return None
+        return Composed(
+            name=document.policy,
+            version=self._version(document),
+            chooser=chooser,
+            fallback=fallback,
+            validators=self._validators.values(),
+            why=document.why,
+        )
+
+    def _version(self, document: PolicyDocument) -> str:
+        resolved: dict[str, Any] = document.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if self._artifacts:
+            resolved["artifacts"] = self._artifacts
+        return canonical_id(resolved, length=VERSION_CHARACTERS)
+
+    def _chooser(self, choose: ChooseDocument, policy: str, place: Place) -> Chooser:
+        if choose.rules is not None:
+            return Rules([self._rule(rule, (*place, "rules", at)) for at, rule in enumerate(choose.rules)])
+        if choose.call is not None:
+            try:
+                return FunctionChooser(load_function(choose.call), name=policy)
+            except ConfigError as error:
+                self._problems.append(self._source.error(error.message, (*place, "call")))
+                return UNBUILT
+        return self._choice(choose, place, "")
+
+    def _rule(self, rule: RuleDocument, place: Place) -> Rule:
+        number = int(place[-1]) + 1
+        conditions = [] if rule.when is None else list(conditions_of(rule.when))
+        kind = f"rule {number}" if rule.otherwise is None else "otherwise"
+        why = rule.choice.why or rule.why
+        inner: Place = place if rule.otherwise is None else (*place, "otherwise")
+        return Rule(number, conditions, self._choice(rule.choice, inner, f"{kind}: {why}" if why else kind))
+
+    def _choice(self, choice: RuleDocument | ChoiceDocument | ChooseDocument, place: Place, reason: str) -> Chooser:
+        if choice.cascade is not None:
+            return self._cascade(choice.cascade, (*place, "cascade"), reason or "cheap first")
+        return Static(self._model(choice.use or "", (*place, "use")), reason=reason or "always")
+
+    def _cascade(self, cascade: CascadeDocument, place: Place, reason: str) -> Cascade:
+        accept_if = [
+            validator
+            for at, each in enumerate(cascade.accept_if)
+            if (validator := self._validator(each, (*place, "accept_if", at))) is not None
+        ]
+        first, then = self._model(cascade.first, (*place, "try")), self._model(cascade.then, (*place, "else"))
+        if first == then and first:
+            self._problems.append(
+                self._source.error(f"try and else must be different models, got {first} under two names", place)
+            )
+        return Cascade(first, accept_if, then, reason=reason)
+
+    def _validator(self, document: ValidatorDocument, place: Place) -> Validator | None:
+        try:
+            validator = self._built(document)
+        except ConfigError as error:
+            self._problems.append(self._source.error(error.message, place))
+            return None
+        return self._validators.setdefault(validator.name, validator)
+
+    def _built(self, document: ValidatorDocument) -> Validator:
+        if document.json_schema is not None:
+            schema, digest = load_schema(self._source.file.parent / document.json_schema)
+            self._artifacts[f"json_schema {document.json_schema}"] = digest
+            return JsonSchema(schema, label=document.json_schema)
+        if document.call is not None:
+            function = load_function(document.call)
+            self._artifacts[f"call {document.call}"] = function_digest(function)
+            return Calls(function, label=document.call)
+        if document.matches is not None:
+            return Matches(document.matches)
+        return ScoreAtLeast(document.score_at_least or 0.0)
+
+    def _model(self, name: str, place: Place) -> str:
+        """The model's own name, for a name or an alias; a problem if it is not known."""
+        model = self._catalogue.get(name)
+        if model is None:
+            self._problems.append(self._source.error(self._catalogue.objection(name), place))
+            return name
+        if model.name != name:
+            self._artifacts[f"model {name}"] = model.name
+        return model.name
+
+
+def conditions_of(when: WhenDocument) -> Iterator[Condition]:
+    """The conditions of a rule, cheap ones first."""
+    for flag_name, wanted in (("has_tools", when.has_tools), ("wants_json", when.wants_json)):
+        if wanted is not None:
+            yield flag(flag_name, wanted=wanted)
+    for field, values in (("task", when.task), ("user_tier", when.user_tier)):
+        if values is not None:
+            yield one_of(field, values)
+    for field, limits in (("input_tokens", when.input_tokens), ("complexity", when.complexity)):
+        if limits is not None:
+            yield between(field, limits.at_least, limits.at_most)
+    labels: Mapping[str, list[str]] = when.labels or {}
+    for key, values in labels.items():
+        yield label(key, values)
+    if when.matches is not None:
+        yield text_matches(when.matches)
+
+
+def labels_of(document: PolicyDocument) -> Iterator[tuple[str, Place]]:
+    """Label keys that the policy's rules read, and where."""
+    for at, rule in enumerate(document.choose.rules or ()):
+        for key in (rule.when.labels or {}) if rule.when else ():
+            yield key, ("choose", "rules", at, "when", "labels", key)

@@ -1,0 +1,118 @@
+"""Checks a file's values against its document and says in one sentence per mistake what is wrong and where."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from shadow.config.documents import Document
+from shadow.config.source import Place, Source
+from shadow.errors import ConfigError
+
+GOT_CHARACTERS: Final = 80
+
+D = TypeVar("D", bound=Document)
+
+RULES: Final = {
+    "string_type": ("text", "put it in quotes"),
+    "int_type": ("a whole number", ""),
+    "int_from_float": ("a whole number", ""),
+    "float_type": ("a number", ""),
+    "finite_number": ("a finite number", ""),
+    "bool_type": ("true or false", ""),
+    "list_type": ("a list", "write it as [a, b]"),
+    "dict_type": ("a mapping", "write it as key: value"),
+    "model_type": ("a mapping", "write it as key: value"),
+    "too_short": ("longer", "give at least one"),
+    "string_too_short": ("longer", "it must not be empty"),
+}
+"""What a value of the wrong kind must be, and what to do, by pydantic's type of error."""
+
+
+def validated(source: Source, document: type[D], kind: str, problems: list[ConfigError]) -> D | None:
+    """The file's value as a document; None if it breaks a rule. Every broken rule becomes a problem.
+
+    Args:
+        source: the file.
+        document: what it must be like.
+        problems: receives the broken rules.
+        kind: what the file is, as its errors call it: policy, models or routing.
+    """
+    try:
+        return document.model_validate(source.value)
+    except ValidationError as error:
+        found = [_problem(source, document, kind, each) for each in _distinct(error.errors(include_url=False))]
+        problems.extend(sorted(found, key=lambda problem: problem.line or 0))
+        return None
+
+
+def _distinct(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without the errors of the other half of a union (text or mapping) when one half speaks of the inside."""
+    deepest = {
+        error["loc"][:1]: max(len(e["loc"]) for e in errors if e["loc"][:1] == error["loc"][:1]) for error in errors
+    }
+    for error in errors:
+        if error["loc"] and error["loc"][-1] == "constrained-str" and len(error["loc"]) < deepest[error["loc"][:1]]:
+            continue
+        yield error
+
+
+def _problem(source: Source, document: type[Document], kind: str, error: ErrorDetails) -> ConfigError:
+    place = source.located(error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            return source.error(_unknown_key(document, kind, error["loc"], place), place)
+        case "missing":
+            return source.error(f"{error['loc'][-1]} must be given under {_owner(place, kind)}, got nothing", place)
+        case "value_error":
+            return source.error(str(error["ctx"]["error"]), place)
+        case other:
+            return source.error(_wrong_value(other, error, _owner(place, kind)), place)
+
+
+def _wrong_value(error_type: str, error: ErrorDetails, subject: str) -> str:
+    got = repr(error["input"])
+    got = got if len(got) <= GOT_CHARACTERS else got[: GOT_CHARACTERS - 3] + "..."
+    if error_type in RULES:
+        rule, hint = RULES[error_type]
+    else:
+        rule, hint = error["msg"].replace("Input should be ", "").replace("String should have", "text of"), ""
+    return f"{subject} must be {rule}, got {got}" + (f"; {hint}" if hint else "")
+
+
+def _unknown_key(document: type[Document], kind: str, location: tuple[int | str, ...], place: Place) -> str:
+    key = str(location[-1])
+    known = _keys(_document_at(document, location[:-1]))
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f'did you mean "{near[0]}"?' if near else f"known keys: {', '.join(known)}"
+    return f'unknown key "{key}" under {_owner(place[:-1], kind)}; {hint}'
+
+
+def _owner(place: Place, kind: str) -> str:
+    """The last key on the way to a value; a place in a list has the list's."""
+    return next((part for part in reversed(place) if isinstance(part, str)), kind)
+
+
+def _keys(document: type[Document]) -> list[str]:
+    return [field.alias or name for name, field in document.model_fields.items()]
+
+
+def _document_at(document: type[Document], location: tuple[int | str, ...]) -> type[Document]:
+    """The document that describes the mapping at a location."""
+    for part in location:
+        for name, field in document.model_fields.items():
+            if part == (field.alias or name):
+                document = next(_documents_in(field.annotation), document)
+                break
+    return document
+
+
+def _documents_in(annotation: Any) -> Iterator[type[Document]]:
+    if isinstance(annotation, type) and issubclass(annotation, Document):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _documents_in(argument)

@@ -1,0 +1,77 @@
+"""The mechanism `call`: any Python function decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from shadow.errors import ConfigError, PolicyError
+from shadow.policies.composed import Composed
+from shadow.policies.plan import Plan
+from shadow.policy import Candidate, Decision, Step
+from shadow.request import Request, Snapshot
+
+Function = Callable[[Request], "str | Decision"]
+
+
+class FunctionChooser:
+    """Asks a function for a model's name or a whole decision.
+
+    Args:
+        function: takes the frozen request.
+        name: of the policy, for messages.
+    """
+
+    def __init__(self, function: Function, *, name: str) -> None:
+        self._function = function
+        self._name = name
+        self.models: tuple[str, ...] = ()
+
+    def choose(self, request: Request, snapshot: Snapshot) -> Plan:  # noqa: ARG002 - Chooser
+        """The function's answer as a plan.
+
+        Raises:
+            PolicyError: it is neither a model's name nor a decision.
+            Exception: whatever the function raises.
+        """
+        answer: Any = self._function(request)
+        if isinstance(answer, Decision):
+            return Plan(
+                steps=answer.steps,
+                candidates=answer.candidates,
+                reason=answer.reason,
+                confidence=answer.confidence,
+                propensity=answer.propensity,
+            )
+        if isinstance(answer, str) and answer:
+            return Plan(
+                steps=(Step(kind="primary", model=answer),), candidates=(Candidate(model=answer),), propensity=None
+            )
+        raise PolicyError(
+            self._name, f"the function must return a model's name or a Decision, got {type(answer).__name__}"
+        )
+
+
+class Call(Composed):
+    """A function as a policy.
+
+    A function that answers with a name may be random, so the propensity of its decisions is unknown; one that knows
+    better returns a `Decision`.
+
+    Args:
+        function: takes the frozen request, returns a model's name or a `Decision`.
+        name: kebab-case name.
+        version: the caller's own; nothing can see when a function changes.
+        fallback: models to go on with when a provider fails.
+
+    Raises:
+        ConfigError: name or version is empty.
+    """
+
+    def __init__(self, function: Function, *, name: str, version: str, fallback: Iterable[str] = ()) -> None:
+        if not name or not version:
+            raise ConfigError(
+                f"a function's policy must have a name and a version, got {name!r} and {version!r}; "
+                "change the version whenever the function could decide differently"
+            )
+        super().__init__(name=name, version=version, chooser=FunctionChooser(function, name=name), fallback=fallback)

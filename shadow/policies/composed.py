@@ -1,0 +1,96 @@
+"""A chooser with a name, a version, fallbacks and the validators of its cascades: a whole policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from shadow.errors import PolicyError
+from shadow.outcome import Answer
+from shadow.policies.plan import Chooser, Plan
+from shadow.policy import Decision, Step
+from shadow.request import Request, Snapshot
+from shadow.validators import Validator
+
+
+class Composed:
+    """A policy made of a chooser and what surrounds every choice.
+
+    Args:
+        name: kebab-case name.
+        version: changes whenever the policy could decide differently.
+        chooser: picks the first steps.
+        fallback: models to go on with when a provider fails, in order.
+        validators: of all cascades, by the names that steps give in `accept_if`.
+        why: what the policy is for.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        version: str,
+        chooser: Chooser,
+        fallback: Iterable[str] = (),
+        validators: Iterable[Validator] = (),
+        why: str = "",
+    ) -> None:
+        self._name = name
+        self._version = version
+        self._chooser = chooser
+        self._fallback = tuple(Step(kind="fallback", model=model) for model in fallback)
+        self._validators: Mapping[str, Validator] = MappingProxyType({each.name: each for each in validators})
+        self.why = why
+
+    def __repr__(self) -> str:
+        return f"<policy {self._name} {self._version}>"
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self._version
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that a decision may name, as far as that is known before a request."""
+        return tuple(dict.fromkeys((*self._chooser.models, *(step.model for step in self._fallback))))
+
+    def decide(self, request: Request, snapshot: Snapshot) -> Decision:
+        """The chooser's plan, followed by the fallbacks that it does not name already."""
+        plan = self._chooser.choose(request, snapshot)
+        return Decision(
+            policy=self._name,
+            version=self._version,
+            steps=self._with_fallback(plan),
+            candidates=plan.candidates,
+            reason=plan.reason,
+            confidence=plan.confidence,
+            propensity=plan.propensity,
+            state_mode=snapshot.mode,
+        )
+
+    def accepts(self, request: Request, decision: Decision, step: Step, answer: Answer) -> str:  # noqa: ARG002 - Escalating
+        """Empty if the answer passes every validator of the step, else the name of the first that refuses it.
+
+        Raises:
+            PolicyError: the step names a validator that this policy does not have.
+            ShadowError: a validator cannot judge this answer. That is unknown, not refused.
+        """
+        for name in step.accept_if:
+            validator = self._validators.get(name)
+            if validator is None:
+                raise PolicyError(self._name, f"has no validator {name!r}", error_type="unknown_validator")
+            if not validator.accepts(answer):
+                return name
+        return ""
+
+    def _with_fallback(self, plan: Plan) -> tuple[Step, ...]:
+        if not self._fallback:
+            return plan.steps
+        planned = {step.model for step in plan.steps}
+        return plan.steps + tuple(step for step in self._fallback if step.model not in planned)

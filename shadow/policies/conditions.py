@@ -1,0 +1,56 @@
+"""What a rule may ask of a request. Each condition is one test and the words that explain it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Final
+
+from shadow.request import Request
+
+MATCHED_CHARACTERS: Final = 20_000
+"""A pattern sees this much of the last user message, so that a long prompt costs a bounded time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test, and what it needs in a few words: `task in extract, classify`."""
+
+    needs: str
+    holds: Callable[[Request], bool]
+
+
+def one_of(field: str, values: Collection[str]) -> Condition:
+    """The request's field has one of the values."""
+    wanted, read = frozenset(values), attrgetter(field)
+    return Condition(f"{field} in {', '.join(sorted(wanted))}", lambda request: read(request) in wanted)
+
+
+def between(field: str, at_least: float | None, at_most: float | None) -> Condition:
+    """The request's field lies between two numbers, ends included; None = no limit on that side."""
+    low = float("-inf") if at_least is None else at_least
+    high = float("inf") if at_most is None else at_most
+    read = attrgetter(field)
+    words = [f"at least {at_least:g}"] if at_least is not None else []
+    words += [f"at most {at_most:g}"] if at_most is not None else []
+    return Condition(f"{field} {' and '.join(words)}", lambda request: low <= read(request) <= high)
+
+
+def label(key: str, values: Collection[str]) -> Condition:
+    """The request carries this label with one of the values."""
+    wanted = frozenset(values)
+    return Condition(f"label {key} in {', '.join(sorted(wanted))}", lambda request: request.labels.get(key) in wanted)
+
+
+def flag(field: str, *, wanted: bool) -> Condition:
+    """A yes-or-no field has the wanted value."""
+    read = attrgetter(field)
+    return Condition(f"{field} {'yes' if wanted else 'no'}", lambda request: read(request) is wanted)
+
+
+def text_matches(pattern: str) -> Condition:
+    """The pattern is found in the last user message."""
+    search = re.compile(pattern).search
+    return Condition(f"text matches {pattern}", lambda request: search(request.text[:MATCHED_CHARACTERS]) is not None)

@@ -1,0 +1,58 @@
+"""The mechanism `rules`: the first rule whose conditions all hold decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from shadow.policies.conditions import Condition
+from shadow.policies.plan import Chooser, Plan
+from shadow.policy import Candidate
+from shadow.request import Request, Snapshot
+
+REJECTED_CHARACTERS = 120
+
+
+class Rule:
+    """Conditions, and who chooses when they all hold. Without conditions it always applies."""
+
+    def __init__(self, number: int, conditions: Sequence[Condition], chooser: Chooser) -> None:
+        self.chooser = chooser
+        model = chooser.models[0]
+        self._tests = tuple(
+            (
+                condition.holds,
+                Candidate(model=model, rejected=f"rule {number}: {condition.needs}"[:REJECTED_CHARACTERS]),
+            )
+            for condition in conditions
+        )
+
+    def rejection(self, request: Request) -> Candidate | None:
+        """Why the rule's model is not chosen by this rule: the first condition that does not hold. None = it is."""
+        for holds, rejected in self._tests:
+            if not holds(request):
+                return rejected
+        return None
+
+
+class Rules:
+    """Chooses by the first rule that applies. The last one must have no conditions.
+
+    The candidates of its plan tell the way through the rules: the model of every rule before, with the condition that
+    did not hold, then what the rule itself considered.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self.models = tuple(dict.fromkeys(model for rule in self._rules for model in rule.chooser.models))
+
+    def choose(self, request: Request, snapshot: Snapshot) -> Plan:
+        """The plan of the first rule that applies."""
+        passed: list[Candidate] = []
+        for rule in self._rules:
+            rejected = rule.rejection(request)
+            if rejected is None:
+                plan = rule.chooser.choose(request, snapshot)
+                return replace(plan, candidates=(*passed, *plan.candidates)) if passed else plan
+            passed.append(rejected)
+        raise LookupError("no rule applies; the last rule must have no conditions")

@@ -1,0 +1,21 @@
+"""The mechanism `use`: always the same model."""
+
+from __future__ import annotations
+
+from shadow.policies.plan import Plan
+from shadow.policy import Candidate, Step
+from shadow.request import Request, Snapshot
+
+
+class Static:
+    """Chooses one model for every request."""
+
+    def __init__(self, model: str, *, reason: str = "always") -> None:
+        self.models = (model,)
+        self._plan = Plan(
+            steps=(Step(kind="primary", model=model),), candidates=(Candidate(model=model),), reason=reason
+        )
+
+    def choose(self, request: Request, snapshot: Snapshot) -> Plan:  # noqa: ARG002 - Chooser
+        """Always the same plan."""
+        return self._plan
