@@ -290,7 +290,7 @@ def _signal_event(record: Record) -> SignalEvent:
         name=record["name"],
         source=record["source"],
         scorer=record["scorer"],
-        value=record["newest_value"],
-        label=record["newest_label"],
-        explanation=record["newest_explanation"],
+        value=record["value"],
+        label=record["label"],
+        explanation=record["explanation"],
     )

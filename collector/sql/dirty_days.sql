@@ -1,6 +1,6 @@
 -- what: project-days whose sums may have changed: decisions arrived, signals of their requests arrived, or a label became a segment
 -- grain: a project-day; `sealed` = rows of it may have expired already, so that rebuilding it would erase history
--- params: since DateTime64(3), last_start DateTime64(3), new_labels Array(String), rebuild_days UInt16 (age of the oldest row up to which a day is rebuilt)
+-- params: since DateTime64(3, 'UTC'), last_start DateTime64(3, 'UTC'), new_labels Array(String), rebuild_days UInt16 (age of the oldest row up to which a day is rebuilt)
 WITH changed AS (
   SELECT project, toDate(ts) AS day
   FROM decisions

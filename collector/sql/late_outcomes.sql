@@ -1,6 +1,6 @@
 -- what: copies outcomes that arrived late onto the rows of their request, as a new revision
 -- grain: a row of decisions per (request, role, policy, version) whose outcome was unreported or itself came late
--- params: since DateTime64(3)
+-- params: since DateTime64(3, 'UTC')
 -- A second run finds nothing to do: the revision is the event time, whichever of decision and outcome arrived first.
 INSERT INTO decisions (
   project, ts, request_id, role, policy, policy_version, revision, trace_id, span_id, response_id, origin, cluster_key, cluster_kind, bucket,

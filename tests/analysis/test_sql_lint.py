@@ -1,0 +1,72 @@
+"""The SQL check finds what it is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.checks import sql_lint
+
+GOOD = """-- what: rows
+-- grain: one row
+-- params: project String, at DateTime64(3, 'UTC')
+SELECT count() AS n FROM decisions WHERE project = {project:String} AND ts < {at:DateTime64(3, 'UTC')}
+"""
+
+
+def found(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch, where: str = "analysis/sql") -> list[str]:
+    """Problems of a tree that holds one file."""
+    target = folder / where
+    target.mkdir(parents=True)
+    (target / "some.sql").write_text(text)
+    monkeypatch.setattr(sql_lint, "ROOT", folder)
+    return list(sql_lint.problems())
+
+
+def test_every_file_of_the_repository_is_right() -> None:
+    """No SQL file has a problem."""
+    assert list(sql_lint.problems()) == []
+
+
+def test_a_right_file_has_no_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The smallest good statement passes."""
+    assert found(tmp_path, GOOD, monkeypatch) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("-- grain: one row\n", "", "header line `-- grain"),
+        ("project String, ", "", "parameter project must be both"),
+        ("project String, ", "project String, day Date, ", "parameter day must be both"),
+        ("{project:String}", "{project:LowCardinality(String)}", "must have one type"),
+        ("count() AS n", "*", "got a star"),
+        ("count() AS n", "decisions.*", "got a star"),
+        ("SELECT count()", "SELEC count()", "must"),
+        ("WHERE project", "WHERE (project", "must parse"),
+        ("SELECT", "DROP TABLE decisions; SELECT", "exactly one SELECT"),
+        ("SELECT count() AS n FROM", "DELETE FROM", "exactly one SELECT"),
+        ("SELECT count() AS n FROM", "INSERT INTO t SELECT count() AS n FROM", "exactly one SELECT"),
+    ],
+)
+def test_a_wrong_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, problem: str
+) -> None:
+    """Each mistake gives a line that starts with the file and says the rule."""
+    assert old in GOOD
+    lines = found(tmp_path, GOOD.replace(old, new), monkeypatch)
+    assert lines
+    assert lines[0].startswith("analysis/sql/some.sql: ")
+    assert problem in lines[0]
+
+
+def test_migrations_must_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration may do what it likes, as long as it is ClickHouse SQL."""
+    text = "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a;\nALTER TABEL t ADD COLUMN b UInt8;"
+    assert found(tmp_path, text, monkeypatch, "collector/migrations") != []
+
+
+def test_counting_rows_is_no_star(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """count(*) names no column and is fine."""
+    assert found(tmp_path, GOOD.replace("count()", "count(*)"), monkeypatch) == []
