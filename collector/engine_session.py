@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import chdb
 
-from collector.statements import Kind, check
+from collector.statements import Kind, check, table_functions
 
 _STREAMED: Final = frozenset({"Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow"})
 """Formats whose blocks can be sent one by one; the others have a header and a footer around all rows."""
@@ -43,6 +43,9 @@ class EngineError(Exception):
 class EngineSession:
     """Runs one statement. Methods block; they may be called from different threads, one at a time."""
 
+    _table_functions: ClassVar[frozenset[str]] = frozenset()
+    """Asked for once: they are part of the engine."""
+
     def __init__(self, path: str, *, database: str, settings: Mapping[str, str]) -> None:
         """Open a handle, use the database and apply the settings.
 
@@ -69,7 +72,9 @@ class EngineSession:
             EngineError: the engine cannot read it.
         """
         try:
-            return check(self._connection, sql, database=self._database, params=params)
+            functions = self._table_functions or table_functions(self._connection)
+            EngineSession._table_functions = functions
+            return check(self._connection, sql, database=self._database, params=params, functions=functions)
         except RuntimeError as error:
             raise EngineError.of(error) from error
 

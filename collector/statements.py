@@ -59,7 +59,7 @@ class _Node:
         return self.text.split(" ", 1)[0]
 
 
-def check(connection: Any, sql: str, *, database: str, params: Mapping[str, str]) -> Kind:
+def check(connection: Any, sql: str, *, database: str, params: Mapping[str, str], functions: frozenset[str]) -> Kind:
     """Let a statement pass, or say why not.
 
     Args:
@@ -67,13 +67,14 @@ def check(connection: Any, sql: str, *, database: str, params: Mapping[str, str]
         sql: the statement, without inserted data.
         database: the handle's current one; the only one that an insert may name.
         params: values of `{name:Type}` parameters; an identifier may be one of them.
+        functions: what `table_functions` gave.
 
     Raises:
         StatementRefusedError: the statement is not one read or one insert into our tables, or does not parse.
     """
     kind = _classified(connection, sql, database)
     tree = bytes(connection.query(f"EXPLAIN AST {sql}", "TabSeparatedRaw", params=dict(params)).bytes()).decode()
-    reason = refusal(tree, table_functions(connection))
+    reason = refusal(tree, functions)
     if not reason and _FILE_SETTING.search(sql):
         reason = "it names a setting that reads or writes files"
     if reason:
