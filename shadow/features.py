@@ -15,7 +15,8 @@ from shadow.request import COMPLEXITY_BANDS, INPUT_BANDS, NOTHING, Message, Requ
 
 MESSAGES_AT_MOST: Final = 256
 PARTS_AT_MOST: Final = 64
-SAMPLE_CHARACTERS: Final = 2_000
+SAMPLE_CHARACTERS: Final = 1_000
+ENCODED_CHARACTERS: Final = 200
 VALUE_CHARACTERS: Final = 64
 """Length at which segments and labels are cut."""
 
@@ -149,7 +150,7 @@ def _estimated_tokens(messages: tuple[Message, ...], omitted: int) -> int:
 def _text_tokens(text: str) -> int:
     if text.isascii():
         return (len(text) + BYTES_PER_TOKEN - 1) // BYTES_PER_TOKEN
-    sample = text[:SAMPLE_CHARACTERS]
+    sample = text[:ENCODED_CHARACTERS]
     bytes_per_character = len(sample.encode("utf-8", "surrogatepass")) / len(sample)
     return round(len(text) * bytes_per_character / BYTES_PER_TOKEN)
 
@@ -162,7 +163,7 @@ def _complexity(messages: tuple[Message, ...]) -> float:
     + 0.20 x marks of code and mathematics / 3, capped at 1
     + 0.15 x marks of lists and several questions / 3, capped at 1
 
-    Words and marks count once each, in the first and last 1,000 characters. It orders requests, roughly.
+    Words and marks count once each, in the first and last 500 characters. It orders requests, roughly.
     """
     text = next((message.text for message in reversed(messages) if message.role == "user"), "")
     if not text:

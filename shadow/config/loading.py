@@ -10,16 +10,10 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from shadow.catalogue import MODELS_FILE, Catalogue, Model
-from shadow.config.documents import (
-    LiveDocument,
-    ModelDocument,
-    ModelsDocument,
-    PolicyDocument,
-    PriceDocument,
-    RoutingDocument,
-)
 from shadow.config.policies import PolicyBuilder, labels_of
+from shadow.config.policy_document import PolicyDocument
 from shadow.config.routing import Export, Limits, LiveSpec, Routing
+from shadow.config.routing_document import LiveDocument, ModelDocument, ModelsDocument, PriceDocument, RoutingDocument
 from shadow.config.source import Place, Source, read_source
 from shadow.config.validation import validated
 from shadow.errors import ConfigError
@@ -106,16 +100,16 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
     """The settings of a file and of all files it names; None if there are problems, which are noted."""
     source = _source(path, problems)
     document = None if source is None else _routing_document(source, problems)
+    before = len(problems)
     if catalogue is None:
-        catalogue = _catalogue_beside(path, problems)
-    if source is None or document is None or catalogue is None:
+        catalogue = _catalogue_beside(path, problems) or _Unread()
+    if source is None or document is None:
         return None
     segments = tuple(document.segments)
     labels = frozenset(document.labels) | {
         each.removeprefix(LABEL_SEGMENT) for each in segments if each.startswith(LABEL_SEGMENT)
     }
     reader = _PolicyReader(source, catalogue, labels, problems)
-    before = len(problems)
     live = _live(document.live, reader)
     shadows = [reader.policy(file, ("shadows", place)) for place, file in enumerate(document.shadows)]
     if live is None or len(problems) > before:
@@ -138,6 +132,13 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
     except ConfigError as error:
         problems.append(source.error(error.message, ("shadows",)))
         return None
+
+
+class _Unread(Catalogue):
+    """Knows every name. Takes the place of a models.yaml with problems, so that the policies are still checked."""
+
+    def get(self, name: str) -> Model | None:
+        return Model(name=name)
 
 
 class _PolicyReader:
@@ -168,7 +169,8 @@ def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec 
 def _routing_document(source: Source, problems: list[ConfigError]) -> RoutingDocument | None:
     resolved, unset = source.with_environment()
     problems.extend(unset)
-    return None if unset else validated(resolved, RoutingDocument, "routing", problems)
+    document = validated(resolved, RoutingDocument, "routing", problems)
+    return None if unset else document
 
 
 def _catalogue_beside(path: Path, problems: list[ConfigError]) -> Catalogue | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from shadow.catalogue import Catalogue
 from shadow.config.artifacts import function_digest, load_function, load_schema
-from shadow.config.documents import (
+from shadow.config.policy_document import (
     CascadeDocument,
     ChoiceDocument,
     ChooseDocument,

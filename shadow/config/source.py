@@ -79,7 +79,7 @@ class Source:
                         f"environment variable {name} must be set; export it, or write ${{{name}:-a default}}", path
                     )
                 )
-            return found or ""
+            return match[0] if found is None else found
 
         return VARIABLE.sub(read, value)
 

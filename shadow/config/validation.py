@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from shadow.config.documents import Document
+from shadow.config.fields import Document
 from shadow.config.source import Place, Source
 from shadow.errors import ConfigError
 
@@ -17,8 +17,9 @@ GOT_CHARACTERS: Final = 80
 
 D = TypeVar("D", bound=Document)
 
+QUOTE_IT: Final = "put it in quotes"
 RULES: Final = {
-    "string_type": ("text", "put it in quotes"),
+    "string_type": ("text", QUOTE_IT),
     "int_type": ("a whole number", ""),
     "int_from_float": ("a whole number", ""),
     "float_type": ("a number", ""),
@@ -45,20 +46,9 @@ def validated(source: Source, document: type[D], kind: str, problems: list[Confi
     try:
         return document.model_validate(source.value)
     except ValidationError as error:
-        found = [_problem(source, document, kind, each) for each in _distinct(error.errors(include_url=False))]
+        found = [_problem(source, document, kind, each) for each in error.errors(include_url=False)]
         problems.extend(sorted(found, key=lambda problem: problem.line or 0))
         return None
-
-
-def _distinct(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
-    """Without the errors of the other half of a union (text or mapping) when one half speaks of the inside."""
-    deepest = {
-        error["loc"][:1]: max(len(e["loc"]) for e in errors if e["loc"][:1] == error["loc"][:1]) for error in errors
-    }
-    for error in errors:
-        if error["loc"] and error["loc"][-1] == "constrained-str" and len(error["loc"]) < deepest[error["loc"][:1]]:
-            continue
-        yield error
 
 
 def _problem(source: Source, document: type[Document], kind: str, error: ErrorDetails) -> ConfigError:
@@ -79,6 +69,7 @@ def _wrong_value(error_type: str, error: ErrorDetails, subject: str) -> str:
     got = got if len(got) <= GOT_CHARACTERS else got[: GOT_CHARACTERS - 3] + "..."
     if error_type in RULES:
         rule, hint = RULES[error_type]
+        hint = "" if hint == QUOTE_IT and isinstance(error["input"], (list, dict)) else hint
     else:
         rule, hint = error["msg"].replace("Input should be ", "").replace("String should have", "text of"), ""
     return f"{subject} must be {rule}, got {got}" + (f"; {hint}" if hint else "")

@@ -1,0 +1,35 @@
+"""`python -m shadow check FILE`: what the SDK offers without the platform. Exit 0 fine, 65 bad file, 64 usage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from shadow.check import check
+
+OK, USAGE, BAD_FILE = 0, 64, 65
+HELP = """usage: python -m shadow check FILE
+
+Checks a shadow.yaml with all files that it names, a models.yaml, or one policy file.
+Prints one line per problem. Exit: 0 no problem, 65 problems, 64 wrong usage."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command and return its exit code."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(HELP)  # noqa: T201 - this is the command line
+        return OK
+    if len(arguments) != 2 or arguments[0] != "check" or arguments[1].startswith("-"):
+        print(HELP, file=sys.stderr)  # noqa: T201 - as above
+        return USAGE
+    checked = check(Path(arguments[1]))
+    for problem in checked.problems:
+        print(problem, file=sys.stderr)  # noqa: T201 - as above
+    if checked.summary:
+        print(checked.summary)  # noqa: T201 - as above
+    return BAD_FILE if checked.problems else OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,102 @@
+"""The shapes of shadow.yaml and models.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from shadow.config.fields import Address, Document, Name, NotNegative, Positive, Segment, Text
+from shadow.config.routing import (
+    DEFAULT_EXPORT_URL,
+    DEFAULT_PROJECT,
+    DEFAULT_SEGMENTS,
+    DEFAULT_SERVICE,
+    Decides,
+    Limits,
+    Origin,
+)
+
+DEFAULT_LIMITS = Limits()
+RequestField = Literal["user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens"]
+
+
+def _as_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class PriceDocument(Document):
+    """USD per million tokens. Cache prices that are absent equal the input price."""
+
+    input: NotNegative
+    cached_input: NotNegative | None = None
+    cache_write: NotNegative | None = None
+    output: NotNegative
+
+
+class ModelDocument(Document):
+    """One model of models.yaml."""
+
+    provider: str = ""
+    tier: Literal["small", "medium", "large"] | None = None
+    aliases: list[Text] = Field(default_factory=list)
+    base_url: Address | None = None
+    api_key_env: str = ""
+    latency_s: Positive | None = None
+    price_usd_per_million: PriceDocument | None = None
+
+
+class ModelsDocument(Document):
+    """models.yaml."""
+
+    prices: Literal["genai-prices"] = "genai-prices"
+    models: Annotated[dict[Text, Annotated[ModelDocument, BeforeValidator(_as_empty)]], Field(min_length=1)]
+
+
+class LiveDocument(Document):
+    """A live router that somebody else executes."""
+
+    name: Name
+    version: str = ""
+    decides: Decides = "unknown"
+
+
+class ExportDocument(Document):
+    """Where spans go."""
+
+    to: Address = DEFAULT_EXPORT_URL
+    token_env: str = ""
+    content: Literal["none"] = "none"
+
+
+class LimitsDocument(Document):
+    """What shadow work may use."""
+
+    budget_s: Positive = DEFAULT_LIMITS.budget_s
+    strikes: Annotated[int, Field(gt=0)] = DEFAULT_LIMITS.strikes
+    max_pending: Annotated[int, Field(gt=0)] = DEFAULT_LIMITS.max_pending
+    outcome_timeout_s: Positive = DEFAULT_LIMITS.outcome_timeout_s
+    queue_spans: Annotated[int, Field(gt=0)] = DEFAULT_LIMITS.queue_spans
+    sample_rate: Annotated[float, Field(gt=0, le=1)] = DEFAULT_LIMITS.sample_rate
+
+
+Live = Annotated[
+    Annotated[Text, Tag("file")] | Annotated[LiveDocument, Tag("host")],
+    Discriminator(lambda value: "file" if isinstance(value, str) else "host"),
+]
+"""A policy file, or the name of a router that somebody else executes."""
+
+
+class RoutingDocument(Document):
+    """shadow.yaml."""
+
+    service: Text = DEFAULT_SERVICE
+    project: Text = DEFAULT_PROJECT
+    origin: Origin = "production"
+    live: Live
+    shadows: list[Text]
+    from_request: dict[RequestField, Text] = Field(default_factory=dict)
+    labels: list[Text] = Field(default_factory=list)
+    segments: Annotated[list[Segment], Field(max_length=8, default_factory=lambda: list(DEFAULT_SEGMENTS))]
+    export: ExportDocument = ExportDocument()
+    limits: LimitsDocument = LimitsDocument()
