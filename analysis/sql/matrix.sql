@@ -13,4 +13,4 @@ WHERE project = {project:String} AND role = 'shadow' AND policy = {policy:String
   AND segment_key = {segment_key:String} AND ({every_value:Bool} OR segment_value = {segment_value:String})
   AND day BETWEEN {first:Date} AND {last:Date} AND live_model != '' AND shadow_model != ''
 GROUP BY segment_value, live_model, shadow_model
-ORDER BY segment_value, weight DESC, live_model, shadow_model
+ORDER BY segment_value, n DESC, live_model, shadow_model

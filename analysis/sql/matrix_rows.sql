@@ -20,4 +20,4 @@ WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:D
     arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
       k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
 GROUP BY live_model, shadow_model
-ORDER BY weight DESC, live_model, shadow_model
+ORDER BY n DESC, live_model, shadow_model

@@ -1,0 +1,179 @@
+"""Rollups and decision rows give the same figures, and both agree with a plain computation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.measures.cost import cost
+from analysis.measures.divergence import divergence
+from analysis.measures.escalation import escalation
+from analysis.measures.quality import quality
+from analysis.queries import Queries
+from analysis.rows import CostSums, PairSums, SignalRow
+from analysis.selection import ALL, Cross, Segment, Slice
+from analysis.summaries import RatioSums
+from collector.rollup import Rollup
+from tests.support.decision_rows import insert
+from tests.support.mixed_traffic import BOOK, CHEAP, WINDOW, store_traffic
+from tests.support.stores import fresh_store
+
+THUMBS = SignalRow(name="thumbs", source="user", n=0)
+
+SEGMENTS = [
+    Segment("task", "chat"),
+    Segment("user_tier", ""),
+    Segment("label:team", "a"),
+    Segment("input_band", "lt1k"),
+]
+
+
+@pytest.fixture(scope="module")
+def traffic(engine_folder: Path) -> Iterator[tuple[Queries, list[dict[str, Any]]]]:
+    """A project with three thousand requests, rolled up, and the rows it was made from."""
+    with fresh_store(engine_folder) as store:
+        rows = store_traffic(store.client())
+        Rollup(store, labels=("team",)).run_once()
+        yield Queries(store.reader(), "p"), rows
+
+
+def parts(sums: PairSums | CostSums) -> dict[str, Any]:
+    """Every ratio and figure of a bundle of sums, by name."""
+    return {name: getattr(sums, name) for name in type(sums).__slots__}
+
+
+def assert_same(left: PairSums | CostSums, right: PairSums | CostSums) -> None:
+    """Counts exactly, sums to 1e-12 relative."""
+    for name, ours in parts(left).items():
+        theirs = parts(right)[name]
+        if isinstance(ours, RatioSums):
+            assert ours.n == theirs.n
+            np.testing.assert_allclose(ours.numerator, theirs.numerator, rtol=1e-12, atol=1e-15, err_msg=name)
+            np.testing.assert_allclose(ours.denominator, theirs.denominator, rtol=1e-12, err_msg=name)
+        elif isinstance(ours, float):
+            assert ours == pytest.approx(theirs, rel=1e-12), name
+        else:
+            assert ours == theirs, name
+
+
+@pytest.mark.parametrize("segment", SEGMENTS, ids=str)
+def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]]], segment: Segment) -> None:
+    """A slice of one segment is the same, read from sums or from decisions."""
+    q, _ = traffic
+    rows = Cross((segment,))
+    assert q.pairs(WINDOW, CHEAP, segment).n > 300
+    assert_same(q.pairs(WINDOW, CHEAP, segment), q.pairs(WINDOW, CHEAP, rows))
+    assert_same(q.pairs(WINDOW, None, segment), q.pairs(WINDOW, None, rows))
+    assert_same(q.costs(WINDOW, CHEAP, BOOK, segment), q.costs(WINDOW, CHEAP, BOOK, rows))
+    rolled, read = q.matrix(WINDOW, CHEAP, segment), q.matrix(WINDOW, CHEAP, rows)
+    assert [(c.live_model, c.shadow_model, c.n) for c in rolled] == [(c.live_model, c.shadow_model, c.n) for c in read]
+    assert [c.clean_weight for c in rolled] == pytest.approx([c.clean_weight for c in read], rel=1e-12)
+    signals = zip(q.signals(WINDOW, CHEAP, THUMBS, segment), q.signals(WINDOW, CHEAP, THUMBS, rows), strict=True)
+    for ours, theirs in signals:
+        assert (ours.live_model, ours.shadow_model, ours.score.n) == (
+            theirs.live_model,
+            theirs.shadow_model,
+            theirs.score.n,
+        )
+        np.testing.assert_allclose(ours.score.numerator, theirs.score.numerator, rtol=1e-12)
+        assert ours.bins == pytest.approx(theirs.bins, rel=1e-12)
+
+
+@pytest.mark.parametrize("key", ["task", "user_tier", "label:team"])
+def test_values_of_a_key_are_the_segments(traffic: tuple[Queries, list[dict[str, Any]]], key: str) -> None:
+    """One query for a whole key gives what a query per value gives, and the values add up to all traffic."""
+    q, _ = traffic
+    by_value = q.pairs_by_value(WINDOW, CHEAP, key)
+    costs = q.costs_by_value(WINDOW, CHEAP, BOOK, key)
+    assert {row.value for row in q.segments(WINDOW, CHEAP) if row.key == key} == set(by_value)
+    for value, sums in by_value.items():
+        assert_same(sums, q.pairs(WINDOW, CHEAP, Segment(key, value)))
+        assert_same(costs[value], q.costs(WINDOW, CHEAP, BOOK, Segment(key, value)))
+    if not key.startswith("label:"):
+        total = sum(sums.weight for sums in by_value.values())
+        assert total == pytest.approx(q.pairs(WINDOW, CHEAP).weight, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "where", [ALL, Segment("task", "chat"), Cross((Segment("task", "chat"), Segment("user_tier", "pro")))], ids=str
+)
+def test_measures_agree_with_a_plain_count(traffic: tuple[Queries, list[dict[str, Any]]], where: Slice) -> None:
+    """Divergence, escalation and the signal's mean, recomputed row by row."""
+    q, rows = traffic
+    mine = [row for row in rows if row.get("policy") == CHEAP.name and _inside(row, where)]
+    planned = [row for row in mine if row.get("status", "ok") == "ok"]
+    found = divergence(q, CHEAP, WINDOW, where, book=BOOK)
+    assert found.n == len(planned)
+    assert found.diverging == pytest.approx(sum(row["model"] != row["live_model"] for row in planned) / 0.66, rel=1e-9)
+    assert found.failed_share == pytest.approx(1 - len(planned) / len(mine), rel=1e-9)
+    cascade = [row for row in planned if row.get("escalation_model")]
+    known = [row for row in cascade if row["escalated"] is not None]
+    paid = escalation(q, CHEAP, WINDOW, where)
+    assert paid.known_share == pytest.approx(len(known) / len(cascade), rel=1e-9)
+    assert paid.shadow.low == pytest.approx(sum(row["escalated"] for row in known) / len(cascade), rel=1e-9)  # type: ignore[union-attr]  # a range: two thirds are unseen
+    assert quality(q, CHEAP, WINDOW, where, book=BOOK).signal == "thumbs"
+
+
+@pytest.mark.parametrize("where", [ALL, Segment("task", "extract")], ids=str)
+def test_costs_agree_with_a_plain_sum(traffic: tuple[Queries, list[dict[str, Any]]], where: Slice) -> None:
+    """Dollars of both sides, recomputed row by row from prices, bands, caches and dates."""
+    q, rows = traffic
+    mine = [
+        row
+        for row in rows
+        if row.get("policy") == CHEAP.name
+        and row.get("status", "ok") == "ok"
+        and row["input_tokens"] is not None
+        and not row["contamination"]
+        and _inside(row, where)
+    ]
+    live = sum(_paid(row) for row in mine) / 0.66
+    shadow = sum(_usd(row, row["model"]) for row in mine) / 0.66
+    escalated = sum(_usd(row, "big") for row in mine if row.get("escalated") == 1) / 0.66
+    unseen = sum(_usd(row, "big") for row in mine if row.get("escalation_model") and row["escalated"] is None) / 0.66
+    found = cost(q, CHEAP, WINDOW, where, book=BOOK)
+    assert found.n == len(mine)
+    assert found.unpriced == ()
+    assert found.live_usd == pytest.approx(live, rel=1e-9)
+    assert found.shadow_usd == pytest.approx(shadow + escalated, rel=1e-9)
+    assert found.shadow_high_usd == pytest.approx(shadow + escalated + unseen, rel=1e-9)
+
+
+def _inside(row: dict[str, Any], where: Slice) -> bool:
+    segments = where.segments if isinstance(where, Cross) else (where,)
+    return all(segment == ALL or row[segment.key] == segment.value for segment in segments)
+
+
+def _price(row: dict[str, Any], model: str) -> tuple[float, float, float, float]:
+    base = {"big": 10.0, "mid": 4.0, "small": 0.5}[model] * (2 if row["input_tokens"] > 128_000 else 1)
+    late = model == "big" and (row["ts"].date() - WINDOW.first).days >= 2
+    return (12.0 if late else base), base / 10, base * 1.25, base * 4
+
+
+def _usd(row: dict[str, Any], model: str, *, warm: bool | None = None) -> float:
+    p_in, p_read, p_write, p_out = _price(row, model)
+    read, written = row["cache_read_tokens"], row["cache_write_tokens"]
+    warm = model == row["served_model"] if warm is None else warm
+    fresh = row["input_tokens"] - read - written
+    sent = fresh * p_in + read * p_read + written * p_write if warm else row["input_tokens"] * p_in
+    return (sent + row["output_tokens"] * p_out) / 1e6
+
+
+def _paid(row: dict[str, Any]) -> float:
+    return _usd(row, row["served_model"], warm=True)
+
+
+def test_an_overflowing_value_is_found_as_other(engine_folder: Path) -> None:
+    """A value without a segment of its own is `other` in a cross of segments, as it is in the rollups."""
+    with fresh_store(engine_folder) as store:
+        tasks = [{"request_id": f"r{n}", "task": f"task{n % 60}", "user_tier": "pro"} for n in range(120)]
+        insert(store.client(), "decisions", tasks)
+        Rollup(store).run_once()
+        q = Queries(store.reader(), "p")
+        assert q.pairs(WINDOW, None, Segment("task", "other")).n == 20
+        assert q.pairs(WINDOW, None, Cross((Segment("task", "other"), Segment("user_tier", "pro")))).n == 20
+        assert q.pairs(WINDOW, None, Cross((Segment("task", "other"), Segment("user_tier", "free")))).n == 0
