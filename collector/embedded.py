@@ -34,11 +34,12 @@ def acquire(path: Path) -> None:
     global _anchor, _folder, _users  # noqa: PLW0603  # the engine itself is one per process
     folder = path.resolve()
     with _lock:
-        if _folder is not None and _folder != folder:
-            raise StoreError(
-                f"one process can open one embedded store; {_folder} is open, {folder} was asked for; close it first"
-            )
-        if _folder is None:
+        if _folder != folder:
+            _refuse_busy(path)
+            if _folder is not None:
+                raise StoreError(
+                    f"one process opens one embedded store: {_folder} is open, got {folder}; close it first"
+                )
             _anchor = _open(path, folder)
             _folder = folder
         _users += 1
@@ -79,20 +80,17 @@ def busy_message(path: Path, holder: Holder) -> str:
 
 
 def _open(path: Path, folder: Path) -> Client:
-    _refuse_busy(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"store folder must be writable, got {path} ({error.strerror}); name another --store"
-        ) from error
+        reason = f"store must be a writable folder, got {path} ({error.strerror}); name another --store"
+        raise StoreError(reason) from error
     try:
         return connect(folder)
     except ClickHouseError as error:
         _refuse_busy(path)
-        raise StoreError(
-            f"{_shown(path)} cannot be opened as an embedded store ({error}); name another --store"
-        ) from error
+        reason = f"{_shown(path)} cannot be opened as an embedded store ({error}); name another --store"
+        raise StoreError(reason) from error
 
 
 def _refuse_busy(path: Path) -> None:

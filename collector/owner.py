@@ -90,7 +90,7 @@ def holder_of(path: Path) -> Holder | None:
     """
     try:
         descriptor = os.open(path / "status", os.O_RDONLY)
-    except FileNotFoundError:
+    except OSError:  # absent, or not ours to read: opening the engine will tell
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,6 +41,8 @@ class _Handle:
 class Store:
     """An open store. `client()` and `reader()` give each thread its own connection; never pass one on.
 
+    Keep the store as long as you use its clients: they close with it.
+
     Attributes:
         dsn: the address it was opened with.
         kind: embedded (this process owns the engine), owner (another process does, reached over its ClickHouse HTTP

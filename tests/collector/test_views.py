@@ -44,8 +44,9 @@ def test_only_the_required_keys(store: Store) -> None:
     insert(store, decision("r1"))
     assert one(
         store,
-        "project, toUnixTimestamp64Micro(ts), request_id, role, status, cluster_kind, cluster_key, outcome_status,"
-        " input_tokens, output_tokens, latency_s, reported_cost_usd, confidence, escalated, attempts, sample_rate, origin, labels",
+        "project, toUnixTimestamp64Micro(ts), request_id, role, status, cluster_kind, cluster_key,"
+        " outcome_status, input_tokens, output_tokens, latency_s, reported_cost_usd,"
+        " confidence, escalated, attempts, sample_rate, origin, labels",
     ) == (
         "default",
         NOW_NS // 1_000,
