@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from shadow.clock import SYSTEM_CLOCK, Clock
-from shadow.config import Routing
+from shadow.config import Routing, load_routing
 from shadow.export.sink import SpanSink
 from shadow.features import extract
 from shadow.from_request import facts_of
@@ -23,10 +23,11 @@ from shadow.outcome import Outcome
 from shadow.policy import Decision
 from shadow.providers.base import Provider
 from shadow.providers.registry import Providers
-from shadow.recorder import Recorder, RecorderStats
+from shadow.recorder import Recorder
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request, Snapshot
 from shadow.routed import Routed
+from shadow.stats import RecorderStats
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -78,7 +79,7 @@ class ShadowRouter:
         exporter: SpanSink | SpanExporter | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._routing = routing if isinstance(routing, Routing) else _loaded(Path(routing))
+        self._routing = routing if isinstance(routing, Routing) else load_routing(Path(routing))
         self._live = Live(self._routing)
         self._providers = Providers(providers)
         self._clock = clock or SYSTEM_CLOCK
@@ -245,12 +246,6 @@ class ShadowRouter:
             self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
             raise
         return decision, self._clock.perf_counter() - started
-
-
-def _loaded(path: Path) -> Routing:
-    from shadow.config import load_routing  # noqa: PLC0415 - YAML and validation load only where a file is read
-
-    return load_routing(path)
 
 
 def _refuse_reserved(params: Mapping[str, Any]) -> None:

@@ -67,6 +67,7 @@ class FakeOpenAI(ThreadingHTTPServer):
     """Echoes; per model it plays the behaviours that were queued with `will`."""
 
     daemon_threads = True
+    request_queue_size = 512  # the default of 5 refuses bursts
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
