@@ -48,7 +48,7 @@ def intervals(marks: Sequence[Mark], *, title: str, scale: Scale, signed: bool =
     tooltip = [alt.Tooltip("name:N", title="segment"), alt.Tooltip("text:N", title=title)]
     base = alt.Chart(frame).encode(y=y, tooltip=tooltip)
     bounds = alt.Scale(zero=signed, nice=True)
-    x = alt.X("low:Q", title=title, scale=bounds)
+    x = alt.X("low:Q", title=title, scale=bounds, axis=alt.Axis(tickCount=8))
     layers = [
         base.mark_rule(strokeWidth=6, strokeCap="round", opacity=0.35, color=SHADOW).encode(x=x, x2="high:Q"),
         base.mark_point(size=80, filled=True, opacity=1, color=SHADOW).encode(x=alt.X("value:Q", scale=bounds)),

@@ -15,7 +15,7 @@ from analysis.measures.cost import cost
 from analysis.measures.divergence import divergence
 from analysis.queries import Queries
 from analysis.queries import projects as projects_of
-from analysis.report import PolicyReport, ProjectReport, SliceReport, policy_report, project_report, segment_reports
+from analysis.report import PolicyReport, ProjectReport, SliceReport, policy_report, project_report
 from analysis.results import Measured
 from analysis.rows import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace, SignalRow
 from analysis.selection import PolicyRef, Segment, Slice, Window
@@ -88,7 +88,8 @@ def by_segment(
     project: str, window: Window, policy: PolicyRef, key: str, signal: SignalRow | None
 ) -> tuple[SliceReport, ...]:
     """One shadow policy on every value of a segment key, the largest first."""
-    return tuple(segment_reports(_queries(project), policy, window, key, book=_book(project), signal=signal))
+    report = policy_report(_queries(project), policy, window, book=_book(project), by=(key,), signal=signal)
+    return report.segments
 
 
 @_computed

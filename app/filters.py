@@ -64,7 +64,9 @@ def bar() -> Scope | None:
     projects = data.projects()
     if not projects:
         return None
-    where, who, version, what, share = st.columns([3, 3, 3, 6, 2], vertical_alignment="bottom")
+    is_policy_chosen = bool(st.session_state.get("policy") or st.query_params.get("policy"))
+    widths = [3, 3, 3 if is_policy_chosen else 0.01, 6, 2]
+    where, who, version, what, share = st.columns(widths, vertical_alignment="bottom")
     project = _choice(where, "project", projects, label="Project", default=_first_project(projects))
     days = data.available(project)
     if days is None:

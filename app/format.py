@@ -5,6 +5,8 @@ A quantity without a number is said as such; nothing here turns "unknown" into 0
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Final, Literal
 
 from analysis.results import Estimate, Measured, Range, Undefined
@@ -12,6 +14,7 @@ from analysis.results import Estimate, Measured, Range, Undefined
 Scale = Literal["percent", "points", "usd", "seconds"]
 UNKNOWN: Final = "unknown"
 
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:])")
 _FACTOR: Final[dict[Scale, float]] = {"percent": 100.0, "points": 100.0, "usd": 1.0, "seconds": 1.0}
 _UNIT: Final[dict[Scale, str]] = {"percent": " %", "points": " pt", "usd": "", "seconds": " s"}
 
@@ -27,7 +30,7 @@ def usd(amount: float) -> str:
     sign = "-" if amount < 0 else ""
     if size >= 1000:
         return f"{sign}${size:,.0f}"
-    if size >= 1 or size == 0:
+    if size >= 0.1 or size == 0:
         return f"{sign}${size:,.2f}"
     return f"{sign}${size:.2g}" if size >= 1e-4 else f"{sign}${size:.1e}"
 
@@ -78,9 +81,38 @@ def basis(measured: Measured) -> str:
             return why_not(measured)
 
 
+def note(measured: Measured) -> str:
+    """Why a number is a range or missing, in a few words; empty for an estimate."""
+    match measured:
+        case Estimate():
+            return ""
+        case Range():
+            return measured.why
+        case Undefined():
+            return measured.reason
+
+
 def why_not(undefined: Undefined) -> str:
     """The reason and what would settle it, as one text."""
     return sentence(undefined.reason, undefined.next_step)
+
+
+def times(measured: Measured, factor: float) -> Measured:
+    """The same quantity in another size, for example per 1,000 requests instead of per request; `factor` is above 0."""
+    match measured:
+        case Estimate():
+            bounds = measured.interval
+            scaled = replace(bounds, low=bounds.low * factor, high=bounds.high * factor)
+            return replace(measured, value=measured.value * factor, interval=scaled)
+        case Range():
+            return replace(measured, low=measured.low * factor, high=measured.high * factor)
+        case Undefined():
+            return measured
+
+
+def plain(text: str) -> str:
+    """Text as it is inside Markdown: names come from other programs and may hold anything."""
+    return _MARKDOWN.sub(r"\\\1", text)
 
 
 def sentence(text: str, next_step: str = "") -> str:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from analysis.caveats import Caveat
 from analysis.report import PolicyReport, SliceReport
-from analysis.results import Measured
+from analysis.results import Estimate, Measured
 from analysis.rows import SignalRow
 from analysis.selection import SEGMENT_COLUMNS, PolicyRef
 from app import charts, data, filters
-from app.format import Scale, basis, headline, interval, percent, sentence
+from app.format import Scale, basis, headline, interval, note, percent, plain, sentence
 from app.tables import Cell, csv_text
 from app.text_report import NOT_JUDGED
 
 _PAGES: Final = (("divergence", "Divergence"), ("cost", "Cost"), ("quality", "Quality"), ("requests", "Requests"))
+_BLOCKING: Final = frozenset(
+    {"no_requests", "live_changed", "unknown_clusters", "incomplete", "failed", "unpriced", "uncosted"}
+)
+"""Codes of caveats that stand in the way of believing a figure; the others explain it."""
 _KEY_NAMES: Final = {
     "task": "Task",
     "user_tier": "User tier",
@@ -65,10 +69,8 @@ def caption(text: str) -> None:
 
 def policy_title(policy: PolicyRef, badge: str = NOT_JUDGED) -> None:
     """Name, version and one grey badge: no colour, because nothing is judged."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"#### {policy.name}", width="content")
-        st.markdown(f"`{policy.version}`", width="content")
-        st.badge(badge, color="gray", width="content")
+    version = f" :small[:gray[{plain(policy.version)}]]" if policy.version else ""
+    st.markdown(f"#### {plain(policy.name)}{version} :gray-badge[{badge}]")
 
 
 def policy_links(policy: PolicyRef) -> None:
@@ -87,10 +89,15 @@ def page_head(question: str, report: PolicyReport) -> None:
 
 
 def caveats(items: Iterable[Caveat]) -> None:
-    """What a reader must know before believing a figure, and what settles it."""
-    texts = [sentence(item.text, item.next_step) for item in items]
-    if texts:
-        st.warning("\n".join(f"- {text}" for text in texts).replace("$", r"\$"), icon=":material/info:")
+    """What a reader must know before believing a figure, one line each; what blocks belief is marked."""
+    lines = [_caveat(item) for item in items]
+    if lines:
+        caption("  \n".join(lines))
+
+
+def _caveat(item: Caveat) -> str:
+    icon = ":orange[:material/warning:]" if item.code in _BLOCKING else ":material/info:"
+    return f"{icon} {sentence(item.text, item.next_step)}"
 
 
 def by_segment(
@@ -129,7 +136,7 @@ def by_segment(
     reports = data.by_segment(scope.project, scope.window, policy, key or keys[0], signal)
     marks = [charts.Mark(_value_name(report), pick(report)) for report in reports]
     st.altair_chart(charts.intervals(marks, title=title, scale="percent", signed=signed), alt=f"{title} per segment")
-    header = (key or keys[0], "share of requests", title, "95 % interval", "rests on")
+    header = (key or keys[0], "share of requests", title, "95 % interval", "requests", "buckets", "note")
     table(header, [_segment_row(report, pick(report), signed=signed) for report in reports], name=name)
 
 
@@ -143,24 +150,34 @@ def _segment_row(report: SliceReport, measured: Measured, *, signed: bool) -> tu
         "unknown" if report.share is None else percent(report.share),
         headline(measured, "percent", signed=signed),
         interval(measured, "percent", signed=signed),
-        basis(measured),
+        measured.n,
+        round(measured.effective_clusters) if isinstance(measured, Estimate) else None,
+        note(measured),
     )
 
 
-def table(
-    header: Sequence[str],
-    rows: Sequence[Sequence[Cell]],
-    *,
-    name: str,
-) -> None:
+def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, name: str) -> None:
     """A table and the download of its rows as CSV; `name` is that of the file, without its ending."""
-    st.dataframe(pd.DataFrame(list(rows), columns=list(header)), hide_index=True)
+    st.dataframe(
+        pd.DataFrame(list(rows), columns=list(header)), hide_index=True, column_config=number_columns(header, rows)
+    )
     download(header, lambda: rows, name=name)
+
+
+def number_columns(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, Any]:
+    """Column settings that write whole numbers with thousands separated."""
+    return {
+        column: st.column_config.NumberColumn(format="localized")
+        for place, column in enumerate(header)
+        if any(isinstance(row[place], int) for row in rows)
+    }
 
 
 def download(header: Sequence[str], rows: Callable[[], Iterable[Sequence[Cell]]], *, name: str) -> None:
     """A button for all filtered rows; the file is made only when it is pressed."""
-    st.download_button(
-        "Download CSV", data=lambda: csv_text(header, rows()).encode(), file_name=f"{name}.csv", mime="text/csv",
-        icon=":material/download:", type="tertiary", on_click="ignore", key=f"csv-{name}",
-    )  # fmt: skip
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.download_button(
+            "CSV", data=lambda: csv_text(header, rows()).encode(), file_name=f"{name}.csv", mime="text/csv",
+            icon=":material/download:", type="tertiary", on_click="ignore", key=f"csv-{name}",
+            help="Download all rows that the filters keep.",
+        )  # fmt: skip

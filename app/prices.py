@@ -1,8 +1,8 @@
 """Keeps a price book pinned for what the store holds, so that a cost figure always names its prices.
 
-With a price file, its book is pinned for the project at start. Without one, the registry's prices become the default
-book of all projects, model by model as they appear in traffic: a model nobody uses needs no price, and one that the
-registry does not know is said, never guessed.
+The book of a price file, or of the registry, is pinned at start. Models that appear in traffic later get the registry's
+prices as soon as they are seen: a model nobody uses needs no price, and one that the registry does not know is said,
+never guessed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from analysis.queries import Queries, projects
-from collector.price_books import current_book, load_price_file, pin
+from collector.price_books import current_book, pin
 from collector.store import Store
+from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue
-from shadow.pricing import PriceRow, registry_prices
 
 EVERY_S: Final = 20.0
 ALL_PROJECTS: Final = ""
@@ -27,30 +27,28 @@ _log = logging.getLogger(__name__)
 
 
 class PriceKeeper:
-    """Pins the file's book once; without a file it looks for new models every 20 s on a thread of its own.
+    """Pins a book, and looks for new models every 20 s on a thread of its own.
 
     Args:
-        project: whose prices the file holds; empty means every project without prices of its own.
-        file: models.yaml; None means the registry.
+        project: whose prices the file holds; empty means every project that has no book of its own.
+        file: models.yaml; None means the registry's prices, for every project without a book of its own.
 
     Raises:
         ConfigError: the file is wrong.
     """
 
     def __init__(self, project: str, file: Path | None) -> None:
-        self._project = project
+        self._project = project if file is not None else ALL_PROJECTS
         self._source = "registry" if file is None else file.name
-        self._rows = [] if file is None else load_price_file(file)
-        self._book = load_catalogue(file).book_id
-        self._watches = file is None
+        self._catalogue = load_catalogue(file)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, store: Store) -> None:
-        """Pin the file's book, or start to watch for models."""
-        if not self._watches:
-            pin(store.client(), self._project, self._rows, self._book, self._source)
-            return
+        """Pin what is listed, and start to watch for models."""
+        rows = self._catalogue.price_rows()
+        if rows:
+            pin(store.client(), self._project, rows, self._catalogue.book_id, self._source)
         self._thread = threading.Thread(target=self._watch, args=(store,), name="price-keeper", daemon=True)
         self._thread.start()
 
@@ -63,39 +61,39 @@ class PriceKeeper:
     def _watch(self, store: Store) -> None:
         while not self._stopped.is_set():
             try:
-                pin_registry(store.client(), self._book)
+                pin_missing(store.client(), self._catalogue, project=self._project, source=self._source)
             except Exception:  # noqa: BLE001  # a store that is away now is asked again
-                _log.exception("pinning registry prices failed; trying again in %d s", EVERY_S)
+                _log.exception("pinning prices failed; trying again in %d s", EVERY_S)
             self._stopped.wait(EVERY_S)
 
 
-def pin_registry(client: Client, book: str) -> list[str]:
-    """Add the registry's prices of models that appeared and have none.
+def pin_missing(client: Client, catalogue: Catalogue, *, project: str, source: str) -> list[str]:
+    """Add the prices of models that appeared in traffic and have none yet.
 
-    Projects with a book of their own are left alone: their prices are somebody's decision.
+    Projects whose book is another one are left alone: their prices are somebody's decision.
 
     Args:
         client: of this thread.
-        book: name of the registry's book.
+        catalogue: whose book is added to.
+        project: that the book is pinned for; empty means the default of all.
+        source: what pinned it, for the record.
 
     Returns:
-        The models that got a price now.
+        The models that got a price now, sorted.
     """
-    added = [model for project in projects(client) for model in _wanting(client, project, book)]
-    rows = _registry_rows(sorted(set(added)))
+    book = catalogue.book_id
+    served = [project] if project else projects(client)
+    wanted = {model for name in served for model in _unpriced(client, name, book)}
+    rows = [row for row in catalogue.price_rows(sorted(wanted)) if row.model in wanted]
     if rows:
-        pin(client, ALL_PROJECTS, rows, book, "registry")
+        pin(client, project, rows, book, source)
     return sorted({row.model for row in rows})
 
 
-def _wanting(client: Client, project: str, book: str) -> list[str]:
-    """Models of the project's traffic that the registry's book lacks."""
+def _unpriced(client: Client, project: str, book: str) -> list[str]:
+    """Models of a project's traffic that this book lacks; none where another book is pinned."""
     if current_book(client, project) not in {None, book}:
         return []
     queries = Queries(client, project)
     window = queries.window_available()
     return list(queries.models_unpriced(window, book)) if window else []
-
-
-def _registry_rows(models: list[str]) -> list[PriceRow]:
-    return [row for model in models for row in registry_prices(model, None) or []]

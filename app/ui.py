@@ -13,7 +13,14 @@ from app import empty, filters
 
 VIEWS = Path(__file__).with_name("views")
 
-st.set_page_config(page_title="shadowroute", page_icon=":material/alt_route:", layout="wide")
+# Drawn here: Streamlit would fetch a named icon from a font server, and nothing of a page leaves this machine.
+ICON = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#2259a1" stroke-width="2.4"
+ stroke-linecap="round" stroke-linejoin="round"><path d="M4 20V14L12 8V3M12 8l8 6v6"/><path d="m9 6 3-3 3 3"/></svg>"""
+# The space that Streamlit leaves above the first row would push the figures below the fold.
+TIGHT = '<style>[data-testid="stMainBlockContainer"] {padding-top: 4.2rem; padding-bottom: 3rem}</style>'
+
+st.set_page_config(page_title="shadowroute", page_icon=ICON, layout="wide")
+st.html(TIGHT)
 page = st.navigation(
     [
         st.Page(VIEWS / "overview.py", title="Overview", icon=":material/dashboard:", default=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOptio
 if TYPE_CHECKING:
     from analysis.queries import Queries
     from analysis.report import ProjectReport
-    from analysis.selection import Window
+    from analysis.rows import SignalRow
+    from analysis.selection import PolicyRef, Window
     from collector.store import Store
 
 
@@ -33,6 +35,7 @@ def report(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Print what every shadow policy would have done: divergence, cost, escalation, live quality. Reads only."""
+    from analysis.as_json import to_json
     from analysis.queries import Queries
     from app.tables import csv_text
     from app.text_report import CSV_HEADER, csv_rows, report_text
@@ -45,7 +48,7 @@ def report(
         window = chosen_window(queries, day(first), day(last))
         made = _report(queries, window, policy=policy, by=by or [], signal=signal)
     if as_json:
-        print(made.to_json())
+        print(json.dumps(to_json(made), indent=2))
     elif as_csv:
         print(csv_text(CSV_HEADER, csv_rows(made)), end="")
     else:
@@ -91,17 +94,42 @@ def chosen_window(queries: Queries, first: date | None, last: date | None) -> Wi
 
 
 def _report(queries: Queries, window: Window, *, policy: str, by: list[str], signal: str) -> ProjectReport:
-    from dataclasses import replace
-
     from analysis.report import project_report
     from collector.price_books import current_book
 
-    book = current_book(queries.client, queries.project)
-    made = project_report(queries, window, book=book or "", by=tuple(by), signal=signal)
-    if not policy:
-        return made
-    kept = tuple(one for one in made.policies if one.policy.name == policy)
-    if not kept:
-        names = ", ".join(dict.fromkeys(one.policy.name for one in made.policies)) or "none"
-        raise typer.BadParameter(f"--policy must have decided in {window} ({names}), got {policy!r}")
-    return replace(made, policies=kept)
+    return project_report(
+        queries,
+        window,
+        book=current_book(queries.client, queries.project) or "",
+        only=chosen_policies(queries, window, policy) if policy else None,
+        by=by,
+        signal=chosen_signal(queries, window, signal) if signal else None,
+    )
+
+
+def chosen_policies(queries: Queries, window: Window, name: str) -> list[PolicyRef]:
+    """Every version of the named shadow policy that decided in the window.
+
+    Raises:
+        typer.BadParameter: it did not decide there.
+    """
+    shadows = [row.policy for row in queries.policies(window) if not row.is_live]
+    found = [policy for policy in shadows if policy.name == name]
+    if not found:
+        names = ", ".join(dict.fromkeys(policy.name for policy in shadows)) or "none"
+        raise typer.BadParameter(f"--policy must have decided in {window} ({names}), got {name!r}")
+    return found
+
+
+def chosen_signal(queries: Queries, window: Window, name: str) -> SignalRow:
+    """The named signal, from the source that most requests have it from.
+
+    Raises:
+        typer.BadParameter: no decision of the window has it.
+    """
+    seen = queries.signals_seen(window)
+    for row in seen:
+        if row.name == name:
+            return row
+    names = ", ".join(dict.fromkeys(row.name for row in seen)) or "none"
+    raise typer.BadParameter(f"--signal must have been seen in {window} ({names}), got {name!r}")

@@ -19,6 +19,6 @@ def rollup(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -
         print(json.dumps({"schema": "shadowroute/rollup/1", **figures, "as_of": result.as_of.isoformat()}))
         return
     print(
-        f"{result.days} project-days rebuilt from {result.rows:,} rows in {result.seconds:.1f} s; "
+        f"{result.days} project-days rebuilt, {result.rows:,} rows written in {result.seconds:.1f} s; "
         f"figures as of {result.as_of:%Y-%m-%d %H:%M:%S} UTC"
     )

@@ -6,10 +6,10 @@ import streamlit as st
 
 from analysis.measures.cost import CostDelta
 from analysis.measures.escalation import Escalation
-from analysis.results import Estimate
+from analysis.results import Undefined
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts
-from app.format import count, percent, usd
+from app.format import count, headline, interval, percent, times, usd
 
 _MONTH_DAYS = 30
 
@@ -60,9 +60,9 @@ def _figures(cost: CostDelta) -> None:
                 signed=True,
             ),
             parts.Figure(
-                label="Change per request",
-                measured=cost.per_request_usd,
-                meaning="The same in dollars, on the mean request.",
+                label="Change per 1,000 requests",
+                measured=times(cost.per_request_usd, 1000),
+                meaning="The same in dollars.",
                 scale="usd",
                 signed=True,
             ),
@@ -71,20 +71,20 @@ def _figures(cost: CostDelta) -> None:
 
 
 def a_month(cost: CostDelta, days: int) -> str:
-    """The change in dollars a month at the traffic of the window; empty where there is no estimate.
+    """The change in dollars a month at the traffic of the window; empty where it is unknown.
 
     Args:
         cost: of the window.
         days: of the window.
     """
-    change = cost.per_request_usd
-    if not isinstance(change, Estimate):
+    change = times(cost.per_request_usd, cost.weight / days * _MONTH_DAYS)
+    if isinstance(change, Undefined):
         return ""
-    requests = cost.weight / days * _MONTH_DAYS
-    low, high = usd(change.interval.low * requests), usd(change.interval.high * requests)
+    bounds = interval(change, "usd", signed=True)
     return (
-        f"At the traffic of these days: {usd(change.value * requests)} a month ({low} to {high}). "
-        "Predicted from the tokens that live used: the other model may write longer or shorter."
+        f"At the traffic of these days: {headline(change, 'usd', signed=True)} a month"
+        + (f" ({bounds}). " if bounds else ". ")
+        + "Predicted from the tokens that live used: the other model may write longer or shorter."
     )
 
 
@@ -128,6 +128,11 @@ def _escalation(escalation: Escalation) -> None:
     if not escalation.n_cascade:
         return
     st.subheader("How often does it pay twice?", anchor=False)
+    live = parts.Figure(
+        label="Live, for comparison",
+        measured=escalation.live,
+        meaning="How often the live policy paid a second model, of all requests.",
+    )
     parts.figures(
         [
             parts.Figure(
@@ -140,11 +145,7 @@ def _escalation(escalation: Escalation) -> None:
                 measured=escalation.shadow,
                 meaning="Of the requests where it tries a cheaper model first.",
             ),
-            parts.Figure(
-                label="Live, for comparison",
-                measured=escalation.live,
-                meaning="How often the live policy paid a second model, of all requests.",
-            ),
+            *([] if isinstance(escalation.live, Undefined) else [live]),
         ]
     )
     if escalation.known_share is not None and escalation.known_share < 1:

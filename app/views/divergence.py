@@ -85,7 +85,7 @@ def _notes(report: PolicyReport) -> None:
         bounds = interval(report.excess, "points", signed=True)
         floor = headline(report.excess, "points", signed=True)
         st.caption(f"Above the noise floor of the A/A control: {floor}" + (f" ({bounds})." if bounds else "."))
-    parts.caveats(caveat for caveat in report.caveats if caveat.code in {"failed", "incomplete", "clusters"})
+    parts.caveats(caveat for caveat in report.caveats if caveat.code in {"failed", "incomplete", "few_clusters"})
 
 
 def _flows(divergence: Divergence, policy: PolicyRef) -> None:

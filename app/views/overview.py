@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from analysis.caveats import Caveat
 from analysis.report import PolicyReport, ProjectReport
 from analysis.results import Undefined
 from app import data, empty, filters, parts
@@ -15,19 +18,30 @@ def render() -> None:
     scope = filters.current()
     report = data.overview(scope.project, scope.window, scope.slice)
     _head(report, scope)
-    parts.caveats(report.caveats)
     if not report.policies:
+        parts.caveats(report.caveats)
         empty.no_shadow(scope.window)
         return
     shown = [policy for policy in report.policies if scope.chosen in {None, policy.policy}]
+    common = shared(shown)
+    parts.caveats((*report.caveats, *common))
     for policy in shown:
+        own = [caveat for caveat in policy.caveats if caveat not in common]
         if policy.is_control:
-            _control(policy)
+            _control(policy, own)
         else:
-            _card(policy)
+            _card(policy, own)
     others = [str(policy.policy) for policy in report.policies if policy not in shown]
     if others:
         st.caption("Not shown, because one policy is chosen above: " + ", ".join(others) + ".")
+
+
+def shared(policies: Sequence[PolicyReport]) -> list[Caveat]:
+    """Caveats that every one of several policies has: they are said once, above the cards."""
+    if len(policies) < 2:
+        return []
+    first, *others = policies
+    return [caveat for caveat in first.caveats if all(caveat in other.caveats for other in others)]
 
 
 def _head(report: ProjectReport, scope: filters.Scope) -> None:
@@ -38,7 +52,7 @@ def _head(report: ProjectReport, scope: filters.Scope) -> None:
     st.caption(f"{report.window} (UTC)  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {as_of}")
 
 
-def _card(report: PolicyReport) -> None:
+def _card(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
     """One shadow policy: four measures, each with its interval and what it rests on."""
     overall = report.overall
     with st.container(border=True, key=f"card-{report.policy.name}-{report.policy.version}"):
@@ -66,11 +80,11 @@ def _card(report: PolicyReport) -> None:
             _escalation(report)
         with cells[3]:
             _quality(report)
-        parts.caveats(report.caveats)
+        parts.caveats(caveats)
         parts.policy_links(report.policy)
 
 
-def _control(report: PolicyReport) -> None:
+def _control(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
     """The live policy beside itself: only its divergence means something."""
     model = report.overall.divergence.model
     bounds = interval(model, "percent")
@@ -81,7 +95,7 @@ def _control(report: PolicyReport) -> None:
             + (f" ({bounds})." if bounds else ".")
             + " Another policy's divergence means something only above this."
         )
-        parts.caveats(report.caveats)
+        parts.caveats(caveats)
 
 
 def _escalation(report: PolicyReport) -> None:

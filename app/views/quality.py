@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from analysis.measures.quality import Distribution, Quality
+from analysis.measures.quality import ABOUT_LIVE, Distribution, Quality
 from analysis.rows import SignalRow
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts, runtime
@@ -23,10 +23,12 @@ def render() -> None:
     if policy is None:
         empty.no_shadow(scope.window)
         return
+    head = st.container()
     signal = _signal(data.signals(scope.project, scope.window))
     report = data.policy(scope.project, scope.window, policy, scope.slice, signal)
     quality = report.overall.quality
-    parts.page_head("How good were live's answers where it would downgrade?", report)
+    with head:
+        parts.page_head("How good were live's answers where it would downgrade?", report)
     st.warning(
         "These are answers of the model that ANSWERED, not of the shadow. A good score here does not say that a cheaper"
         " model would have done as well: it can point the wrong way.",
@@ -84,7 +86,8 @@ def _figures(quality: Quality) -> None:
         ]
     )
     notes = [silent_text(name, group) for name, group in groups[:2]]
-    parts.caption("  \n".join(note for note in (*notes, quality.note) if note))
+    # The banner above says already whose answers these are.
+    parts.caption("  \n".join(note for note in (*notes, quality.note.removeprefix(ABOUT_LIVE).strip()) if note))
 
 
 def silent_text(name: str, group: Distribution) -> str:

@@ -14,8 +14,8 @@ from app.tables import Cell
 
 PAGE_ROWS = 50
 HEADER = (
-    "time (UTC)", "request", "task", "user tier", "live names", "answered by", "outcome", "contaminated by",
-    "input tokens", "output tokens", "latency s", "shadow names", "shadow status", "shadow's reason",
+    "time (UTC)", "request", "task", "live names", "shadow names", "shadow's reason", "answered by", "outcome",
+    "contaminated by", "tokens in", "tokens out", "latency s", "user tier", "live's reason", "shadow status",
 )  # fmt: skip
 _DIFFERS = {"all": None, "differs": True, "same model": False}
 _STATUS = {"any": "", "ok": "ok", "error": "error", "timeout": "timeout", "invalid": "invalid"}
@@ -83,22 +83,23 @@ def _turn(keys: list[PageKey | None], following: PageKey | None) -> None:
 def _table(rows: Sequence[RequestRow]) -> None:
     frame = pd.DataFrame(list(cells(rows)), columns=list(HEADER))
     chosen = st.dataframe(
-        frame, hide_index=True, on_select="rerun", selection_mode="single-row", key="requests-table",
+        frame, hide_index=True, on_select="rerun", selection_mode="single-cell", key="requests-table",
         height=min(600, 36 * (len(rows) + 1) + 2),
         column_config={"time (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss")},
     )  # fmt: skip
-    selected = chosen["selection"]["rows"]
+    selected = chosen["selection"]["cells"]
     if selected:
-        st.switch_page("views/trace.py", query_params={"request": rows[selected[0]].request_id})
+        st.switch_page("views/trace.py", query_params={"request": rows[selected[0][0]].request_id})
 
 
 def cells(rows: Sequence[RequestRow] | Iterator[RequestRow]) -> Iterator[tuple[Cell, ...]]:
     """A table row per request, in the order of HEADER."""
     for row in rows:
         yield (
-            row.ts.strftime("%Y-%m-%d %H:%M:%S"), row.request_id, row.task, row.user_tier, row.model or row.status,
-            row.served_model, row.outcome_status, ", ".join(row.contamination), row.input_tokens, row.output_tokens,
-            row.latency_s, row.shadow_model, row.shadow_status, row.shadow_reason,
+            row.ts.strftime("%Y-%m-%d %H:%M:%S"), row.request_id, row.task, row.model or row.status,
+            row.shadow_model or row.shadow_status, row.shadow_reason, row.served_model, row.outcome_status,
+            ", ".join(row.contamination), row.input_tokens, row.output_tokens, row.latency_s, row.user_tier, row.reason,
+            row.shadow_status,
         )  # fmt: skip
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from analysis.rows import AttemptRow, DecisionRow, RequestTrace
 from app import data, filters, parts
-from app.format import count, usd
+from app.format import UNKNOWN, count, plain, usd
 from app.tables import Cell
 
 
@@ -63,10 +63,11 @@ def _compare(decisions: list[DecisionRow]) -> None:
 
 def _choice(row: DecisionRow) -> tuple[Cell, ...]:
     status = row.status if not row.error_type else f"{row.status}: {row.error_type}"
-    milliseconds = None if row.eval_s is None else round(row.eval_s * 1000, 3)
+    milliseconds = UNKNOWN if row.eval_s is None else f"{row.eval_s * 1000:.3f}"
+    confidence = UNKNOWN if row.confidence is None else f"{row.confidence:.2f}"
     return (
         row.policy.name, row.policy.version, row.role, row.model, row.tier, row.escalation_model, row.reason,
-        status, row.confidence, milliseconds,
+        status, confidence, milliseconds,
     )  # fmt: skip
 
 
@@ -109,33 +110,43 @@ def _decision(row: DecisionRow) -> None:
     """Candidates and plan of one policy, folded: the table above answers the first question."""
     with st.expander(f"Why {row.policy.name} ({row.role}) names {row.model or 'nothing'}", expanded=row.role == "live"):
         if row.reason:
-            st.markdown(f"Reason: {row.reason}")
+            st.markdown(f"Reason: {plain(row.reason)}")
         candidates = _items(row.candidates)
         if candidates:
             parts.table(
                 ("candidate", "score", "terms", "rejected because"),
                 [
-                    (str(c.get("model", "")), c.get("score"), _terms(c.get("terms")), str(c.get("rejected") or ""))
+                    (
+                        str(c.get("model", "")),
+                        _score(c.get("score")),
+                        _terms(c.get("terms")),
+                        str(c.get("rejected") or ""),
+                    )
                     for c in candidates
                 ],
                 name=f"candidates-{row.role}-{row.policy.name}-{row.policy.version}",
             )
-        steps = _items(row.steps)
-        if steps:
-            parts.table(
-                ("step", "kind", "model", "accepted if"),
-                [
-                    (n, str(s.get("kind", "")), str(s.get("model", "")), ", ".join(s.get("accept_if") or []))
-                    for n, s in enumerate(steps, 1)
-                ],
-                name=f"steps-{row.role}-{row.policy.name}-{row.policy.version}",
-            )
+        plan = plan_text(_items(row.steps))
+        if plan:
+            st.markdown(f"Plan: {plain(plan)}")
         if row.escalated is not None:
             st.caption(
                 "Its check refused the first answer: it would pay twice."
                 if row.escalated
                 else "Its check passed the first answer."
             )
+
+
+def plan_text(steps: Sequence[Mapping[str, Any]]) -> str:
+    """The steps in order: `gpt-5-mini if json_schema passes, else gpt-5; fallback llama-70b`."""
+    text = ""
+    for step in steps:
+        model, kind = str(step.get("model", "")), step.get("kind")
+        link = {"escalation": ", else ", "fallback": "; fallback "}.get(str(kind), "") if text else ""
+        checks = step.get("accept_if") or []
+        passes = f" if {' and '.join(map(str, checks))} passes" if isinstance(checks, list) and checks else ""
+        text += f"{link}{model}{passes}"
+    return text
 
 
 def _signals(trace: RequestTrace) -> None:
@@ -153,8 +164,12 @@ def _signals(trace: RequestTrace) -> None:
     )
 
 
+def _score(score: object) -> str:
+    return f"{score:.3g}" if isinstance(score, (int, float)) else "no score"
+
+
 def _tokens(tokens: int | None) -> str:
-    return "unknown" if tokens is None else count(tokens)
+    return UNKNOWN if tokens is None else count(tokens)
 
 
 def _items(text: str) -> list[Mapping[str, Any]]:

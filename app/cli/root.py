@@ -1,0 +1,83 @@
+"""The typer application: registers the commands and turns whatever leaves them into an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+import typer
+
+from app.cli import exits
+from app.cli.backtest import backtest
+from app.cli.demo import demo
+from app.cli.doctor import doctor
+from app.cli.migrate import migrate
+from app.cli.report import report
+from app.cli.rollup import rollup
+from app.cli.up import up
+
+app = typer.Typer(
+    name="shadowroute",
+    help="Is this LLM routing policy safe to roll out? Runs candidate policies beside the live one and measures them.",
+    epilog=exits.HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"shadowroute {version('shadowroute')} (platform {version('shadowroute-platform')})")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the versions of both distributions."
+    ),
+) -> None:
+    """Hold the options that stand before a command."""
+
+
+for command in (demo, up, report, backtest, doctor, migrate, rollup):
+    app.command()(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; messages for people go to stderr.
+
+    Raises:
+        BrokenPipeError: the reader of stdout went away; `main` ends quietly on it.
+    """
+    try:
+        result = app(list(arguments), prog_name="shadowroute", standalone_mode=False)
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except typer.Abort:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  the one place where every error becomes an exit code
+        end = exits.ending(error)
+        if end.message:
+            print(end.message, file=sys.stderr)
+        return end.code
+    return result if isinstance(result, int) else exits.OK
+
+
+def main() -> NoReturn:
+    """Run the process's command line and exit with its code."""
+    try:
+        code = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `shadowroute report | head`: point stdout at nothing, or the interpreter complains once more while it closes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = exits.OK
+    sys.exit(code)

@@ -1,0 +1,76 @@
+"""Numbers as words."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis.results import Estimate, Interval, Range, Undefined
+from app.format import age, basis, brief, headline, interval, percent, sentence, usd, why_not
+
+
+def estimate(value: float, low: float, high: float, *, n: int = 412_880) -> Estimate:
+    bounds = Interval(low, high)
+    return Estimate(
+        value=value, interval=bounds, n=n, clusters=256, effective_clusters=201.3, unit="share", method="test"
+    )
+
+
+def test_an_estimate_shows_its_interval() -> None:
+    """A point never stands without its interval."""
+    assert brief(estimate(0.31, 0.301, 0.319), "percent") == "31.0 % 30.1..31.9"
+
+
+def test_a_change_carries_its_sign() -> None:
+    """More and less cannot be confused."""
+    assert headline(estimate(0.271, 0.24, 0.3), "percent", signed=True) == "+27.1 %"
+    assert brief(estimate(-0.271, -0.302, -0.24), "percent", signed=True) == "-27.1 % -30.2..-24.0"
+
+
+def test_a_rounded_zero_has_no_sign() -> None:
+    """-0.04 % prints as 0.0 %: a sign in front of a zero would claim a direction."""
+    assert percent(-0.0004, signed=True) == "0.0 %"
+    assert percent(0.0004, signed=True) == "0.0 %"
+
+
+def test_a_range_is_never_a_point() -> None:
+    """Between two bounds no number is preferred."""
+    bounds = Range(low=0.12, high=0.44, n=10, unit="share", why="31 % of the outcomes were not seen")
+    assert headline(bounds, "percent") == "12.0 to 44.0 %"
+    assert interval(bounds, "percent") == ""
+    assert basis(bounds) == "31 % of the outcomes were not seen (10 requests)"
+
+
+def test_unknown_is_a_word() -> None:
+    """What cannot be computed prints no number, and says why."""
+    missing = Undefined(reason="3 models have no price", next_step="add them to models.yaml")
+    assert headline(missing, "usd") == "unknown"
+    assert brief(missing, "percent") == "unknown"
+    assert why_not(missing) == "3 models have no price; add them to models.yaml."
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (18_400.4, "$18,400"),
+        (-2900, "-$2,900"),
+        (5.55, "$5.55"),
+        (0, "$0.00"),
+        (0.00041, "$0.00041"),
+        (-3e-6, "-$3.0e-06"),
+    ],
+)
+def test_dollars_have_the_digits_that_their_size_deserves(amount: float, text: str) -> None:
+    """Neither $18,400.40 nor $0.00."""
+    assert usd(amount) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(4, "4 s"), (600, "10 min"), (10_800, "3 h"), (400_000, "5 d")])
+def test_age(seconds: float, text: str) -> None:
+    """One unit, the largest that still tells something."""
+    assert age(seconds) == text
+
+
+def test_a_sentence_ends_once() -> None:
+    """Reason and next step become one sentence, whatever they end with."""
+    assert sentence("no ids.", "set from_request.session.") == "No ids; set from_request.session."
+    assert sentence("no ids") == "No ids."
