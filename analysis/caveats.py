@@ -11,7 +11,7 @@ from analysis.measures.divergence import Divergence
 from analysis.measures.escalation import Escalation
 from analysis.measures.quality import Quality
 from analysis.measures.rates import FEW_CLUSTERS, MINIMUM_CLUSTERS
-from analysis.results import Estimate, Range
+from analysis.results import Estimate, Measured, Range
 from analysis.rows import PolicyRow
 
 KNOWN_CLUSTERS: Final = 0.90
@@ -134,12 +134,12 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
             f"{_percent(cost.uncosted_share)} of requests have no known token counts and are left out of cost.",
             "report what was served: request.served(reply), or observer.outcome(request_id, ...)",
         )
-    cold, warm = _centre(cost.relative), _centre(cost.warm_relative)
-    if cold is not None and warm is not None and abs(cold - warm) >= 0.0005:
+    cold, warm = _said(cost.relative), _said(cost.warm_relative)
+    if cold and warm and cold != warm:
         yield Caveat(
             "cold_cache",
-            f"Another model starts without a cached prefix; with as warm a cache the change would be {warm:+.1%}"
-            f" instead of {cold:+.1%}.",
+            f"Another model is taken to start without a cached prefix ({cold}); with as warm a cache as the model that"
+            f" answered it would be {warm}.",
         )
 
 
@@ -160,8 +160,10 @@ def _about_outcomes(escalation: Escalation, quality: Quality) -> Iterator[Caveat
         yield Caveat("about_live", quality.note)
 
 
-def _centre(measured: object) -> float | None:
-    return measured.value if isinstance(measured, Estimate) else None
+def _said(measured: Measured) -> str:
+    if isinstance(measured, Estimate):
+        return f"{measured.value:+.1%}"
+    return f"{measured.low:+.1%} to {measured.high:+.1%}" if isinstance(measured, Range) else ""
 
 
 def _percent(share: float) -> str:

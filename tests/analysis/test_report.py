@@ -1,0 +1,262 @@
+"""A whole report from a store: figures, segments, the A/A control, and everything it must say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from analysis.as_json import SCHEMA, plain, to_json
+from analysis.queries import Queries
+from analysis.report import ProjectReport, policy_report, project_report
+from analysis.results import Estimate, Interval, Range, Undefined
+from analysis.rows import RequestFilter, SignalRow
+from analysis.selection import ALL, Cross, PolicyRef, Segment, Window, slice_of
+from collector.rollup import Rollup
+from collector.store import Store
+from tests.support.decision_rows import insert
+from tests.support.mixed_traffic import BOOK, CHEAP, CONTROL, WINDOW, store_traffic
+from tests.support.stores import fresh_store
+
+
+@pytest.fixture(scope="module")
+def q(engine_folder: Path) -> Iterator[Queries]:
+    """A project with three thousand requests, rolled up."""
+    with fresh_store(engine_folder) as store:
+        store_traffic(store.client())
+        Rollup(store, labels=("team",)).run_once()
+        yield Queries(store.reader(), "p")
+
+
+@pytest.fixture(scope="module")
+def report(q: Queries) -> ProjectReport:
+    return project_report(q, WINDOW, book=BOOK, by=("task", "label:team"))
+
+
+def codes(report: ProjectReport) -> set[str]:
+    return {caveat.code for caveat in (*report.caveats, *(c for policy in report.policies for c in policy.caveats))}
+
+
+def test_a_report_holds_every_shadow_with_controls_last(report: ProjectReport) -> None:
+    """The policy first, the A/A control last and marked; live policies and requests beside them."""
+    assert [policy.policy for policy in report.policies] == [CHEAP, CONTROL]
+    assert [policy.is_control for policy in report.policies] == [False, True]
+    assert (report.live, report.requests, report.book, report.project) == ((CONTROL,), 3000, BOOK, "p")
+    assert report.as_of is not None
+    assert report.known_clusters_share == 1.0
+
+
+def test_the_control_is_the_noise_floor(report: ProjectReport) -> None:
+    """It never differs from itself; the excess of the other policy is measured against it."""
+    cheap, control = report.policies
+    model = control.overall.divergence.model
+    assert isinstance(model, Estimate)
+    assert model.value == 0
+    assert model.interval.high > 0
+    assert control.excess is None
+    assert isinstance(cheap.excess, Estimate)
+    assert isinstance(cheap.overall.divergence.model, Estimate)
+    assert cheap.excess.value == pytest.approx(cheap.overall.divergence.model.value)
+
+
+def test_an_unseen_cascade_is_a_range_everywhere(report: ProjectReport) -> None:
+    """Cost and escalation of a shadow cascade are never a point until its answers were seen."""
+    overall = report.policies[0].overall
+    for measure in (overall.cost.relative, overall.cost.per_request_usd, overall.escalation.shadow):
+        assert isinstance(measure, Range)
+        assert measure.low < measure.high
+        assert measure.interval is not None
+        assert measure.interval.low < measure.low
+        assert measure.interval.high > measure.high
+
+
+def test_segments_are_the_declared_keys_largest_first(report: ProjectReport, q: Queries) -> None:
+    """Every value of each key; a key's shares add up to one where every request has a value."""
+    segments = report.policies[0].segments
+    tasks = [s for s in segments if isinstance(s.slice, Segment) and s.slice.key == "task"]
+    assert {str(s.slice) for s in tasks} == {"task=chat", "task=code", "task=extract"}
+    assert [s.share for s in tasks] == sorted((s.share for s in tasks), reverse=True)
+    assert sum(s.share or 0 for s in tasks) == pytest.approx(1)
+    assert {str(s.slice) for s in segments} - {str(s.slice) for s in tasks} == {"label:team=a", "label:team=b"}
+    alone = policy_report(q, CHEAP, WINDOW, book=BOOK, segment=Segment("task", "chat")).overall
+    among = next(s for s in tasks if s.slice == Segment("task", "chat"))
+    # Summation order differs between one value and all values of a key: equal to rounding, not to the bit.
+    assert (alone.share, alone.divergence.n, alone.cost.n) == (among.share, among.divergence.n, among.cost.n)
+    assert alone.cost.live_usd == pytest.approx(among.cost.live_usd, rel=1e-12)
+    assert isinstance(alone.quality.all.mean, Estimate)
+    assert isinstance(among.quality.all.mean, Estimate)
+    assert alone.quality.all.mean.value == pytest.approx(among.quality.all.mean.value, rel=1e-12)
+
+
+def test_a_slice_of_two_segments_is_part_of_one(q: Queries) -> None:
+    """A cross is measured by the same code, from the rows."""
+    cross = slice_of((Segment("task", "chat"), Segment("user_tier", "pro")))
+    assert isinstance(cross, Cross)
+    part = policy_report(q, CHEAP, WINDOW, book=BOOK, segment=cross).overall
+    whole = policy_report(q, CHEAP, WINDOW, book=BOOK, segment=Segment("task", "chat")).overall
+    assert 0 < part.divergence.n < whole.divergence.n
+    assert part.share is not None
+    assert whole.share is not None
+    assert part.share < whole.share
+
+
+def test_what_limits_the_figures_is_said(report: ProjectReport) -> None:
+    """Failures, fallbacks, missing tokens, cold caches and unseen escalations each have a sentence."""
+    assert codes(report) >= {"failed", "contaminated", "uncosted", "unseen_escalations", "about_live", "cold_cache"}
+    failed = next(c for c in report.policies[0].caveats if c.code == "failed")
+    assert "% of this shadow's decisions failed" in failed.text
+
+
+def test_models_without_a_price_and_no_book(q: Queries) -> None:
+    """An unknown book prices nothing: costs are undefined, divergence is not touched."""
+    unknown = project_report(q, WINDOW, book="nobody's")
+    assert "unpriced" in codes(unknown)
+    assert isinstance(unknown.policies[0].overall.cost.relative, Undefined)
+    assert isinstance(unknown.policies[0].overall.divergence.model, Estimate)
+    assert q.models_unpriced(WINDOW, "nobody's").keys() == {"big", "mid", "small"}
+    assert q.models_unpriced(WINDOW, BOOK) == {}
+
+
+def test_only_some_policies_can_be_asked_for(q: Queries) -> None:
+    """`only` keeps the rest out of the report."""
+    assert [p.policy for p in project_report(q, WINDOW, book=BOOK, only=[CONTROL]).policies] == [CONTROL]
+
+
+def test_an_empty_window_says_so(q: Queries) -> None:
+    """No policies, no figures, one sentence with what to do."""
+    empty = project_report(q, Window.ending(dt.date(2020, 1, 7), 7), book=BOOK)
+    assert (empty.policies, empty.requests, empty.known_clusters_share) == ((), 0, None)
+    assert [caveat.code for caveat in empty.caveats] == ["no_requests"]
+
+
+def test_missing_ids_and_a_changed_live_policy_are_said(store: Store) -> None:
+    """Clusters by request and two live policies: both are on the report, with the figures."""
+    rows = [
+        {"request_id": f"r{n}", "cluster_key": f"r{n}", "cluster_kind": "user" if n % 4 else "request"}
+        | {"policy_version": str(n % 2)}
+        for n in range(40)
+    ]
+    insert(store.client(), "decisions", rows)
+    Rollup(store).run_once()
+    found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
+    assert {caveat.code for caveat in found.caveats} == {"no_shadows", "live_changed", "unknown_clusters"}
+    assert found.known_clusters_share == pytest.approx(0.75)
+    assert any("Only 75.0% of requests" in caveat.text for caveat in found.caveats)
+
+
+def test_json_says_the_kind_of_every_measure(report: ProjectReport) -> None:
+    """The document survives JSON, names its schema, and no measure is a bare number."""
+    document = json.loads(json.dumps(to_json(report), allow_nan=False))
+    assert document["schema"] == SCHEMA == "shadowroute/report/1"
+    assert document["window"] == {"first": "2026-11-16", "last": "2026-11-19"}
+    overall = document["policies"][0]["overall"]
+    assert overall["slice"] == "all"
+    assert overall["divergence"]["model"]["kind"] == "estimate"
+    assert overall["cost"]["relative"]["kind"] == "range"
+    assert document["policies"][1]["overall"]["escalation"]["shadow"] == {
+        "kind": "undefined",
+        "reason": "this policy never plans an escalation",
+        "next_step": "",
+        "n": document["policies"][1]["overall"]["divergence"]["n"],
+    }
+
+
+def test_json_refuses_what_is_no_number() -> None:
+    """NaN never leaves, nor does a type that JSON would stringify."""
+    with pytest.raises(ValueError, match="finite"):
+        plain(Interval(float("nan"), 1.0))
+    with pytest.raises(TypeError, match="plain"):
+        plain({1, 2})
+
+
+# What pages ask besides
+
+
+def test_signals_seen_are_sorted_by_frequency(q: Queries) -> None:
+    """The first one is the default of a report."""
+    assert [row.name for row in q.signals_seen(WINDOW)] == ["thumbs"]
+    named = policy_report(q, CHEAP, WINDOW, book=BOOK, signal=SignalRow(name="judge", source="llm", n=0)).overall
+    assert isinstance(named.quality.all.mean, Undefined)
+
+
+def test_window_available_is_what_was_rolled_up(q: Queries) -> None:
+    """First and last day; None for a project that is not there."""
+    assert q.window_available() == WINDOW
+    assert Queries(q.client, "nobody").window_available() is None
+    assert Queries(q.client, "nobody").freshness().newest_arrival is None
+
+
+def test_pages_of_requests_meet(q: Queries) -> None:
+    """Page after page gives every request once, newest first, and as many as the count says."""
+    where = RequestFilter(window=WINDOW, policy=CHEAP, differs=True, slice=Segment("task", "chat"))
+    page = q.requests(where, limit=100)
+    rows = list(page.rows)
+    while page.next:
+        page = q.requests(where, after=page.next, limit=100)
+        rows.extend(page.rows)
+    assert rows == list(q.all_requests(where))
+    assert len(rows) == len({row.request_id for row in rows}) == q.request_count(where)
+    assert rows == sorted(rows, key=lambda row: row.key, reverse=True)
+    assert all(row.shadow_model == "small" and row.model != "small" for row in rows)
+
+
+def test_a_page_has_no_next_at_the_end(q: Queries) -> None:
+    """A full last page does not lead to an empty one."""
+    where = RequestFilter(window=WINDOW, status="ok")
+    assert q.requests(where, limit=3000).next is None
+    assert q.requests(where, limit=2999).next is not None
+
+
+def test_a_trace_holds_every_decision_and_signal(four_requests: Store) -> None:
+    """Live, shadows, attempts in order, and signals by whichever name they used; None for an unknown id."""
+    q = Queries(four_requests.reader(), "p")
+    trace = q.trace("r3")
+    assert trace is not None
+    assert trace.live is not None
+    assert [(a.kind, a.model, a.error_type) for a in trace.live.attempts] == [
+        ("primary", "small", "503"),
+        ("fallback", "big", ""),
+    ]
+    assert [shadow.policy for shadow in trace.shadows] == [PolicyRef("cheap", "2")]
+    assert trace.live.ts == dt.datetime(2026, 11, 17, 9, 30, tzinfo=dt.UTC)
+    by_response = q.trace("r2")
+    assert by_response is not None
+    assert [(signal.name, signal.value) for signal in by_response.signals] == [("thumbs", 0.0)]
+    assert q.trace("nobody") is None
+    assert Queries(four_requests.reader(), "q").trace("r3") is None
+
+
+# What a figure is about
+
+
+def test_windows_are_days_with_both_ends() -> None:
+    """Seven days end with the last one; a window cannot end before it starts."""
+    week = Window.ending(dt.date(2026, 11, 22), 7)
+    assert (str(week), week.days, len(list(week))) == ("2026-11-16..2026-11-22", 7, 7)
+    with pytest.raises(ValueError, match="must start before it ends"):
+        Window(dt.date(2026, 11, 2), dt.date(2026, 11, 1))
+
+
+@pytest.mark.parametrize("text", ["all", "task=extract", "task=", "label:team=a=b", "user_tier=pro"])
+def test_segments_survive_their_text(text: str) -> None:
+    """What a page writes into its address it can read again."""
+    assert str(Segment.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["task", "region=eu", "all=x", ""])
+def test_unknown_segments_are_refused(text: str) -> None:
+    """A typo is an error with the known keys, never all traffic."""
+    with pytest.raises(ValueError, match="segment"):
+        Segment.parse(text)
+
+
+def test_filters_become_the_cheapest_slice() -> None:
+    """No filter is all traffic, one is a rolled-up segment, the same twice is one, two are a cross."""
+    chat, pro = Segment("task", "chat"), Segment("user_tier", "pro")
+    assert slice_of(()) == slice_of((ALL,)) == ALL
+    assert slice_of((chat, ALL, chat)) == chat
+    assert slice_of((chat, pro)) == Cross((chat, pro))
+    assert str(slice_of((chat, pro))) == "task=chat & user_tier=pro"
