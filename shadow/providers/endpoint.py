@@ -100,7 +100,7 @@ def checked(endpoint: Endpoint) -> Endpoint:
         fine = False
     if not fine or any(sign in url for sign in "@?#\\") or not url.isascii() or not url.isprintable() or " " in url:
         shown = "an address with credentials" if "@" in url else repr(url)
-        raise not_configured(f"base_url must be http(s)://host[:port]/path, got {shown}; correct it in models.yaml")
+        raise not_configured(f"base_url must be http(s)://host[:port]/path, got {shown}; correct it where it is set")
     return endpoint
 
 

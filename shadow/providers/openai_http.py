@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -112,7 +111,7 @@ class OpenAIHttp:
         self._async_client = async_client
         self._own_client: httpx.Client | None = None
         # Connections belong to the event loop that opened them; a second asyncio.run needs its own.
-        self._own_async_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+        self._own_async_clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
         self._lock = threading.Lock()
 
     def complete(self, call: Call) -> Answer:
@@ -191,6 +190,7 @@ class OpenAIHttp:
         with self._lock:
             client = self._own_async_clients.get(loop)
             if client is None:
+                self._own_async_clients = {k: v for k, v in self._own_async_clients.items() if not k.is_closed()}
                 client = self._own_async_clients[loop] = httpx.AsyncClient(limits=LIMITS, trust_env=False)
             return client
 

@@ -23,12 +23,24 @@ MAX_DETAIL_CHARACTERS = 300
 
 
 def request_body(call: Call, *, stream: bool) -> bytes:
-    """The JSON of one dispatch. A stream asks for its usage, or its cost would be unknown."""
+    """The JSON of one dispatch. A stream asks for its usage, or its cost would be unknown.
+
+    Raises:
+        TypeError, ValueError: a message or parameter has no form in JSON.
+    """
     body: dict[str, Any] = {**call.params, "model": call.model.name, "messages": list(call.messages)}
     if stream:
         options = body.get("stream_options") or {}
         body |= {"stream": True, "stream_options": {**options, "include_usage": True}}
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    """A message of the OpenAI client's own classes, which callers append to their conversation as it is."""
+    dump = getattr(value, "model_dump", None)
+    if dump is None:
+        raise TypeError(f"messages and parameters must be JSON values, got {type(value).__name__}")
+    return dump(exclude_none=True)
 
 
 @dataclass(frozen=True, slots=True)

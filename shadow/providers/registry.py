@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 from shadow.catalogue import Model
@@ -19,6 +20,7 @@ class Providers:
         self._by_name: Mapping[str, Provider] = given if isinstance(given, Mapping) else {}
         self._fallback = None if isinstance(given, Mapping) else given
         self._own: Provider | None = None
+        self._lock = threading.Lock()
 
     def of(self, model: Model) -> Provider:
         """The provider to dispatch this model to."""
@@ -35,8 +37,9 @@ class Providers:
             await self._own.aclose()
 
     def _http(self) -> Provider:
-        if self._own is None:
-            from shadow.providers.openai_http import OpenAIHttp  # noqa: PLC0415 - httpx loads only where it is used
+        with self._lock:  # two first calls at once must not open two pools
+            if self._own is None:
+                from shadow.providers.openai_http import OpenAIHttp  # noqa: PLC0415 - httpx loads only where it is used
 
-            self._own = OpenAIHttp()
-        return self._own
+                self._own = OpenAIHttp()
+            return self._own

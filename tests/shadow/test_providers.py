@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import httpx2
 import pytest
+from openai.types.chat import ChatCompletionMessage
 
 from shadow.catalogue import Model
 from shadow.errors import MissingOutcomeError, ProviderError
@@ -109,6 +112,16 @@ def test_the_request_carries_the_callers_arguments_and_the_key(
     assert received.body["messages"] == MESSAGES
     assert (received.body["model"], received.body["temperature"]) == ("m", 0.5)
     assert received.body["tools"] == [{"type": "function"}]
+
+
+def test_messages_of_the_openai_client_are_sent_as_they_are_meant(server: FakeOpenAI, provider: OpenAIHttp) -> None:
+    """A conversation often holds the client's own message objects; anything else that is no JSON is an error."""
+    own = ChatCompletionMessage(role="assistant", content="hello")
+    dispatch = call(server)
+    complete(provider, replace(dispatch, messages=[*MESSAGES, own]))
+    assert server.received[0].body["messages"][1] == {"role": "assistant", "content": "hello"}
+    with pytest.raises(TypeError, match="must be JSON values, got object"):
+        complete(provider, replace(dispatch, messages=[object()]))
 
 
 def test_a_stream_asks_for_its_usage_and_keeps_other_options(server: FakeOpenAI, provider: OpenAIHttp) -> None:
@@ -262,14 +275,17 @@ def test_proxies_of_the_environment_are_ignored(
 
 
 @every_way
-def test_the_key_shows_up_nowhere(way: Way, server: FakeOpenAI, provider: OpenAIHttp, key: str) -> None:
-    """Neither in the error that quotes it, nor in its traceback, nor in any repr."""
+def test_the_key_shows_up_nowhere(
+    way: Way, server: FakeOpenAI, provider: OpenAIHttp, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in the error that quotes it, nor in its traceback, nor in any repr or log line."""
+    caplog.set_level(logging.DEBUG)
     server.will("m", Behaviour(status=401, body=f"Incorrect API key provided: {KEY}".encode()))
     dispatch = call(server, key)
     with pytest.raises(ProviderError, match=r"Incorrect API key provided: \*\*\*") as caught:
         way(provider, dispatch)
     shown = "".join(traceback.format_exception(caught.value)) + repr([provider, dispatch, endpoint_of(dispatch.model)])
-    assert KEY not in shown
+    assert KEY not in shown + caplog.text
 
 
 def test_a_missing_key_fails_before_anything_is_sent(server: FakeOpenAI, provider: OpenAIHttp) -> None:

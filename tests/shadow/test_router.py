@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing
 from shadow.errors import ConfigError, PolicyError, ProviderError
 from shadow.outcome import Answer, Outcome, Usage
 from shadow.policies.call import Call
-from shadow.policy import Decision
+from shadow.policy import Decision, Step
 from shadow.providers.recorded import RecordedProvider
 from shadow.request import Request, Snapshot
 from shadow.router import ShadowRouter
@@ -76,8 +79,7 @@ def router(tmp_path: Path, server: FakeOpenAI, sink: MemorySink) -> Iterator[Sha
 def rows(router: ShadowRouter, sink: MemorySink, role: str = "live") -> list[dict[str, Any]]:
     """Attributes of the spans with this role, in the order of their requests."""
     assert router.flush()
-    found = [dict(span.attributes or {}) for span in sink.spans]
-    return [attributes for attributes in found if attributes.get("llm_router.role") == role]
+    return sink.rows(role)
 
 
 def test_a_reply_carries_the_answer_and_how_it_came_about(router: ShadowRouter, sink: MemorySink) -> None:
@@ -256,6 +258,62 @@ def test_a_caller_cannot_choose_the_model_or_the_address(router: ShadowRouter, s
         router.complete(messages=MESSAGES, **{name: "sk-secret"})
     assert "sk-secret" not in str(caught.value)
     assert server.received == []
+
+
+class Hostile:
+    """A shadow that does one bad thing."""
+
+    version = "1"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def decide(self, request: Request, snapshot: Snapshot) -> Decision:
+        match self.name:
+            case "raises":
+                raise SystemExit(1)
+            case "sleeps":
+                time.sleep(30)
+            case "mutates":
+                object.__setattr__(request, "task", "changed")
+        model = "no-such-model" if self.name == "unknown" else "cheap"
+        return Decision(policy=self.name, version="1", steps=(Step(kind="primary", model=model),))
+
+
+def answers(url: str, sink: MemorySink, shadows: list[Hostile]) -> list[Any]:
+    """What a caller gets in five calls and a stream."""
+    models = [Model(name="cheap", provider="fake", base_url=url)]
+    live = Call(lambda request: "cheap", name="live", version="1")
+    routing = Routing.of(live=live, shadows=shadows, catalogue=Catalogue(models))
+    with ShadowRouter(routing, exporter=sink) as router:
+        raws = [router.complete(messages=MESSAGES, task="chat").raw for _ in range(5)]
+        return [*raws, *router.stream(messages=MESSAGES)]
+
+
+def test_hostile_shadows_leave_the_answers_as_they_are(sink: MemorySink) -> None:
+    """Raising, sleeping, mutating and inventing models end as failures with their reason, and nowhere else."""
+    hostile = [Hostile(name) for name in ("raises", "sleeps", "mutates", "unknown")]
+    with fake_openai() as alone, fake_openai() as beside:
+        expected = answers(alone.base_url, MemorySink(), [])
+        assert answers(beside.base_url, sink, hostile) == expected
+    reasons: dict[str, set[str]] = {}
+    for row in sink.rows("shadow"):
+        reasons.setdefault(row["llm_router.policy.name"], set()).add(row["error.type"])
+    assert reasons["raises"] == {"SystemExit"}
+    assert reasons["sleeps"] <= {"timeout", "switched_off"}
+    assert reasons["mutates"] == {"mutated_request"}
+    assert reasons["unknown"] == {"unknown_model"}
+    assert {row.get("llm_router.task", "") for row in sink.rows("live")} == {"chat", ""}
+
+
+def test_threads_share_one_router(sink: MemorySink) -> None:
+    """Synchronous services call from many threads; every request is recorded once."""
+    table = {(f"q-{n}", "gpt-5"): Answer(text=str(n), model="gpt-5") for n in range(400)}
+    with recorded_router(sink, RecordedProvider(table)) as router, ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda n: router.complete(messages=MESSAGES, request_id=f"q-{n}").text, range(400)))
+        assert router.flush()
+    assert replies == [str(n) for n in range(400)]
+    assert len({row["llm_router.request.id"] for row in sink.rows("live")}) == 400
 
 
 def recorded_router(sink: MemorySink, providers: Any) -> ShadowRouter:
