@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
 from shadow import keys
+from shadow.config import policy_document, routing_document
+from shadow.config.fields import Document
 from tests.support.groups import ROOT
 
 DOCS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
@@ -61,3 +65,29 @@ def test_no_module_is_a_hub() -> None:
 
 def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def test_every_command_is_documented() -> None:
+    """A command of the script stands in the CLI reference."""
+    help_text = subprocess.run(
+        [Path(sys.executable).with_name("shadowroute"), "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "120"},
+    ).stdout
+    commands = re.findall(r"^│ ([a-z]+) ", help_text.split("Commands", 1)[1], re.MULTILINE)
+    text = (ROOT / "docs/reference/cli.md").read_text()
+    assert commands
+    assert [name for name in commands if f"`shadowroute {name}`" not in text] == []
+
+
+def test_every_configuration_key_is_documented() -> None:
+    """A key that a file may have stands in the configuration reference."""
+    text = (ROOT / "docs/reference/configuration.md").read_text()
+    keys_of_files: set[str] = set()
+    for module in (policy_document, routing_document):
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Document):
+                keys_of_files |= {field.alias or name for name, field in value.model_fields.items()}
+    assert sorted(key for key in keys_of_files if not re.search(rf"\b{key}\b", text)) == []
