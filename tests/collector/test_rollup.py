@@ -1,0 +1,378 @@
+"""The rollup worker: sums equal a row-by-row computation, whatever arrives again, late, or in another order."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from analysis.queries import Queries
+from analysis.rows import SignalRow
+from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from collector import rollup
+from collector.price_books import pin
+from collector.rollup import MOST_SEGMENT_VALUES, TABLES, Rollup
+from collector.store import Store
+from tests.support import contract_traffic
+from tests.support.contract_traffic import FIRST_DAY, LAST_DAY, POLICIES, Sums, changed, insert
+from tests.support.stores import fresh_store
+
+WINDOW = Window(FIRST_DAY, LAST_DAY)
+THUMBS = SignalRow(name="thumbs", source="user", n=0)
+BOOKS = {"plain": 1.0, "triple": 3.0}
+
+
+@pytest.fixture(scope="module")
+def week(engine_folder: Path) -> Iterator[tuple[Store, contract_traffic.Traffic]]:
+    """A store with the week's spans, without what comes late; tests of this module change it in order."""
+    sent = contract_traffic.traffic(3_000)
+    with fresh_store(engine_folder) as store:
+        for book, factor in BOOKS.items():
+            pin(store.client(), "default", contract_traffic.price_rows(factor), book, "test")
+        insert(store.client(), sent.spans, token="first")
+        yield store, sent
+
+
+def measured(client: Client, policy: tuple[str, str], book: str = "plain", where: Slice = ALL) -> Sums:
+    """What the product's own queries add up to."""
+    queries = Queries(client, "default")
+    ref = PolicyRef(*policy)
+    pairs = queries.pairs(WINDOW, ref, where)
+    costs = queries.costs(WINDOW, ref, book, where)
+    signals = queries.signals(WINDOW, ref, THUMBS, where)
+    return Sums(
+        compared=pairs.model.total,
+        diverging=float(pairs.model.numerator.sum()),
+        failed=pairs.failed_weight,
+        cascades=pairs.escalated.total,
+        escalations_known=pairs.escalated_known.total,
+        escalations=float(pairs.escalated.numerator.sum()),
+        live_usd=float(costs.live.numerator.sum()),
+        shadow_usd=float(costs.shadow.numerator.sum()),
+        unknown_usd=float(costs.unknown.numerator.sum()),
+        signals=sum(s.score.total for s in signals),
+        signal_sum=float(sum(s.score.numerator.sum() for s in signals)),
+    )
+
+
+def equal(one: Sums, other: Sums, tolerance: float) -> bool:
+    return vars_of(one) == pytest.approx(vars_of(other), rel=tolerance, abs=1e-12)
+
+
+def vars_of(sums: Sums) -> dict[str, float]:
+    return {name: getattr(sums, name) for name in sums.__dataclass_fields__}
+
+
+def tables(client: Client) -> dict[str, list[tuple[Any, ...]]]:
+    """Every rollup row of every project, in order."""
+    return {table: list(client.query(f"SELECT * FROM {table} ORDER BY ALL").result_rows) for table in TABLES}
+
+
+def assert_same(one: Mapping[str, list[tuple[Any, ...]]], other: Mapping[str, list[tuple[Any, ...]]]) -> None:
+    """Counts and keys exactly, sums to 1e-12 relative: they may be added in another order."""
+    for table in TABLES:
+        assert len(one[table]) == len(other[table]), table
+        for left, right in zip(one[table], other[table], strict=True):
+            exact = [value for value in left if not isinstance(value, float)]
+            assert exact == [value for value in right if not isinstance(value, float)]
+            sums = [value for value in left if isinstance(value, float)]
+            assert sums == pytest.approx([v for v in right if isinstance(v, float)], rel=1e-12, abs=0)
+
+
+def test_sums_equal_a_row_by_row_computation(week: tuple[Store, contract_traffic.Traffic]) -> None:
+    """Divergence, escalations, costs under two books and failures agree to 1e-9 with plain Python."""
+    store, sent = week
+    result = Rollup(store, labels=["team"]).run_once()
+    assert (result.days, result.rows > 0, result.as_of.tzinfo) == (5, True, dt.UTC)
+    for policy in POLICIES:
+        for book, factor in BOOKS.items():
+            want = contract_traffic.sums(sent.truths, policy, late_outcomes=False, late_signals=False, factor=factor)
+            assert equal(measured(store.client(), policy, book), want, 1e-9), (policy, book)
+
+
+def test_segments_add_up_to_the_whole(week: tuple[Store, contract_traffic.Traffic]) -> None:
+    """Every segment holds exactly its requests, labels included."""
+    store, sent = week
+    for policy in POLICIES:
+        coders = [truth for truth in sent.truths if truth.task == "code"]
+        want = contract_traffic.sums(coders, policy, late_outcomes=False, late_signals=False)
+        assert equal(measured(store.client(), policy, where=Segment("task", "code")), want, 1e-9)
+    team = [truth for truth in sent.truths if truth.request_id < "8"]
+    want = contract_traffic.sums(team, POLICIES[0], late_outcomes=False, late_signals=False)
+    assert equal(measured(store.client(), POLICIES[0], where=Segment("label:team", "a")), want, 1e-9)
+
+
+def test_redelivery_changes_nothing(week: tuple[Store, contract_traffic.Traffic]) -> None:
+    """The same batches, and the same spans in other batches, leave every row of every rollup as it was."""
+    store, sent = week
+    before = tables(store.client())
+    insert(store.client(), sent.spans, token="first")
+    shuffled = list(sent.spans)
+    random.Random(1).shuffle(shuffled)
+    insert(store.client(), shuffled, batch=777)
+    assert Rollup(store).run_once().days == 5
+    assert_same(tables(store.client()), before)
+
+
+def test_late_outcomes_and_signals_are_applied(week: tuple[Store, contract_traffic.Traffic]) -> None:
+    """What comes days later counts as if it had come in time, however often it is delivered."""
+    store, sent = week
+    insert(store.client(), sent.signals, batch=500)
+    insert(store.client(), sent.late_outcomes)
+    insert(store.client(), sent.late_outcomes)
+    insert(store.client(), sent.signals[:200])
+    Rollup(store).run_once()
+    for policy in POLICIES:
+        want = contract_traffic.sums(sent.truths, policy, late_outcomes=True, late_signals=True)
+        assert equal(measured(store.client(), policy), want, 1e-9), policy
+
+
+def test_stale_copies_after_newer_facts_change_nothing(week: tuple[Store, contract_traffic.Traffic]) -> None:
+    """Unreported spans redelivered after their outcome do not take it back; a rebuild from scratch agrees."""
+    store, sent = week
+    before = tables(store.client())
+    insert(store.client(), sent.spans[:4_000])
+    insert(store.client(), sent.late_outcomes)
+    Rollup(store).run_once()
+    assert_same(tables(store.client()), before)
+    store.client().command("TRUNCATE TABLE rollup_runs")
+    Rollup(store).run_once()
+    assert_same(tables(store.client()), before)
+
+
+def test_a_changed_mind_wins_and_stays(week: tuple[Store, contract_traffic.Traffic]) -> None:
+    """The newest value of a signal counts, even if an older one is delivered after it, or by another id."""
+    store, sent = week
+    thumb = next(s for s in sent.signals if "llm_router.request.id" in s[contract_traffic.ATTRIBUTES])
+    request_id = thumb[contract_traffic.ATTRIBUTES]["llm_router.request.id"]
+    truth = next(t for t in sent.truths if t.request_id == request_id)
+    value = truth.signal or 0.0
+    policy = next(p for p in POLICIES if truth.choices[p].model and not truth.contaminated)
+    before = measured(store.client(), policy)
+    other = changed(thumb, later_s=1, gen_ai__evaluation__score__value=str(1 - value))
+    insert(store.client(), [other])
+    insert(store.client(), [thumb])
+    Rollup(store).run_once()
+    after = measured(store.client(), policy)
+    assert after.signal_sum - before.signal_sum == pytest.approx(truth.weight * (1 - 2 * value))
+    by_response = changed(
+        thumb, later_s=2, llm_router__request__id="", gen_ai__response__id=f"chatcmpl-{request_id}",
+        llm_router__signal__deleted="true",
+    )  # fmt: skip
+    insert(store.client(), [by_response])
+    Rollup(store).run_once()
+    withdrawn = measured(store.client(), policy)
+    assert before.signals - withdrawn.signals == pytest.approx(truth.weight)
+
+
+def test_facts_may_come_before_their_decision(store: Store) -> None:
+    """An outcome and a signal that overtake their spans are found when the spans arrive."""
+    sent = contract_traffic.traffic(400)
+    outcome = sent.late_outcomes[0]
+    request_id = outcome[contract_traffic.ATTRIBUTES]["llm_router.request.id"]
+    spans = [s for s in sent.spans if s[contract_traffic.ATTRIBUTES]["llm_router.request.id"] == request_id]
+    signal = changed(sent.signals[0], llm_router__request__id=request_id, gen_ai__response__id="")
+    insert(store.client(), [outcome, signal])
+    assert Rollup(store).run_once().days == 0
+    insert(store.client(), spans)
+    assert Rollup(store).run_once().days == 1
+    client = store.client()
+    assert client.query("SELECT DISTINCT outcome_status, revision > 0 FROM decisions FINAL").result_rows == [
+        ("complete", 1)
+    ]
+    assert client.command("SELECT sum(n) FROM cost_daily WHERE segment_key = 'all' AND side = 'live'") > 0
+    assert client.command("SELECT sum(n) FROM signal_daily WHERE segment_key = 'all'") > 0
+
+
+def test_the_newest_late_outcome_wins(store: Store) -> None:
+    """Two late outcomes of a request: the later event counts, whichever is applied first."""
+    sent = contract_traffic.traffic(400)
+    outcome = sent.late_outcomes[0]
+    request_id = outcome[contract_traffic.ATTRIBUTES]["llm_router.request.id"]
+    newer = changed(outcome, later_s=60, gen_ai__usage__output_tokens="4242")
+    insert(
+        store.client(), [s for s in sent.spans if s[contract_traffic.ATTRIBUTES]["llm_router.request.id"] == request_id]
+    )
+    for late in ([outcome], [newer], [outcome]):
+        insert(store.client(), late)
+        Rollup(store).run_once()
+    assert store.client().query("SELECT DISTINCT output_tokens FROM decisions FINAL").result_rows == [(4242,)]
+
+
+def test_projects_do_not_touch_each_other(store: Store) -> None:
+    """The same requests in another project, and far in the past, are that project's alone."""
+    sent = contract_traffic.traffic(60)
+    insert(store.client(), sent.spans)
+    Rollup(store).run_once()
+    before = tables(store.client())
+    old = [
+        changed(
+            span,
+            project="it's backtest-1",
+            llm_router__request__time_us="946684800000000",
+            llm_router__origin="backtest",
+        )
+        for span in sent.spans
+    ]
+    for _ in range(2):
+        insert(store.client(), old)
+        Rollup(store).run_once()
+    after = tables(store.client())
+    assert_same({table: [row for row in rows if row[0] == "default"] for table, rows in after.items()}, before)
+    counts = (
+        "SELECT day, sum(n) FROM pair_daily WHERE project = 'it\\'s backtest-1' AND segment_key = 'all' GROUP BY day"
+    )
+    assert store.client().query(counts).result_rows == [(dt.date(2000, 1, 1), 240)]
+
+
+def test_rare_values_are_summed_as_other(store: Store) -> None:
+    """Beyond fifty values of a key, the first seen keep their own sums and the rest is `other`; nothing is lost."""
+    sent = contract_traffic.traffic(150)
+    spans = [changed(span, llm_router__task=f"task-{index // 4 % 75:02}") for index, span in enumerate(sent.spans)]
+    insert(store.client(), spans[:160])
+    Rollup(store).run_once()
+    first = {
+        v
+        for (v,) in store.client()
+        .query("SELECT DISTINCT segment_value FROM pair_daily WHERE segment_key = 'task'")
+        .result_rows
+    }
+    assert len(first) == 40
+    insert(store.client(), spans)
+    Rollup(store).run_once()
+    rows = (
+        store.client()
+        .query("SELECT segment_value, sum(n) FROM pair_daily WHERE segment_key = 'task' GROUP BY segment_value")
+        .result_rows
+    )
+    assert len(rows) == MOST_SEGMENT_VALUES + 1
+    assert first < {value for value, _ in rows}
+    assert sum(n for _, n in rows) == store.client().command("SELECT sum(n) FROM pair_daily WHERE segment_key = 'all'")
+    assert dict(rows)["other"] == 25 * 2 * 4
+
+
+def test_a_label_becomes_a_segment_for_all_days(store: Store) -> None:
+    """A label declared later covers the days before; a worker that was not told of it keeps it."""
+    labelled = "SELECT count(DISTINCT day) FROM pair_daily WHERE segment_key = 'label:team'"
+    insert(store.client(), contract_traffic.traffic(50).spans)
+    Rollup(store).run_once()
+    store.client().command(
+        "ALTER TABLE decisions UPDATE ingested_at = ingested_at - INTERVAL 1 DAY WHERE 1 SETTINGS mutations_sync = 2"
+    )
+    assert store.client().command(labelled) == 0
+    assert Rollup(store, labels=["team", "never-sent"]).run_once().days == 5
+    assert store.client().command(labelled) == 5
+    insert(store.client(), contract_traffic.traffic(50).spans)
+    Rollup(store).run_once()
+    assert store.client().command(labelled) == 5
+
+
+def test_a_sealed_day_is_left_alone(store: Store) -> None:
+    """A day of which rows may have expired is not rebuilt; what still arrives for it is counted."""
+    sent = contract_traffic.traffic(50)
+    client = store.client()
+    insert(client, sent.spans)
+    Rollup(store).run_once()
+    client.command(
+        "ALTER TABLE decisions UPDATE ingested_at = now64(3) - toIntervalDay({days:UInt16}) WHERE role = 'live'",
+        parameters={"days": rollup.REBUILD_DAYS + 1},
+        settings={"mutations_sync": 2},
+    )
+    client.command("TRUNCATE TABLE pair_daily")
+    more = [changed(span, llm_router__policy__name="late") for span in sent.spans if span[3] == "shadow cheap"]
+    insert(client, more)
+    assert Rollup(store).run_once().days == 0
+    assert client.command("SELECT count() FROM pair_daily") == 0
+    assert client.command("SELECT late_after_seal FROM rollup_runs ORDER BY started_at DESC LIMIT 1") >= len(more)
+
+
+def test_a_day_that_lost_all_its_rows_is_dropped(store: Store) -> None:
+    """A table without rows for a day gives its old ones up: withdrawn signals leave no sums."""
+    sent = contract_traffic.traffic(100)
+    insert(store.client(), [*sent.spans, *sent.signals])
+    Rollup(store).run_once()
+    assert store.client().command("SELECT count() FROM signal_daily") > 0
+    insert(store.client(), [changed(s, later_s=1, llm_router__signal__deleted="true") for s in sent.signals])
+    Rollup(store).run_once()
+    assert store.client().command("SELECT count() FROM signal_daily") == 0
+    assert store.client().command("SELECT count() FROM pair_daily") > 0
+
+
+def test_two_workers_at_once_agree(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even without the lock of one process, as on a server, workers build in private and swap in whole days."""
+    insert(store.client(), contract_traffic.traffic(200).spans)
+    Rollup(store).run_once()
+    before = tables(store.client())
+    errors: list[Exception] = []
+
+    def work() -> None:
+        worker = Rollup(store)
+        worker._lock = threading.Lock()
+        try:
+            for _ in range(3):
+                worker.run_once()
+        except DatabaseError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert_same(tables(store.client()), before)
+    assert store.client().query("SHOW TABLES LIKE '%_stage_%'").result_rows == []
+
+
+def test_a_failed_run_is_done_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a failure nothing is half swapped, no stage is left, and the next run does all the work."""
+    insert(store.client(), contract_traffic.traffic(50).spans)
+    original = rollup._sql
+    monkeypatch.setattr(rollup, "_sql", lambda name: "SELECT broken" if name == "signal_daily" else original(name))
+    with pytest.raises(DatabaseError):
+        Rollup(store).run_once()
+    assert store.client().query("SHOW TABLES LIKE '%_stage_%'").result_rows == []
+    monkeypatch.setattr(rollup, "_sql", original)
+    assert Rollup(store).run_once().days == 5
+
+
+def test_the_worker_runs_when_something_arrives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It rolls up at its start and after each arrival, survives failures, rests in between, and stops when told."""
+    monkeypatch.setattr(rollup, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(rollup, "_PAUSE_AFTER_ERROR_S", 0.01)
+    worker = Rollup(store)
+    runs: list[int] = []
+    original = worker._run
+
+    def counted(client: Client) -> rollup.RollupResult:
+        runs.append(1)
+        if len(runs) == 1:
+            raise DatabaseError("the store is away")
+        return original(client)
+
+    monkeypatch.setattr(worker, "_run", counted)
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run_forever, args=(stop,))
+    thread.start()
+    sent = contract_traffic.traffic(40)
+    insert(store.client(), sent.spans)
+    rolled = "SELECT sum(n) FROM pair_daily WHERE segment_key = 'all'"
+    deadline = time.monotonic() + 60
+    while store.client().command(rolled) != 160 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)
+    rested = len(runs)
+    time.sleep(0.5)
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert store.client().command(rolled) == 160
+    assert len(runs) - rested <= 1
