@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.examples import copy_examples, run_example
 from tests.support.fake_openai import fake_openai
+from tests.support.groups import ROOT
 from tests.support.otlp_sink import otlp_sink
 
 TOTAL = "echo Order 17: what is the total?"
@@ -36,3 +37,10 @@ def test_an_example_prints_the_answer_and_records_every_request(name: str, tmp_p
     shadows = 1 if name == "shadow_router" else 2
     assert len(sink.by_role("shadow")) == requests * shadows
     assert {row["llm_router.decision.status"] for row in sink.by_role("shadow")} == {"ok"}
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_the_readme_shows_the_examples_as_they_run(name: str) -> None:
+    """What a reader copies is what the test above has run."""
+    text = (ROOT / "examples" / f"{name}.py").read_text().strip()
+    assert f"```python\n{text}\n```" in (ROOT / "shadow" / "README.md").read_text()
