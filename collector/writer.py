@@ -1,15 +1,15 @@
 """Group commit: what several senders wait for is stored by one insert, and each is answered after it.
 
 One thread inserts. While it is busy the next bodies gather; a body that finds it idle is inserted at once. Two rules
-keep the store's parts large: small bodies gather for at least `LINGER_S` after the last insert, and a body of
-`LARGE_ROWS` or more never waits.
+keep the store's parts large: small bodies gather for at least `LINGER_S` after the last insert, and what has
+`ENOUGH_ROWS` together never waits.
 
-Deduplication. A body's token is the SHA-256 of its bytes. A large body is a block of its own under its own token. So a
-sender that repeats it byte for byte (its answer was lost) adds nothing, and a crash between `otel_traces` and its views
-is healed by the repeat: the source skips the block, the views catch up. Small bodies that share an insert share a
-token, made of their sorted tokens. Such a body comes back in other company and is inserted again: `otel_traces` then
-holds a copy, the row keys of `decisions`, `signals` and `late_outcomes` keep every measure the same, and a row that a
-crash kept out of a view is there too.
+Deduplication. A body's token is the SHA-256 of its bytes. A body that is inserted alone (it has `ALONE_ROWS` or more,
+or nobody else waits) is a block under its own token. So a sender that repeats it byte for byte (its answer was lost)
+adds nothing, and a crash between `otel_traces` and its views is healed by the repeat: the source skips the block, the
+views catch up. Bodies that share an insert share a token, made of their sorted tokens. Such a body comes back in other
+company and is inserted again: `otel_traces` then holds a copy, the row keys of `decisions`, `signals` and
+`late_outcomes` keep every measure the same, and a row that a crash kept out of a view is there too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalErr
 from collector.store import Store
 
 LINGER_S: Final = 0.2
-LARGE_ROWS: Final = 500
+ENOUGH_ROWS: Final = 500
+ALONE_ROWS: Final = 2_000
 GROUP_ROWS: Final = 5_000
 _TABLE: Final = "otel_traces"
 
@@ -127,7 +128,7 @@ class Writer:
         if not self._waiting:
             return None
         gathered = sum(batch.rows.num_rows for batch in self._waiting)
-        if self._closing or gathered >= LARGE_ROWS:
+        if self._closing or gathered >= ENOUGH_ROWS:
             return 0.0
         return max(0.0, self._last_insert + LINGER_S - time.monotonic())
 
@@ -184,13 +185,13 @@ def group_token(group: Sequence[Batch]) -> str:
 
 def take_group(waiting: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
     """Split what waits into the next insert and the rest: a large body alone, else small ones in order of arrival."""
-    if waiting[0].rows.num_rows >= LARGE_ROWS:
+    if waiting[0].rows.num_rows >= ALONE_ROWS:
         return [waiting[0]], list(waiting[1:])
     group: list[Batch] = []
     rest: list[Batch] = []
     rows = 0
     for batch in waiting:
-        if batch.rows.num_rows >= LARGE_ROWS or rows >= GROUP_ROWS:
+        if batch.rows.num_rows >= ALONE_ROWS or rows >= GROUP_ROWS:
             rest.append(batch)
         else:
             group.append(batch)

@@ -19,10 +19,9 @@ _NESTED: Final = ("array_value", "kvlist_value")
 
 def as_text(value: AnyValue) -> str:
     """One value as text; an absent value is empty."""
-    text: str = value.string_value
-    if text:  # most values are strings, and asking which field is set costs more than reading one
-        return text
     kind = value.WhichOneof("value")
+    if kind == "string_value":
+        return value.string_value
     if kind == "int_value":
         return str(value.int_value)
     if kind == "double_value":

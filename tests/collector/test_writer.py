@@ -15,8 +15,8 @@ from collector.otlp.decode import decode_traces, parse_traces
 from collector.otlp.limits import Limits
 from collector.store import Store
 from collector.writer import (
+    ALONE_ROWS,
     GROUP_ROWS,
-    LARGE_ROWS,
     LINGER_S,
     Batch,
     WriteError,
@@ -60,17 +60,17 @@ def writer_on(fake: FakeStore) -> Writer:
 
 def test_a_large_body_is_a_block_of_its_own() -> None:
     """It keeps its own token, whoever waits beside it."""
-    group, rest = take_group([batch(LARGE_ROWS), batch(1), batch(2)])
-    assert ([b.rows.num_rows for b in group], [b.rows.num_rows for b in rest]) == ([LARGE_ROWS], [1, 2])
+    group, rest = take_group([batch(ALONE_ROWS), batch(1), batch(2)])
+    assert ([b.rows.num_rows for b in group], [b.rows.num_rows for b in rest]) == ([ALONE_ROWS], [1, 2])
 
 
 def test_small_bodies_share_an_insert_up_to_its_size() -> None:
     """In order of arrival, until the insert is large enough; large ones are left for their own."""
     waiting = [batch(400) for _ in range(20)]
-    waiting.insert(1, batch(LARGE_ROWS))
+    waiting.insert(1, batch(ALONE_ROWS))
     group, rest = take_group(waiting)
     assert sum(b.rows.num_rows for b in group) == GROUP_ROWS + 200
-    assert rest[0].rows.num_rows == LARGE_ROWS
+    assert rest[0].rows.num_rows == ALONE_ROWS
     assert len(group) + len(rest) == len(waiting)
 
 
@@ -169,7 +169,7 @@ def test_closing_stores_what_waits_and_refuses_what_comes_later() -> None:
 
 def test_a_large_body_sent_twice_is_stored_once(store: Store) -> None:
     """The engine recognises the token: the span table has no copy, the views neither."""
-    spans = [Sent(decision(f"r{number}"), span_id=number.to_bytes(8, "big")) for number in range(1, LARGE_ROWS + 1)]
+    spans = [Sent(decision(f"r{number}"), span_id=number.to_bytes(8, "big")) for number in range(1, ALONE_ROWS + 1)]
     body = traces(*spans)
     rows = decode_traces(parse_traces(body), Limits()).rows.arrow()
     writer = Writer(store)
@@ -177,4 +177,4 @@ def test_a_large_body_sent_twice_is_stored_once(store: Store) -> None:
         writer.submit(rows, body_token(body)).result(10)
     assert writer.close()
     for name in ("otel_traces", "decisions"):
-        assert store.client().query(f"SELECT count() FROM {name}").result_rows == [(LARGE_ROWS,)]
+        assert store.client().query(f"SELECT count() FROM {name}").result_rows == [(ALONE_ROWS,)]
