@@ -16,9 +16,11 @@ from analysis.backtest.result import (
 
 Shown = EstimateDocument | RangeDocument | UndefinedDocument
 
-COLUMNS = (28, 31, 33, 10)
+COLUMNS = (29, 33, 33, 10)
 ALIKE_POINTS = 0.5
 """Live answers of two groups that differ by less than this are called alike."""
+UNSEEN = "the log cannot see this"
+NEVER_ALONE = "Decisions alone never give SHIP."
 SAID_BY_FIGURES = {"about_live", "unseen_escalations", "unpriced", "no_signal"}
 """Caveats that the figures and their reasons say already."""
 
@@ -36,19 +38,27 @@ def render(document: BacktestDocument) -> str:
     return "\n".join(lines)
 
 
-def percent(share: float, *, signed: bool = False) -> str:
-    """A share as a percentage with one decimal, without a minus sign on zero."""
-    text = f"{share * 100:+.1f}" if signed else f"{share * 100:.1f}"
-    return text.replace("+0.0", "0.0").replace("-0.0", "0.0") if float(text) == 0 else text
+def percent(share: float, *, signed: bool = False, digits: int = 1) -> str:
+    """A share as a percentage, without a sign on what rounds to zero."""
+    text = f"{share * 100:{'+' if signed else ''}.{digits}f}"
+    return text.lstrip("+-") if float(text) == 0 else text
+
+
+def bounds(low: float, high: float, *, signed: bool = False) -> str:
+    """Two ends as `low..high`; with more digits where one would make them look equal."""
+    for digits in (1, 2, 3):
+        ends = percent(low, signed=signed, digits=digits), percent(high, signed=signed, digits=digits)
+        if ends[0] != ends[1]:
+            break
+    return "..".join(ends)
 
 
 def shown(value: Shown, *, signed: bool = False) -> str:
     """A measure with its interval; bounds for a range; a word for what is undefined (the reason stands below)."""
     if isinstance(value, EstimateDocument):
-        low, high = percent(value.low, signed=signed), percent(value.high, signed=signed)
-        return f"{percent(value.value, signed=signed)} % ({low}..{high})"
+        return f"{percent(value.value, signed=signed)} % ({bounds(value.low, value.high, signed=signed)})"
     if isinstance(value, RangeDocument):
-        return f"{percent(value.low, signed=signed)}..{percent(value.high, signed=signed)} % (range)"
+        return f"{bounds(value.low, value.high, signed=signed)} % (range)"
     return "undefined"
 
 
@@ -88,9 +98,8 @@ def _cost_row(shadow: ShadowDocument) -> str:
     known = "unknown"
     if truth.cost_change is not None:
         known = f"{percent(truth.cost_change, signed=True)} %  (${truth.live_usd or 0:.3f} live)"
-    return _row(
-        "cost", shown(cost.relative, signed=True), known, _points(shadow.miss.cost), _lengths(truth.output_ratio)
-    )
+    missed = _missed(cost.relative, shadow.miss.cost)
+    return _row("cost", shown(cost.relative, signed=True), known, missed, _lengths(truth.output_ratio))
 
 
 def _lengths(ratio: float | None) -> str:
@@ -103,15 +112,16 @@ def _lengths(ratio: float | None) -> str:
 def _escalation_row(shadow: ShadowDocument) -> str:
     truth = shadow.truth.escalation
     known = "unknown" if truth is None else f"{percent(truth)} %"
-    return _row("pays twice (of its cascade)", shown(shadow.escalation.shadow), known, _points(shadow.miss.escalation))
+    missed = _missed(shadow.escalation.shadow, shadow.miss.escalation)
+    return _row("pays twice (of its cascade)", shown(shadow.escalation.shadow), known, missed)
 
 
 def _quality_rows(shadow: ShadowDocument) -> Iterator[str]:
     quality, truth = shadow.live_quality, shadow.truth
-    scores = "-"
+    scores = ("-", "-")
     if truth.shadow_quality_downgraded is not None:
-        scores = f"the shadow scores {percent(truth.shadow_quality_downgraded)} %"
-    yield _row("live quality, downgraded", shown(quality.downgraded), scores, "the log cannot see this")
+        scores = (f"the shadow scores {percent(truth.shadow_quality_downgraded)} %", UNSEEN)
+    yield _row("live quality, downgraded", shown(quality.downgraded), *scores)
     yield _row("live quality, the rest", shown(quality.rest))
     if truth.quality_change is not None:
         yield _row(
@@ -126,22 +136,21 @@ def reading(shadow: ShadowDocument) -> str:
     """One sentence that says what the live answers suggested and what following the shadow would have done."""
     truth, quality = shadow.truth, shadow.live_quality
     if truth.quality_change is None:
-        return "the table holds no scores, so nothing is known about quality. Decisions alone never give SHIP."
-    overall = _change(truth.quality_change)
-    if truth.downgraded_quality_change is None:
-        return f"no request goes to a cheaper model; following the shadow {overall} overall, and the log cannot see it."
-    there = (
-        f"downgrading them {_change(truth.downgraded_quality_change)} there, {_number(truth.quality_change)} overall"
-    )
+        return "the table holds no scores, so nothing is known about quality. " + NEVER_ALONE
+    overall, there = truth.quality_change, truth.downgraded_quality_change
+    if there is None:
+        return (
+            f"no request goes to a cheaper model; following the shadow {_change(overall)} overall, unseen by the log."
+        )
+    same_way = (overall < 0) == (there < 0)
+    in_all = f"{_number(overall)} overall" if same_way else f"but {_change(overall)} overall"
     if not isinstance(quality.downgraded, EstimateDocument) or not isinstance(quality.rest, EstimateDocument):
-        return f"{there}. Decisions alone never give SHIP."
+        return f"following the shadow {_change(there)} on the requests to downgrade, {in_all}. {NEVER_ALONE}"
     gap = (quality.downgraded.value - quality.rest.value) * 100
     looked = "ALIKE" if abs(gap) < ALIKE_POINTS else "BETTER" if gap > 0 else "WORSE"
-    link = "yet" if (gap > -ALIKE_POINTS) == (truth.downgraded_quality_change < 0) else "and"
-    return (
-        f"the live answers looked {looked} on the requests to downgrade, {link} {there}. "
-        "Decisions alone never give SHIP."
-    )
+    link = "yet" if (gap > -ALIKE_POINTS) == (there < 0) else "and"
+    seen = f"the live answers looked {looked} on the requests to downgrade"
+    return f"{seen}, {link} downgrading them {_change(there)} there, {in_all}. {NEVER_ALONE}"
 
 
 def _change(change: float) -> str:
@@ -152,19 +161,25 @@ def _number(change: float) -> str:
     return f"{abs(change) * 100:.1f}"
 
 
-def _points(miss: float | None) -> str:
-    return "-" if miss is None else f"{percent(miss, signed=True)} pt"
+def _missed(value: Shown, miss: float | None) -> str:
+    if miss is None:
+        return "-"
+    return "inside" if isinstance(value, RangeDocument) and miss == 0 else f"{percent(miss, signed=True)} pt"
 
 
 def _notes(shadow: ShadowDocument) -> Iterator[str]:
-    """Why a figure is undefined or a range, and what else limits the figures; each sentence once."""
-    quality = shadow.live_quality
-    values: list[Shown] = [shadow.differs.model, shadow.cost.relative, quality.downgraded, quality.rest]
-    if shadow.escalation.known_share is not None:
-        values.insert(2, shadow.escalation.shadow)
-    said = [_reason(value) for value in values]
-    said += [_sentence(each.text, each.next_step) for each in shadow.caveats if each.code not in SAID_BY_FIGURES]
-    yield from (f"note: {text}" for text in dict.fromkeys(said) if text)
+    """Why a figure is undefined or a range, and what else limits the figures."""
+    quality, escalation = shadow.live_quality, shadow.escalation
+    values: dict[str, Shown] = {"differs": shadow.differs.model, "cost": shadow.cost.relative}
+    if escalation.known_share is not None:
+        values["pays twice"] = escalation.shadow
+    values |= {"live quality, downgraded": quality.downgraded, "live quality, the rest": quality.rest}
+    for name, value in values.items():
+        if reason := _reason(value):
+            yield f"note: {name}: {reason}"
+    for caveat in shadow.caveats:
+        if caveat.code not in SAID_BY_FIGURES:
+            yield f"note: {_sentence(caveat.text, caveat.next_step)}"
 
 
 def _reason(value: Shown) -> str:

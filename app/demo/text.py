@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from analysis.backtest.text import percent
+from analysis.backtest.text import bounds, percent
 from analysis.backtest.truth import PolicyTruth
+from analysis.measures.cost import CostDelta
 from analysis.report import PolicyReport
 from analysis.results import Estimate, Measured, Range
 from app.demo.run import Outcome
 from app.demo.traffic import Traffic
 
-HEADER = ("shadow", "differs", "cost", "paid twice", "live quality", "live quality", "truth")
+HEADER = ("shadow", "differs", "cost (caches warm)", "paid twice", "live quality", "live quality", "truth")
 SUBHEADER = ("", "", "", "(of its cascade)", "downgraded", "the rest", "cost, quality, paid twice")
-WIDTHS = (13, 20, 24, 18, 20, 20, 0)
+WIDTHS = (13, 20, 33, 18, 20, 20, 0)
 
 
 def headline(traffic: Traffic) -> str:
@@ -27,7 +28,7 @@ def summary(outcome: Outcome) -> str:
     lines = [_row(HEADER), _row(SUBHEADER)]
     lines += [_line(policy, outcome.truths[policy.policy.name]) for policy in outcome.report.policies]
     lines += [
-        "Measured, not judged. Cost: other models start with a cold cache, at the tokens of the live answers.",
+        "Measured, not judged. Cost at the tokens of the live answers; another model starts with a cold cache.",
         "Live quality is about the models that answered, not about the shadow's: compare it with the truth.",
     ]
     return "\n".join(lines)
@@ -42,13 +43,20 @@ def _line(policy: PolicyReport, truth: PolicyTruth) -> str:
         (
             policy.policy.name,
             differs,
-            _shown(overall.cost.relative, signed=True),
+            _cost(overall.cost),
             _shown(overall.escalation.shadow) if overall.escalation.n_cascade else "-",
             _shown(overall.quality.downgrade.mean),
             _shown(overall.quality.rest.mean),
             _truth(truth),
         )
     )
+
+
+def _cost(cost: CostDelta) -> str:
+    """The change with cold caches, and in brackets with the live ones: the truth lies between the two."""
+    cold, warm = cost.relative, cost.warm_relative
+    between = f" ({percent(warm.value, signed=True)} %)" if isinstance(warm, Estimate) else ""
+    return _shown(cold, signed=True) + between
 
 
 def _truth(truth: PolicyTruth) -> str:
@@ -60,11 +68,9 @@ def _truth(truth: PolicyTruth) -> str:
 
 def _shown(value: Measured, *, signed: bool = False) -> str:
     if isinstance(value, Estimate):
-        low, high = percent(value.interval.low, signed=signed), percent(value.interval.high, signed=signed)
-        return f"{percent(value.value, signed=signed)} % {low}..{high}"
-    if isinstance(value, Range):
-        return f"{percent(value.low, signed=signed)}..{percent(value.high, signed=signed)} %"
-    return "undefined"
+        ends = bounds(value.interval.low, value.interval.high, signed=signed)
+        return f"{percent(value.value, signed=signed)} % {ends}"
+    return f"{bounds(value.low, value.high, signed=signed)} %" if isinstance(value, Range) else "undefined"
 
 
 def _row(cells: tuple[str, ...]) -> str:

@@ -122,7 +122,9 @@ def test_the_truth_of_a_cascade_pays_twice_where_the_cheap_answer_is_refused(fol
 
 def test_a_cascade_needs_the_second_answer_only_where_the_first_is_refused(folder: Folder) -> None:
     """What a plan needs is what its walk meets."""
-    case = folder.load(CASCADE, live=ALL_SMALL.replace("all", "live"), outcomes=without(("q1", "big"), ("q2", "big")))
+    case = folder.load(
+        CASCADE, live="policy: small-live\nchoose: {use: small}\n", outcomes=without(("q1", "big"), ("q2", "big"))
+    )
     assert [plan.query.query_id for plan in case.planned] == ["q1", "q3"]
 
 

@@ -28,7 +28,7 @@ from analysis.backtest.result import (
     measured,
     miss,
 )
-from analysis.backtest.text import percent, reading, render
+from analysis.backtest.text import bounds, percent, reading, render
 from analysis.results import Estimate, Interval, Range, Undefined
 from tests.support.groups import ROOT
 
@@ -36,12 +36,12 @@ PUBLISHED = """
 8,478 queries; 14 left out (7 without a live outcome, 7 because of half-flash's outcome: no token counts); 8,464 used. Each query is its own session.
 
 half-flash 9f3c1e000000 against pro-always
-                            estimate from the log          truth (outcomes table)           miss
-differs (model)             3,704 = 43.8 % (42.7..44.8)    -                                -
-cost                        -32.4 % (-33.7..-31.1)         -32.0 %  ($5.550 live)           -0.4 pt   same tokens assumed; the other model writes 38 % more
-live quality, downgraded    72.2 % (70.8..73.7)            the shadow scores 61.3 %         the log cannot see this
-live quality, the rest      68.8 % (67.5..70.1)
-quality change, overall     -                              -4.8 pt                          the log cannot see this
+                             estimate from the log            truth (outcomes table)           miss
+differs (model)              3,704 = 43.8 % (42.7..44.8)      -                                -
+cost                         -32.4 % (-33.7..-31.1)           -32.0 %  ($5.550 live)           -0.4 pt   same tokens assumed; the other model writes 38 % more
+live quality, downgraded     72.2 % (70.8..73.7)              the shadow scores 61.3 %         the log cannot see this
+live quality, the rest       68.8 % (67.5..70.1)
+quality change, overall      -                                -4.8 pt                          the log cannot see this
 Read this: the live answers looked BETTER on the requests to downgrade, yet downgrading them loses 10.9 points there, 4.8 overall. Decisions alone never give SHIP.
 
 Measured, not judged. Prices: book-0123456789ab (prices.yaml). 21.4 s.
@@ -150,10 +150,10 @@ def test_a_range_and_an_undefined_figure_say_why() -> None:
     )
     reason = UndefinedDocument(reason="no price for gemini-2", next_step="add it to prices.yaml", n=0)
     text = render(document(shadow(escalation=cascade, cost=cost_document(reason))))
-    assert "pays twice (of its cascade) 0.0..100.0 % (range)" in text
-    assert f"note: {why}" in text
-    assert "cost                        undefined" in text
-    assert "note: no price for gemini-2; add it to prices.yaml" in text
+    assert "pays twice (of its cascade)  0.0..100.0 % (range)" in text
+    assert f"note: pays twice: {why}" in text
+    assert "cost                         undefined" in text
+    assert "note: cost: no price for gemini-2; add it to prices.yaml" in text
 
 
 @pytest.mark.parametrize(
@@ -181,6 +181,22 @@ def test_a_shadow_that_downgrades_nothing_is_read_too() -> None:
     )
     unscored = shadow().truth.model_copy(update={"quality_change": None})
     assert "nothing is known about quality" in reading(shadow(truth=unscored))
+
+
+def test_a_cascade_over_everything_is_read_without_a_rest() -> None:
+    """Where no request is left to compare with, the sentence says only what following the shadow does."""
+    quality = quality_document(estimate(0.7, 0.6, 0.8), UndefinedDocument(reason="no request", next_step="", n=0))
+    truth = shadow().truth.model_copy(update={"downgraded_quality_change": 0.08, "quality_change": -0.01})
+    assert reading(shadow(live_quality=quality, truth=truth)).startswith(
+        "following the shadow gains 8.0 points on the requests to downgrade, but loses 1.0 points overall."
+    )
+
+
+def test_an_interval_never_looks_like_a_point() -> None:
+    """Two ends that one digit makes equal are shown with more digits."""
+    assert bounds(0.9996, 1.0) == "99.96..100.00"
+    assert bounds(0.1, 0.2) == "10.0..20.0"
+    assert bounds(-0.1, 0.2, signed=True) == "-10.0..+20.0"
 
 
 def test_zero_has_no_sign() -> None:
