@@ -91,7 +91,7 @@ def test_ignoring_clusters_would_fail() -> None:
 
 
 def test_the_plain_linearisation_is_narrower() -> None:
-    """Why the jackknife: on the same samples the linearised variance with a normal quantile holds the truth less often."""
+    """Why the jackknife: on the same samples the linearised variance with 1.96 holds the truth less often."""
     population = Population(users=1_000, heaviest=300)
     plain, _ = coverage(population, population.rate, Draw.shares, linearised)
     ours, effective = coverage(population, population.rate, Draw.shares, share)
