@@ -162,9 +162,11 @@ def _about_outcomes(escalation: Escalation, quality: Quality) -> Iterator[Caveat
 
 def _said(measured: Measured) -> str:
     if isinstance(measured, Estimate):
-        return f"{measured.value:+.1%}"
-    return f"{measured.low:+.1%} to {measured.high:+.1%}" if isinstance(measured, Range) else ""
+        return f"{measured.value * 100:+.1f} %"
+    if isinstance(measured, Range):
+        return f"{measured.low * 100:+.1f} to {measured.high * 100:+.1f} %"
+    return ""
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+    return f"{share * 100:.1f} %" if share >= 0.001 else "less than 0.1 %"

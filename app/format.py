@@ -74,7 +74,7 @@ def basis(measured: Measured) -> str:
     """What the number rests on, or why there is none."""
     match measured:
         case Estimate():
-            return f"{count(measured.n)} requests in {count(measured.effective_clusters)} effective buckets"
+            return f"{count(measured.n)} requests in {count(measured.effective_clusters)} effective clusters"
         case Range():
             return f"{measured.why} ({count(measured.n)} requests)"
         case Undefined():

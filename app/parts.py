@@ -15,15 +15,12 @@ from analysis.results import Estimate, Measured
 from analysis.rows import SignalRow
 from analysis.selection import SEGMENT_COLUMNS, PolicyRef
 from app import charts, data, filters
+from app.caveats import BLOCKING
 from app.format import Scale, basis, headline, interval, note, percent, plain, sentence
 from app.tables import Cell, csv_text
 from app.text_report import NOT_JUDGED
 
 _PAGES: Final = (("divergence", "Divergence"), ("cost", "Cost"), ("quality", "Quality"), ("requests", "Requests"))
-_BLOCKING: Final = frozenset(
-    {"no_requests", "live_changed", "unknown_clusters", "incomplete", "failed", "unpriced", "uncosted"}
-)
-"""Codes of caveats that stand in the way of believing a figure; the others explain it."""
 _KEY_NAMES: Final = {
     "task": "Task",
     "user_tier": "User tier",
@@ -78,7 +75,10 @@ def policy_links(policy: PolicyRef) -> None:
     with st.container(horizontal=True, gap="small"):
         for page, title in _PAGES:
             key = f"open-{page}-{policy.name}-{policy.version}"
-            if st.button(title, key=key, type="tertiary", on_click=filters.show_policy, args=(policy,)):
+            if st.button(
+                title, key=key, type="tertiary", icon=":material/chevron_right:", icon_position="right",
+                on_click=filters.show_policy, args=(policy,),
+            ):  # fmt: skip
                 st.switch_page(f"views/{page}.py")
 
 
@@ -96,7 +96,7 @@ def caveats(items: Iterable[Caveat]) -> None:
 
 
 def _caveat(item: Caveat) -> str:
-    icon = ":orange[:material/warning:]" if item.code in _BLOCKING else ":material/info:"
+    icon = ":orange[:material/warning:]" if item.code in BLOCKING else ":material/info:"
     return f"{icon} {sentence(item.text, item.next_step)}"
 
 
@@ -136,7 +136,7 @@ def by_segment(
     reports = data.by_segment(scope.project, scope.window, policy, key or keys[0], signal)
     marks = [charts.Mark(_value_name(report), pick(report)) for report in reports]
     st.altair_chart(charts.intervals(marks, title=title, scale="percent", signed=signed), alt=f"{title} per segment")
-    header = (key or keys[0], "share of requests", title, "95 % interval", "requests", "buckets", "note")
+    header = (key or keys[0], "share of requests", title, "95 % interval", "requests", "clusters", "note")
     table(header, [_segment_row(report, pick(report), signed=signed) for report in reports], name=name)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from analysis.caveats import Caveat
 from analysis.measures.quality import Quality
 from analysis.report import PolicyReport, ProjectReport, SliceReport
 from analysis.results import Estimate, Measured, Range, Undefined
+from app.caveats import ABOUT_LIVE, BLOCKING, own, shared
 from app.format import brief, count, headline, percent, sentence
 from app.tables import Cell, text_table
 
@@ -25,23 +26,25 @@ def report_text(report: ProjectReport) -> str:
     parts = [_head(report)]
     if not report.policies:
         parts.append("No shadow policy decided in this window.")
-    parts.extend(_policy(policy) for policy in report.policies)
-    if report.caveats:
-        parts.append("Before you believe these figures\n" + _caveats(report.caveats))
+    common = shared(report.policies)
+    parts.extend(_policy(policy, own(policy, common)) for policy in report.policies)
+    notes = _notes(report, common)
+    if notes:
+        parts.append("About all of these figures\n" + notes)
     return "\n\n".join(parts)
 
 
 def _head(report: ProjectReport) -> str:
     live = ", ".join(str(policy) for policy in report.live) or "none"
-    arrived = f"{report.as_of:%Y-%m-%d %H:%M} UTC" if report.as_of else "never"
+    as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
     return (
         f"{NOT_JUDGED}   project {report.project}, {report.window} (UTC)\n"
         f"{count(report.requests)} requests · live {live} · prices {report.book or 'not pinned'}"
-        f" · last arrival {arrived}"
+        f" · {as_of}"
     )
 
 
-def _policy(report: PolicyReport) -> str:
+def _policy(report: PolicyReport, caveats: Sequence[Caveat]) -> str:
     title = str(report.policy)
     if report.is_control:
         title += "   (A/A control: the live policy beside itself, the noise floor)"
@@ -50,11 +53,9 @@ def _policy(report: PolicyReport) -> str:
     header = ("segment", "share", "differs", "cost", "paid twice", f"{signal}, downgraded", f"{signal}, the rest")
     rows = [_row(part) for part in (report.overall, *report.segments)]
     parts = [title, text_table(header, rows)]
-    if quality.signal:
-        parts.append("  Quality is that of the model that answered, not of the shadow's.")
-    parts.extend(f"  {line}" for line in dict.fromkeys(_reasons(report.overall)))
-    if report.caveats:
-        parts.append(_caveats(report.caveats))
+    if not report.is_control:
+        parts.extend(f"  {line}" for line in _reasons(report.overall))
+    parts.extend(_caveat(caveat) for caveat in caveats)
     return "\n".join(parts)
 
 
@@ -76,19 +77,26 @@ def paid_twice(part: SliceReport) -> str:
 
 
 def _reasons(part: SliceReport) -> Iterator[str]:
-    """Why a figure of the first row is a range or missing."""
+    """Why a figure of the first row is missing; why one is a range stands among the caveats."""
     measures = {"differs": part.divergence.model, "cost": part.cost.relative, "quality": part.quality.downgrade.mean}
     if part.escalation.n_cascade:
         measures["paid twice"] = part.escalation.shadow_overall
     for name, measured in measures.items():
         if isinstance(measured, Undefined):
-            yield f"{name}: {sentence(measured.reason, measured.next_step)}"
-        elif isinstance(measured, Range):
-            yield f"{name}: a range, because {measured.why}"
+            yield f"- {name}: {sentence(measured.reason, measured.next_step)}"
 
 
-def _caveats(caveats: tuple[Caveat, ...]) -> str:
-    return "\n".join(f"  ! {sentence(caveat.text, caveat.next_step)}" for caveat in caveats)
+def _notes(report: ProjectReport, common: Sequence[Caveat]) -> str:
+    """What limits every policy, and whose answers the quality is about."""
+    lines = [_caveat(caveat) for caveat in (*report.caveats, *common)]
+    if any(policy.overall.quality.signal for policy in report.policies):
+        lines.append(f"  - {ABOUT_LIVE}")
+    return "\n".join(lines)
+
+
+def _caveat(caveat: Caveat) -> str:
+    mark = "!" if caveat.code in BLOCKING else "-"
+    return f"  {mark} {sentence(caveat.text, caveat.next_step)}"
 
 
 def csv_rows(report: ProjectReport) -> Iterator[tuple[Cell, ...]]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from typer import TyperException
 
-from shadow.errors import ConfigError
+from shadow.errors import ConfigError, ShadowError
 
 OK: Final = 0
 FAILED: Final = 1
@@ -24,8 +24,12 @@ INTERRUPTED: Final = 130
 
 HELP: Final = (
     "Exit codes: 0 done, 1 a check failed (doctor), 64 usage, 65 a file is wrong, "
-    "69 the store or a port is not available, 70 our bug."
+    "69 the store, its data or a port is not available, 70 our bug."
 )
+
+
+class NothingStoredError(ShadowError):
+    """The store is there, but what the command is about is not in it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,10 @@ def _usage_text(error: TyperException) -> str:
 
 
 def _is_unavailable(error: Exception) -> bool:
-    """Whether a store or a port is not available.
+    """Whether a store, its data or a port is not available.
 
     The collector's error types are looked up only where the collector was imported: another command cannot raise them.
     """
     errors = sys.modules.get("collector.errors")
-    if errors is None:
-        return False
-    return isinstance(error, (errors.StoreError, errors.PortInUseError))
+    known = () if errors is None else (errors.StoreError, errors.PortInUseError)
+    return isinstance(error, (NothingStoredError, *known))

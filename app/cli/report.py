@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.exits import NothingStoredError
 from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
 
 if TYPE_CHECKING:
@@ -43,9 +44,10 @@ def report(
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
+    first_day, last_day = day(first), day(last)
     with open_store(store) as opened:
         queries = Queries(opened.reader(), chosen_project(opened, project))
-        window = chosen_window(queries, day(first), day(last))
+        window = chosen_window(queries, first_day, last_day)
         made = _report(queries, window, policy=policy, by=by or [], signal=signal)
     if as_json:
         print(json.dumps(to_json(made), indent=2))
@@ -59,13 +61,14 @@ def chosen_project(store: Store, asked: str) -> str:
     """The project to report on: the one asked for, or the only one of the store.
 
     Raises:
-        typer.BadParameter: the store does not hold it, or holds several and none was asked for.
+        NothingStoredError: the store holds no decision.
+        typer.BadParameter: it does not hold this project, or holds several and none was asked for.
     """
     from analysis.queries import projects
 
     known = projects(store.reader())
     if not known:
-        raise typer.BadParameter(f"store {store.dsn} must hold decisions, got none; send some, or run shadowroute demo")
+        raise NothingStoredError(f"{store.dsn} holds no decisions yet; send some, or run shadowroute demo")
     names = ", ".join(known)
     if asked and asked not in known:
         raise typer.BadParameter(f"--project must be one that the store holds ({names}), got {asked!r}")
@@ -78,13 +81,14 @@ def chosen_window(queries: Queries, first: date | None, last: date | None) -> Wi
     """The days asked for; an open end is the first or last day that has figures.
 
     Raises:
-        typer.BadParameter: there are no figures yet, or the days are in the wrong order.
+        NothingStoredError: there are no figures yet.
+        typer.BadParameter: the days are in the wrong order.
     """
     from analysis.selection import Window
 
     available = queries.window_available()
     if available is None:
-        raise typer.BadParameter(
+        raise NothingStoredError(
             f"project {queries.project} has no figures yet; run shadowroute rollup, or wait for `up`"
         )
     try:

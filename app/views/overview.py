@@ -10,6 +10,7 @@ from analysis.caveats import Caveat
 from analysis.report import PolicyReport, ProjectReport
 from analysis.results import Undefined
 from app import data, empty, filters, parts
+from app.caveats import ABOUT_LIVE, own, shared
 from app.format import basis, count, headline, interval, percent
 
 
@@ -25,23 +26,16 @@ def render() -> None:
     shown = [policy for policy in report.policies if scope.chosen in {None, policy.policy}]
     common = shared(shown)
     parts.caveats((*report.caveats, *common))
+    if any(policy.overall.quality.signal for policy in shown):
+        st.caption(f":material/info: {ABOUT_LIVE}")
     for policy in shown:
-        own = [caveat for caveat in policy.caveats if caveat not in common]
         if policy.is_control:
-            _control(policy, own)
+            _control(policy, own(policy, common))
         else:
-            _card(policy, own)
+            _card(policy, own(policy, common))
     others = [str(policy.policy) for policy in report.policies if policy not in shown]
     if others:
         st.caption("Not shown, because one policy is chosen above: " + ", ".join(others) + ".")
-
-
-def shared(policies: Sequence[PolicyReport]) -> list[Caveat]:
-    """Caveats that every one of several policies has: they are said once, above the cards."""
-    if len(policies) < 2:
-        return []
-    first, *others = policies
-    return [caveat for caveat in first.caveats if all(caveat in other.caveats for other in others)]
 
 
 def _head(report: ProjectReport, scope: filters.Scope) -> None:

@@ -144,7 +144,7 @@ def test_missing_ids_and_a_changed_live_policy_are_said(store: Store) -> None:
     found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
     assert {caveat.code for caveat in found.caveats} == {"no_shadows", "live_changed", "unknown_clusters"}
     assert found.known_clusters_share == pytest.approx(0.75)
-    assert any("Only 75.0% of requests" in caveat.text for caveat in found.caveats)
+    assert any("Only 75.0 % of requests" in caveat.text for caveat in found.caveats)
 
 
 def test_json_says_the_kind_of_every_measure(report: ProjectReport) -> None:

@@ -22,6 +22,7 @@ from shadow.errors import ConfigError, ShadowError
         (StoreUnreachableError("no answer"), 69),
         (MigrationError(3, "differs"), 69),
         (PortInUseError("in use", port=4318), 69),
+        (exits.NothingStoredError("no decisions yet"), 69),
         (ShadowError("unforeseen"), 70),
         (ZeroDivisionError("x"), 70),
     ],

@@ -1,0 +1,30 @@
+"""Which caveats stand where: those that all policies share are said once, and those that block belief are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from analysis.caveats import Caveat
+from analysis.report import PolicyReport
+
+BLOCKING: Final = frozenset(
+    {"no_requests", "live_changed", "unknown_clusters", "incomplete", "failed", "unpriced", "uncosted"}
+)
+"""Codes of caveats that stand in the way of believing a figure; the others explain one."""
+
+ABOUT_LIVE: Final = "Live quality is that of the model that answered, never of the shadow's."
+"""Said once for all policies, wherever their quality figures stand together."""
+
+
+def shared(policies: Sequence[PolicyReport]) -> list[Caveat]:
+    """Caveats that every one of several policies has, word for word."""
+    if len(policies) < 2:
+        return []
+    first, *others = policies
+    return [caveat for caveat in own(first) if all(caveat in other.caveats for other in others)]
+
+
+def own(policy: PolicyReport, common: Sequence[Caveat] = ()) -> list[Caveat]:
+    """Caveats of one policy without those that are said elsewhere."""
+    return [caveat for caveat in policy.caveats if caveat.code != "about_live" and caveat not in common]
