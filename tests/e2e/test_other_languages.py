@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+import app
 from analysis.queries import Queries
 from analysis.report import project_report
 from analysis.results import Estimate
+from app import runtime
 from collector.price_books import pin
 from collector.serve import CollectorServer, rollup_now
 from collector.store import Store
@@ -100,6 +103,20 @@ def test_opentelemetry_for_javascript_is_measured(
     assert sum(s.score.numerator.sum() for s in scores) == pytest.approx(REQUESTS * 0.8)
     trace = q.trace("node-7")
     assert trace is not None
+    page = overview(store)
+    assert "checkout: 400 requests" in page
+    assert "cheap" in page
+
+
+def overview(store: Store) -> str:
+    """All text of the first page of the review app, run over this store."""
+    runtime.configure(runtime.Runtime(store=store, otlp_url="http://127.0.0.1:4318", ui_url="http://127.0.0.1:8501"))
+    try:
+        page = AppTest.from_file(Path(app.__file__).with_name("ui.py"), default_timeout=60).run()
+    finally:
+        runtime.configure(None)
+    assert not page.exception
+    return "\n".join(str(element.value) for element in page.main if hasattr(element, "value"))
 
 
 def curl(url: str, document: Any) -> tuple[int, Any]:
