@@ -215,7 +215,7 @@ def _decide(policy: Policy, request: Request, catalogue: Catalogue) -> Decision 
     """The decision as the recorder would store it, None where it would store a failure."""
     try:
         return checked(policy.name, policy.decide(request, Snapshot()), catalogue)
-    except Exception:  # noqa: BLE001 - a policy may raise anything; the run itself records the failure with its type
+    except (Exception, SystemExit):  # noqa: BLE001 - a policy may raise anything; the run records what it raised
         return None
 
 
