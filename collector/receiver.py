@@ -26,6 +26,7 @@ from collector.otlp.decode import Decoded, decode_traces, parse_traces
 from collector.otlp.json_body import logs_from_json, traces_from_json
 from collector.otlp.limits import Limits, RefusalError
 from collector.otlp.logs import decode_logs, parse_logs
+from collector.otlp.scan import check_json, check_protobuf
 from collector.reading import Budget, read_body
 from collector.signals_http import decode_signal
 from collector.store import Store
@@ -166,11 +167,19 @@ class Receiver:
 
 
 def _decode_traces(body: bytes, encoding: replies.Encoding, limits: Limits) -> Decoded:
-    return decode_traces(traces_from_json(body) if encoding == replies.JSON else parse_traces(body), limits)
+    if encoding == replies.JSON:
+        check_json(body, limits)
+        return decode_traces(traces_from_json(body), limits)
+    check_protobuf(body, limits)
+    return decode_traces(parse_traces(body), limits)
 
 
 def _decode_logs(body: bytes, encoding: replies.Encoding, limits: Limits) -> Decoded:
-    return decode_logs(logs_from_json(body) if encoding == replies.JSON else parse_logs(body), limits)
+    if encoding == replies.JSON:
+        check_json(body, limits)
+        return decode_logs(logs_from_json(body), limits)
+    check_protobuf(body, limits)
+    return decode_logs(parse_logs(body), limits)
 
 
 _TRACES: Final = _Kind("spans", _decode_traces, replies.traces_stored)

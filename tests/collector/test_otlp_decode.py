@@ -17,11 +17,21 @@ from collector.otlp.decode import decode_traces, parse_traces
 from collector.otlp.json_body import traces_from_json
 from collector.otlp.limits import Limits, RefusalError, inflate
 from collector.otlp.logs import decode_logs, parse_logs
+from collector.otlp.scan import check_json, check_protobuf
 from tests.support.otlp import Sent, Value, decision, logs, traces
 
 LIMITS = Limits()
 NOW = time.time_ns()
 YEAR = 365 * 86_400 * 10**9
+
+
+def wrapped(field: int, content: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    size, length = len(content), bytearray()
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([field << 3 | 2, *length, size]) + content
 
 
 def outcome(parse: Callable[[], ExportTraceServiceRequest]) -> str:
@@ -161,6 +171,42 @@ def test_too_many_spans_are_refused_before_any_is_decoded() -> None:
     with pytest.raises(RefusalError) as caught:
         decode_traces(parse_traces(traces(Sent(), Sent(), Sent())), Limits(spans=2))
     assert caught.value.status == 413
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x0a\x00" * 200_000,
+        wrapped(1, b"\x12\x00" * 200_000),
+        wrapped(1, wrapped(2, b"\x12\x00" * 200_000)),
+    ],
+)
+def test_a_body_of_empty_messages_is_refused_before_it_is_parsed(body: bytes) -> None:
+    """Two bytes on the wire are two hundred in memory, at each level."""
+    with pytest.raises(RefusalError) as caught:
+        check_protobuf(body, LIMITS)
+    assert caught.value.status == 413
+
+
+def test_a_json_body_of_empty_objects_is_refused_before_it_is_parsed() -> None:
+    """The same for JSON."""
+    with pytest.raises(RefusalError) as caught:
+        check_json(b'{"resourceSpans":[' + b"{}," * 1_000_000 + b"{}]}", LIMITS)
+    assert caught.value.status == 413
+
+
+@given(st.binary(max_size=200))
+def test_the_walk_through_a_body_ends_whatever_it_holds(body: bytes) -> None:
+    """Garbage is left to the parser."""
+    check_protobuf(body, LIMITS)
+
+
+def test_the_walk_counts_what_the_parser_finds() -> None:
+    """Three spans in one scope of one resource are five messages."""
+    body = traces(Sent(decision("r")), Sent(), Sent())
+    check_protobuf(body, Limits(spans=2))
+    with pytest.raises(RefusalError):
+        check_protobuf(body, Limits(spans=1))
 
 
 def test_inflating_stops_at_the_limit() -> None:
