@@ -100,9 +100,9 @@ def extract(
 
 def _messages(messages: Any) -> tuple[tuple[Message, ...], int]:
     """The frozen messages, and how many were left out of a very long conversation: all but the first and the last."""
-    if isinstance(messages, str):
-        return (Message("user", messages),), 0
     try:
+        if isinstance(messages, str):
+            return (Message("user", _text(messages)),), 0
         if not isinstance(messages, Sequence):
             return (), 0
         omitted = max(0, len(messages) - MESSAGES_AT_MOST)

@@ -157,7 +157,7 @@ def test_mistakes_in_a_policy_say_file_line_and_what_to_do(tmp_path: Path, text:
         ("live: {name: x}\nshadows:\n  - policies/always.yaml\n  - policies/always.yaml\n",
          "shadow.yaml:2: shadows must have distinct names, got 'always' twice"),
         (NAMED + "segments: [team]\n",
-         "shadow.yaml:3: a segment must be task, user_tier, complexity, input_band or label:NAME, got 'team'; write label:t"),
+         "shadow.yaml:3: a segment must be task, user_tier, complexity, input_band or label:NAME, got 'team'"),
         (NAMED + "export: {to: 'localhost:4318'}\n",
          "shadow.yaml:3: an address must start with http:// or https:// and name a host, got 'localhost:4318'"),
         (NAMED + "export: {content: full}\n", "shadow.yaml:3: content must be 'none', got 'full'"),

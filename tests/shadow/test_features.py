@@ -136,9 +136,9 @@ def test_tools_and_json_are_noticed() -> None:
 
 
 class Hostile:
-    """Fails at everything that may be done to it."""
+    """Fails at nearly everything that may be done to it; the test tool itself must be able to look at it."""
 
-    def __getattribute__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Any:
         raise RuntimeError(name)
 
     def __bool__(self) -> bool:
@@ -146,6 +146,13 @@ class Hostile:
 
     def __str__(self) -> str:
         raise RuntimeError
+
+
+class Worst(Hostile):
+    """Fails even when its class is asked for."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
 
 
 JUNK = st.recursive(
@@ -179,3 +186,11 @@ def test_odd_input_never_raises(messages: Any, facts: dict[str, Any]) -> None:
     assert all(type(text) is str for message in request.messages for text in message)
     assert 0 <= request.complexity <= 1
     assert request.input_tokens >= 0
+
+
+def test_the_worst_object_counts_as_absent() -> None:
+    """Not even asking for an object's class may raise."""
+    facts = dict.fromkeys(FACTS, Worst())
+    for messages in (Worst(), [Worst()], [user(Worst())], [user([Worst()])]):
+        request = request_of(messages, allowed_labels=frozenset({"role"}), **facts)
+        assert (request.task, request.labels, request.user_key) == ("", {}, "")

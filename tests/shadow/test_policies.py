@@ -82,7 +82,7 @@ def test_fallbacks_follow_and_repeat_nothing(tmp_path: Path) -> None:
         ("complexity: {at_least: 0.2, at_most: 0.6}", {"complexity": 0.6}, {"complexity": 0.61}),
         ("labels: {team: [a, b]}", {"labels": {"team": "b"}}, {"labels": {"team": "c"}}),
         ("labels: {team: a}", {"labels": {"team": "a"}}, {}),
-        ("matches: '(?i)refund'", {"messages": (Message("user", "REFUND"),)}, {"messages": (Message("tool", "refund"),)}),
+        ("matches: '(?i)pay'", {"messages": (Message("user", "PAY"),)}, {"messages": (Message("tool", "pay"),)}),
         ("has_tools: true", {"has_tools": True}, {}),
         ("wants_json: false", {}, {"wants_json": True}),
     ],
