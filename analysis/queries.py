@@ -177,6 +177,12 @@ class Queries:
         record = self._one("cluster_sizes", **role, **_days(window), **_conditions(where))
         return float(record["effective_clusters"])
 
+    def effective_clusters_by_value(self, window: Window, policy: PolicyRef | None, key: str) -> dict[str, float]:
+        """The same for every value of a segment key, still one pass."""
+        role = _LIVE if policy is None else {"role": "shadow", **_policy(policy)}
+        records = self._select("cluster_sizes_by_value", **role, **_days(window), segment_key=key)
+        return {record["segment_value"]: record["effective_clusters"] for record in records}
+
     # Single requests
 
     def requests(self, where: RequestFilter, *, after: PageKey | None = None, limit: int = 50) -> RequestPage:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 
 from analysis import caveats as say
 from analysis.assemble import cost_sums, pair_sums
@@ -15,6 +15,7 @@ from analysis.measures.direction import Directions
 from analysis.measures.divergence import Divergence, divergence_of, excess_divergence
 from analysis.measures.escalation import Escalation, escalation_of
 from analysis.measures.quality import Quality, quality_of
+from analysis.measures.rates import Clusters
 from analysis.queries import Queries
 from analysis.results import Measured
 from analysis.rows import CompletenessRow, CostSums, Gaps, MatrixRow, PairSums, PolicyRow, SignalRow, SignalSums
@@ -169,14 +170,15 @@ class _Study:
     def report(self, policy: PolicyRef) -> PolicyReport:
         """Everything about one policy."""
         control = None if self.is_control(policy) else self.control()
-        overall, completeness = self.overall(policy), self.complete_share(policy)
+        whole, gaps = self.q.pairs(self.window, policy), self.q.gaps(self.window, policy)
+        overall, completeness = self.overall(policy, whole, gaps), self.complete_share(policy)
         return PolicyReport(
             policy=policy,
             is_control=self.is_control(policy),
             excess=excess_divergence(self.q, policy, control, self.window, self.segment) if control else None,
             completeness=completeness,
             overall=overall,
-            segments=tuple(report for key in self.by for report in self.segments(policy, key)),
+            segments=tuple(report for key in self.by for report in self.segments(policy, key, whole, gaps)),
             caveats=tuple(
                 say.about_policy(
                     divergence=overall.divergence,
@@ -188,70 +190,74 @@ class _Study:
             ),
         )
 
-    def overall(self, policy: PolicyRef) -> SliceReport:
+    def overall(self, policy: PolicyRef, whole: PairSums, gaps: Gaps) -> SliceReport:
         """The measures on the slice that was asked for."""
-        pairs = self.q.pairs(self.window, policy, self.segment)
-        total = pairs.weight if self.segment == ALL else self.q.pairs(self.window, policy).weight
-        matrix = self.q.matrix(self.window, policy, self.segment)
-        signals = self.q.signals(self.window, policy, self.signal, self.segment) if self.signal else []
+        q, window, where = self.q, self.window, self.segment
         return self._measured(
-            policy,
-            self.segment,
-            total=total,
-            gaps=self.q.gaps(self.window, policy),
-            pairs=pairs,
-            live=self.q.pairs(self.window, None, self.segment),
-            matrix=matrix,
-            costs=self.q.costs(self.window, policy, self.book, self.segment),
-            signals=signals,
+            where,
+            whole=whole,
+            gaps=gaps,
+            pairs=whole if where == ALL else q.pairs(window, policy, where),
+            live=q.pairs(window, None, where),
+            matrix=q.matrix(window, policy, where),
+            costs=q.costs(window, policy, self.book, where),
+            signals=q.signals(window, policy, self.signal, where) if self.signal else [],
+            clusters=cache(partial(q.effective_clusters, window, policy, where)),
+            live_clusters=cache(partial(q.effective_clusters, window, None, where)),
         )
 
-    def segments(self, policy: PolicyRef, key: str) -> list[SliceReport]:
+    def segments(self, policy: PolicyRef, key: str, whole: PairSums, gaps: Gaps) -> list[SliceReport]:
         """The measures for every value of a key, the largest first; a handful of queries per key."""
-        pairs = self.q.pairs_by_value(self.window, policy, key)
-        live = self.q.pairs_by_value(self.window, None, key)
-        matrices = self.q.matrix_by_value(self.window, policy, key)
-        costs = self.q.costs_by_value(self.window, policy, self.book, key)
-        signals = self.q.signals_by_value(self.window, policy, self.signal, key) if self.signal else {}
-        gaps, total = self.q.gaps(self.window, policy), self.q.pairs(self.window, policy).weight
+        q, window = self.q, self.window
+        pairs = q.pairs_by_value(window, policy, key)
+        live = q.pairs_by_value(window, None, key)
+        matrices = q.matrix_by_value(window, policy, key)
+        costs = q.costs_by_value(window, policy, self.book, key)
+        signals = q.signals_by_value(window, policy, self.signal, key) if self.signal else {}
+        clusters = cache(partial(q.effective_clusters_by_value, window, policy, key))
+        live_clusters = cache(partial(q.effective_clusters_by_value, window, None, key))
         return [
             self._measured(
-                policy,
                 Segment(key, value),
-                total=total,
+                whole=whole,
                 gaps=gaps,
                 pairs=pairs[value],
                 live=live.get(value) or pair_sums([]),
                 matrix=matrices.get(value, []),
                 costs=costs.get(value) or cost_sums([]),
                 signals=signals.get(value, []),
+                clusters=partial(_of_value, clusters, value),
+                live_clusters=partial(_of_value, live_clusters, value),
             )
             for value in sorted(pairs, key=lambda value: (-pairs[value].weight, value))
         ]
 
     def _measured(
         self,
-        policy: PolicyRef,
         where: Slice,
         *,
-        total: float,
+        whole: PairSums,
         gaps: Gaps,
         pairs: PairSums,
         live: PairSums,
         matrix: Sequence[MatrixRow],
         costs: CostSums,
         signals: Sequence[SignalSums],
+        clusters: Clusters,
+        live_clusters: Clusters,
     ) -> SliceReport:
-        clusters = partial(self.q.effective_clusters, self.window, policy, where)
-        live_clusters = partial(self.q.effective_clusters, self.window, None, where)
         return SliceReport(
             slice=where,
-            share=pairs.weight / total if total else None,
+            share=pairs.weight / whole.weight if whole.weight else None,
             divergence=divergence_of(pairs, matrix, gaps=gaps, directions=self.directions, clusters=clusters),
             cost=cost_of(costs, pairs, book=self.book, clusters=clusters),
             escalation=escalation_of(pairs, live, clusters=clusters, live_clusters=live_clusters),
             quality=quality_of(signals, matrix, signal=self.signal, directions=self.directions, clusters=clusters),
         )
+
+
+def _of_value(by_value: Callable[[], dict[str, float]], value: str) -> float:
+    return by_value().get(value, 0.0)
 
 
 def _study(

@@ -277,6 +277,19 @@ def test_cluster_sizes(four_requests: Store) -> None:
     assert run(four_requests, "cluster_sizes", **SHADOW, **DAYS, **nobody) == [(0.0,)]
 
 
+def test_cluster_sizes_by_value(four_requests: Store) -> None:
+    """Per value what a query per value gives; without rollups every value is still `other`."""
+    assert run(four_requests, "cluster_sizes_by_value", **SHADOW, **DAYS, segment_key="label:team") == [("other", 2.0)]
+    tasks = [["p", "task", task, dt.datetime(2026, 11, 16, tzinfo=dt.UTC)] for task in ("code", "chat")]
+    names = ["project", "segment_key", "segment_value", "first_seen"]
+    four_requests.client().insert("segment_values", tasks, column_names=names)
+    sizes = dict(run(four_requests, "cluster_sizes_by_value", **SHADOW, **DAYS, segment_key="task"))
+    assert sizes == {"chat": 1.0, "code": 3.0}
+    for task, size in sizes.items():
+        where = {"segment_keys": ["task"], "segment_values": [task]}
+        assert run(four_requests, "cluster_sizes", **SHADOW, **DAYS, **where) == [(size,)]
+
+
 def test_completeness(four_requests: Store) -> None:
     """Live requests of an hour without any shadow row count as missing ones."""
     later = {"ts": dt.datetime(2026, 11, 17, 8, tzinfo=dt.UTC), "request_id": "r5"}
