@@ -59,6 +59,9 @@ class Judge:
         started = time.perf_counter()
         try:
             answer: Any = self._policy.decide(own_request, own_snapshot)
+        except PolicyError as error:
+            failure = self.failure("invalid", error.error_type, str(error))
+            return Judgement(decision=failure, duration_s=time.perf_counter() - started)
         except BaseException as error:  # noqa: BLE001 - a shadow's SystemExit is a failed decision like any other
             return Judgement(decision=self._raised(error), duration_s=time.perf_counter() - started)
         duration_s = time.perf_counter() - started

@@ -139,4 +139,4 @@ class PolicyDocument(Document):
     policy: Name
     why: str = ""
     choose: ChooseDocument
-    fallback: list[Text] = Field(default_factory=list)
+    fallback: list[Text] = Field(default_factory=list, max_length=10)

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue, load_policy
+from shadow.contained import Containment
 from shadow.errors import ConfigError, PolicyError, ShadowError
-from shadow.outcome import Answer
+from shadow.judge import Judge
+from shadow.outcome import UNREPORTED, Answer
 from shadow.policies.call import Call
-from shadow.policy import Candidate, Decision, Escalating, Policy, Step
+from shadow.policy import Candidate, Decision, Escalating, Failure, Policy, Step
 from shadow.request import Message, Request, Snapshot
 from shadow.validators import Calls, JsonSchema, Matches, ScoreAtLeast
 from tests.support.routing_folder import write_folder
@@ -213,3 +216,11 @@ def test_a_user_function_must_say_yes_or_no() -> None:
     assert Calls(str.isdigit, label="m:f").accepts(Answer(text="12"))
     with pytest.raises(ShadowError, match=r"call\(m:f\) must return True or False, got str"):
         Calls(str.upper, label="m:f").accepts(Answer(text="x"))
+
+
+def test_a_function_that_answers_wrongly_is_recorded_as_invalid() -> None:
+    """The record tells a decision that is none from a policy that failed."""
+    policy = Call(lambda _: 3, name="mine", version="1")  # type: ignore[arg-type,return-value]  # that is the mistake
+    judgement = Judge(policy, Catalogue(), Containment()).ask(request(), Snapshot(), UNREPORTED)
+    assert isinstance(judgement.decision, Failure)
+    assert (judgement.decision.status, judgement.decision.error_type) == ("invalid", "invalid_decision")
