@@ -43,4 +43,5 @@ def test_an_example_prints_the_answer_and_records_every_request(name: str, tmp_p
 def test_the_readme_shows_the_examples_as_they_run(name: str) -> None:
     """What a reader copies is what the test above has run."""
     text = (ROOT / "examples" / f"{name}.py").read_text().strip()
-    assert f"```python\n{text}\n```" in (ROOT / "shadow" / "README.md").read_text()
+    for readme in (ROOT / "README.md", ROOT / "shadow" / "README.md"):
+        assert f"```python\n{text}\n```" in readme.read_text(), readme
