@@ -107,7 +107,14 @@ class CollectorServer:
         self.routes: list[Route] = []
 
     def start(self) -> None:
-        """Serve; returns once both ports answer."""
+        """Serve; returns once both ports answer. What was started is stopped again if that fails."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
         self._writer = Writer(self._store)
         self._receiver = Receiver(self._store, self._writer, self._gate, self._metrics, self._limits)
         self.routes = [*self._receiver.routes, Route("/-/rollup", self._rollup_request, methods=["POST"])]
