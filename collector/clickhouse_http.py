@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
 import logging
 import re
 import secrets
@@ -27,6 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from collector.auth import is_loopback, same_secret
 from collector.engine_session import EngineError, EngineSession
 from collector.errors import StatementRefusedError
 from collector.wire import BodyError, inflate, split_insert
@@ -38,7 +38,7 @@ MAX_BODY: Final = 256 << 20
 MAX_INFLATED: Final = 1 << 30
 """Bytes of a request body once inflated."""
 
-_LOCAL_HOST: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _DATABASE: Final = re.compile(r"(?!default$)[A-Za-z_][A-Za-z0-9_]{0,63}", re.IGNORECASE)
 _TRANSPORT: Final = frozenset(
     {
@@ -50,12 +50,13 @@ _TRANSPORT: Final = frozenset(
 )  # fmt: skip
 """URL parameters that belong to the protocol; every other one is a setting of the engine."""
 _SETTING: Final = re.compile(
-    r"(?!output_format_schema$)"
+    r"(?!\w*(file|path|schema|values))"
     r"(max|min|input_format|output_format|date_time|insert|async_insert|join|optimize|use|enable|timeout|group_by|cast)"
     r"_[a-z0-9_]+"
     r"|session_timezone|log_comment|final|limit|offset|extremes|transform_null_in|wait_for_async_insert"
     r"|deduplicate_blocks_in_dependent_materialized_views"
 )
+"""Settings that may be sent: limits, formats, ways to run. None that names a file or carries an expression."""
 _STATUSES: Final[Mapping[int, int]] = {
     47: 400, 60: 404, 62: 400, 81: 404, 115: 400, 158: 400, 159: 408, 164: 403, 241: 507, 396: 400, 497: 403, 516: 403,
 }  # fmt: skip
@@ -107,7 +108,7 @@ class _Interface:
     def __init__(self, path: str, database: str, token: str) -> None:
         self._path = path
         self._database = database
-        self._token = token.encode()
+        self._token = token
         self._slots: anyio.CapacityLimiter | None = None
 
     async def ping(self, request: Request) -> Response:
@@ -138,7 +139,7 @@ class _Interface:
             return _engine_failed(error)
 
     def _require_token(self, request: Request) -> None:
-        if not hmac.compare_digest(_password(request).encode(), self._token):
+        if not same_secret(_password(request), self._token):
             raise _HttpError(
                 "password must be the token in <store>.owner.json; read it from there", code=516,
                 name="AUTHENTICATION_FAILED",
@@ -263,7 +264,8 @@ _TOO_LARGE: Final = f"body must be at most {MAX_BODY >> 20} MiB; send the rows i
 def _require_local(request: Request) -> None:
     """Against DNS rebinding and pages of other sites: the name must be local, and no browser may ask."""
     host = request.headers.get("host", "")
-    if not _LOCAL_HOST.fullmatch(host):
+    match = _HOST.fullmatch(host)
+    if match is None or not is_loopback(match[1]):
         raise _HttpError(f"Host must be 127.0.0.1 or localhost, got {host!r}", code=516, name="AUTHENTICATION_FAILED")
     if "origin" in request.headers:
         raise _HttpError("requests of web pages are refused", code=516, name="AUTHENTICATION_FAILED")

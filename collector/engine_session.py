@@ -18,11 +18,15 @@ from collector.statements import Kind, check, table_functions
 _STREAMED: Final = frozenset({"Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow"})
 """Formats whose blocks can be sent one by one; the others have a header and a footer around all rows."""
 
-_TRAILING_FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*(?:SETTINGS\b[^;]*)?;?\s*$", re.IGNORECASE)
-_SETTINGS_CLAUSE: Final = re.compile(r"\bSETTINGS\b", re.IGNORECASE)
+_TRAILING_FORMAT: Final = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _ENGINE_ERROR: Final = re.compile(r"Code: (\d+)\. (.*)", re.DOTALL)
 _APPEND: Final = 8 << 20
 _DEFAULTS: Final[Mapping[str, str]] = {"max_execution_time": "60", "max_memory_usage": "4000000000"}
+_FORCED: Final[Mapping[str, str]] = {
+    # Inserted VALUES are data. As expressions they could call file(), and no syntax tree shows them.
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+}
 _BUFFERED_LIMIT: Final = "1000000000"
 
 
@@ -59,7 +63,7 @@ class EngineSession:
         self._connection: Any = chdb.connect(path)
         try:
             self._connection.query("USE {database:Identifier}", "TabSeparated", params={"database": database})
-            self._apply({**_DEFAULTS, **settings})
+            self._apply({**_DEFAULTS, **settings, **_FORCED})
         except Exception as error:
             self.close()
             raise EngineError.of(error) from error
@@ -95,8 +99,9 @@ class EngineSession:
         try:
             if not streamed and "max_result_bytes" not in self._settings:
                 self._apply({"max_result_bytes": _BUFFERED_LIMIT})
-            # The engine holds reads to reading, below our own check. 2 lets a SETTINGS clause through, 1 does not.
-            self._apply({"readonly": "2" if _SETTINGS_CLAUSE.search(sql) else "1"})
+            # The engine holds reads to reading, below our own check. At level 1 its list of settings would tell clients
+            # that they may send none.
+            self._apply({"readonly": "2" if "system.settings" in sql else "1"})
             if not streamed:
                 return _bytes(self._connection.query(sql, default_format, params=dict(params)))
             self._rows = self._connection.send_query(sql, default_format, params=dict(params))

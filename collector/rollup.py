@@ -72,6 +72,10 @@ class _Day:
     arrived: int
 
 
+class _StoppedError(Exception):
+    """The worker was told to stop between two days; the run is not recorded, so that the next one does it all."""
+
+
 class Rollup:
     """Keeps the rollups of a store up to date.
 
@@ -95,7 +99,7 @@ class Rollup:
             clickhouse_connect.driver.exceptions.Error: the store failed; the next run does the work again.
         """
         with self._lock:
-            return self._run(self._store.client())
+            return self._run(self._store.client(), threading.Event())
 
     def run_forever(self, stop: threading.Event) -> None:
         """Run soon after something arrived, else once a minute, until `stop` is set; failures are logged.
@@ -110,15 +114,17 @@ class Rollup:
                     client = self._store.client()
                     due = began - last_run >= _AT_LEAST_EVERY_S
                     if due or self._arrivals(client, _last_start(client)) != self._seen:
-                        self._run(client)
+                        self._run(client, stop)
                         last_run = began
                 pause = max(_PAUSE_S, (time.monotonic() - began) * (1 / _SHARE_OF_TIME - 1))
+            except _StoppedError:
+                return
             except Error:
                 _log.exception("rollup failed; figures stay as of the last run, the next try is in 30 s")
                 pause = _PAUSE_AFTER_ERROR_S
             stop.wait(pause)
 
-    def _run(self, client: Client) -> RollupResult:
+    def _run(self, client: Client, stop: threading.Event) -> RollupResult:
         began = time.monotonic()
         last_start = _last_start(client)
         since = _text(last_start - _OVERLAP)
@@ -132,7 +138,7 @@ class Rollup:
         rows = 0
         if open_days:
             with _stages(client) as stages:
-                rows = sum(_rebuild(client, stages, day, labels) for day in open_days)
+                rows = sum(_rebuild(client, stages, day, labels) for day in _until(stop, open_days))
         seconds = time.monotonic() - began
         late = sum(day.arrived for day in found if day.sealed)
         client.insert(
@@ -170,6 +176,13 @@ def _dirty_days(client: Client, *, since: str, last_start: str, new_labels: Sequ
         parameters={"since": since, "last_start": last_start, "new_labels": new_labels, "rebuild_days": REBUILD_DAYS},
     )
     return [_Day(project, day, bool(sealed), arrived) for project, day, sealed, arrived in found.result_rows]
+
+
+def _until(stop: threading.Event, days: Sequence[_Day]) -> Iterator[_Day]:
+    for day in days:
+        if stop.is_set():
+            raise _StoppedError
+        yield day
 
 
 @contextmanager

@@ -18,7 +18,7 @@ _NAME: Final = r"(?:`(?:[^`\\]|\\.)+`|\"(?:[^\"\\]|\\.)+\"|\w+)"
 _COLUMN_LIST: Final = r"\((?:[^()`\"]|`(?:[^`\\]|\\.)+`|\"(?:[^\"\\]|\\.)+\")*\)"
 _INSERT_WITH_DATA: Final = re.compile(
     rf"(\s*INSERT\s+INTO\s+(?:TABLE\s+)?{_NAME}(?:\s*\.\s*{_NAME})?\s*(?:{_COLUMN_LIST})?(?:\s*SETTINGS\s+[^\n;]+?)?)"
-    r"\s+FORMAT\s+(\w+)[ \t\r;]*(?:\n|\Z)",
+    r"\s*\b(?:FORMAT\s+(\w+)[ \t\r;]*(?:\n|\Z)|VALUES\s*(?=\())",
     re.IGNORECASE,
 )
 _HEAD: Final = 1 << 16
@@ -67,21 +67,23 @@ def inflate(body: bytes, encoding: str, *, limit: int) -> bytes:
 
 
 def split_insert(query: str, body: bytes) -> tuple[str, str, memoryview] | None:
-    """An insert with data: its SQL before FORMAT, the format, and the data; None for any other statement.
+    """An insert with data: its SQL before FORMAT or VALUES, the format, and the data; None for any other statement.
 
     Args:
         query: the `query` URL parameter; empty if the statement stands in the body.
         body: plain bytes.
     """
-    if query:
-        match = _INSERT_WITH_DATA.fullmatch(query)
-        return (match[1].strip(), match[2], memoryview(body)) if match else None
     # Latin-1 keeps one character per byte, so that the match's end is the data's beginning.
-    match = _INSERT_WITH_DATA.match(body[:_HEAD].decode("latin-1"))
+    statement = query.encode() or body
+    match = _INSERT_WITH_DATA.match(statement[:_HEAD].decode("latin-1"))
     if match is None:
         return None
-    sql = body[: match.end(1)].decode().strip()
-    return sql, match[2], memoryview(body)[match.end() :]
+    data = memoryview(statement)[match.end() :]
+    return (
+        statement[: match.end(1)].decode().strip(),
+        match[2] or "Values",
+        memoryview(bytes(data) + body) if query else data,
+    )
 
 
 def _frames_zlib(body: bytes) -> Iterator[bytes]:

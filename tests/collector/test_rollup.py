@@ -352,11 +352,11 @@ def test_the_worker_runs_when_something_arrives(store: Store, monkeypatch: pytes
     runs: list[int] = []
     original = worker._run
 
-    def counted(client: Client) -> rollup.RollupResult:
+    def counted(client: Client, stop: threading.Event) -> rollup.RollupResult:
         runs.append(1)
         if len(runs) == 1:
             raise DatabaseError("the store is away")
-        return original(client)
+        return original(client, stop)
 
     monkeypatch.setattr(worker, "_run", counted)
     stop = threading.Event()
@@ -376,3 +376,21 @@ def test_the_worker_runs_when_something_arrives(store: Store, monkeypatch: pytes
     assert not thread.is_alive()
     assert store.client().command(rolled) == 160
     assert len(runs) - rested <= 1
+
+
+def test_a_worker_that_is_stopped_leaves_the_rest_to_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopping between two days takes no time and loses nothing: the run is not recorded, so the next does it all."""
+    insert(store.client(), contract_traffic.traffic(50).spans)
+    stop = threading.Event()
+    original = rollup._rebuild
+
+    def rebuild_and_stop(*arguments: Any) -> int:
+        stop.set()
+        return original(*arguments)
+
+    monkeypatch.setattr(rollup, "_rebuild", rebuild_and_stop)
+    Rollup(store).run_forever(stop)
+    assert store.client().command("SELECT count(DISTINCT day) FROM pair_daily") == 1
+    assert store.client().command("SELECT count() FROM rollup_runs") == 0
+    monkeypatch.setattr(rollup, "_rebuild", original)
+    assert Rollup(store).run_once().days == 5

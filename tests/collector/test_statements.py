@@ -58,7 +58,7 @@ def check(engine: Any, functions: frozenset[str]) -> Check:
         "WITH x AS (SELECT 1 AS a) SELECT a FROM x",
         "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT n FROM r",
         "SELECT name, value FROM system.settings",
-        "SELECT a FROM t WHERE a IN t SETTINGS max_threads = 1",
+        "SELECT a FROM t WHERE a IN t AND b != 'SETTINGS a = 1'",
         "SELECT t.a FROM t AS default ASOF JOIN t AS u ON t.b = u.b AND t.a >= u.a",
         "SELECT number, format('{}', 'file') AS file FROM numbers(3) ARRAY JOIN [1, 2] AS url",
         "SELECT 'file(''/etc/passwd'')' AS x /* url( */",
@@ -104,6 +104,8 @@ def test_inserts_into_our_tables_pass(check: Check, sql: str) -> None:
         "SELECT * FROM remote('host', gate.t)",
         "SELECT * FROM merge('default', '.*')",
         "SELECT * FROM Python(secrets)",
+        "SELECT * FROM format(Values, 'a String', $$(file('/etc/passwd'))$$)",
+        "SELECT * FROM values('a String', file('/etc/passwd'))",
         "SELECT * FROM executable('x', 'TSV', 'a Int8')",
         "SELECT 1 IN url('http://x')",
         "SELECT hasColumnInTable('host', 'user', 'password', 'd', 't', 'c')",
@@ -121,6 +123,10 @@ def test_inserts_into_our_tables_pass(check: Check, sql: str) -> None:
         "INSERT INTO t SELECT 1, line FROM file('/etc/passwd', 'LineAsString')",
         "INSERT INTO t FROM INFILE '/etc/passwd' FORMAT TSV",
         "INSERT INTO FUNCTION file('/tmp/x') SELECT 1",
+        "INSERT INTO t SETTINGS input_format_values_interpret_expressions = 1 FORMAT Values",
+        "SELECT 1 FROM t SETTINGS additional_table_filters = {'t': 'file(''/etc/passwd'') != '''''}",
+        "SELECT * FROM (SELECT 1 SETTINGS max_threads = 1)",
+        "SELECT 1 FORMAT Template SETTINGS format_template_row = '/etc/passwd'",
     ],
 )
 def test_nothing_reaches_files_or_hosts(check: Check, sql: str) -> None:

@@ -72,6 +72,13 @@ def test_an_unknown_encoding_is_named() -> None:
         (b"INSERT INTO t SETTINGS max_threads=1 FORMAT TSV\n1", "INSERT INTO t SETTINGS max_threads=1", "TSV", b"1"),
         ("INSERT INTO t (`ä`) FORMAT CSV\nö".encode(), "INSERT INTO t (`ä`)", "CSV", "ö".encode()),
         (b"INSERT INTO TABLE t FORMAT CSV", "INSERT INTO TABLE t", "CSV", b""),
+        (
+            b"INSERT INTO t(a)VALUES (1), ('x FORMAT Native\n');",
+            "INSERT INTO t(a)",
+            "Values",
+            b"(1), ('x FORMAT Native\n');",
+        ),
+        (b"INSERT INTO `values` VALUES\n(1)", "INSERT INTO `values`", "Values", b"(1)"),
     ],
 )
 def test_sql_and_data_are_told_apart(body: bytes, sql: str, data_format: str, data: bytes) -> None:
@@ -85,14 +92,13 @@ def test_sql_and_data_are_told_apart(body: bytes, sql: str, data_format: str, da
     "body",
     [
         b"SELECT 1 FORMAT Native\n",
-        b"INSERT INTO t VALUES ('x FORMAT Native\n')",
         b"INSERT INTO t SELECT 1 FORMAT Native\n",
         b"INSERT INTO FUNCTION file('x') FORMAT Native\n",
         b"",
     ],
 )
 def test_other_statements_stay_whole(body: bytes) -> None:
-    """Only `INSERT INTO table (columns) FORMAT name` is followed by data."""
+    """Only `INSERT INTO table (columns)` with FORMAT or VALUES is followed by data."""
     assert split_insert("", body) is None
 
 
@@ -101,3 +107,6 @@ def test_the_statement_may_stand_in_the_address() -> None:
     found = split_insert("INSERT INTO t (a) FORMAT CSV", b"INSERT INTO u FORMAT CSV\n1")
     assert found is not None
     assert (found[0], bytes(found[2])) == ("INSERT INTO t (a)", b"INSERT INTO u FORMAT CSV\n1")
+    found = split_insert("INSERT INTO t VALUES (1),", b"(2)")
+    assert found is not None
+    assert (found[0], bytes(found[2])) == ("INSERT INTO t", b"(1),(2)")
