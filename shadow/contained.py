@@ -29,9 +29,7 @@ class Containment:
 
     def __init__(self, on_error: OnError = "count") -> None:
         self._on_error = on_error
-        self._counts: Counter[str] = Counter()
-        self._logged_at: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self.after_fork()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -63,8 +61,10 @@ class Containment:
             logger.warning("shadowroute kept an error from your code, in %s: %s", where, text)
 
     def after_fork(self) -> None:
-        """A lock that another thread of the parent held would stay locked in the child for ever."""
+        """Count from zero, with a new lock: one that a thread of the parent held would stay locked for ever."""
         self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._logged_at: dict[str, float] = {}
 
 
 class _Guard:

@@ -110,6 +110,7 @@ class Recorder:
         self._open.clear()
         self._backlog.reset()
         self._runner.after_fork()
+        self._scribe.after_fork()
         self.containment.after_fork()
 
     def open(

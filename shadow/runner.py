@@ -76,13 +76,11 @@ class ShadowRunner:
         containment: Containment,
     ) -> None:
         self._sample_rate = sample_rate
-        self._lock = threading.Lock()
-        self._evaluated = 0
-        self._failures: dict[str, Counter[str]] = {}
         self._posts = [
             _Post(policy, Judge(policy, catalogue, containment), budget_s=budget_s, strikes=strikes)
             for policy in policies
         ]
+        self.after_fork()
 
     def evaluate(self, batch: Sequence[Closed]) -> list[list[Judgement]]:
         """What every shadow says about every request: one list per request, empty outside the sample."""
@@ -106,8 +104,10 @@ class ShadowRunner:
             post.stop()
 
     def after_fork(self) -> None:
-        """Forget the parent's threads; the next batch starts new ones."""
+        """Forget the parent's threads and count from zero; the next batch starts new threads."""
         self._lock = threading.Lock()
+        self._evaluated = 0
+        self._failures: dict[str, Counter[str]] = {}
         for post in self._posts:
             post.forget_thread()
 

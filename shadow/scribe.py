@@ -48,6 +48,10 @@ class Scribe:
         self._sink = sink
         self._catalogue = catalogue
         self._containment = containment
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """A forked child counts from zero."""
         self.requests = self.shed = self.lost = 0
 
     def work_off(self, entries: Sequence[Entry]) -> None:

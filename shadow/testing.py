@@ -57,15 +57,17 @@ class ManualClock:
 
     def __init__(self, time_ns: int = 1_700_000_000_000_000_000) -> None:
         self._time_ns = time_ns
+        self._elapsed_s = 0.0
 
     def time_ns(self) -> int:
         """Epoch nanoseconds."""
         return self._time_ns
 
     def perf_counter(self) -> float:
-        """Seconds."""
-        return self._time_ns / 1e9
+        """Seconds since the clock was made."""
+        return self._elapsed_s
 
     def advance(self, seconds: float) -> None:
         """Move both clocks."""
         self._time_ns += round(seconds * 1e9)
+        self._elapsed_s += seconds

@@ -23,6 +23,7 @@ from shadow.errors import ConfigError
 from shadow.export.delivery import Delivery
 from shadow.export.encode import encode_request, encode_span
 from shadow.export.sink import SinkStats
+from shadow.forks import on_fork_in_child
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -79,7 +80,8 @@ class OtlpSink:
         self._delivery: Delivery[Encoded] = Delivery(
             self._deliver, limit=queue_spans, batch=batch_spans, linger_s=linger_s, name="shadowroute-export"
         )
-        self._last_logged: str = ""
+        self._last_logged = ""
+        on_fork_in_child(self._poster.close)  # parent and child must not talk over one socket
 
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
         """Encode and queue all of these spans, or none."""
