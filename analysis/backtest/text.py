@@ -154,6 +154,8 @@ def reading(shadow: ShadowDocument) -> str:
 
 
 def _change(change: float) -> str:
+    if _number(change) == "0.0":
+        return "changes nothing"
     return f"{'loses' if change < 0 else 'gains'} {_number(change)} points"
 
 

@@ -6,7 +6,7 @@ from analysis.backtest.text import bounds, percent
 from analysis.backtest.truth import PolicyTruth
 from analysis.measures.cost import CostDelta
 from analysis.report import PolicyReport
-from analysis.results import Estimate, Measured, Range
+from analysis.results import Estimate, Measured, Range, Undefined
 from app.demo.run import Outcome
 from app.demo.traffic import Traffic
 
@@ -26,7 +26,9 @@ def headline(traffic: Traffic) -> str:
 def summary(outcome: Outcome) -> str:
     """The table, and how to read it."""
     lines = [_row(HEADER), _row(SUBHEADER)]
-    lines += [_line(policy, outcome.truths[policy.policy.name]) for policy in outcome.report.policies]
+    measured = {policy.policy.name: policy for policy in outcome.report.policies}
+    lines += [_line(measured[name], truth) for name, truth in outcome.truths.items()]
+    lines += [f"undefined: {reason}" for reason in _reasons(outcome)]
     lines += [
         "Measured, not judged. Cost at the tokens of the live answers; another model starts with a cold cache.",
         "Live quality is about the models that answered, not about the shadow's: compare it with the truth.",
@@ -50,6 +52,22 @@ def _line(policy: PolicyReport, truth: PolicyTruth) -> str:
             _truth(truth),
         )
     )
+
+
+def _reasons(outcome: Outcome) -> list[str]:
+    """Why figures are undefined, each reason once."""
+    shown = [
+        value
+        for policy in outcome.report.policies
+        for value in (
+            policy.overall.divergence.model,
+            policy.overall.cost.relative,
+            policy.overall.quality.downgrade.mean,
+            policy.overall.quality.rest.mean,
+        )
+        if not policy.is_control or value is policy.overall.divergence.model
+    ]
+    return list(dict.fromkeys(value.reason for value in shown if isinstance(value, Undefined)))
 
 
 def _cost(cost: CostDelta) -> str:

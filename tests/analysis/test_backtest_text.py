@@ -179,6 +179,8 @@ def test_a_shadow_that_downgrades_nothing_is_read_too() -> None:
     assert reading(shadow(truth=truth)).startswith(
         "no request goes to a cheaper model; following the shadow loses 4.8 points overall"
     )
+    control = truth.model_copy(update={"quality_change": 0.0})
+    assert "following the shadow changes nothing overall" in reading(shadow(truth=control))
     unscored = shadow().truth.model_copy(update={"quality_change": None})
     assert "nothing is known about quality" in reading(shadow(truth=unscored))
 

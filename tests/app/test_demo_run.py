@@ -121,9 +121,9 @@ def test_the_summary_has_a_row_per_shadow_with_its_truth(demo: Demo) -> None:
     assert headline(demo.traffic).startswith("Simulated week from 2026-11-16, 6,000 requests, 465 sessions")
     lines = summary(demo.outcome).splitlines()
     names = [line.split()[0] for line in lines[2:6]]
-    assert sorted(names) == ["bold", "cheap-first", "live-rules", "new-idea"]
+    assert names == ["cheap-first", "bold", "new-idea", "live-rules"]
     assert "(A/A control: the noise floor)" in lines[5]
-    assert "Measured, not judged" in lines[6]
+    assert any("Measured, not judged" in line for line in lines)
 
 
 def _served(task: str, user_tier: str, input_tokens: int) -> str:

@@ -18,6 +18,7 @@ import yaml
 from analysis.backtest.case import Case, Inputs, load
 from analysis.backtest.result import BacktestDocument, EstimateDocument, RangeDocument
 from analysis.backtest.run import measure, run, send
+from analysis.backtest.text import render
 from collector.serve import ingest, rollup_now
 from collector.store import Store
 from tests.support.groups import ROOT, need_data
@@ -184,6 +185,18 @@ def test_the_figures_of_the_documentation_are_these(document: BacktestDocument) 
     assert (round(truth.downgraded_quality_change, 3), round(truth.quality_change, 3)) == (-0.109, -0.048)
 
 
+def test_the_documented_text_is_what_is_printed(document: BacktestDocument) -> None:
+    """The example that the README and the documentation show is this run's own text."""
+    assert_documented(document)
+
+
+def assert_documented(document: BacktestDocument) -> None:
+    """Every line but the last two, which name the time and the store, stands in the documentation."""
+    documented = (ROOT / "docs/backtest.md").read_text().splitlines()
+    printed = render(document).splitlines()[:-2]
+    assert [line for line in printed if line not in documented] == []
+
+
 def test_sending_everything_again_changes_no_measure(document: BacktestDocument, case: Case, main_store: Store) -> None:
     """A second run, its bodies posted twice, and the same spans in other batches: counts exact, sums to 1e-12."""
     with ingest(main_store) as endpoint, otlp_relay(endpoint) as relay:
@@ -252,3 +265,4 @@ def test_every_example_runs_and_misses_as_documented(
         assert shadow.truth.n == document.queries.used
         if isinstance(shadow.escalation.shadow, RangeDocument):
             assert shadow.miss.escalation_inside
+    assert_documented(document)
