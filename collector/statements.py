@@ -24,11 +24,13 @@ SAFE_TABLE_FUNCTIONS: Final = frozenset(
 
 _FORBIDDEN_FUNCTIONS: Final = frozenset(
     {
+        *("aiclassify", "aiembed", "aiextract", "aifilter", "aigenerate", "airedact", "aisimilarity", "aitranslate"),
         "catboostevaluate",  # loads a library
         "file",  # reads a file, even on a read-only handle
         "hascolumnintable",  # connects to a host
     }
 )
+"""Functions of one value that reach beyond the store; those named ai* send their arguments to a provider."""
 _SCALAR_NAMESAKES: Final = frozenset({"format"})
 """Functions of one value that share a table function's name. As a source of rows they are refused."""
 _FIRST_WORD: Final = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/|\()*(\w+)", re.DOTALL)

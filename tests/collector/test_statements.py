@@ -108,6 +108,7 @@ def test_inserts_into_our_tables_pass(check: Check, sql: str) -> None:
         "SELECT * FROM values('a String', file('/etc/passwd'))",
         "SELECT * FROM executable('x', 'TSV', 'a Int8')",
         "SELECT 1 IN url('http://x')",
+        "SELECT aiGenerate('key', explanation) FROM t",
         "SELECT hasColumnInTable('host', 'user', 'password', 'd', 't', 'c')",
         "SELECT * FROM default.`/etc/passwd`",
         "SELECT * FROM `default`.`/etc/passwd`",
