@@ -15,7 +15,6 @@ from shadow.hooks.function import FunctionHook, Served
 from shadow.hooks.labels import FIELDS, labelled
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.openai_client import is_openai_client, observe_client
-from shadow.ids import KeyedHash
 from shadow.outcome import Outcome, Usage
 from shadow.recorder import Recorder
 from shadow.stats import RecorderStats
@@ -54,7 +53,7 @@ class Observer:
         clock = SYSTEM_CLOCK if clock is None else clock
         self._recorder = Recorder(settings, exporter=exporter, clock=clock)
         self._guard = self._recorder.containment.guard
-        self._watch = Watch(settings, self._recorder, clock, KeyedHash(settings.project))
+        self._watch = Watch(settings, self._recorder, clock)
 
     def request(
         self,

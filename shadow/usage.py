@@ -15,7 +15,8 @@ from shadow.providers.base import Chunk
 MOST_TOKENS: Final = 2**31
 """No request has that many; a larger number is not a token count."""
 
-CACHED_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+CACHE_READ_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+CACHE_WRITE_KEYS: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 DETAIL_KEYS: Final = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
 
 
@@ -80,8 +81,9 @@ def usage_of(usage: Any) -> Usage:
     output_tokens = _count(read(usage, "output_tokens")) if output_tokens is None else output_tokens
     if input_tokens is None:
         return UNKNOWN_USAGE if output_tokens is None else Usage(output_tokens=output_tokens)
-    cache_read = _cache_read(usage)
-    cache_write = _cache_write(usage)
+    holders = [*(read(usage, key) for key in DETAIL_KEYS), usage]
+    cache_read = _first_count(holders, CACHE_READ_KEYS)
+    cache_write = _first_count(holders, CACHE_WRITE_KEYS)
     if prompt_tokens is None and _leaves_cache_out(usage):
         input_tokens += cache_read + cache_write
     if cache_read + cache_write > input_tokens:
@@ -96,7 +98,7 @@ def usage_of(usage: Any) -> Usage:
 
 def read(holder: Any, name: str) -> Any:
     """A field of an object or a key of a mapping; None if there is none."""
-    if isinstance(holder, Mapping):
+    if type(holder) is dict or isinstance(holder, Mapping):  # the first test is ten times faster
         return holder.get(name)
     return getattr(holder, name, None)
 
@@ -106,21 +108,14 @@ def _leaves_cache_out(usage: Any) -> bool:
     return read(usage, "cache_read_input_tokens") is not None or read(usage, "cache_creation_input_tokens") is not None
 
 
-def _cache_read(usage: Any) -> int:
-    for holder in (*(read(usage, key) for key in DETAIL_KEYS), usage):
-        for key in CACHED_KEYS:
-            count = _count(read(holder, key))
-            if count is not None:
-                return count
-    return 0
-
-
-def _cache_write(usage: Any) -> int:
-    for holder in (*(read(usage, key) for key in DETAIL_KEYS), usage):
-        for key in ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"):
-            count = _count(read(holder, key))
-            if count is not None:
-                return count
+def _first_count(holders: Iterable[Any], names: Iterable[str]) -> int:
+    """The first count that one of the holders has under one of the names; 0 if none."""
+    for holder in holders:
+        if holder is not None:
+            for name in names:
+                count = _count(read(holder, name))
+                if count is not None:
+                    return count
     return 0
 
 
@@ -136,7 +131,7 @@ def _text(reply: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < MOST_TOKENS and value == int(value) else None
 

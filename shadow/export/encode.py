@@ -62,29 +62,31 @@ def encode_span(span: ReadableSpan) -> bytes:
         _FIXED64(span.start_time or 0),
         b"\x41",
         _FIXED64(span.end_time or 0),
-        encode_attributes(span.attributes or {}, tag=b"\x4a"),
+        encode_attributes(span.attributes or {}),
     )
     parts += [_field(13, _link(link)) for link in span.links]
     parts += (_status(span.status), b"\x85\x01", _FIXED32(flags))
     return _field(2, b"".join(parts))
 
 
-def encode_attributes(attributes: Mapping[str, Any], *, tag: bytes) -> bytes:
-    """Repeated KeyValue messages, each behind the field tag of its parent message."""
-    parts: list[bytes] = []
+def encode_attributes(attributes: Mapping[str, Any]) -> bytes:
+    """The attributes field (9) of a span."""
+    parts = []
     for key, value in attributes.items():
-        long = isinstance(value, str) and len(value) > REMEMBERED_LENGTH
-        encoded = _key_value(key, value) if long else _remembered_key_value(key, value)
-        parts += (tag, _varint(len(encoded)), encoded)
+        if type(value) is str and len(value) > REMEMBERED_LENGTH:
+            parts.append(_attribute(9, key, value))
+        else:
+            parts.append(_remembered_attribute(9, key, value))
     return b"".join(parts)
 
 
-def _key_value(key: str, value: Any) -> bytes:
-    return _text(1, key) + _field(2, _any_value(value))
+def _attribute(number: int, key: str, value: Any) -> bytes:
+    """One KeyValue, as the given field of its parent message."""
+    return _field(number, _text(1, key) + _field(2, _any_value(value)))
 
 
 # `typed`, because 1, 1.0 and True are equal and mean three different attributes.
-_remembered_key_value = lru_cache(maxsize=REMEMBERED_ATTRIBUTES, typed=True)(_key_value)
+_remembered_attribute = lru_cache(maxsize=REMEMBERED_ATTRIBUTES, typed=True)(_attribute)
 
 
 def _any_value(value: Any) -> bytes:
@@ -103,7 +105,8 @@ def _resource_spans(resource: Resource, scope: InstrumentationScope, spans: Sequ
     schema_url = scope.schema_url
     scope_message = _text(1, scope.name) + (_text(2, scope.version) if scope.version else b"")
     scope_spans = _field(1, scope_message) + b"".join(spans) + (_text(3, schema_url) if schema_url else b"")
-    return _field(1, encode_attributes(resource.attributes, tag=b"\x0a")) + _field(2, scope_spans)
+    attributes = b"".join(_attribute(1, key, value) for key, value in resource.attributes.items())
+    return _field(1, attributes) + _field(2, scope_spans)
 
 
 @lru_cache(maxsize=1024)
@@ -119,7 +122,7 @@ def _link(link: Link) -> bytes:
             context.trace_id.to_bytes(16, "big"),
             b"\x12\x08",
             context.span_id.to_bytes(8, "big"),
-            encode_attributes(link.attributes or {}, tag=b"\x22"),
+            *(_attribute(4, key, value) for key, value in (link.attributes or {}).items()),
             b"\x35",
             _FIXED32(int(context.trace_flags) | HAS_IS_REMOTE | (IS_REMOTE if context.is_remote else 0)),
         )

@@ -6,7 +6,7 @@ Every method is guarded: whatever goes wrong here is counted, and the host goes 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -17,7 +17,7 @@ from shadow.features import extract
 from shadow.hooks.labels import merged
 from shadow.ids import KeyedHash
 from shadow.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus, Usage
-from shadow.policy import Decision, Failure, Policy, Step
+from shadow.policy import Decision, Failure, Step
 from shadow.recorder import Pending, Recorder
 from shadow.request import Request, Snapshot
 from shadow.usage import answer_of, is_answer
@@ -25,14 +25,38 @@ from shadow.usage import answer_of, is_answer
 STATELESS: Final = Snapshot()
 
 
-@dataclass(frozen=True, slots=True)
 class Watch:
-    """What every observed request of one observer shares."""
+    """What every observed request of one observer shares.
 
-    routing: Routing
-    recorder: Recorder
-    clock: Clock
-    hash_id: KeyedHash
+    Attributes:
+        routing: the settings.
+        recorder: takes the records.
+        clock: event time and durations.
+        hash_id: turns user and session ids into keys.
+        decision: the live decision for a model. Hosts choose few models and many times, so each is made once.
+    """
+
+    def __init__(self, routing: Routing, recorder: Recorder, clock: Clock) -> None:
+        self.routing = routing
+        self.recorder = recorder
+        self.clock = clock
+        self.hash_id = KeyedHash(routing.project)
+        self.decision = lru_cache(maxsize=256)(self._decision)
+
+    def _decision(self, model: str) -> Decision:
+        live = self.routing.live
+        repeatable = isinstance(live, LiveSpec) and live.decides == "repeatably"
+        return Decision(
+            policy=live.name,
+            version=live.version,
+            steps=(Step(kind="primary", model=model),),
+            propensity=1.0 if repeatable else None,
+        )
+
+    def failure(self, status: Literal["error", "invalid"], error_type: str) -> Failure:
+        """A live decision that was not made, or not told."""
+        live = self.routing.live
+        return Failure(policy=live.name, version=live.version, status=status, error_type=error_type)
 
 
 class ObservedRequest:
@@ -94,7 +118,7 @@ class ObservedRequest:
         """The live decision: the model that will be asked. The time since the block began is its duration."""
         with self.guard("chose"):
             chosen_s = self._watch.clock.perf_counter()
-            self._open(self._decision(_model_name(model)), chosen_s - self._started_s)
+            self._open(self._watch.decision(_model_name(model)), chosen_s - self._started_s)
 
     def served(
         self,
@@ -174,7 +198,7 @@ class ObservedRequest:
         """Close with the exception that the call raised; it goes on to the caller untouched."""
         with self.guard("failed"):
             name = type(error).__name__
-            self._open(self._failure("error", name), None)
+            self._open(self._watch.failure("error", name), None)
             self.close(Outcome(status="error", error_type=name, duration_s=self.since_chosen_s()))
 
     def close(self, outcome: Outcome) -> None:
@@ -183,7 +207,7 @@ class ObservedRequest:
             if self._closed or self._request is None:
                 return
             self._closed = True
-            self._open(self._failure("invalid", "no_model"), None)
+            self._open(self._watch.failure("invalid", "no_model"), None)
             if self._pending is not None:
                 self._watch.recorder.close(self._pending, outcome)
 
@@ -194,7 +218,7 @@ class ObservedRequest:
     def _ensure_open(self, model: str) -> None:
         """Without `chose`, the model that answered is the best known decision."""
         if self._pending is None and model:
-            self._open(self._decision(model), None)
+            self._open(self._watch.decision(model), None)
             self._chosen_s = self._started_s
 
     def _open(self, decision: Decision | Failure, decide_s: float | None) -> None:
@@ -207,24 +231,6 @@ class ObservedRequest:
     def _planned(self) -> str:
         decision = None if self._pending is None else self._pending.decision
         return decision.model if isinstance(decision, Decision) else ""
-
-    def _decision(self, model: str) -> Decision:
-        name, version, repeatable = _live(self._watch.routing.live)
-        return Decision(
-            policy=name,
-            version=version,
-            steps=(Step(kind="primary", model=model),),
-            propensity=1.0 if repeatable else None,
-        )
-
-    def _failure(self, status: Literal["error", "invalid"], error_type: str) -> Failure:
-        name, version, _ = _live(self._watch.routing.live)
-        return Failure(policy=name, version=version, status=status, error_type=error_type)
-
-
-def _live(live: Policy | LiveSpec) -> tuple[str, str, bool]:
-    """Name, version, and whether the same request gets the same model again."""
-    return live.name, live.version, isinstance(live, LiveSpec) and live.decides == "repeatably"
 
 
 def _model_name(model: Any) -> str:
