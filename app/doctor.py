@@ -144,7 +144,8 @@ def _nothing(receiver: dict[str, Any] | None) -> Check:
 
 def refused_text(entry: Mapping[str, Any]) -> str:
     """One kind of refusal: `415 application/grpc ..., 12 times`."""
-    return f"{entry['status']} {entry['reason']}, {count(entry['count'])} times"
+    often = "once" if entry["count"] == 1 else f"{count(entry['count'])} times"
+    return f"{entry['status']} {entry['reason']}, {often}"
 
 
 def _refused(receiver: dict[str, Any] | None) -> Iterator[Check]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -89,7 +90,7 @@ def bar() -> Scope | None:
 def link(scope: Scope, page: str = "", *, request: str = "") -> str:
     """The absolute address of a page with this scope."""
     return page_link(
-        runtime.current().ui_url,
+        _origin(),
         page,
         project=scope.project,
         window=scope.window,
@@ -97,6 +98,12 @@ def link(scope: Scope, page: str = "", *, request: str = "") -> str:
         segments=scope.segments,
         request=request,
     )
+
+
+def _origin() -> str:
+    """Scheme and host as the reader's browser has them: behind a proxy only the browser knows its name."""
+    seen = urlsplit(st.context.url or "")
+    return f"{seen.scheme}://{seen.netloc}" if seen.netloc else runtime.current().ui_url
 
 
 def show_policy(policy: PolicyRef) -> None:

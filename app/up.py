@@ -8,7 +8,7 @@ pages, then the receiver drains what it has answered for, then the store closes.
 from __future__ import annotations
 
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -63,7 +63,6 @@ class Platform:
 
     def __init__(self, options: UpOptions) -> None:
         self._options = options
-        self._stack = ExitStack()
 
     def addresses(self) -> str:
         """What listens where, for the person who started it."""
@@ -88,24 +87,26 @@ class Platform:
             StoreUnreachableError: the server of the DSN does not answer.
             ConfigError: the price file is wrong.
         """
-        with self._stack:
-            self._start()
-            self._stack = self._stack.pop_all()
+        with ExitStack() as starting:
+            # From here on a service manager's SIGTERM unwinds as Ctrl-C does; the default would just end the process.
+            starting.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _stop))
+            self._start(starting)
+            self._running = starting.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self._running.close()
 
-    def _start(self) -> None:
+    def _start(self, stack: ExitStack) -> None:
         options = self._options
         # Port and price file come first: a store that is opened, migrated and closed for a typo helps nobody.
         require_free_port(options.host, options.ui_port, "--ui-port")
         keeper = PriceKeeper(options.project, options.prices)
-        self.store = self._stack.enter_context(open_store(options.store, own=True))
+        self.store = stack.enter_context(open_store(options.store, own=True))
         keeper.start(self.store)
-        self._stack.callback(keeper.stop)
+        stack.callback(keeper.stop)
         self.collector = CollectorServer(
             self.store,
             host=options.host,
@@ -115,8 +116,7 @@ class Platform:
             labels=options.labels,
             ui_url=self.ui_url,
         )
-        self.collector.start()
-        self._stack.callback(self.collector.stop)
+        stack.enter_context(self.collector)
         runtime.configure(
             runtime.Runtime(
                 store=self.store,
@@ -126,27 +126,25 @@ class Platform:
                 refused=lambda: self.collector.status()["refused"],
             )
         )
-        self._stack.callback(runtime.configure, None)
+        stack.callback(runtime.configure, None)
 
     def serve_pages(self) -> None:
-        """Serve the review app until SIGINT or SIGTERM; returns then."""
-        # Streamlit takes a second to import; a process that only starts the collector does not need it.
-        import streamlit  # noqa: PLC0415
+        """Serve the review app until Ctrl-C or SIGTERM; returns then.
 
-        previous = signal.signal(signal.SIGTERM, _stop)
-        try:
+        Raises:
+            PortInUseError: another process took the port since it was looked at.
+        """
+        with suppress(KeyboardInterrupt):  # uvicorn closes its connections on the signal, and then raises it again
+            # Streamlit takes a second to import; by then the receiver answers already.
+            import streamlit  # noqa: PLC0415
+
             app = streamlit.App(_UI_SCRIPT)
-            app.run(config=streamlit_config(host=self._options.host, port=self._options.ui_port))
-        except (KeyboardInterrupt, _Stopped):
-            return
-        finally:
-            signal.signal(signal.SIGTERM, previous)
-
-
-class _Stopped(BaseException):
-    """SIGTERM arrived; unwinds to `serve_pages`, so that the drain runs as after Ctrl-C."""
+            try:
+                app.run(config=streamlit_config(host=self._options.host, port=self._options.ui_port))
+            except SystemExit as ended:  # how Streamlit says that it could not listen
+                require_free_port(self._options.host, self._options.ui_port, "--ui-port")
+                raise RuntimeError(f"the review app did not start (Streamlit ended with {ended.code})") from ended
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
-    # uvicorn shuts down on the signal and then raises it again; the default action would end the process at once.
-    raise _Stopped
+    raise KeyboardInterrupt

@@ -22,8 +22,9 @@ def doctor(
     from app.doctor import examine
     from collector.store import open_store
 
+    wait_s = seconds(wait)
     with open_store(store) as opened:
-        checks = examine(opened, project, wait_s=seconds(wait))
+        checks = examine(opened, project, wait_s=wait_s)
     if as_json:
         body = [{"level": check.level, "name": check.name, "text": check.text, "fix": check.fix} for check in checks]
         print(json.dumps({"schema": "shadowroute/doctor/1", "checks": body}, indent=2))

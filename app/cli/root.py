@@ -63,6 +63,10 @@ def run(arguments: Sequence[str]) -> int:
         return exits.INTERRUPTED
     except BrokenPipeError:
         raise
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer's own answer to a closed pipe would be exit 1
+            raise ended.__context__ from None
+        raise
     except Exception as error:  # noqa: BLE001  the one place where every error becomes an exit code
         end = exits.ending(error)
         if end.message:

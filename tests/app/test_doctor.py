@@ -1,0 +1,98 @@
+"""Doctor: what it finds, and how loudly."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+import pytest
+
+from app.cli.doctor import seconds
+from app.doctor import Check, examine, refused_text
+from collector.serve import CollectorServer, rollup_now
+from collector.store import Store
+from tests.support.decision_rows import both, insert
+from tests.support.page_week import LARGE, SMALL, fill
+
+
+def found(checks: list[Check], name: str) -> list[Check]:
+    return [check for check in checks if check.name == name]
+
+
+def test_nothing_arrived_and_nobody_listens(store: Store) -> None:
+    """An empty store without a receiver is a failure that says what to start."""
+    (check,) = found(examine(store, ""), "traffic")
+    assert (check.level, check.text) == ("FAIL", "0 requests, and no receiver runs on this store")
+    assert "shadowroute up" in check.fix
+
+
+def test_nothing_arrived_but_something_was_refused(store: Store) -> None:
+    """The receiver's last refusal is the likeliest reason."""
+    with CollectorServer(store, otlp_port=0, clickhouse_port=0, rollup=False) as server:
+        import httpx  # noqa: PLC0415
+
+        httpx.post(f"{server.otlp_url}/v1/traces", content=b"x", headers={"content-type": "application/grpc"})
+        (check,) = found(examine(store, ""), "traffic")
+    assert check.level == "FAIL"
+    assert "Last refused: 415 " in check.text
+    assert check.text.endswith(", once.")
+
+
+def test_waiting_ends_with_the_first_request(store: Store) -> None:
+    """`--wait` returns as soon as something is stored, not at the end of the time."""
+    insert(store.client(), "decisions", both({"ingested_at": dt.datetime.now(dt.UTC)}, {}))
+    started = time.monotonic()
+    checks = examine(store, "", wait_s=60)
+    assert time.monotonic() - started < 30
+    assert found(checks, "traffic")[0].level == "ok"
+    assert found(checks, "rollup")[0].level == "warn"
+
+
+def test_a_healthy_fortnight(filled: Store) -> None:
+    """Everything that can be checked is, and says ok; a shadow that fails is a warning."""
+    checks = examine(filled, "")
+    assert [check.text for check in found(checks, "prices")] == ["0 models without a price in book book-pages"]
+    assert found(checks, "ids")[0].text == "user or session id on 100.0 % of requests"
+    assert {check.level for check in found(checks, "shadows")} == {"ok"}
+    (failed,) = found(checks, "failed")
+    assert failed.level == "warn"
+    assert "(error: TimeoutError)" in failed.text
+
+
+def test_a_model_without_a_price_is_a_failure(store: Store) -> None:
+    """A cost figure that is missing breaks the product's promise; the fix names the file and the key."""
+    fill(store, requests=200, priced=(LARGE, SMALL))
+    (check,) = found(examine(store, ""), "prices")
+    assert check.level == "FAIL"
+    assert check.text.startswith('no price for "llama-70b" (')
+    assert "price_usd_per_million" in check.fix
+
+
+def test_requests_without_ids_are_a_warning(store: Store) -> None:
+    """Repeat users that cannot be recognised make every interval too narrow."""
+    now = dt.datetime.now(dt.UTC)
+    anonymous = {"cluster_kind": "request", "outcome_status": "unreported", "ingested_at": now}
+    insert(store.client(), "decisions", both(anonymous, {}))
+    rollup_now(store)
+    checks = examine(store, "")
+    assert found(checks, "ids")[0].level == "warn"
+    assert "0.0 % of requests" in found(checks, "ids")[0].text
+    assert found(checks, "outcomes")[0].text.startswith("100.0 % of requests never reported an outcome")
+
+
+def test_a_refusal_is_one_line() -> None:
+    """Status, reason and how often."""
+    assert refused_text({"status": 415, "reason": "application/grpc", "count": 12}) == "415 application/grpc, 12 times"
+
+
+@pytest.mark.parametrize(("text", "duration"), [("0s", 0), ("60s", 60), ("5m", 300), ("1.5", 1.5)])
+def test_durations(text: str, duration: float) -> None:
+    """Seconds and minutes, as people write them."""
+    assert seconds(text) == duration
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1s", "2d", "nan", "9999m"])
+def test_other_durations_are_refused(text: str) -> None:
+    """The message says what may be written."""
+    with pytest.raises(Exception, match="--wait must be a time of at most a day like 60s or 5m"):
+        seconds(text)
