@@ -21,6 +21,8 @@ from shadow.router import ShadowRouter
 FLUSH_EVERY = 1_000
 """Requests between two flushes: far below what the queues hold, so that nothing is shed however slow the store is."""
 FLUSH_TIMEOUT_S = 120.0
+CLOSE_TIMEOUT_S = 5.0
+"""After a check there is nothing left to wait for, and after an error nobody needs the rest."""
 
 
 class LostRecordsError(RuntimeError):
@@ -60,8 +62,8 @@ class Feed:
                 self._flush()
                 self._check(self._router.stats)
         finally:
-            self._router.close()
-            self._sink.close(FLUSH_TIMEOUT_S)
+            self._router.close(CLOSE_TIMEOUT_S)
+            self._sink.close(CLOSE_TIMEOUT_S)
 
     def complete(self, time_us: int, prompt: str, **features: Any) -> Reply:
         """Routes one request at its own time, epoch microseconds; `features` are those of `ShadowRouter.complete`."""
@@ -79,6 +81,7 @@ class Feed:
 
     def _flush(self) -> None:
         if not self._router.flush(FLUSH_TIMEOUT_S):
+            self._check(self._router.stats)
             raise LostRecordsError(
                 f"the store did not take the records within {FLUSH_TIMEOUT_S:.0f} s after {self._sent:,} requests: "
                 f"{self._router.stats}"
@@ -86,12 +89,11 @@ class Feed:
 
     def _check(self, stats: RecorderStats) -> None:
         lost = {
-            "recorded": self._sent - stats.requests,
+            "not recorded": self._sent - stats.requests,
             "shed": stats.shed,
             "dropped": stats.dropped,
-            "backlog": stats.backlog,
-            "contained": sum(stats.contained.values()),
+            "not sent": stats.backlog,
         }
         if any(lost.values()):
             counts = ", ".join(f"{name} {count:,}" for name, count in lost.items() if count)
-            raise LostRecordsError(f"of {self._sent:,} requests some were lost: {counts}")
+            raise LostRecordsError(f"records of {self._sent:,} requests were lost on the way to the store: {counts}")
