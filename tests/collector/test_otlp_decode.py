@@ -237,7 +237,11 @@ def test_other_encodings_are_refused(encoding: str, status: int) -> None:
     assert (caught.value.status, "must be gzip or absent" in caught.value.reason) == (status, True)
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"x") + b"tail"])
+@pytest.mark.parametrize(
+    "body",
+    [b"not gzip", gzip.compress(b"x" * 1000)[:-9], gzip.compress(b"x") + b"tail"],
+    ids=["no gzip", "cut off", "followed by something"],
+)
 def test_a_broken_gzip_stream_is_refused(body: bytes) -> None:
     """400 for garbage, truncation and trailing bytes."""
     with pytest.raises(RefusalError) as caught:
