@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -20,6 +20,7 @@ from app import data, runtime
 from app.links import page_link
 
 _SCOPE: Final = "_scope"
+_KEYS: Final = ("project", "policy", "version", "from", "to", "segment", "signal", "split")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,17 @@ def link(scope: Scope, page: str = "", *, request: str = "") -> str:
     )
 
 
+def go_to(page: str, **unbound: str) -> NoReturn:
+    """Open a page with the same filters.
+
+    Args:
+        page: name of the view.
+        unbound: parameters of that page that no widget is bound to. Bound ones travel by themselves; without a mapping
+            Streamlit would try to clear them and fail.
+    """
+    st.switch_page(f"views/{page}.py", query_params=unbound)
+
+
 def _origin() -> str:
     """Scheme and host as the reader's browser has them: behind a proxy only the browser knows its name."""
     seen = urlsplit(st.context.url or "")
@@ -144,16 +156,14 @@ def _window(days: Window) -> Window:
     last = _day("to", "To (UTC)", days)
     first, last = first or days.first, last or days.last
     if first > last:
-        st.error(f"The first day ({first}) is after the last ({last}).")
-        st.stop()
+        _refuse(f"The first day ({first}) is after the last ({last}).")
     return Window(first, last)
 
 
 def _day(key: str, label: str, days: Window) -> date | None:
     text = st.query_params.get(key, "")
     if text and not _is_day(text):
-        st.error(f"`{key}` must be a day like 2026-11-09, got {text!r}.")
-        st.stop()
+        _refuse(f"`{key}` must be a day like 2026-11-09, got {text!r}.")
     return st.date_input(
         label,
         value=None,
@@ -168,8 +178,7 @@ def _segments(project: str, window: Window, policy: PolicyRef | None) -> tuple[S
     known = [str(segment) for segment in data.segments(project, window, policy)] if policy else []
     for text in st.query_params.get_all("segment"):
         if text and text not in known:
-            st.error(f"No segment is called {text!r} in these days.")
-            st.stop()
+            _refuse(f"No segment is called {text!r} in these days.")
     chosen = st.multiselect(
         "Only requests with", known, key="segment", bind="query-params", placeholder="All requests",
         help="All of them must hold. Two or more are computed from the single requests, which takes longer.",
@@ -194,8 +203,20 @@ def _refuse_unknown(key: str, options: Sequence[str], hint: str) -> None:
     if len(matches) == 1:
         st.session_state[key] = matches[0]
         return
-    st.error(f"No {key} is called {text!r}. {hint}")
+    _refuse(f"No {key} is called {text!r}. {hint}")
+
+
+def _refuse(message: str) -> NoReturn:
+    """Stop the run with an error and a way out; nothing may be shown under an address that means something else."""
+    st.error(message)
+    st.button("Clear the filters", icon=":material/filter_alt_off:", on_click=_clear)
     st.stop()
+
+
+def _clear() -> None:
+    st.query_params.from_dict({})  # clear() refuses while a widget is bound
+    for key in _KEYS:
+        st.session_state.pop(key, None)
 
 
 def _is_day(text: str) -> bool:

@@ -79,7 +79,7 @@ def policy_links(policy: PolicyRef) -> None:
                 title, key=key, type="tertiary", icon=":material/chevron_right:", icon_position="right",
                 on_click=filters.show_policy, args=(policy,),
             ):  # fmt: skip
-                st.switch_page(f"views/{page}.py")
+                filters.go_to(page)
 
 
 def page_head(question: str, report: PolicyReport) -> None:

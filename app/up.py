@@ -8,7 +8,8 @@ pages, then the receiver drains what it has answered for, then the store closes.
 from __future__ import annotations
 
 import signal
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -128,8 +129,11 @@ class Platform:
         )
         stack.callback(runtime.configure, None)
 
-    def serve_pages(self) -> None:
+    def serve_pages(self, announce: Callable[[], None]) -> None:
         """Serve the review app until Ctrl-C or SIGTERM; returns then.
+
+        Args:
+            announce: called once the pages answer, so that no printed address is refused.
 
         Raises:
             PortInUseError: another process took the port since it was looked at.
@@ -138,7 +142,12 @@ class Platform:
             # Streamlit takes a second to import; by then the receiver answers already.
             import streamlit  # noqa: PLC0415
 
-            app = streamlit.App(_UI_SCRIPT)
+            @asynccontextmanager
+            async def announced(_: object) -> AsyncIterator[None]:
+                announce()  # the port listens already: a page that is asked for now waits a moment
+                yield
+
+            app = streamlit.App(_UI_SCRIPT, lifespan=announced)
             try:
                 app.run(config=streamlit_config(host=self._options.host, port=self._options.ui_port))
             except SystemExit as ended:  # how Streamlit says that it could not listen

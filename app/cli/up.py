@@ -48,8 +48,7 @@ def up(
         labels=label_names(segment or []),
     )
     with Platform(options) as platform:
-        print(platform.addresses(), file=sys.stderr, flush=True)
-        platform.serve_pages()
+        platform.serve_pages(lambda: print(platform.addresses(), file=sys.stderr, flush=True))
         print("Stopping: storing what was received ...", file=sys.stderr, flush=True)
 
 

@@ -89,7 +89,7 @@ def _table(rows: Sequence[RequestRow]) -> None:
     )  # fmt: skip
     selected = chosen["selection"]["cells"]
     if selected:
-        st.switch_page("views/trace.py", query_params={"request": rows[selected[0][0]].request_id})
+        filters.go_to("trace", request=rows[selected[0][0]].request_id)
 
 
 def cells(rows: Sequence[RequestRow] | Iterator[RequestRow]) -> Iterator[tuple[Cell, ...]]:

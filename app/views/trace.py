@@ -18,7 +18,7 @@ def render() -> None:
     """The page."""
     scope = filters.current()
     if st.button("Back to requests", icon=":material/arrow_back:", type="tertiary"):
-        st.switch_page("views/requests.py")
+        filters.go_to("requests")
     request_id = st.query_params.get("request", "")
     if not request_id:
         st.info("No request is named in the address. Choose one on Requests.", icon=":material/info:")

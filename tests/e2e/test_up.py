@@ -82,7 +82,7 @@ def test_a_stop_keeps_what_was_answered_for(tmp_path: Path, number: int) -> None
 def test_the_three_ports_answer(tmp_path: Path) -> None:
     """Pages, receiver and ClickHouse interface come from one process; the pages' host asks nothing of the network."""
     with running_up(cwd=tmp_path, ports=free_ports(3)) as up:
-        page = httpx.get(_when_it_answers(up.ui_url))
+        page = httpx.get(up.ui_url)
         assert page.status_code == 200
         assert "<title>Streamlit</title>" in page.text
         assert httpx.get(f"{up.otlp_url}/healthz").status_code == 200
@@ -113,16 +113,3 @@ def test_doctor_waits_for_the_first_request(tmp_path: Path) -> None:
         after = shadowroute("doctor", "--wait", "30s", "--json", cwd=tmp_path)
         names = {check["name"]: check["level"] for check in json.loads(after.stdout)["checks"]}
         assert names["traffic"] == "ok"
-
-
-def _when_it_answers(url: str) -> str:
-    """The URL, as soon as something listens there: pages start after the receiver."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            httpx.get(url)
-        except httpx.ConnectError:
-            time.sleep(0.2)
-        else:
-            break
-    return url

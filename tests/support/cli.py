@@ -55,7 +55,7 @@ def running_up(*arguments: str, cwd: Path, ports: Sequence[int]) -> Iterator[Up]
 
 
 def _addresses(process: subprocess.Popen[str]) -> tuple[str, str, str]:
-    """The three URLs of the announcement; it comes once the receiver answers."""
+    """The three URLs of the announcement; it comes once all of them answer."""
     assert process.stderr is not None
     lines = []
     for line in process.stderr:
