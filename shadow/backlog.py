@@ -65,12 +65,21 @@ class Backlog:
     Args:
         work_off: gets up to 64 entries in order. It must not raise.
         idle: called at least once a second, for what depends on time. It must not raise.
+        prepare: called before the thread starts, to start those that it needs.
         limit: entries from which on shadows are shed; at twice as many the newest entry is refused.
     """
 
-    def __init__(self, work_off: Callable[[list[Entry]], None], idle: Callable[[], None], *, limit: int) -> None:
+    def __init__(
+        self,
+        work_off: Callable[[list[Entry]], None],
+        idle: Callable[[], None],
+        prepare: Callable[[], None],
+        *,
+        limit: int,
+    ) -> None:
         self._work_off = work_off
         self._idle = idle
+        self._prepare = prepare
         self._limit = limit
         self.reset()
 
@@ -92,6 +101,19 @@ class Backlog:
         """Whether shadows must be shed."""
         return len(self._entries) >= self._limit
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread was started."""
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Start the thread, if it is not running."""
+        with self._start_lock:
+            if self._thread is None and not self._stopped:
+                self._prepare()
+                self._thread = threading.Thread(target=self._run, name="shadowroute-recorder", daemon=True)
+                self._thread.start()
+
     def put(self, entry: Entry) -> None:
         """Append, or refuse and count. Never blocks."""
         if self._stopped or len(self._entries) >= 2 * self._limit:
@@ -99,7 +121,7 @@ class Backlog:
             return
         self._entries.append(entry)
         if self._thread is None:
-            self._start()
+            self.start()
         if not self._wake.is_set():
             self._wake.set()
 
@@ -109,7 +131,7 @@ class Backlog:
             return not self._entries
         mark = threading.Event()
         self._entries.append(mark)
-        self._start()
+        self.start()
         self._hurry.set()
         self._wake.set()
         return mark.wait(timeout_s)
@@ -122,12 +144,6 @@ class Backlog:
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout_s)
-
-    def _start(self) -> None:
-        with self._start_lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="shadowroute-recorder", daemon=True)
-                self._thread.start()
 
     def _run(self) -> None:
         """Sleep until something was put in, let a batch gather, work it off."""

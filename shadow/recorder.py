@@ -98,7 +98,9 @@ class Recorder:
             catalogue=routing.catalogue,
             containment=self.containment,
         )
-        self._backlog = Backlog(self._scribe.work_off, self._close_overdue, limit=limits.max_pending)
+        self._backlog = Backlog(
+            self._scribe.work_off, self._close_overdue, self._start_threads, limit=limits.max_pending
+        )
         self._open: dict[str, Pending] = {}
         self._host_ids: dict[str, None] = {}
         self._is_shut_down = False
@@ -137,6 +139,8 @@ class Recorder:
             request, snapshot, decision, decide_s, parent if parent.is_valid else None, time.perf_counter()
         )
         with self.containment.guard("open"):
+            if not self._backlog.is_running:
+                self._backlog.start()
             request_id = request.request_id
             while len(self._open) >= self._max_pending and self._close_oldest():
                 pass
@@ -277,6 +281,11 @@ class Recorder:
     def _close_overdue(self) -> None:
         while self._close_oldest(time.perf_counter() - self._outcome_timeout_s):
             pass
+
+    def _start_threads(self) -> None:
+        """All of them, with the first request: when the process ends it is too late (Python 3.12)."""
+        self._runner.start()
+        self._sink.start()
 
     def _remember_host_id(self, request_id: str) -> None:
         self._host_ids[request_id] = None

@@ -98,6 +98,11 @@ class ShadowRunner:
         self._count(judgement for row in rows for judgement in row)
         return rows
 
+    def start(self) -> None:
+        """Start the threads now instead of with the first batch."""
+        for post in self._posts:
+            post.start_thread()
+
     def stop(self) -> None:
         """End the threads."""
         for post in self._posts:
@@ -185,10 +190,14 @@ class _Post:
         self._worker = None
         self._task = None
 
-    def _start(self, items: Sequence[Closed]) -> Task[Closed, Judgement]:
+    def start_thread(self) -> Worker[Closed, Judgement]:
+        """The policy's thread, started if there is none."""
         if self._worker is None:
             self._worker = Worker(f"shadowroute-{self.policy.name}", self._ask)
-        return self._worker.start(items)
+        return self._worker
+
+    def _start(self, items: Sequence[Closed]) -> Task[Closed, Judgement]:
+        return self.start_thread().start(items)
 
     def _ask(self, closed: Closed) -> Judgement:
         return self.judge.ask(closed.request, closed.snapshot, closed.final)

@@ -53,6 +53,11 @@ class Delivery(Generic[Item]):
         self._accepted = self._exported = self._dropped = self._retries = 0
         self._last_error = ""
 
+    def start(self) -> None:
+        """Start the thread now instead of with the first items."""
+        with self._changed:
+            self._start()
+
     def offer(self, items: Sequence[Item]) -> bool:
         """Queue all items or none."""
         with self._changed:
@@ -62,9 +67,7 @@ class Delivery(Generic[Item]):
             was_empty = not self._items
             self._items.extend(items)
             self._accepted += len(items)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            self._start()
             if was_empty or len(self._items) >= self._batch:
                 self._changed.notify_all()
         return True
@@ -126,6 +129,11 @@ class Delivery(Generic[Item]):
                 retries=self._retries,
                 last_error=self._last_error,
             )
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
 
     @property
     def _waiting(self) -> int:

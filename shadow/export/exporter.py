@@ -24,6 +24,10 @@ class ExporterSink:
             self._deliver, limit=queue_spans, batch=batch_spans, linger_s=linger_s, name="shadowroute-export"
         )
 
+    def start(self) -> None:
+        """Start the background thread."""
+        self._delivery.start()
+
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
         """Queue all of these spans, or none."""
         return self._delivery.offer(spans)

@@ -83,6 +83,10 @@ class OtlpSink:
         self._last_logged = ""
         on_fork_in_child(self._poster.close)  # parent and child must not talk over one socket
 
+    def start(self) -> None:
+        """Start the background thread."""
+        self._delivery.start()
+
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
         """Encode and queue all of these spans, or none."""
         try:

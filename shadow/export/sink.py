@@ -33,6 +33,10 @@ class SinkStats:
 class SpanSink(Protocol):
     """Takes spans without blocking and delivers them in the background."""
 
+    def start(self) -> None:
+        """Start what works in the background, if it is not running. From Python 3.12 on, an exit is too late for it."""
+        ...
+
     def submit(self, spans: Sequence[ReadableSpan]) -> bool:
         """Queue all of these spans, or none: False = dropped and counted. Never blocks on the network."""
         ...
