@@ -24,6 +24,7 @@ from shadow.contained import Containment, OnError
 from shadow.export.choice import sink_for
 from shadow.export.sink import SpanSink
 from shadow.forks import on_fork_in_child
+from shadow.open_requests import OpenRequests
 from shadow.outcome import UNREPORTED, Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import Request, Snapshot
@@ -101,7 +102,7 @@ class Recorder:
         self._backlog = Backlog(
             self._scribe.work_off, self._close_overdue, self._start_threads, limit=limits.max_pending
         )
-        self._open: dict[str, Pending] = {}
+        self._open = OpenRequests()
         self._host_ids: dict[str, None] = {}
         self._is_shut_down = False
         on_fork_in_child(self._after_fork)
@@ -141,35 +142,25 @@ class Recorder:
         with self.containment.guard("open"):
             if not self._backlog.is_running:
                 self._backlog.start()
-            request_id = request.request_id
-            while len(self._open) >= self._max_pending and self._close_oldest():
-                pass
-            earlier = self._open.get(request_id)
+            while len(self._open) >= self._max_pending and (oldest := self._open.take_oldest()) is not None:
+                self._finish(oldest, UNREPORTED)
+            earlier = self._open.add(pending)
             if earlier is not None:
-                self.close(earlier, UNREPORTED)
-            self._open[request_id] = pending
-            if not looks_like_our_id(request_id):
-                self._remember_host_id(request_id)
+                self._finish(earlier, UNREPORTED)
+            if not looks_like_our_id(request.request_id):
+                self._remember_host_id(request.request_id)
         return pending
 
     def close(self, pending: Pending, outcome: Outcome) -> None:
         """Note what was served. Only the first call for a request counts. Never blocks, never raises."""
         with self.containment.guard("close"):
-            # `pop` is what makes two threads that close the same request agree on who was first.
-            request_id = pending.request.request_id
-            popped = self._open.pop(request_id, None)
-            if popped is not pending:
-                if popped is not None:
-                    self._open[request_id] = popped
-                return
-            pending.final = outcome
-            pending.shed = self._backlog.is_full
-            self._backlog.put(pending)
+            if self._open.take(pending):
+                self._finish(pending, outcome)
 
     def outcome(self, request_id: str, outcome: Outcome) -> None:
         """Note what was served, by request id; also long after the request was closed, and in another process."""
         with self.containment.guard("outcome"):
-            pending = self._open.get(request_id)
+            pending = self._open.find(request_id)
             if pending is not None:
                 self.close(pending, outcome)
             else:
@@ -248,8 +239,7 @@ class Recorder:
             return True
         self._is_shut_down = True
         deadline = time.monotonic() + timeout_s
-        while self._close_oldest():
-            pass
+        self._close_all()
         flushed = self.flush(timeout_s)
         with self.containment.guard("shutdown"):
             self._backlog.stop(max(0.1, deadline - time.monotonic()))
@@ -278,9 +268,20 @@ class Recorder:
     def _lost(self) -> int:
         return self._backlog.refused + self._scribe.lost
 
+    def _finish(self, pending: Pending, outcome: Outcome) -> None:
+        """Hand a request that was taken out to the recorder's thread."""
+        pending.final = outcome
+        pending.shed = self._backlog.is_full
+        self._backlog.put(pending)
+
     def _close_overdue(self) -> None:
-        while self._close_oldest(time.perf_counter() - self._outcome_timeout_s):
-            pass
+        opened_before = time.perf_counter() - self._outcome_timeout_s
+        with self.containment.guard("time-out"):
+            self._close_all(opened_before)
+
+    def _close_all(self, opened_before: float = float("inf")) -> None:
+        while (oldest := self._open.take_oldest(opened_before)) is not None:
+            self._finish(oldest, UNREPORTED)
 
     def _start_threads(self) -> None:
         """All of them, with the first request: when the process ends it is too late (Python 3.12)."""
@@ -291,19 +292,6 @@ class Recorder:
         self._host_ids[request_id] = None
         if len(self._host_ids) > HOST_IDS_KEPT:
             self._host_ids.pop(next(iter(self._host_ids)), None)
-
-    def _close_oldest(self, opened_before: float = float("inf")) -> bool:
-        """Close the oldest open request as unreported, if it was opened early enough; whether there was one."""
-        try:
-            oldest = next(iter(self._open.values()))
-        except StopIteration:
-            return False
-        except RuntimeError:  # another thread opened or closed a request just now
-            return True
-        if oldest.opened_at >= opened_before:
-            return False
-        self.close(oldest, UNREPORTED)
-        return True
 
 
 _alive: weakref.WeakSet[Recorder] = weakref.WeakSet()

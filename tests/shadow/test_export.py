@@ -20,7 +20,8 @@ from shadow.errors import ConfigError
 from shadow.export import otlp
 from shadow.export.delivery import Delivery
 from shadow.export.exporter import ExporterSink
-from shadow.export.otlp import OtlpSink, retry_after_s
+from shadow.export.otlp import OtlpSink
+from shadow.export.poster import retry_after_s
 from tests.support.scripted_collector import Answer, ScriptedCollector, scripted_collector
 
 RESOURCE = Resource({"service.name": "s"})
