@@ -13,7 +13,7 @@ BLOCKING: Final = frozenset(
 )
 """Codes of caveats that stand in the way of believing a figure; the others explain one."""
 
-ABOUT_LIVE: Final = "Live quality is that of the model that answered, never of the shadow's."
+ABOUT_LIVE: Final = Caveat("about_live", "Live quality is that of the model that answered, never of the shadow's.")
 """Said once for all policies, wherever their quality figures stand together."""
 
 

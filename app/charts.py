@@ -77,33 +77,30 @@ def by_day(days: Mapping[str, Measured], *, title: str, signed: bool = False) ->
 
 
 def distributions(groups: Mapping[str, Sequence[float]], *, title: str) -> Chart:
-    """Shares of requests by value of the signal, one row of bars per group, in steps of 0.05.
+    """Shares of requests by value of the signal, groups side by side, in steps of 0.05.
 
     Args:
         groups: name to 21 shares.
         title: of the axis.
     """
     rows = [
-        {"group": name, "from": bin_ / 20, "to": min(1.05, (bin_ + 1) / 20), "share": share * _PERCENT}
+        {"group": name, "from": f"{step / 20:.2f}", "share": share * _PERCENT}
         for name, shares in groups.items()
-        for bin_, share in enumerate(shares)
+        for step, share in enumerate(shares)
     ]
-    frame = pd.DataFrame(rows, columns=["group", "from", "to", "share"])
     order = list(groups)
+    colour = alt.Scale(domain=order, range=[DOWNGRADED, LIVE])
     chart: alt.Chart = (
-        alt.Chart(frame)
-        .mark_bar(opacity=0.9)
+        alt.Chart(pd.DataFrame(rows, columns=["group", "from", "share"]))
+        .mark_bar()
         .encode(
-            x=alt.X("from:Q", title=title, bin="binned", scale=alt.Scale(domain=[0, 1.05], nice=False)),
-            x2="to:Q",
+            x=alt.X("from:O", title=title, axis=alt.Axis(labelAngle=0)),
+            xOffset=alt.XOffset("group:N", sort=order),
             y=alt.Y("share:Q", title="% of rated requests"),
-            color=alt.Color(
-                "group:N", sort=order, scale=alt.Scale(domain=order, range=[DOWNGRADED, LIVE]), legend=None
-            ),
-            row=alt.Row("group:N", sort=order, title=None, header=alt.Header(labelOrient="top", labelAnchor="start")),
-            tooltip=["group:N", alt.Tooltip("from:Q", title="from"), alt.Tooltip("share:Q", format=".1f", title="%")],
+            color=alt.Color("group:N", sort=order, scale=colour, legend=alt.Legend(title=None, orient="top")),
+            tooltip=["group:N", alt.Tooltip("from:O", title="from"), alt.Tooltip("share:Q", format=".1f", title="%")],
         )
-        .properties(height=130)
+        .properties(height=280)
     )
     return chart
 

@@ -151,7 +151,7 @@ def _segment_row(report: SliceReport, measured: Measured, *, signed: bool) -> tu
         headline(measured, "percent", signed=signed),
         interval(measured, "percent", signed=signed),
         measured.n,
-        round(measured.effective_clusters) if isinstance(measured, Estimate) else None,
+        str(round(measured.effective_clusters)) if isinstance(measured, Estimate) else "",
         note(measured),
     )
 

@@ -88,10 +88,8 @@ def _reasons(part: SliceReport) -> Iterator[str]:
 
 def _notes(report: ProjectReport, common: Sequence[Caveat]) -> str:
     """What limits every policy, and whose answers the quality is about."""
-    lines = [_caveat(caveat) for caveat in (*report.caveats, *common)]
-    if any(policy.overall.quality.signal for policy in report.policies):
-        lines.append(f"  - {ABOUT_LIVE}")
-    return "\n".join(lines)
+    about_live = [ABOUT_LIVE] if any(policy.overall.quality.signal for policy in report.policies) else []
+    return "\n".join(_caveat(caveat) for caveat in (*report.caveats, *common, *about_live))
 
 
 def _caveat(caveat: Caveat) -> str:

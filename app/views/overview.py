@@ -25,9 +25,8 @@ def render() -> None:
         return
     shown = [policy for policy in report.policies if scope.chosen in {None, policy.policy}]
     common = shared(shown)
-    parts.caveats((*report.caveats, *common))
-    if any(policy.overall.quality.signal for policy in shown):
-        st.caption(f":material/info: {ABOUT_LIVE}")
+    about_live = [ABOUT_LIVE] if any(policy.overall.quality.signal for policy in shown) else []
+    parts.caveats((*report.caveats, *common, *about_live))
     for policy in shown:
         if policy.is_control:
             _control(policy, own(policy, common))

@@ -85,7 +85,7 @@ def _table(rows: Sequence[RequestRow]) -> None:
     chosen = st.dataframe(
         frame, hide_index=True, on_select="rerun", selection_mode="single-cell", key="requests-table",
         height=min(600, 36 * (len(rows) + 1) + 2),
-        column_config={"time (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss")},
+        column_config=parts.number_columns(HEADER, list(cells(rows))),
     )  # fmt: skip
     selected = chosen["selection"]["cells"]
     if selected:

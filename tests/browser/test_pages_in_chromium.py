@@ -75,9 +75,10 @@ def picture(page: Page, name: str) -> None:
     """Write a picture of the whole page for the documentation, where that is asked for."""
     if not os.environ.get("SHADOWROUTE_SCREENSHOTS"):
         return
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": 1280, "height": height + 10})
-    page.wait_for_timeout(1500)
+    for _ in range(2):  # charts are drawn as they come into view, and make the page longer
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": 1280, "height": height + 10})
+        page.wait_for_timeout(1500)
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
@@ -92,7 +93,7 @@ def test_overview_shows_a_card_per_policy(page: Page, up: Up, request: pytest.Fi
     box = first.bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 900
-    picture(page, f"overview-{request.node.callspec.params['page']}")
+    picture(page, "overview" if request.node.callspec.params["page"] == "light" else "overview-dark")
 
 
 @pytest.mark.parametrize(
