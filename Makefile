@@ -24,7 +24,7 @@ demo: $(STAMP)   ## a simulated week, judged against its known truth; then the r
 	$(BIN)/shadowroute demo $(DEMO_ARGS)
 
 test: $(STAMP)   ## all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4
 
 check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 	$(BIN)/ruff format --check .

@@ -201,9 +201,19 @@ def _http(dsn: Dsn, *, database: str | None = None) -> Connect:
                 autogenerate_session_id=False,
             )
         except ClickHouseError as error:
-            reason = str(error).strip().splitlines()[0][:300]
             raise StoreUnreachableError(
-                f"store {dsn} does not answer or refuses user {dsn.user!r} ({reason}); start it, or use another --store"
+                f"store {dsn} does not answer or refuses user {dsn.user!r} ({_why(error)}); start it, or use another"
+                " --store"
             ) from error
 
     return connect
+
+
+def _why(error: BaseException) -> str:
+    """What the operating system said, if it is behind the error; else what the server said first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error).strip().splitlines()[0][:300]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -77,6 +78,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> NoReturn:
     """Run the process's command line and exit with its code."""
+    # The driver logs what it also raises; the person at the terminal gets one message, ours.
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()

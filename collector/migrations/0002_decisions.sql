@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS decisions /*ON_CLUSTER*/ (
   labels Map(LowCardinality(String), String) COMMENT 'declared labels only, values cut at 64 characters',
   prompt_version LowCardinality(String) COMMENT 'version of the prompt template',
   status LowCardinality(String) COMMENT 'ok|error|timeout|invalid; ok without a model is invalid',
-  error_type LowCardinality(String) COMMENT 'class of a failed decision; empty for ok',
+  error_type LowCardinality(String) COMMENT 'why there is no decision, or why the live call failed; empty for neither',
   model LowCardinality(String) COMMENT 'planned primary; empty unless status = ok',
   tier LowCardinality(String) COMMENT 'class of that model: small|medium|large; empty = unknown',
   escalation_model LowCardinality(String) COMMENT 'first escalation step, empty if none',

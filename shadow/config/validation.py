@@ -46,8 +46,10 @@ def validated(source: Source, document: type[D], kind: str, problems: list[Confi
     try:
         return document.model_validate(source.value)
     except ValidationError as error:
-        found = [_problem(source, document, kind, each) for each in error.errors(include_url=False)]
-        problems.extend(sorted(found, key=lambda problem: problem.line or 0))
+        # A misspelt key explains the key that is missing, so what is missing comes last.
+        found = sorted(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
+        told = [(each["type"] == "missing", _problem(source, document, kind, each)) for each in found]
+        problems.extend(problem for _, problem in sorted(told, key=lambda each: (each[0], each[1].line or 0)))
         return None
 
 

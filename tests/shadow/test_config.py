@@ -149,7 +149,7 @@ def test_mistakes_in_a_policy_say_file_line_and_what_to_do(tmp_path: Path, text:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("live: {nme: x}\nshadows: []\n", "shadow.yaml:1: name must be given under live"),
+        ("live: {nme: x}\nshadows: []\n", 'shadow.yaml:1: unknown key "nme" under live; did you mean "name"?'),
         ("live: 3\nshadows: []\n", "shadow.yaml:1: live must be a mapping, got 3"),
         ("live: {name: x, decides: always}\nshadows: []\n",
          "shadow.yaml:1: decides must be 'repeatably', 'randomly' or 'unknown', got 'always'"),
@@ -184,7 +184,7 @@ def test_mistakes_in_a_routing_file(tmp_path: Path, text: str, message: str) -> 
         ("models:\n  a: {tier: big}\n", "models.yaml:2: tier must be 'small', 'medium' or 'large', got 'big'"),
         ("models:\n  a: {aliases: [b]}\n  b: {}\n", 'models.yaml:1: "b" must name one model, got a and b'),
         ("models: {}\n", "models.yaml:1: models must be longer, got {}; give at least one"),
-        ("modles:\n  a: {}\n", "models.yaml:1: models must be given under models"),
+        ("modles:\n  a: {}\n", 'models.yaml:1: unknown key "modles" under models; did you mean "models"?'),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_models_file(tmp_path: Path, text: str, message: str) -> None:
