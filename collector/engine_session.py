@@ -60,7 +60,9 @@ class EngineSession:
         self._settings = settings
         self._database = database
         self._rows: Any = None
-        self._connection: Any = chdb.connect(path)
+        # chdb and chdb-core both ship `chdb/__init__.py`; the one that is unpacked last decides whether this is typed.
+        connect: Any = chdb.connect
+        self._connection: Any = connect(path)
         try:
             self._connection.query("USE {database:Identifier}", "TabSeparated", params={"database": database})
             self._apply({**_DEFAULTS, **settings, **_FORCED})
