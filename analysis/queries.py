@@ -120,6 +120,10 @@ class Queries:
         record = self._one("unusable_spans")
         return record["n"], record["name"]
 
+    def id_keys(self, window: Window) -> dict[str, str]:
+        """Per service whose traffic names users or sessions: what keys the hashes now, `secret`, `public` or ``."""
+        return {record["service"]: record["id_key"] for record in self._select("id_keys", **_days(window))}
+
     # Sums by bucket
 
     def pairs(self, window: Window, policy: PolicyRef | None, where: Slice = ALL) -> PairSums:

@@ -208,6 +208,16 @@ def _ids(queries: Queries, window: Window) -> Iterator[Check]:
         yield Check.warn("ids", text, "from_request.session in routing/shadow.yaml")
 
 
+def _id_keys(queries: Queries, window: Window) -> Iterator[Check]:
+    """Without SHADOW_ID_KEY the figures are right, but the hashes hide less than they seem to."""
+    public = [service for service, kind in queries.id_keys(window).items() if kind == "public"]
+    if public:
+        text = (
+            f"{', '.join(public)}: user and session ids are hashed with a public salt; who guesses an id can confirm it"
+        )
+        yield Check.warn("id key", text, "set SHADOW_ID_KEY to a secret in the service, the same in every process")
+
+
 def _prices(queries: Queries, window: Window) -> Iterator[Check]:
     book = current_book(queries.client, queries.project) or ""
     unpriced = queries.models_unpriced(window, book)
@@ -237,4 +247,4 @@ def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
         yield Check.warn("spans", text, "docs/reference/spans.md lists the required ones")
 
 
-_LOOKS: Final = (_completeness, _failures, _ids, _prices, _outcomes, _spans)
+_LOOKS: Final = (_completeness, _failures, _ids, _id_keys, _prices, _outcomes, _spans)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
-FIELDS = ("user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens")
-"""What can be read this way: arguments of `features.extract`."""
+RequestField = Literal["user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens"]
+FIELDS: Final[tuple[str, ...]] = get_args(RequestField)
+"""What has a place of its own in a request, and can be read this way: arguments of `features.extract`."""
 
 
 def facts_of(said: Mapping[str, Any], arguments: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
@@ -17,13 +18,13 @@ def facts_of(said: Mapping[str, Any], arguments: Mapping[str, Any], paths: Mappi
         arguments: of the host's call, for example `{"metadata": {"session_id": "s-1"}}`.
         paths: request field to dotted path, for example `{"session": "metadata.session_id"}`.
     """
-    facts = {name: _follow(arguments, paths[name]) for name in FIELDS if name in paths} if paths else {}
+    facts = {name: at_path(arguments, paths[name]) for name in FIELDS if name in paths} if paths else {}
     facts |= {name: value for name, value in said.items() if value not in (None, "")}
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _follow(value: Any, path: str) -> Any:
-    """The value at the end of a path through mappings and attributes; None where it breaks off."""
+def at_path(value: Any, path: str) -> Any:
+    """The value at the end of a dotted path through mappings and attributes; None where it breaks off."""
     for part in path.split("."):
         try:
             value = value.get(part) if isinstance(value, Mapping) else getattr(value, part, None)

@@ -7,7 +7,9 @@ import hmac
 import json
 import os
 import time
-from typing import Any
+from typing import Any, Literal
+
+from shadow.contained import logger
 
 ID_KEY_VARIABLE = "SHADOW_ID_KEY"
 
@@ -36,17 +38,33 @@ class KeyedHash:
     """Turns user and session ids into keys, so that raw ids never leave the process.
 
     The key is `SHADOW_ID_KEY`. Without one a public salt per project is used: counts and clusters stay right, but
-    somebody who guesses an id can confirm the guess; `is_secret` tells which. Never a random key per process: the
-    same user must keep the same key.
+    somebody who guesses an id can confirm the guess. Never a random key per process: the same user must keep the
+    same key.
+
+    Args:
+        project: salt of the public key.
+        key: instead of `SHADOW_ID_KEY`.
+        warns: log one warning when the first id is hashed with the public salt.
+
+    Attributes:
+        kind: secret or public; on the resource of every span.
     """
 
-    def __init__(self, project: str, key: str | None = None) -> None:
+    def __init__(self, project: str, key: str | None = None, *, warns: bool = False) -> None:
         secret = os.environ.get(ID_KEY_VARIABLE, "") if key is None else key
-        self.is_secret = bool(secret)
+        self.kind: Literal["secret", "public"] = "secret" if secret else "public"
         self._key = secret.encode() if secret else f"shadowroute:{project}".encode()
+        self._must_warn = warns and not secret
 
     def __call__(self, raw: str) -> str:
         """16 hex characters for a non-empty id, empty for an empty one."""
         if not raw:
             return ""
-        return hmac.new(self._key, raw.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:16]
+        if self._must_warn:
+            self._must_warn = False
+            logger.warning(
+                "shadowroute hashes user and session ids with a public salt: who guesses an id can confirm it; "
+                "set %s to a secret, the same in every process",
+                ID_KEY_VARIABLE,
+            )
+        return hmac.digest(self._key, raw.encode("utf-8", "surrogatepass"), "sha256").hex()[:16]

@@ -16,6 +16,8 @@ SCHEMA_URL: Final = f"urn:shadowroute:spans:{CONTRACT_VERSION}"
 # resource
 PROJECT: Final = "llm_router.project"
 """Tenant or environment; absent = `default`."""
+ID_KEY: Final = "llm_router.id_key"
+"""What keyed the hashes of user and session ids: `secret` or `public`. Absent = unknown."""
 
 # who and when
 REQUEST_ID: Final = "llm_router.request.id"

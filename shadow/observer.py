@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
 from shadow.errors import ShadowError
+from shadow.from_request import FIELDS
 from shadow.hooks.function import FunctionHook, Served
-from shadow.hooks.labels import FIELDS, labelled
+from shadow.hooks.labels import labelled
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.openai_client import is_openai_client, observe_client
 from shadow.outcome import Outcome, Usage

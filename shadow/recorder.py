@@ -24,6 +24,7 @@ from shadow.contained import Containment, OnError
 from shadow.export.choice import sink_for
 from shadow.export.sink import SpanSink
 from shadow.forks import on_fork_in_child
+from shadow.ids import KeyedHash
 from shadow.open_requests import OpenRequests
 from shadow.outcome import UNREPORTED, Outcome
 from shadow.policy import Decision, Failure
@@ -57,6 +58,7 @@ class Recorder:
 
     Attributes:
         containment: the guard that this recorder's callers share, so that one count tells everything.
+        hash_id: turns user and session ids into keys.
 
     Raises:
         ConfigError: `export.to` is not an address.
@@ -76,6 +78,8 @@ class Recorder:
         self._outcome_timeout_s = limits.outcome_timeout_s
         self._sink, self._owns_sink = sink_for(routing, exporter)
         self.containment = Containment(on_error)
+        # Ids of recorded, imported and simulated traffic are no secrets of this service.
+        self.hash_id = KeyedHash(routing.project, warns=routing.origin == "production")
         self._runner = ShadowRunner(
             routing.shadows,
             routing.catalogue,
@@ -91,6 +95,7 @@ class Recorder:
             catalogue=routing.catalogue,
             sample_rate=limits.sample_rate,
             sdk_version=version("shadowroute"),
+            id_key=self.hash_id.kind,
         )
         self._scribe = Scribe(
             runner=self._runner,

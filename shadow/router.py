@@ -17,7 +17,6 @@ from shadow.config import Routing, load_routing
 from shadow.export.sink import SpanSink
 from shadow.features import extract
 from shadow.from_request import facts_of
-from shadow.ids import KeyedHash
 from shadow.live import Live
 from shadow.outcome import Outcome
 from shadow.policy import Decision
@@ -83,7 +82,6 @@ class ShadowRouter:
         self._live = Live(self._routing)
         self._providers = Providers(providers)
         self._clock = clock or SYSTEM_CLOCK
-        self._hash_id = KeyedHash(self._routing.project)
         self._recorder = Recorder(self._routing, exporter=exporter, clock=self._clock)
 
     def _route(
@@ -114,7 +112,7 @@ class ShadowRouter:
         }
         request = extract(
             messages=messages,
-            hash_id=self._hash_id,
+            hash_id=self._recorder.hash_id,
             labels=labels,
             allowed_labels=self._routing.labels,
             tools=params.get("tools"),

@@ -72,16 +72,25 @@ class SpanBuilder:
         catalogue: gives models their tier and provider.
         sample_rate: share of requests that shadows see; on every shadow row.
         sdk_version: version of the instrumentation scope.
+        id_key: what keyed the hashes of ids: secret or public.
     """
 
     def __init__(
-        self, *, service: str, project: str, origin: str, catalogue: Catalogue, sample_rate: float, sdk_version: str
+        self,
+        *,
+        service: str,
+        project: str,
+        origin: str,
+        catalogue: Catalogue,
+        sample_rate: float,
+        sdk_version: str,
+        id_key: str,
     ) -> None:
         self._project = project
         self._origin = origin
         self._catalogue = catalogue
         self._sample_rate = float(sample_rate)
-        self._resource = Resource({"service.name": service, keys.PROJECT: project})
+        self._resource = Resource({"service.name": service, keys.PROJECT: project, keys.ID_KEY: id_key})
         self._scope = InstrumentationScope(keys.SCOPE_NAME, sdk_version, keys.SCHEMA_URL)
 
     def of_request(self, record: Record) -> list[ReadableSpan]:

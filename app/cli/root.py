@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import NoReturn
 
 import typer
@@ -80,6 +81,10 @@ def main() -> NoReturn:
     """Run the process's command line and exit with its code."""
     # The driver logs what it also raises; the person at the terminal gets one message, ours.
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
+    # A script does not see the working directory, where the modules of `call: module:function` lie. At the end of the
+    # path, so that a folder named like one of ours hides nothing.
+    if str(Path.cwd()) not in sys.path and "" not in sys.path:
+        sys.path.append(str(Path.cwd()))
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()

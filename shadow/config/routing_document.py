@@ -16,9 +16,9 @@ from shadow.config.routing import (
     Limits,
     Origin,
 )
+from shadow.from_request import RequestField
 
 DEFAULT_LIMITS = Limits()
-RequestField = Literal["user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens"]
 
 
 def _as_empty(value: Any) -> Any:

@@ -95,7 +95,7 @@ class OtlpSink:
             response = self._post(body)
             if isinstance(response, Response):
                 if 200 <= response.status < 300:
-                    return len(batch) - self._rejected(response)
+                    return len(batch) - min(self._rejected(response), len(batch))
                 reason = f"{self._poster.label} answered {response.status}: {_message(response)}"
                 if response.status not in RETRYABLE_STATUSES:
                     self._log_loss(len(batch), reason)
@@ -104,7 +104,8 @@ class OtlpSink:
                 reason = response
             self._delivery.note_retry(reason)
             told_s = response.retry_after_s if isinstance(response, Response) else None
-            wait_s = delay_s * random.uniform(0.8, 1.2) if told_s is None else told_s  # noqa: S311 - jitter
+            # A server that says 0, or a time that is past, is not hammered.
+            wait_s = delay_s * random.uniform(0.8, 1.2) if told_s is None else max(told_s, FIRST_DELAY_S)  # noqa: S311
             if self._delivery.stopping.wait(wait_s):
                 self._log_loss(len(batch), reason)
                 return 0
@@ -118,14 +119,18 @@ class OtlpSink:
             return f"{self._poster.label} is not reachable: {str(error) or type(error).__name__}"
 
     def _rejected(self, response: Response) -> int:
-        """Spans of a taken batch that the collector refused one by one."""
+        """Spans of a taken batch that the collector refused one by one. An answer that cannot be read refuses none."""
         if not response.body or not response.is_protobuf:
             return 0
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415 - 65 ms, rarely needed
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 - 65 ms with the next, rarely needed
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415 - as above
             ExportTraceServiceResponse,
         )
 
-        partial = ExportTraceServiceResponse.FromString(response.body).partial_success
+        try:
+            partial = ExportTraceServiceResponse.FromString(response.body).partial_success
+        except DecodeError:
+            return 0
         if partial.rejected_spans:
             self._log_loss(partial.rejected_spans, f"{self._poster.label} rejected them: {partial.error_message}")
         return int(partial.rejected_spans)

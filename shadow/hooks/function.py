@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from shadow.errors import ShadowError
-from shadow.hooks.labels import at_path
+from shadow.from_request import at_path
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.taps import watched_async_generator, watched_generator

@@ -15,7 +15,6 @@ from shadow.config import LiveSpec, Routing
 from shadow.errors import ShadowError
 from shadow.features import extract
 from shadow.hooks.labels import merged
-from shadow.ids import KeyedHash
 from shadow.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus, Usage
 from shadow.policy import Decision, Failure, Step
 from shadow.recorder import Pending, Recorder
@@ -32,7 +31,6 @@ class Watch:
         routing: the settings.
         recorder: takes the records.
         clock: event time and durations.
-        hash_id: turns user and session ids into keys.
         decision: the live decision for a model. Hosts choose few models and many times, so each is made once.
     """
 
@@ -40,7 +38,6 @@ class Watch:
         self.routing = routing
         self.recorder = recorder
         self.clock = clock
-        self.hash_id = KeyedHash(routing.project)
         self.decision = lru_cache(maxsize=256)(self._decision)
 
     def _decision(self, model: str) -> Decision:
@@ -92,11 +89,11 @@ class ObservedRequest:
         """Freeze the request; the live decision starts now."""
         with self.guard("request"):
             facts = dict(self._facts)
-            known = {name: facts.pop(name, None) for name in ("messages", "input_tokens", "tools", "response_format")}
+            known = {name: facts.pop(name, None) for name in ("messages", "tools", "response_format")}
             self._request = extract(
                 **known,
                 **merged(facts),
-                hash_id=self._watch.hash_id,
+                hash_id=self._watch.recorder.hash_id,
                 allowed_labels=self._watch.routing.labels,
                 time_us=self._watch.clock.time_ns() // 1000,
             )

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from shadow.errors import ShadowError
-from shadow.hooks.labels import FIELDS, at_path
+from shadow.from_request import at_path, facts_of
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.taps import watched_async_generator, watched_generator
@@ -73,15 +73,11 @@ async def _awaited(observed: ObservedRequest, result: Awaitable[Any]) -> Any:
 def _begin(watch: Watch, kwargs: Mapping[str, Any]) -> ObservedRequest:
     """The model argument is the live decision: it was made before the call, in unknown time."""
     with watch.recorder.containment.guard("wrap"):
-        facts: dict[str, Any] = {
-            "messages": _messages(kwargs),
-            "tools": kwargs.get("tools"),
-            "response_format": kwargs.get("response_format"),
-        }
-        labels: dict[str, Any] = {}
-        for name, path in watch.routing.from_request.items():
-            (facts if name in FIELDS else labels)[name] = at_path(kwargs, path)
-        observed = ObservedRequest(watch, facts | ({"labels": labels} if labels else {})).begin()
+        facts = facts_of({}, kwargs, watch.routing.from_request)
+        facts["messages"] = _messages(kwargs)
+        facts["tools"] = kwargs.get("tools")
+        facts["response_format"] = kwargs.get("response_format")
+        observed = ObservedRequest(watch, facts).begin()
         observed.chose(kwargs.get("model", ""))
         return observed
     return ObservedRequest(watch, {})
@@ -93,15 +89,44 @@ def _messages(kwargs: Mapping[str, Any]) -> Any:
 
 
 def _finish(observed: ObservedRequest, reply: Any) -> None:
-    """A whole reply closes the record; a stream closes it when it ends."""
+    """A whole reply closes the record; a stream closes it when it ends, a raw response when the caller parses it."""
     with observed.guard("wrap"):
         if is_answer(reply):
             observed.answered(reply)
         elif _is_stream(reply):
             _watch_stream(observed, reply)
+        elif callable(getattr(reply, "parse", None)):
+            _watch_parse(observed, reply)
         else:
             observed.close(UNREPORTED)
             raise ShadowError(f"a wrapped client must give replies or streams, got {type(reply).__name__}")
+
+
+def _watch_parse(observed: ObservedRequest, response: Any) -> None:
+    """Watch `parse` of a raw response (`with_raw_response`, `with_streaming_response`): reading it is up to the caller.
+
+    The client parses a response once and then gives the same object again; so does this look at the first one only.
+    A caller that never parses leaves the outcome to the time-out, or to `observer.outcome(...)`.
+    """
+    parse = response.parse
+    seen = False
+
+    def look(parsed: Any) -> Any:
+        nonlocal seen
+        if not seen:
+            seen = True
+            _finish(observed, parsed)
+        return parsed
+
+    async def awaited(parsing: Awaitable[Any]) -> Any:
+        return look(await parsing)
+
+    @functools.wraps(parse)
+    def parse_and_look(*args: Any, **kwargs: Any) -> Any:
+        parsed = parse(*args, **kwargs)
+        return awaited(parsed) if inspect.isawaitable(parsed) else look(parsed)
+
+    response.parse = parse_and_look
 
 
 def _watch_stream(observed: ObservedRequest, reply: Any) -> None:

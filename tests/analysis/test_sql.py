@@ -416,6 +416,29 @@ def test_unusable_spans(store: Store) -> None:
     assert run(store, "unusable_spans", project="default")[0][0] == 0
 
 
+def test_id_keys(store: Store) -> None:
+    """The newest live span of each service that names a user or session tells; demos and other projects do not."""
+    live = {"llm_router.role": "live", "llm_router.session.key": "0011223344556677"}
+    at = dt.datetime(2026, 11, 16, tzinfo=dt.UTC)
+    spans = [
+        (at, "fixed", "public", live),
+        (at + dt.timedelta(hours=1), "fixed", "secret", live),
+        (at, "open", "public", live | {"llm_router.origin": "production"}),
+        (at, "other-language", "", live),
+        (at, "demo", "public", live | {"llm_router.origin": "demo"}),
+        (at, "anonymous", "public", {"llm_router.role": "live"}),
+        (at - dt.timedelta(days=30), "gone", "public", live),
+    ]
+    rows = [
+        [time, name, {"llm_router.project": "p"} | ({"llm_router.id_key": kind} if kind else {}), attributes]
+        for time, name, kind, attributes in spans
+    ]
+    names = ["Timestamp", "ServiceName", "ResourceAttributes", "SpanAttributes"]
+    store.client().insert("otel_traces", rows, column_names=names)
+    assert run(store, "id_keys", **DAYS) == [("fixed", "secret"), ("open", "public"), ("other-language", "")]
+    assert run(store, "id_keys", project="default", **DAYS) == []
+
+
 def test_every_statement_has_a_test() -> None:
     """Each file of analysis/sql has a test of its name here."""
     assert [name for name in sql_files.names() if f"test_{name}" not in globals()] == []

@@ -68,6 +68,22 @@ def test_a_model_without_a_price_is_a_failure(store: Store) -> None:
     assert "price_usd_per_million" in check.fix
 
 
+def test_ids_that_can_be_guessed_are_a_warning(store: Store) -> None:
+    """Without SHADOW_ID_KEY a guessed id can be confirmed; the service that must set it is named."""
+    now = dt.datetime.now(dt.UTC)
+    insert(store.client(), "decisions", both({"ts": now, "ingested_at": now}, {}))
+    rollup_now(store)
+    attributes = {"llm_router.role": "live", "llm_router.user.key": "0011223344556677"}
+    names = ["Timestamp", "ServiceName", "ResourceAttributes", "SpanAttributes"]
+    for seconds_ago, kind, warned in ((60, "public", True), (0, "secret", False)):
+        resource = {"llm_router.project": "p", "llm_router.id_key": kind}
+        row = [now - dt.timedelta(seconds=seconds_ago), "support-api", resource, attributes]
+        store.client().insert("otel_traces", [row], column_names=names)
+        checks = found(examine(store, "p"), "id key")
+        assert [check.level for check in checks] == (["warn"] if warned else [])
+        assert all(check.text.startswith("support-api: ") and "SHADOW_ID_KEY" in check.fix for check in checks)
+
+
 def test_requests_without_ids_are_a_warning(store: Store) -> None:
     """Repeat users that cannot be recognised make every interval too narrow."""
     now = dt.datetime.now(dt.UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -84,3 +85,16 @@ def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(root, "app", interrupt)
     assert root.run(["report"]) == 130
+
+
+def test_modules_beside_the_caller_are_found_after_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`call: module:function` names a module of the working directory; a folder named `app` there hides nothing."""
+    monkeypatch.chdir(tmp_path)
+    before = [entry for entry in sys.path if entry not in ("", str(tmp_path))]
+    monkeypatch.setattr(sys, "path", list(before))
+    monkeypatch.setattr(sys, "argv", ["shadowroute", "--version"])
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            root.main()
+        assert ended.value.code == 0
+        assert sys.path == [*before, str(tmp_path)]

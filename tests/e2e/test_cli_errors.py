@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.cli import free_ports, running_up, shadowroute
@@ -53,6 +55,25 @@ def test_a_wrong_price_file_is_65_and_opens_nothing(tmp_path: Path, text: str, m
     assert ended.returncode == 65, ended.stderr
     assert ended.stderr.startswith(message)
     assert not (tmp_path / ".shadowroute").exists()
+
+
+def test_a_policy_in_python_is_found_in_the_working_directory(tmp_path: Path) -> None:
+    """The script backtests it, although a broken package `app` lies beside the module."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/__init__.py").write_text("raise RuntimeError\n")
+    (tmp_path / "deciders.py").write_text("def decide(request):\n    return 'small'\n")
+    (tmp_path / "live.yaml").write_text("policy: live\nchoose: {use: big}\n")
+    (tmp_path / "own.yaml").write_text("policy: own\nchoose: {call: 'deciders:decide', version: '1'}\n")
+    price = "price_usd_per_million: {input: 1, output: 1}"
+    (tmp_path / "models.yaml").write_text(f"models:\n  big: {{{price}}}\n  small: {{{price}}}\n")
+    pq.write_table(pa.table({"query_id": ["q1"], "prompt": ["Yes?"], "task": ["t"]}), tmp_path / "q.parquet")
+    served = {"query_id": ["q1"] * 2, "model": ["big", "small"], "score": [1.0, 0.0]}
+    tokens = {"input_tokens": [9, 9], "output_tokens": [1, 1]}
+    pq.write_table(pa.table(served | tokens), tmp_path / "o.parquet")
+    files = ("--queries=q.parquet", "--outcomes=o.parquet", "--live=live.yaml", "--shadow=own.yaml")
+    ended = shadowroute("backtest", *files, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "own" in ended.stdout
 
 
 def test_a_missing_price_file_is_65(tmp_path: Path) -> None:

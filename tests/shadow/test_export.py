@@ -134,6 +134,38 @@ def test_spans_that_the_collector_rejects_are_counted(collector: ScriptedCollect
     assert "negative token count" in sink.stats.last_error
 
 
+def test_a_taken_batch_with_an_unreadable_answer_is_not_lost(collector: ScriptedCollector, sink: OtlpSink) -> None:
+    """The status says that it was stored; a proxy may put anything into the body."""
+    collector.script.append(Answer(200, b"\xff\xff\xff"))
+    sink.submit(spans("a", "b"))
+    assert sink.flush(5)
+    assert (sink.stats.exported, sink.stats.dropped) == (2, 0)
+
+
+def test_a_collector_that_says_retry_at_once_is_not_hammered(
+    collector: ScriptedCollector, sink: OtlpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Retry-After 0, or a date that is past by the clock of the sender, waits the first delay all the same."""
+    waited: list[float] = []
+    monkeypatch.setattr(sink._delivery, "stopping", _Waits(waited))
+    collector.script += [Answer(503, headers={"Retry-After": "0"})] * 3
+    sink.submit(spans("a"))
+    assert sink.flush(5)
+    assert waited == [otlp.FIRST_DELAY_S] * 3
+
+
+class _Waits(threading.Event):
+    """Notes how long somebody wanted to wait."""
+
+    def __init__(self, waited: list[float]) -> None:
+        super().__init__()
+        self._waited = waited
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._waited.append(timeout or 0.0)
+        return False
+
+
 def test_a_full_queue_refuses_whole_requests(collector: ScriptedCollector, sink: OtlpSink) -> None:
     """Half a request would look like a shadow that never answered. What was queued before is still delivered."""
     hold = threading.Event()

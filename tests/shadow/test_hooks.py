@@ -383,3 +383,61 @@ def test_the_helper_with_its_own_stream_object_is_observed(
     with client_of(observer, server).chat.completions.stream(model="big", messages=MESSAGES) as stream:
         assert stream.get_final_completion().choices[0].message.content == "echo hi"
     assert live_row(observer, sink)[keys.OUTCOME_STATUS] == "complete"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_raw_response_is_observed_when_it_is_parsed(
+    observer: Observer, sink: MemorySink, server: FakeOpenAI, streams: bool
+) -> None:
+    """Frameworks read headers that way (`with_raw_response`); parsing twice gives the same object and one record."""
+    create = client_of(observer, server).chat.completions.with_raw_response.create
+    raw = create(model="big", messages=MESSAGES, stream=streams)
+    assert raw.status_code == 200
+    parsed = raw.parse()
+    assert raw.parse() is parsed
+    if streams:
+        assert len(list(parsed)) > 1
+    row = live_row(observer, sink)
+    assert (row[keys.OUTCOME_STATUS], row[keys.RESPONSE_MODEL]) == ("complete", "big")
+    assert (keys.USAGE_INPUT_TOKENS in row) is not streams
+
+
+def test_an_asynchronous_raw_response_is_observed(observer: Observer, sink: MemorySink, server: FakeOpenAI) -> None:
+    """Both kinds: the one whose `parse` is awaited, and the one whose is not."""
+
+    async def calls() -> None:
+        async with openai.AsyncOpenAI(base_url=server.base_url, api_key="k", max_retries=0) as client:
+            completions = observer.wrap(client).chat.completions
+            raw = await completions.with_raw_response.create(model="big", messages=MESSAGES)
+            assert raw.parse().model == "big"
+            streaming = completions.with_streaming_response.create(model="small", messages=MESSAGES)
+            async with streaming as response:
+                assert (await response.parse()).model == "small"
+
+    asyncio.run(calls())
+    assert observer.flush(5)
+    assert [row[keys.RESPONSE_MODEL] for row in sink.rows("live")] == ["big", "small"]
+
+
+def test_the_client_reads_every_field_of_from_request(sink: MemorySink, server: FakeOpenAI) -> None:
+    """Out of the arguments of the call; what `labels` says around it fills the rest."""
+    paths = {
+        "user": "user", "session": "metadata.session_id", "task": "metadata.task", "user_tier": "metadata.plan",
+        "prompt_version": "metadata.prompt", "request_id": "metadata.request", "input_tokens": "extra_body.tokens",
+    }  # fmt: skip
+    metadata = {"session_id": "s1", "task": "extract", "plan": "pro", "prompt": "v7", "request": "host-1"}
+    with Observer(routing(from_request=paths), exporter=sink) as observer:
+        create = client_of(observer, server).chat.completions.create
+        create(model="big", messages=MESSAGES, user="u1", metadata=metadata, extra_body={"tokens": 4321})
+        with observer.labels(session="s2", task="classify"):
+            create(model="big", messages=MESSAGES, extra_body={"tokens": 1})
+        assert observer.flush(5)
+        assert observer.stats.contained == {}
+    first, second = sink.rows("live")
+    assert first[keys.USER_KEY]
+    assert first[keys.SESSION_KEY]
+    assert (first[keys.TASK], first[keys.USER_TIER], first[keys.PROMPT_VERSION]) == ("extract", "pro", "v7")
+    assert (first[keys.REQUEST_ID], first[keys.INPUT_TOKENS_ESTIMATE]) == ("host-1", 4321)
+    assert (second[keys.TASK], second[keys.INPUT_TOKENS_ESTIMATE]) == ("classify", 1)
+    assert second[keys.SESSION_KEY]
+    assert second[keys.SESSION_KEY] != first[keys.SESSION_KEY]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import shadow
 from shadow import keys
 from shadow.config import LiveSpec
+from shadow.config.routing import Origin
 from shadow.ids import KeyedHash, uuid7
 from shadow.observer import Observer
 from shadow.outcome import Answer
@@ -289,3 +291,29 @@ def test_a_file_is_read(tmp_path: Path, sink: MemorySink) -> None:
         request.served(REPLY)
     assert [(row[keys.POLICY_NAME], row[keys.DECISION_MODEL]) for row in sink.rows("shadow")] == [("cheap", "small")]
     assert sink.rows("live")[0][keys.COMPLEXITY_BAND] in COMPLEXITY_BANDS
+
+
+@pytest.mark.parametrize(
+    ("key", "origin", "expected"),
+    [("", "production", ("public", 1)), ("s3cret", "production", ("secret", 0)), ("", "demo", ("public", 0))],
+)
+def test_ids_hashed_with_a_public_salt_are_said_once(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    key: str,
+    origin: Origin,
+    expected: tuple[str, int],
+) -> None:
+    """One warning with the first id, none without ids, and every span's resource tells which key it was."""
+    kind, warnings = expected
+    sink = MemorySink()
+    monkeypatch.setenv("SHADOW_ID_KEY", key)
+    with caplog.at_level(logging.WARNING, "shadowroute"), Observer(routing(origin=origin), exporter=sink) as observer:
+        for user in (None, "u1", "u2"):
+            with observer.request(messages=MESSAGES, user=user, session=user) as request:
+                request.chose("big")
+            said = [record for record in caplog.records if "SHADOW_ID_KEY" in record.getMessage()]
+            assert len(said) == (warnings if user else 0)
+        assert observer.flush(5)
+    assert {span.resource.attributes[keys.ID_KEY] for span in sink.spans} == {kind}

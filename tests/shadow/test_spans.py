@@ -21,6 +21,7 @@ LIVE = decision("big", "live", version="aaaa")
 
 def builder(**changes: Any) -> SpanBuilder:
     settings = {"service": "support-api", "project": "p", "origin": "production", "sample_rate": 1, "sdk_version": "9"}
+    settings |= {"id_key": "secret"}
     return SpanBuilder(catalogue=CATALOGUE, **(settings | changes))
 
 
@@ -119,7 +120,11 @@ def test_a_request_becomes_a_route_span_and_one_span_per_shadow() -> None:
     assert (route.start_time, route.end_time) == (START_NS, START_NS + 750_000_000)
     assert (shadow.name, shadow.parent) == ("shadow cheap", route.context)
     assert (shadow.start_time, shadow.end_time) == (START_NS, START_NS + 500_000_000)
-    assert dict(route.resource.attributes) == {"service.name": "support-api", "llm_router.project": "p"}
+    assert dict(route.resource.attributes) == {
+        "service.name": "support-api",
+        "llm_router.project": "p",
+        "llm_router.id_key": "secret",
+    }
     scope = route.instrumentation_scope
     assert scope is not None
     assert (scope.name, scope.version, scope.schema_url) == ("shadowroute", "9", "urn:shadowroute:spans:1")
