@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from analysis.measures.completeness import Completeness
 from analysis.measures.cost import CostDelta
 from analysis.measures.divergence import Divergence
 from analysis.measures.escalation import Escalation
@@ -16,9 +17,6 @@ from analysis.rows import PolicyRow
 
 KNOWN_CLUSTERS: Final = 0.90
 """Share of requests that must carry a user or session id; below it repeat users are mistaken for new ones."""
-
-COMPLETE: Final = 0.999
-"""Shadow decisions per live request; fewer mean that some were lost, and perhaps not at random."""
 
 FAILED: Final = 0.001
 """Share of shadow decisions that may fail before it is said."""
@@ -75,7 +73,7 @@ def about_policy(
     cost: CostDelta,
     escalation: Escalation,
     quality: Quality,
-    completeness: float | None,
+    completeness: Completeness | None,
 ) -> Iterator[Caveat]:
     """What limits the figures of one policy on one slice.
 
@@ -91,11 +89,11 @@ def about_policy(
     yield from _about_outcomes(escalation, quality)
 
 
-def _about_rows(divergence: Divergence, completeness: float | None) -> Iterator[Caveat]:
-    if completeness is not None and completeness < COMPLETE:
+def _about_rows(divergence: Divergence, completeness: Completeness | None) -> Iterator[Caveat]:
+    if completeness is not None and not completeness.is_complete:
         yield Caveat(
             "incomplete",
-            f"{_percent(1 - completeness)} of this shadow's decisions are missing.",
+            f"{_percent(1 - completeness.share)} of this shadow's decisions are missing.",
             "shadowroute doctor names the hours",
         )
     if divergence.failed_share is not None and divergence.failed_share > FAILED:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
+from typing import Final
 
 from analysis import caveats as say
 from analysis.assemble import cost_sums, pair_sums
 from analysis.caveats import Caveat
+from analysis.measures.completeness import Completeness, completeness_of
 from analysis.measures.cost import CostDelta, cost_of
 from analysis.measures.direction import Directions
-from analysis.measures.divergence import Divergence, divergence_of, excess_divergence
+from analysis.measures.divergence import Divergence, divergence_of, excess_of
 from analysis.measures.escalation import Escalation, escalation_of
 from analysis.measures.quality import Quality, quality_of
 from analysis.measures.rates import Clusters
 from analysis.queries import Queries
 from analysis.results import Measured
-from analysis.rows import CompletenessRow, CostSums, Gaps, MatrixRow, PairSums, PolicyRow, SignalRow, SignalSums
+from analysis.rows import CostSums, Gaps, MatrixRow, PairSums, PolicyRow, SignalRow, SignalSums
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+
+ROW_DAYS: Final = 7
+"""Days whose single rows a report counts for completeness and missing ids; every figure comes from rollups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,8 @@ class PolicyReport:
     Attributes:
         is_control: whether it is the live policy run as its own shadow (A/A); its divergence is the noise floor.
         excess: divergence by model above the control's, request buckets paired; None without a control or for it.
-        completeness: its decisions over the live requests of the same hours; None without live requests.
+        completeness: its decisions over the live requests of the same hours, in the last `ROW_DAYS` days that have
+            requests; None without live requests.
         overall: all traffic, or the slice that was asked for.
         segments: one per value of the keys that were asked for, the largest first.
     """
@@ -68,7 +74,8 @@ class ProjectReport:
         book: the price book; empty if none is pinned.
         requests: live requests.
         live: live policies of the window; more than one means the live policy changed.
-        known_clusters_share: of live requests, those with a user or session id; None without requests.
+        known_clusters_share: of live requests of the last `ROW_DAYS` days that have any, those with a user or session
+            id; None without requests.
         policies: the largest first, controls last.
     """
 
@@ -108,7 +115,7 @@ def project_report(
     wanted = None if only is None else set(only)
     shadows = [row for row in study.policies if not row.is_live and (wanted is None or row.policy in wanted)]
     live = [row for row in study.policies if row.is_live]
-    kinds = q.cluster_kinds(window)
+    kinds = q.cluster_kinds(study.looked_at)
     total = sum(kind.n for kind in kinds)
     known = sum(kind.n for kind in kinds if kind.kind != "request") / total if total else None
     ordered = sorted(shadows, key=lambda row: (study.is_control(row.policy), -row.n, row.policy))
@@ -141,7 +148,12 @@ def policy_report(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Study:
-    """What all policies of one report share, read once."""
+    """What all policies of one report share, read once.
+
+    Attributes:
+        looked_at: the days whose single rows are counted, where no rollup has the answer.
+        pairs: decisions of a policy (None: live) in a slice, each read once.
+    """
 
     q: Queries
     window: Window
@@ -150,33 +162,40 @@ class _Study:
     by: Sequence[str]
     signal: SignalRow | None
     policies: Sequence[PolicyRow]
-    completeness: Sequence[CompletenessRow]
+    looked_at: Window
+    pairs: Callable[[PolicyRef | None, Slice], PairSums]
+    completeness: Mapping[PolicyRef, Completeness]
     directions: Directions
 
     def is_control(self, policy: PolicyRef) -> bool:
-        """Whether the policy is a live one, run as its own shadow."""
-        return any(row.is_live and row.policy == policy for row in self.policies)
+        """Whether the policy is the live one, run as its own shadow (A/A).
+
+        A policy that was a shadow first and went live later, or the other way round, is none: in its days as a shadow
+        it stood beside another live policy.
+        """
+        own = next((row for row in self.policies if not row.is_live and row.policy == policy), None)
+        if own is None:
+            return False
+        beside = {
+            row.policy for row in self.policies if row.is_live and row.first <= own.last and own.first <= row.last
+        }
+        return beside == {policy}
 
     def control(self) -> PolicyRef | None:
         """The A/A shadow, if there is one."""
         return next((row.policy for row in self.policies if not row.is_live and self.is_control(row.policy)), None)
 
-    def complete_share(self, policy: PolicyRef) -> float | None:
-        """Decisions of the policy over live requests of the same hours."""
-        rows = [row for row in self.completeness if row.policy == policy]
-        expected = sum(row.live_n for row in rows)
-        return sum(row.shadow_weight for row in rows) / expected if expected else None
-
     def report(self, policy: PolicyRef) -> PolicyReport:
         """Everything about one policy."""
         control = None if self.is_control(policy) else self.control()
-        whole, gaps = self.q.pairs(self.window, policy), self.q.gaps(self.window, policy)
-        overall, completeness = self.overall(policy, whole, gaps), self.complete_share(policy)
+        whole, gaps = self.pairs(policy, ALL), self.q.gaps(self.window, policy)
+        overall = self.overall(policy, whole, gaps)
+        completeness = self.completeness.get(policy)
         return PolicyReport(
             policy=policy,
             is_control=self.is_control(policy),
-            excess=excess_divergence(self.q, policy, control, self.window, self.segment) if control else None,
-            completeness=completeness,
+            excess=excess_of(self._pairs(policy).model, self._pairs(control).model) if control else None,
+            completeness=completeness.share if completeness else None,
             overall=overall,
             segments=tuple(report for key in self.by for report in self.segments(policy, key, whole, gaps)),
             caveats=tuple(
@@ -190,6 +209,9 @@ class _Study:
             ),
         )
 
+    def _pairs(self, policy: PolicyRef | None) -> PairSums:
+        return self.pairs(policy, self.segment)
+
     def overall(self, policy: PolicyRef, whole: PairSums, gaps: Gaps) -> SliceReport:
         """The measures on the slice that was asked for."""
         q, window, where = self.q, self.window, self.segment
@@ -197,8 +219,8 @@ class _Study:
             where,
             whole=whole,
             gaps=gaps,
-            pairs=whole if where == ALL else q.pairs(window, policy, where),
-            live=q.pairs(window, None, where),
+            pairs=self._pairs(policy),
+            live=self._pairs(None),
             matrix=q.matrix(window, policy, where),
             costs=q.costs(window, policy, self.book, where),
             signals=q.signals(window, policy, self.signal, where) if self.signal else [],
@@ -263,6 +285,9 @@ def _of_value(by_value: Callable[[], dict[str, float]], value: str) -> float:
 def _study(
     q: Queries, window: Window, *, book: str, segment: Slice, by: Sequence[str], signal: SignalRow | None
 ) -> _Study:
+    policies = q.policies(window)
+    last = max((row.last for row in policies), default=window.last)
+    looked_at = Window(max(window.first, last - timedelta(days=ROW_DAYS - 1)), last)
     return _Study(
         q=q,
         window=window,
@@ -270,7 +295,9 @@ def _study(
         segment=segment,
         by=by,
         signal=signal or next(iter(q.signals_seen(window)), None),
-        policies=q.policies(window),
-        completeness=q.completeness(window),
+        policies=policies,
+        looked_at=looked_at,
+        pairs=cache(partial(q.pairs, window)),
+        completeness=completeness_of(q.completeness(looked_at)),
         directions=Directions(q.blended_prices(book, window.last)),
     )

@@ -22,6 +22,7 @@ Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 _PERCENT: Final = 100.0
 _LABEL_LIMIT: Final = 260  # px; Vega cuts labels at about 16 characters otherwise
+_DAY_LABELS: Final = 14  # as many fit next to each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def intervals(marks: Sequence[Mark], *, title: str, scale: Scale, signed: bool =
     bounds = alt.Scale(zero=signed, nice=True)
     x = alt.X("low:Q", title=title, scale=bounds, axis=alt.Axis(tickCount=8))
     layers = [
-        base.mark_rule(strokeWidth=6, strokeCap="round", opacity=0.35, color=SHADOW).encode(x=x, x2="high:Q"),
+        base.mark_rule(strokeWidth=6, strokeCap="round", opacity=0.5, color=SHADOW).encode(x=x, x2="high:Q"),
         base.mark_point(size=80, filled=True, opacity=1, color=SHADOW).encode(x=alt.X("value:Q", scale=bounds)),
     ]
     if signed:
@@ -67,11 +68,13 @@ def by_day(days: Mapping[str, Measured], *, title: str, signed: bool = False) ->
         if row is not None:
             rows.append(row)
     frame = pd.DataFrame(rows, columns=["name", "low", "high", "value", "text"])
-    x = alt.X("name:T", title=None, axis=alt.Axis(format="%d %b", labelOverlap=True))
-    tooltip = [alt.Tooltip("name:T", title="day", format="%Y-%m-%d"), alt.Tooltip("text:N", title=title)]
+    # A tick per day that is there: Vega would put some between two days and name both with the same day.
+    ticks = list(frame["name"])[:: max(1, -(-len(frame) // _DAY_LABELS))]
+    x = alt.X("utcyearmonthdate(name):T", title=None, axis=alt.Axis(format="%d %b", values=ticks))
+    tooltip = [alt.Tooltip("name:N", title="day"), alt.Tooltip("text:N", title=title)]
     base = alt.Chart(frame).encode(x=x, tooltip=tooltip)
     scale_y = alt.Scale(zero=signed, nice=True)
-    band = base.mark_area(opacity=0.22, color=SHADOW).encode(y=alt.Y("low:Q", title=title, scale=scale_y), y2="high:Q")
+    band = base.mark_area(opacity=0.3, color=SHADOW).encode(y=alt.Y("low:Q", title=title, scale=scale_y), y2="high:Q")
     line = base.mark_line(point=True, color=SHADOW).encode(y=alt.Y("value:Q", scale=scale_y))
     return alt.layer(band, line).properties(height=240)
 
@@ -124,7 +127,7 @@ def flows(cells: Sequence[Cell]) -> dict[str, Any]:
         "data": nodes,
         "links": links,
         "left": 8,
-        "right": 220,
+        "right": "26%",
         "top": 12,
         "bottom": 12,
         "nodeGap": 14,

@@ -52,6 +52,14 @@ def available(project: str) -> Window | None:
     return _queries(project).window_available()
 
 
+def days_with_requests(project: str, window: Window) -> Window:
+    """The part of the window that the project has figures of; a filter may ask for days before or after them."""
+    days = available(project)
+    if days is None or days.last < window.first or window.last < days.first:
+        return window
+    return Window(max(days.first, window.first), min(days.last, window.last))
+
+
 @_cached
 def shadows(project: str, window: Window) -> tuple[PolicyRef, ...]:
     """Shadow policies of the window, the largest first."""
@@ -96,7 +104,7 @@ def by_segment(
 def by_day(project: str, window: Window, policy: PolicyRef, where: Slice) -> dict[str, tuple[Measured, Measured]]:
     """Divergence by model and relative cost of one shadow policy per UTC day, at most the last 60."""
     queries, book = _queries(project), _book(project)
-    days = [Window(day, day) for day in window][-LAST_DAYS:]
+    days = [Window(day, day) for day in days_with_requests(project, window)][-LAST_DAYS:]
     return {
         str(day.first): (
             divergence(queries, policy, day, where, book=book).model,

@@ -11,7 +11,7 @@ import streamlit as st
 
 from analysis.caveats import Caveat
 from analysis.report import PolicyReport, SliceReport
-from analysis.results import Estimate, Measured
+from analysis.results import Estimate, Measured, Range
 from analysis.rows import SignalRow
 from analysis.selection import SEGMENT_COLUMNS, PolicyRef
 from app import charts, data, filters
@@ -45,18 +45,23 @@ class Figure:
     signed: bool = False
 
 
-def figure(shown: Figure) -> None:
+def figure(shown: Figure, *, with_basis: bool = True) -> None:
     """The number, its 95 % interval, and what it rests on; or why there is none."""
     st.metric(shown.label, headline(shown.measured, shown.scale, signed=shown.signed), help=shown.meaning)
     bounds = interval(shown.measured, shown.scale, signed=shown.signed)
-    caption(f"95 %: {bounds}  \n{basis(shown.measured)}" if bounds else basis(shown.measured))
+    lines = [f"95 %: {bounds}" if bounds else "", basis(shown.measured) if with_basis else ""]
+    caption("  \n".join(line for line in lines if line))
 
 
 def figures(shown: Sequence[Figure]) -> None:
-    """Figures side by side."""
+    """Figures side by side; what all of them rest on is said once, below."""
+    common = {basis(one.measured) for one in shown}
+    is_said_below = len(shown) > 1 and len(common) == 1
     for column, one in zip(st.columns(len(shown), border=True), shown, strict=True):
         with column:
-            figure(one)
+            figure(one, with_basis=not is_said_below)
+    if is_said_below:
+        caption(sentence(common.pop()))
 
 
 def caption(text: str) -> None:
@@ -135,7 +140,11 @@ def by_segment(
         st.caption("All requests of each segment: the segment filter above does not apply to this split.")
     reports = data.by_segment(scope.project, scope.window, policy, key or keys[0], signal)
     marks = [charts.Mark(_value_name(report), pick(report)) for report in reports]
-    st.altair_chart(charts.intervals(marks, title=title, scale="percent", signed=signed), alt=f"{title} per segment")
+    if any(charts.is_drawn(mark.measured) for mark in marks):
+        chart = charts.intervals(marks, title=title, scale="percent", signed=signed)
+        st.altair_chart(chart, alt=f"{title} per segment")
+    if any(isinstance(mark.measured, Range) for mark in marks):
+        st.caption("A bar without a dot is a range: the value may lie anywhere in it.")
     header = (key or keys[0], "share of requests", title, "95 % interval", "requests", "clusters", "note")
     table(header, [_segment_row(report, pick(report), signed=signed) for report in reports], name=name)
 
@@ -151,26 +160,30 @@ def _segment_row(report: SliceReport, measured: Measured, *, signed: bool) -> tu
         headline(measured, "percent", signed=signed),
         interval(measured, "percent", signed=signed),
         measured.n,
-        str(round(measured.effective_clusters)) if isinstance(measured, Estimate) else "",
+        round(measured.effective_clusters) if isinstance(measured, Estimate) else None,
         note(measured),
     )
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, name: str) -> None:
     """A table and the download of its rows as CSV; `name` is that of the file, without its ending."""
-    st.dataframe(
-        pd.DataFrame(list(rows), columns=list(header)), hide_index=True, column_config=number_columns(header, rows)
-    )
+    frame = pd.DataFrame(list(rows), columns=list(header))
+    st.dataframe(frame, hide_index=True, placeholder="", column_config=number_columns(header, rows))
     download(header, lambda: rows, name=name)
 
 
 def number_columns(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, Any]:
-    """Column settings that write whole numbers with thousands separated."""
-    return {
-        column: st.column_config.NumberColumn(format="localized")
-        for place, column in enumerate(header)
-        if any(isinstance(row[place], int) for row in rows)
-    }
+    """Column settings that write whole numbers with thousands separated and others with two decimals."""
+    columns: dict[str, Any] = {}
+    for place, column in enumerate(header):
+        kinds = {type(row[place]) for row in rows}
+        if float in kinds:
+            columns[column] = st.column_config.NumberColumn(format="%.2f")
+        elif int in kinds:
+            columns[column] = st.column_config.NumberColumn(format="localized")
+        elif column == "note":
+            columns[column] = st.column_config.TextColumn(width="large")
+    return columns
 
 
 def download(header: Sequence[str], rows: Callable[[], Iterable[Sequence[Cell]]], *, name: str) -> None:

@@ -32,7 +32,7 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator
     """CSV lines, the header first, made as they are asked for. None becomes an empty cell, never 0."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(header)
+    writer.writerow([_safe(column) for column in header])
     yield _taken(buffer)
     for row in rows:
         writer.writerow([_safe(cell) for cell in row])

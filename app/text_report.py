@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import Final
 
 from analysis.caveats import Caveat
@@ -54,7 +56,8 @@ def _policy(report: PolicyReport, caveats: Sequence[Caveat]) -> str:
     rows = [_row(part) for part in (report.overall, *report.segments)]
     parts = [title, text_table(header, rows)]
     if not report.is_control:
-        parts.extend(f"  {line}" for line in _reasons(report.overall))
+        parts.extend(_line("-", reason) for reason in _reasons(report.overall))
+        parts.extend(_line("-", reason) for reason in _segment_reasons(report.segments))
     parts.extend(_caveat(caveat) for caveat in caveats)
     return "\n".join(parts)
 
@@ -78,12 +81,31 @@ def paid_twice(part: SliceReport) -> str:
 
 def _reasons(part: SliceReport) -> Iterator[str]:
     """Why a figure of the first row is missing; why one is a range stands among the caveats."""
-    measures = {"differs": part.divergence.model, "cost": part.cost.relative, "quality": part.quality.downgrade.mean}
-    if part.escalation.n_cascade:
-        measures["paid twice"] = part.escalation.shadow_overall
-    for name, measured in measures.items():
+    for name, measured in _columns(part).items():
         if isinstance(measured, Undefined):
-            yield f"- {name}: {sentence(measured.reason, measured.next_step)}"
+            yield f"{name}: {sentence(measured.reason, measured.next_step)}"
+
+
+def _segment_reasons(parts: Sequence[SliceReport]) -> Iterator[str]:
+    """Why figures of segments are missing: the segments of each reason, without the counts that differ between them."""
+    segments: dict[str, list[str]] = {}
+    for part in parts:
+        for reason in {m.reason.partition(":")[0]: None for m in _columns(part).values() if isinstance(m, Undefined)}:
+            segments.setdefault(reason, []).append(str(part.slice))
+    for reason, names in segments.items():
+        yield f"unknown ({reason}): {', '.join(names)}."
+
+
+def _columns(part: SliceReport) -> dict[str, Measured]:
+    """The measures of a row by what they are called in reasons."""
+    quality = part.quality
+    columns = {"differs": part.divergence.model, "cost": part.cost.relative}
+    if part.escalation.n_cascade:
+        columns["paid twice"] = part.escalation.shadow_overall
+    columns["quality, downgraded"] = quality.downgrade.mean
+    if quality.signal:
+        columns["quality, the rest"] = quality.rest.mean
+    return columns
 
 
 def _notes(report: ProjectReport, common: Sequence[Caveat]) -> str:
@@ -93,8 +115,13 @@ def _notes(report: ProjectReport, common: Sequence[Caveat]) -> str:
 
 
 def _caveat(caveat: Caveat) -> str:
-    mark = "!" if caveat.code in BLOCKING else "-"
-    return f"  {mark} {sentence(caveat.text, caveat.next_step)}"
+    return _line("!" if caveat.code in BLOCKING else "-", sentence(caveat.text, caveat.next_step))
+
+
+def _line(mark: str, text: str) -> str:
+    """A marked sentence, wrapped to the terminal: tables must not break, sentences should."""
+    columns = min(max(get_terminal_size((100, 24)).columns, 60), 120)
+    return fill(text, columns, initial_indent=f"  {mark} ", subsequent_indent="    ", break_long_words=False)
 
 
 def csv_rows(report: ProjectReport) -> Iterator[tuple[Cell, ...]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.measures.rates import Clusters, bounded, estimate, refusal
+from analysis.measures.rates import Clusters, bounded, estimate, missing_share, refusal
 from analysis.queries import Queries
 from analysis.results import Interval, Measured, Undefined
 from analysis.rows import CostSums, PairSums
@@ -82,8 +82,8 @@ def cost_of(costs: CostSums, pairs: PairSums, *, book: str, clusters: Clusters) 
         shadow_high_usd=shadow_usd + float(costs.unknown.numerator.sum()) if shadow_known else None,
         n=costs.n,
         weight=costs.live.total,
-        contaminated_share=1 - min(pairs.clean_weight / planned, 1.0) if planned else None,
-        uncosted_share=1 - min(costs.live.total / pairs.clean_weight, 1.0) if pairs.clean_weight else None,
+        contaminated_share=missing_share(pairs.clean_weight, planned),
+        uncosted_share=missing_share(costs.live.total, pairs.clean_weight),
         unpriced=tuple(sorted({*costs.live_unpriced, *costs.shadow_unpriced})),
         book=book,
     )

@@ -16,6 +16,7 @@ from analysis.results import Measured, Undefined
 from analysis.rows import Gaps, MatrixRow, PairSums
 from analysis.selection import ALL, PolicyRef, Slice, Window
 from analysis.stats.difference import difference_interval, paired_sums
+from analysis.summaries import RatioSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +102,13 @@ def divergence_of(
     )
 
 
-def excess_divergence(
-    q: Queries, policy: PolicyRef, control: PolicyRef, window: Window, segment: Slice = ALL
-) -> Measured:
+def excess_of(shadow: RatioSums, floor: RatioSums) -> Measured:
     """Divergence by model above that of the live policy from itself, buckets paired.
 
     Args:
-        q: reads the project.
-        policy: the shadow policy.
-        control: the live policy as its own shadow.
-        window: UTC days.
-        segment: the slice.
+        shadow: divergence sums of the shadow policy.
+        floor: those of the live policy as its own shadow, on the same slice.
     """
-    shadow, floor = q.pairs(window, policy, segment).model, q.pairs(window, control, segment).model
     refused = refusal(shadow, "shadow decision") or refusal(floor, "decision of the A/A shadow")
     if refused:
         return refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.measures.rates import ROUNDING, Clusters, range_of, share_of
+from analysis.measures.rates import ROUNDING, Clusters, missing_share, range_of, share_of
 from analysis.queries import Queries
 from analysis.results import Measured, Undefined
 from analysis.rows import PairSums
@@ -47,7 +47,8 @@ def escalation(q: Queries, policy: PolicyRef, window: Window, segment: Slice = A
 
 def escalation_of(shadow: PairSums, live: PairSums, *, clusters: Clusters, live_clusters: Clusters) -> Escalation:
     """The same from sums."""
-    cascade, known = shadow.escalated.total, shadow.escalated_known.total
+    cascade = shadow.escalated.total
+    unseen = missing_share(shadow.escalated_known.total, cascade)
     return Escalation(
         shadow=_rate(shadow, "this policy", overall=False, clusters=clusters),
         shadow_overall=_rate(shadow, "this policy", overall=True, clusters=clusters),
@@ -55,7 +56,7 @@ def escalation_of(shadow: PairSums, live: PairSums, *, clusters: Clusters, live_
         live=_rate(live, "live", overall=True, clusters=live_clusters),
         n=shadow.n,
         n_cascade=cascade,
-        known_share=min(known / cascade, 1.0) if cascade else None,
+        known_share=None if unseen is None else 1 - unseen,
     )
 
 

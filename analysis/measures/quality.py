@@ -12,7 +12,7 @@ from operator import add
 from typing import Final
 
 from analysis.measures.direction import Direction, Directions
-from analysis.measures.rates import Clusters, share_of
+from analysis.measures.rates import Clusters, missing_share, share_of
 from analysis.queries import Queries
 from analysis.results import Measured, Undefined
 from analysis.rows import MatrixRow, SignalRow, SignalSums
@@ -142,8 +142,8 @@ def _distribution(sums: Sequence[SignalSums], requests: float, clusters: Cluster
     if not sums:
         return Distribution(mean=_NO_SIGNAL, silent_low=0.0, silent_high=1.0, bins=(), n=0, response_rate=0.0)
     score = reduce(add, (row.score for row in sums))
-    # Weighted sums of two queries: the rate may exceed 1 by rounding alone.
-    rate = min(score.total / requests, 1.0)
+    # Weighted sums of two queries: the rate may miss 1 by rounding alone.
+    rate = 1 - (missing_share(score.total, requests) or 0.0)
     seen = rate * score.value
     weights = [sum(column) for column in zip(*(row.bins for row in sums), strict=True)]
     return Distribution(

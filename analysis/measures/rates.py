@@ -92,9 +92,19 @@ def range_of(low: RatioSums, high: RatioSums, *, subject: str, why: str, cluster
     return bounded(ends, low=low.value, high=high.value, n=low.n, unit="share", why=why)
 
 
-def bounded(ends: tuple[Measured, Measured], *, low: float, high: float, n: int, unit: str, why: str) -> Range:
-    """A range, with an interval around both bounds where both have one."""
+def missing_share(part: float, whole: float) -> float | None:
+    """How much of the whole the part lacks; None without a whole. Sums that differ by rounding alone lack nothing."""
+    if not whole:
+        return None
+    missing = 1 - part / whole
+    return missing if missing > ROUNDING else 0.0
+
+
+def bounded(ends: tuple[Measured, Measured], *, low: float, high: float, n: int, unit: str, why: str) -> Measured:
+    """A range, with an interval around both bounds where both have one; refused where neither bound has one."""
     first, last = ends
+    if isinstance(first, Undefined) and isinstance(last, Undefined):
+        return first
     interval = None
     if isinstance(first, Estimate) and isinstance(last, Estimate):
         interval = Interval(first.interval.low, last.interval.high, first.interval.level)

@@ -25,7 +25,7 @@ def render() -> None:
     cost = report.overall.cost
     parts.page_head("What would it have cost?", report)
     _figures(cost)
-    month = a_month(cost, scope.window.days)
+    month = a_month(cost, data.days_with_requests(scope.project, scope.window).days)
     if month:
         parts.caption(month)
     _left_out(cost)
@@ -75,7 +75,7 @@ def a_month(cost: CostDelta, days: int) -> str:
 
     Args:
         cost: of the window.
-        days: of the window.
+        days: that the requests were spread over.
     """
     change = times(cost.per_request_usd, cost.weight / days * _MONTH_DAYS)
     if isinstance(change, Undefined):

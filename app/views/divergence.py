@@ -112,9 +112,12 @@ def _pairs(divergence: Divergence) -> Iterator[tuple[Cell, ...]]:
 def _by_day(scope: filters.Scope, policy: PolicyRef) -> None:
     if scope.window.days < 2:
         return
+    days = {day: model for day, (model, _) in data.by_day(scope.project, scope.window, policy, scope.slice).items()}
     st.subheader("Is it stable?", anchor=False)
-    days = data.by_day(scope.project, scope.window, policy, scope.slice)
-    chart = charts.by_day({day: model for day, (model, _) in days.items()}, title="% with another model")
+    if not any(charts.is_drawn(model) for model in days.values()):
+        st.caption("No single day has users enough for an interval.")
+        return
+    chart = charts.by_day(days, title="% with another model")
     st.altair_chart(chart, alt="Share of requests with another model per day, with its 95 % band")
 
 

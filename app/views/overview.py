@@ -11,7 +11,7 @@ from analysis.report import PolicyReport, ProjectReport
 from analysis.results import Undefined
 from app import data, empty, filters, parts
 from app.caveats import ABOUT_LIVE, own, shared
-from app.format import basis, count, headline, interval, percent
+from app.format import basis, count, headline, interval, note, percent, plain
 
 
 def render() -> None:
@@ -38,11 +38,12 @@ def render() -> None:
 
 
 def _head(report: ProjectReport, scope: filters.Scope) -> None:
-    where = f", only {scope.slice}" if scope.segments else ""
-    st.subheader(f"{report.project}: {count(report.requests)} requests{where}", anchor=False)
+    st.subheader(f"{plain(report.project)}: {count(report.requests)} requests", anchor=False)
     live = ", ".join(str(policy) for policy in report.live) or "no live policy"
     as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
-    st.caption(f"{report.window} (UTC)  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {as_of}")
+    days = f"{report.window.first} to {report.window.last} (UTC)"
+    only = f"  ·  figures only for {scope.slice}" if scope.segments else ""
+    st.caption(plain(f"{days}  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {as_of}{only}"))
 
 
 def _card(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
@@ -73,7 +74,8 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
             _escalation(report)
         with cells[3]:
             _quality(report)
-        parts.caveats(caveats)
+        # Why two of the figures are ranges stands under them already.
+        parts.caveats(caveat for caveat in caveats if caveat.code != "unseen_escalations")
         parts.policy_links(report.policy)
 
 
@@ -114,9 +116,10 @@ def _quality(report: PolicyReport) -> None:
     if isinstance(mean, Undefined):
         parts.caption(basis(mean))
         return
-    rate = quality.downgrade.response_rate
+    rest, rate = quality.rest.mean, quality.downgrade.response_rate
+    why = f" ({note(rest)})" if note(rest) else ""
     rated = f"  \n{percent(rate)} of them are rated" if rate is not None else ""
-    st.caption(f"95 %: {interval(mean, 'percent')}; the rest: {headline(quality.rest.mean, 'percent')}{rated}")
+    st.caption(f"95 %: {interval(mean, 'percent')}; the rest: {headline(rest, 'percent')}{why}{rated}")
 
 
 render()

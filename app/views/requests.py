@@ -81,11 +81,11 @@ def _turn(keys: list[PageKey | None], following: PageKey | None) -> None:
 
 
 def _table(rows: Sequence[RequestRow]) -> None:
-    frame = pd.DataFrame(list(cells(rows)), columns=list(HEADER))
+    shown = list(cells(rows))
     chosen = st.dataframe(
-        frame, hide_index=True, on_select="rerun", selection_mode="single-cell", key="requests-table",
-        height=min(600, 36 * (len(rows) + 1) + 2),
-        column_config=parts.number_columns(HEADER, list(cells(rows))),
+        pd.DataFrame(shown, columns=list(HEADER)), hide_index=True, placeholder="",
+        on_select="rerun", selection_mode="single-cell", key="requests-table",
+        height=min(600, 36 * (len(rows) + 1) + 2), column_config=parts.number_columns(HEADER, shown),
     )  # fmt: skip
     selected = chosen["selection"]["cells"]
     if selected:

@@ -354,3 +354,19 @@ def test_a_model_that_stays_needs_no_price() -> None:
     found = judge([signal("mystery", "mystery", 1, 1)], [move("mystery", "mystery", 400)])
     assert estimated(found.same.mean).value == pytest.approx(0.5)
     assert estimated(found.rest.mean).value == pytest.approx(0.5)
+
+
+def test_rounding_leaves_nothing_out() -> None:
+    """Weights of a sampled shadow are summed in another order on each side; nothing is missing for that."""
+    found = spend(costs(requests=10 * (1 - 1e-15)), left_out=pairs(clean=10 * (1 - 1e-15)))
+    assert (found.contaminated_share, found.uncosted_share) == (0.0, 0.0)
+    escalated = escalate(pairs(cascade=10.0, known=10 * (1 - 1e-15), paid_twice=1.0, possible=1.0))
+    assert escalated.known_share == 1.0
+
+
+def test_a_range_of_too_few_clusters_is_refused() -> None:
+    """Bounds vary from user to user as points do: a handful of users gives neither."""
+    few = 12
+    dollars = spend(costs(few, shadow_usd=alternate(2.0, 10.0)[:few], unknown_usd=10.0, unknown_warm_usd=10.0))
+    assert isinstance(dollars.relative, Undefined)
+    assert isinstance(escalate(pairs(few, cascade=10.0, possible=10.0)).shadow, Undefined)

@@ -260,3 +260,38 @@ def test_filters_become_the_cheapest_slice() -> None:
     assert slice_of((chat, ALL, chat)) == chat
     assert slice_of((chat, pro)) == Cross((chat, pro))
     assert str(slice_of((chat, pro))) == "task=chat & user_tier=pro"
+
+
+def test_a_policy_that_went_live_is_no_control(store: Store) -> None:
+    """Before its promotion it stood beside another live policy, and its divergence from that one is no noise."""
+    old, new = {"policy": "old", "policy_version": "1"}, {"policy": "new", "policy_version": "1"}
+    rows = []
+    for n in range(200):
+        live, shadow = (old, new) if n < 100 else (new, old)
+        row = {
+            "request_id": f"r{n}",
+            "cluster_key": f"u{n}",
+            "ts": dt.datetime(2026, 11, 16 + n // 100, 12, tzinfo=dt.UTC),
+        }
+        rows += [row | live, row | shadow | {"role": "shadow", "model": "small"}]
+    insert(store.client(), "decisions", rows)
+    Rollup(store).run_once()
+    found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
+    assert [policy.is_control for policy in found.policies] == [False, False]
+
+
+def test_a_sample_is_not_taken_for_a_loss(store: Store) -> None:
+    """A shadow that sees one request in ten holds a little more or less than a tenth; half of them gone is said."""
+    rows = []
+    for n in range(400):
+        row = {"request_id": f"r{n}", "cluster_key": f"u{n}"}
+        rows.append(row)
+        for policy, kept in (("sampled", n % 11 == 0), ("lossy", n % 20 == 0)):
+            if kept or n in {0, 399}:
+                rows.append(row | {"role": "shadow", "policy": policy, "sample_rate": 0.1})
+    insert(store.client(), "decisions", rows)
+    Rollup(store).run_once()
+    found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
+    said = {p.policy.name: {caveat.code for caveat in p.caveats} for p in found.policies}
+    assert "incomplete" not in said["sampled"]
+    assert "incomplete" in said["lossy"]

@@ -25,6 +25,8 @@ def test_text_that_starts_a_formula_is_defused(cell: str) -> None:
     """A spreadsheet must not run what a prompt label or a model name says."""
     (_, row) = csv.reader(io.StringIO(csv_text(("x",), [(cell,)]), newline=""))
     assert row == ["'" + cell]
+    (header,) = csv.reader(io.StringIO(csv_text((cell,), []), newline=""))
+    assert header == ["'" + cell]  # the name of a signal or a label stands in headers
 
 
 def test_numbers_stay_numbers() -> None:

@@ -35,7 +35,7 @@ def test_every_policy_and_segment_has_a_row(report: ProjectReport) -> None:
     """A table per shadow, the overall row first, then one per value."""
     text = report_text(report)
     assert text.count("  all      ") == 4
-    assert text.count("  task=refund") == 4
+    assert text.count("\n  task=refund") == 4
     assert "A/A control: the live policy beside itself, the noise floor" in text
 
 
