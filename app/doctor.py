@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ from typing import Any, Final, Literal
 
 import httpx
 
-from analysis.caveats import COMPLETE, KNOWN_CLUSTERS
+from analysis.caveats import KNOWN_CLUSTERS
+from analysis.measures.completeness import completeness_of
 from analysis.queries import Queries, projects
 from analysis.rows import Freshness
 from analysis.selection import Window
@@ -166,21 +166,15 @@ def _last_request(queries: Queries, fresh: Freshness) -> Check:
 
 def _completeness(queries: Queries, window: Window) -> Iterator[Check]:
     """Shadow rows against live ones, over the hours in which a policy was active."""
-    live: Counter[str] = Counter()
-    shadow: dict[str, float] = {}
-    for row in queries.completeness(window):
-        name = str(row.policy)
-        live[name] += row.live_n
-        shadow[name] = shadow.get(name, 0.0) + row.shadow_weight
-    if not live:
+    found = completeness_of(queries.completeness(window))
+    if not found:
         yield Check.warn("shadows", "no shadow policy decided", "add one under shadows in routing/shadow.yaml")
-    for name, expected in live.items():
-        share = shadow[name] / expected
-        text = f"{name}: shadow rows {percent(share)} of live"
-        if share < COMPLETE:
-            yield Check.warn("shadows", text, "observer.stats says what was shed or dropped in the service")
-        else:
+    for policy, complete in found.items():
+        text = f"{policy}: shadow rows {percent(complete.share)} of live"
+        if complete.is_complete:
             yield Check.ok("shadows", text)
+        else:
+            yield Check.warn("shadows", text, "observer.stats says what was shed or dropped in the service")
 
 
 def _failures(queries: Queries, window: Window) -> Iterator[Check]:
