@@ -207,7 +207,8 @@ class RequestFilter:
         policy: a shadow policy to put beside the live decision; None shows live decisions only.
         differs: with a policy: only requests where it names another model (True) or the same one (False).
         served_model: the model that answered; empty for any.
-        status: of the live decision: ok, error, timeout or invalid; empty for any.
+        status: of the policy's decision, or of the live one without a policy: ok, error, timeout or invalid; empty for
+            any.
         contaminated: only requests whose served model is not simply the policy's choice (True), or only others (False).
     """
 

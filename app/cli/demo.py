@@ -55,7 +55,8 @@ def demo(
     )
     with Platform(options) as platform:
         _week(platform.store, requests, seed)
-        platform.serve_pages(lambda: print(f"Open {platform.ui_url} (Ctrl-C stops; data in {data / STORE})", flush=True))
+        ready = f"Open {platform.ui_url} (Ctrl-C stops; data in {data / STORE})"
+        platform.serve_pages(lambda: print(ready, flush=True))
 
 
 def fresh_folder(folder: Path) -> None:

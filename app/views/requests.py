@@ -46,7 +46,9 @@ def _filter(scope: filters.Scope) -> RequestFilter:
     differs = left.selectbox(
         f"{policy.name if policy else 'Shadow'} names", list(_DIFFERS), key="differs", bind="query-params"
     )
-    status = middle.selectbox("Live decision", list(_STATUS), key="status", bind="query-params")
+    status = middle.selectbox(
+        f"Decision of {policy.name if policy else 'live'}", list(_STATUS), key="status", bind="query-params"
+    )
     served = right.text_input("Answered by", key="served", bind="query-params", placeholder="any model")
     return RequestFilter(
         window=scope.window, slice=scope.slice, policy=policy, differs=_DIFFERS[differs],
