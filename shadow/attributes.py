@@ -11,6 +11,7 @@ from shadow import keys
 from shadow.outcome import Attempt, Outcome, Usage
 from shadow.policy import Decision, Failure, Step
 from shadow.request import Request
+from shadow.usage import count_of
 
 Attributes = dict[str, Any]
 
@@ -125,15 +126,22 @@ def chat_attributes(attempt: Attempt) -> Attributes:
 
 
 def usage_attributes(usage: Usage) -> Attributes:
-    """Tokens as the provider counted them; absent = not reported."""
-    if usage.input_tokens is None:
-        return known({keys.USAGE_OUTPUT_TOKENS: usage.output_tokens})
+    """Tokens as the provider counted them; absent = not reported.
+
+    A collector rejects a span with a token count that cannot be. So a wrong number of the host is unknown here: it
+    costs that number and not the whole record.
+    """
+    output_tokens = count_of(usage.output_tokens)
+    input_tokens = count_of(usage.input_tokens)
+    cache_read, cache_write = count_of(usage.cache_read_tokens) or 0, count_of(usage.cache_write_tokens) or 0
+    if input_tokens is None or cache_read + cache_write > input_tokens:
+        return known({keys.USAGE_OUTPUT_TOKENS: output_tokens})
     return known(
         {
-            keys.USAGE_INPUT_TOKENS: usage.input_tokens,
-            keys.USAGE_OUTPUT_TOKENS: usage.output_tokens,
-            keys.USAGE_CACHE_READ_TOKENS: usage.cache_read_tokens,
-            keys.USAGE_CACHE_WRITE_TOKENS: usage.cache_write_tokens,
+            keys.USAGE_INPUT_TOKENS: input_tokens,
+            keys.USAGE_OUTPUT_TOKENS: output_tokens,
+            keys.USAGE_CACHE_READ_TOKENS: cache_read,
+            keys.USAGE_CACHE_WRITE_TOKENS: cache_write,
         }
     )
 
@@ -148,15 +156,16 @@ def plan_texts(steps: tuple[Step, ...]) -> tuple[str, str]:
 
 def _attempt(attempt: Attempt) -> Mapping[str, Any]:
     """All keys present, 0 tokens if nothing was billed (contracts.md 2)."""
+    tokens = usage_attributes(attempt.usage)
     return {
         "kind": attempt.kind,
         "provider": attempt.provider,
         "model": attempt.model,
         "error_type": attempt.error_type,
-        "input_tokens": attempt.usage.input_tokens or 0,
-        "cache_read_tokens": attempt.usage.cache_read_tokens,
-        "cache_write_tokens": attempt.usage.cache_write_tokens,
-        "output_tokens": attempt.usage.output_tokens or 0,
+        "input_tokens": tokens.get(keys.USAGE_INPUT_TOKENS, 0),
+        "cache_read_tokens": tokens.get(keys.USAGE_CACHE_READ_TOKENS, 0),
+        "cache_write_tokens": tokens.get(keys.USAGE_CACHE_WRITE_TOKENS, 0),
+        "output_tokens": tokens.get(keys.USAGE_OUTPUT_TOKENS, 0),
         "latency_s": float(attempt.latency_s),
     }
 
@@ -171,8 +180,11 @@ def known(values: Mapping[str, Any]) -> Attributes:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _double(value: float | None) -> float | None:
-    return None if value is None else float(value)
+def _double(value: Any) -> float | None:
+    """Seconds and dollars; what is no finite amount from 0 on is unknown, as above."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+        return None
+    return float(value)
 
 
 def _json(value: Any) -> str:

@@ -91,6 +91,7 @@ class Backlog:
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._idled_at = 0.0
         self.refused = 0
 
     def __len__(self) -> int:
@@ -147,17 +148,20 @@ class Backlog:
 
     def _run(self) -> None:
         """Sleep until something was put in, let a batch gather, work it off."""
-        idled_at = 0.0
         while not self._stopped:
             self._wake.wait(IDLE_S)
             self._wake.clear()
             self._hurry.wait(LINGER_S)
             self._hurry.clear()
-            if time.monotonic() - idled_at >= IDLE_S:
-                self._idle()
-                idled_at = time.monotonic()
+            self._idle_now_and_then()
             while self._entries:
                 self._work_off_batch()
+                self._idle_now_and_then()  # a service at its limit never lets the queue run empty
+
+    def _idle_now_and_then(self) -> None:
+        if time.monotonic() - self._idled_at >= IDLE_S:
+            self._idle()
+            self._idled_at = time.monotonic()
 
     def _work_off_batch(self) -> None:
         taken = [self._entries.popleft() for _ in range(min(BATCH, len(self._entries)))]

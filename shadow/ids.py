@@ -53,7 +53,8 @@ class KeyedHash:
     def __init__(self, project: str, key: str | None = None, *, warns: bool = False) -> None:
         secret = os.environ.get(ID_KEY_VARIABLE, "") if key is None else key
         self.kind: Literal["secret", "public"] = "secret" if secret else "public"
-        self._key = secret.encode() if secret else f"shadowroute:{project}".encode()
+        key_bytes = secret.encode() if secret else f"shadowroute:{project}".encode()
+        self._keyed = hmac.new(key_bytes, digestmod=hashlib.sha256)
         self._must_warn = warns and not secret
 
     def __call__(self, raw: str) -> str:
@@ -67,4 +68,6 @@ class KeyedHash:
                 "set %s to a secret, the same in every process",
                 ID_KEY_VARIABLE,
             )
-        return hmac.digest(self._key, raw.encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
+        keyed = self._keyed.copy()  # the key is set up once
+        keyed.update(raw.encode("utf-8", "surrogatepass"))
+        return keyed.hexdigest()[:16]

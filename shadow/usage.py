@@ -31,7 +31,8 @@ def is_chunk(event: Any) -> bool:
     """Whether an item of a stream is a chunk of a chat completion or an event of the Responses API."""
     if read(event, "object") == "chat.completion.chunk":
         return True
-    return str(read(event, "type") or "").startswith("response.")
+    kind = read(event, "type")
+    return isinstance(kind, str) and (kind.startswith("response.") or kind == "error")
 
 
 def ends_answer(event: Any) -> bool:
@@ -39,6 +40,16 @@ def ends_answer(event: Any) -> bool:
     if read(event, "type") in ("response.completed", "response.incomplete"):
         return True
     return any(read(choice, "finish_reason") for choice in _items(read(event, "choices")))
+
+
+def failure_of(reply: Any) -> str:
+    """Error type of a reply or event of the Responses API that says that no answer will come; empty for any other."""
+    kind = read(reply, "type")
+    if kind in ("response.failed", "error"):
+        return _code(read(read(reply, "response"), "error") or reply)
+    if read(reply, "object") == "response" and read(reply, "status") in ("failed", "cancelled"):
+        return _code(read(reply, "error"))
+    return ""
 
 
 def answer_of(reply: Any) -> Answer:
@@ -57,7 +68,7 @@ def answer_of(reply: Any) -> Answer:
 def chunk_of(event: Any) -> Chunk:
     """What one item of a stream adds to its answer."""
     kind = read(event, "type")
-    if kind in ("response.completed", "response.incomplete"):
+    if kind in ("response.completed", "response.incomplete", "response.failed"):
         whole = answer_of(read(event, "response"))
         return Chunk(raw=event, model=whole.model, response_id=whole.response_id, usage=whole.usage, answer=whole)
     if kind == "response.output_text.delta":
@@ -75,13 +86,14 @@ def chunk_of(event: Any) -> Chunk:
 
 def usage_of(usage: Any) -> Usage:
     """Tokens of a usage block. A block of another shape, or one that contradicts itself, is unknown."""
-    prompt_tokens = _count(read(usage, "prompt_tokens"))
-    input_tokens = _count(read(usage, "input_tokens")) if prompt_tokens is None else prompt_tokens
-    output_tokens = _count(read(usage, "completion_tokens"))
-    output_tokens = _count(read(usage, "output_tokens")) if output_tokens is None else output_tokens
+    prompt_tokens = count_of(read(usage, "prompt_tokens"))
+    input_tokens = count_of(read(usage, "input_tokens")) if prompt_tokens is None else prompt_tokens
+    output_tokens = count_of(read(usage, "completion_tokens"))
+    output_tokens = count_of(read(usage, "output_tokens")) if output_tokens is None else output_tokens
     if input_tokens is None:
         return UNKNOWN_USAGE if output_tokens is None else Usage(output_tokens=output_tokens)
-    holders = [*(read(usage, key) for key in DETAIL_KEYS), usage]
+    details = [read(usage, key) for key in DETAIL_KEYS]
+    holders = [*(holder for holder in details if holder is not None), usage]
     cache_read = _first_count(holders, CACHE_READ_KEYS)
     cache_write = _first_count(holders, CACHE_WRITE_KEYS)
     if prompt_tokens is None and _leaves_cache_out(usage):
@@ -111,11 +123,10 @@ def _leaves_cache_out(usage: Any) -> bool:
 def _first_count(holders: Iterable[Any], names: Iterable[str]) -> int:
     """The first count that one of the holders has under one of the names; 0 if none."""
     for holder in holders:
-        if holder is not None:
-            for name in names:
-                count = _count(read(holder, name))
-                if count is not None:
-                    return count
+        for name in names:
+            count = count_of(read(holder, name))
+            if count is not None:
+                return count
     return 0
 
 
@@ -130,7 +141,8 @@ def _text(reply: Any) -> str:
     return "".join(parts)
 
 
-def _count(value: Any) -> int | None:
+def count_of(value: Any) -> int | None:
+    """A number of tokens; None for what cannot be one."""
     if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < MOST_TOKENS and value == int(value) else None
@@ -146,6 +158,10 @@ def _cost_usd(usage: Any) -> float | None:
 
 def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _code(error: Any) -> str:
+    return _string(read(error, "code")) or "response_failed"
 
 
 def _items(value: Any) -> Iterable[Any]:

@@ -19,7 +19,7 @@ from shadow.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus, Usage
 from shadow.policy import Decision, Failure, Step
 from shadow.recorder import Pending, Recorder
 from shadow.request import Request, Snapshot
-from shadow.usage import answer_of, is_answer
+from shadow.usage import answer_of, failure_of, is_answer
 
 STATELESS: Final = Snapshot()
 
@@ -157,7 +157,8 @@ class ObservedRequest:
             if isinstance(reply, Answer):
                 self.finish(reply, "complete")
             elif is_answer(reply):
-                self.finish(answer_of(reply), "complete")
+                failure = failure_of(reply)
+                self.finish(answer_of(reply), "error" if failure else "complete", error_type=failure)
             else:
                 self.close(UNREPORTED)
                 raise ShadowError(

@@ -7,7 +7,7 @@ from typing import Any
 from shadow.hooks.observed import ObservedRequest
 from shadow.outcome import UNREPORTED
 from shadow.received import Received
-from shadow.usage import chunk_of, ends_answer, is_chunk
+from shadow.usage import chunk_of, ends_answer, failure_of, is_chunk
 
 
 class ObservedStream:
@@ -18,6 +18,7 @@ class ObservedStream:
         self._received = Received(observed.since_chosen_s)
         self._ttft_s: float | None = None
         self._is_whole = False
+        self._failure = ""
 
     def see(self, item: Any) -> None:
         """Note one item. Items of another shape are not ours to judge."""
@@ -26,13 +27,14 @@ class ObservedStream:
                 if self._ttft_s is None:
                     self._ttft_s = self._observed.since_chosen_s()
                 self._is_whole = self._is_whole or ends_answer(item)
+                self._failure = self._failure or failure_of(item)
                 chunk = chunk_of(item)
                 self._received.add(chunk)
                 self._received.hand_out(chunk)
 
     def ended(self) -> None:
-        """The stream is exhausted."""
-        self._finish(complete=True)
+        """The stream is exhausted. An event may have said that the answer broke off."""
+        self._finish(complete=not self._failure, error_type=self._failure)
 
     def left(self) -> None:
         """The caller closed the stream, or lost interest in it."""

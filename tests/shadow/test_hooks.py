@@ -441,3 +441,17 @@ def test_the_client_reads_every_field_of_from_request(sink: MemorySink, server: 
     assert (second[keys.TASK], second[keys.INPUT_TOKENS_ESTIMATE]) == ("classify", 1)
     assert second[keys.SESSION_KEY]
     assert second[keys.SESSION_KEY] != first[keys.SESSION_KEY]
+
+
+def test_a_stream_that_says_it_failed_is_partial(observer: Observer, sink: MemorySink) -> None:
+    """The Responses API ends such a stream without an exception."""
+
+    @observer.route(model="model")
+    def answer(model: str) -> Generator[Any, None, None]:
+        yield {"type": "response.output_text.delta", "delta": "Send"}
+        failed = {"object": "response", "model": "big", "status": "failed", "error": {"code": "server_error"}}
+        yield {"type": "response.failed", "response": failed}
+
+    assert len(list(answer("big"))) == 2
+    row = live_row(observer, sink)
+    assert (row[keys.OUTCOME_STATUS], row[keys.ERROR_TYPE]) == ("partial", "server_error")

@@ -317,3 +317,37 @@ def test_ids_hashed_with_a_public_salt_are_said_once(
             assert len(said) == (warnings if user else 0)
         assert observer.flush(5)
     assert {span.resource.attributes[keys.ID_KEY] for span in sink.spans} == {kind}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "lost"),
+    [
+        ({"input_tokens": -5}, keys.USAGE_INPUT_TOKENS),
+        ({"input_tokens": "12"}, keys.USAGE_INPUT_TOKENS),
+        ({"input_tokens": 9, "cached_input_tokens": 10}, keys.USAGE_INPUT_TOKENS),
+        ({"input_tokens": 9, "output_tokens": 1.5}, keys.USAGE_OUTPUT_TOKENS),
+        ({"input_tokens": 9, "cost_usd": float("nan")}, keys.OUTCOME_COST_USD),
+        ({"input_tokens": 9, "cost_usd": "0.1"}, keys.OUTCOME_COST_USD),
+    ],
+)
+def test_a_number_that_cannot_be_costs_only_itself(
+    observer: Observer, sink: MemorySink, wrong: dict[str, Any], lost: str
+) -> None:
+    """A collector rejects such a span, and a shadow's row with it: the number is unknown, the decision is kept."""
+    with observer.request(messages=MESSAGES, session="s1") as request:
+        request.chose("big")
+        request.served(**({"model": "big", "output_tokens": 3} | wrong))
+    row = live_row(observer, sink)
+    assert (row[keys.OUTCOME_STATUS], row[keys.DECISION_MODEL]) == ("complete", "big")
+    assert lost not in row
+    assert row.get(keys.USAGE_OUTPUT_TOKENS, 3) == 3
+    assert observer.stats.contained == {}
+
+
+def test_a_failed_response_is_recorded_as_an_error(observer: Observer, sink: MemorySink) -> None:
+    """The Responses API answers 200 with `status: failed`."""
+    with observer.request(messages=MESSAGES, session="s1") as request:
+        request.chose("big")
+        request.served({"object": "response", "id": "r", "model": "big", "status": "failed", "error": {"code": "oops"}})
+    row = live_row(observer, sink)
+    assert (row[keys.OUTCOME_STATUS], row[keys.ERROR_TYPE], row[keys.RESPONSE_MODEL]) == ("error", "oops", "big")

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from shadow import keys
+from shadow.backlog import Backlog, Entry, LateOutcome
 from shadow.ids import uuid7
 from shadow.outcome import UNREPORTED
 from shadow.policy import Failure
@@ -314,3 +315,24 @@ def test_a_recorder_without_traffic_has_no_thread_and_nothing_to_flush() -> None
     assert made.flush(0)
     assert threading.active_count() <= before
     made.shutdown(0)
+
+
+def test_time_outs_pass_while_the_queue_never_runs_empty() -> None:
+    """A service at its limit keeps the thread busy for minutes; overdue requests must be closed all the same."""
+    ended = threading.Event()
+    late = LateOutcome("r", UNREPORTED, 1)
+
+    def work_off(entries: list[Entry]) -> None:
+        if not ended.is_set():
+            backlog.put(late)  # there is always one more
+
+    def idle() -> None:
+        idled.append(1)
+        if len(idled) > 1:
+            ended.set()
+
+    idled: list[int] = []
+    backlog = Backlog(work_off, idle, lambda: None, limit=9)
+    backlog.put(late)
+    assert ended.wait(10)
+    backlog.stop(5)

@@ -9,7 +9,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.responses import Response
 
 from shadow.outcome import UNKNOWN_USAGE, Usage
-from shadow.usage import answer_of, chunk_of, ends_answer, is_answer, is_chunk, usage_of
+from shadow.usage import answer_of, chunk_of, ends_answer, failure_of, is_answer, is_chunk, usage_of
 from tests.support.groups import need_data
 
 COMPLETION = {
@@ -189,3 +189,22 @@ def test_recorded_usage_blocks_of_many_providers_are_read_right() -> None:
         assert (usage.cache_read_tokens, usage.cache_write_tokens) == (cache_read, cache_write)
     assert read > 900
     assert unknown > 100
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure"),
+    [
+        (RESPONSE | {"status": "completed"}, ""),
+        (RESPONSE | {"status": "incomplete"}, ""),
+        (RESPONSE | {"status": "failed", "error": {"code": "server_error", "message": "x"}}, "server_error"),
+        (RESPONSE | {"status": "cancelled"}, "response_failed"),
+        ({"type": "response.failed", "response": {"error": {"code": "rate_limit_exceeded"}}}, "rate_limit_exceeded"),
+        ({"type": "error", "code": "server_error"}, "server_error"),
+        ({"type": "response.completed", "response": RESPONSE}, ""),
+        (COMPLETION, ""),
+        (None, ""),
+    ],
+)
+def test_a_response_that_failed_is_no_answer(reply: Any, failure: str) -> None:
+    """The Responses API says so inside a reply that looks like any other."""
+    assert failure_of(reply) == failure
