@@ -34,6 +34,9 @@ T = TypeVar("T")
 BINS: Final = 21
 """Values of a signal in steps of 0.05; the last bin holds the value 1 alone."""
 
+UNNAMED: Final = "(no model reported)"
+"""Stands for the model of tokens that came without `gen_ai.response.model`: they are counted and cannot be priced."""
+
 
 def utc(moment: datetime) -> datetime:
     """The moment with its time zone; drivers give UTC columns without one."""
@@ -237,7 +240,7 @@ def _column(rows: list[Record], name: str) -> Any:
 
 
 def _models(rows: list[Record], name: str) -> tuple[str, ...]:
-    return tuple(sorted({model for row in rows for model in row[name]}))
+    return tuple(sorted({model or UNNAMED for row in rows for model in row[name]}))
 
 
 _COMPUTED: Final = {"policy", "policy_version", "ts", "contamination", "escalated", "labels", "span_id"}

@@ -96,7 +96,8 @@ class Queries:
 
     def models_unpriced(self, window: Window, book: str) -> dict[str, int]:
         """Models that cost something and have no price in the book, with their requests, the most frequent first."""
-        return {record["model"]: record["n"] for record in self._select("unpriced", book=book, **_days(window))}
+        records = self._select("unpriced", book=book, **_days(window))
+        return {record["model"] or assemble.UNNAMED: record["n"] for record in records}
 
     def blended_prices(self, book: str, on: date) -> dict[str, float]:
         """Per model: 0.75 x input + 0.25 x output price of band 0 on a day, USD per million tokens."""

@@ -7,12 +7,13 @@ sums, or one page of requests, never a table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from analysis.measures.cost import cost
-from analysis.measures.divergence import divergence
+from analysis.measures.cost import cost_of
+from analysis.measures.rates import share_of
 from analysis.queries import Queries
 from analysis.queries import projects as projects_of
 from analysis.report import PolicyReport, ProjectReport, SliceReport, policy_report, project_report
@@ -105,13 +106,14 @@ def by_day(project: str, window: Window, policy: PolicyRef, where: Slice) -> dic
     """Divergence by model and relative cost of one shadow policy per UTC day, at most the last 60."""
     queries, book = _queries(project), _book(project)
     days = [Window(day, day) for day in days_with_requests(project, window)][-LAST_DAYS:]
-    return {
-        str(day.first): (
-            divergence(queries, policy, day, where, book=book).model,
-            cost(queries, policy, day, where, book=book).relative,
-        )
-        for day in days
-    }
+
+    def measured(day: Window) -> tuple[Measured, Measured]:
+        pairs = queries.pairs(day, policy, where)
+        clusters = partial(queries.effective_clusters, day, policy, where)
+        differs = share_of(pairs.model, subject="shadow decision", clusters=clusters)
+        return differs, cost_of(queries.costs(day, policy, book, where), pairs, book=book, clusters=clusters).relative
+
+    return {str(day.first): measured(day) for day in days}
 
 
 @_cached

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from analysis.assemble import UNNAMED
 from analysis.measures.cost import CostDelta
 from analysis.measures.escalation import Escalation
 from analysis.results import Undefined
@@ -108,7 +109,7 @@ def _left_out(cost: CostDelta) -> None:
 def price_lines(models: tuple[str, ...]) -> str:
     """Lines for models.yaml; the numbers are left to whoever knows them."""
     price = "{price_usd_per_million: {input: ..., cached_input: ..., output: ...}}"
-    return "\n".join(["models:", *(f'  "{model}": {price}' for model in models)])
+    return "\n".join(["models:", *(f'  "{model}": {price}' for model in models if model != UNNAMED)])
 
 
 def _spend(cost: CostDelta, policy: PolicyRef) -> None:

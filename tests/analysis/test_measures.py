@@ -364,6 +364,14 @@ def test_rounding_leaves_nothing_out() -> None:
     assert escalated.known_share == 1.0
 
 
+def test_tokens_without_a_model_are_said() -> None:
+    """Usage that came without the name of the model cannot be priced, and the reason says that it has no name."""
+    found = spend(costs(live_unpriced=[""]))
+    assert found.unpriced == ("(no model reported)",)
+    assert isinstance(found.relative, Undefined)
+    assert "for (no model reported)" in found.relative.reason
+
+
 def test_a_range_of_too_few_clusters_is_refused() -> None:
     """Bounds vary from user to user as points do: a handful of users gives neither."""
     few = 12
