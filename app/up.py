@@ -67,12 +67,13 @@ class Platform:
 
     def addresses(self) -> str:
         """What listens where, for the person who started it."""
-        return (
-            f"Review app   {self.ui_url}\n"
-            f"OTLP/HTTP    {self.collector.otlp_url}   export.to in shadow.yaml\n"
-            f"ClickHouse   {self.collector.clickhouse_url}   loopback only; commands find its password\n"
-            f"Store        {self.store.dsn}   Ctrl-C stops"
-        )
+        lines = [
+            f"Review app   {self.ui_url}",
+            f"OTLP/HTTP    {self.collector.otlp_url}   export.to in shadow.yaml",
+        ]
+        if self.collector.clickhouse_url:  # a server's store has an interface of its own
+            lines.append(f"ClickHouse   {self.collector.clickhouse_url}   loopback only; commands find its password")
+        return "\n".join([*lines, f"Store        {self.store.dsn}   Ctrl-C stops"])
 
     @property
     def ui_url(self) -> str:

@@ -55,6 +55,11 @@ def release() -> None:
             _anchor = _folder = None
 
 
+def exists(path: Path) -> bool:
+    """Whether the folder is an engine's: it keeps its databases' definitions in `metadata`. Opens nothing."""
+    return is_open_here(path) or (path / "metadata").is_dir()
+
+
 def is_open_here(path: Path) -> bool:
     """Whether this process has the folder open."""
     return _folder is not None and _folder == path.resolve()

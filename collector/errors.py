@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreBusyError          another process owns the embedded store
+├── StoreMissingError       there is no store at the address, and the command makes none
 ├── StoreUnreachableError   the server, or the owning process, does not answer
 ├── MigrationError          an applied migration was edited, or one failed
 ├── PriceBookConflictError  a price book would change its prices
@@ -24,6 +25,16 @@ class StoreBusyError(StoreError):
     def __init__(self, message: str, *, pid: int | None = None) -> None:
         self.pid = pid
         super().__init__(message)
+
+
+class StoreMissingError(StoreError):
+    """There is no store at the address, and the command that asked makes none."""
+
+    def __init__(self, dsn: object) -> None:
+        super().__init__(
+            f"store must exist, and there is none at {dsn}; correct --store, or make one with shadowroute up,"
+            " backtest or migrate"
+        )
 
 
 class StoreUnreachableError(StoreError):

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector import embedded
 from collector.dsn import Dsn, parse
-from collector.errors import StoreBusyError, StoreUnreachableError
+from collector.errors import StoreBusyError, StoreMissingError, StoreUnreachableError
 from collector.migrate import migrate as apply_migrations
 from collector.owner import Owner, holder_of, read_owner
 
@@ -104,28 +104,33 @@ class Store:
         self.close()
 
 
-def open_store(dsn: str | Dsn, *, own: bool = False, migrate: bool = True) -> Store:
+def open_store(dsn: str | Dsn, *, own: bool = False, migrate: bool = True, create: bool = True) -> Store:
     """Open a store by its address.
 
     Args:
         dsn: `chdb://FOLDER` or `clickhouse://...`.
         own: the embedded store must be owned by this process; else another owner is reached over HTTP.
-        migrate: create the database and apply missing migrations (never in a store that another process owns).
+        migrate: apply missing migrations (never in a store that another process owns).
+        create: make a store where there is none. Commands that only read do not: a mistyped path must not become an
+            empty store.
 
     Raises:
         ConfigError: the address is malformed.
+        StoreMissingError: there is no store at the address, and `create` is not set.
         StoreBusyError: another process has the folder open, and `own` is set or it does not serve it.
         StoreUnreachableError: the server does not answer or refuses the user.
         MigrationError: a migration was edited or failed.
     """
     parsed = parse(dsn) if isinstance(dsn, str) else dsn
     if parsed.path is None:
-        return _server(parsed, migrate=migrate)
+        return _server(parsed, migrate=migrate, create=create)
+    if not create and not embedded.exists(parsed.path):
+        raise StoreMissingError(parsed)
     if not own and not embedded.is_open_here(parsed.path):
         owner = _owner_of(parsed)
         if owner is not None:
             return _owned_elsewhere(parsed, owner)
-    return _embedded(parsed, migrate=migrate)
+    return _embedded(parsed, migrate=migrate, create=create)
 
 
 def _owner_of(dsn: Dsn) -> Owner | None:
@@ -140,14 +145,17 @@ def _owner_of(dsn: Dsn) -> Owner | None:
     return owner
 
 
-def _embedded(dsn: Dsn, *, migrate: bool) -> Store:
+def _embedded(dsn: Dsn, *, migrate: bool, create: bool) -> Store:
     path = dsn.path
     assert path is not None  # noqa: S101  # only embedded addresses come here
     embedded.acquire(path)
     try:
         with embedded.connect(path) as root:
-            # Atomic: the engine's default database cannot swap partitions and tables as the rollups need.
-            root.command(f"CREATE DATABASE IF NOT EXISTS {dsn.database} ENGINE = Atomic")
+            if create:
+                # Atomic: the engine's default database cannot swap partitions and tables as the rollups need.
+                root.command(f"CREATE DATABASE IF NOT EXISTS {dsn.database} ENGINE = Atomic")
+            else:
+                _require_database(root, dsn)
         store = Store(dsn, "embedded", partial(embedded.connect, path, dsn.database))
         if migrate:
             store.applied = apply_migrations(store.client())
@@ -171,12 +179,28 @@ def _owned_elsewhere(dsn: Dsn, owner: Owner) -> Store:
     return store
 
 
-def _server(dsn: Dsn, *, migrate: bool) -> Store:
-    if migrate:
-        root = _http(dsn, database="default")({})
-        on_cluster = f" ON CLUSTER {dsn.cluster}" if dsn.cluster else ""
-        root.command(f"CREATE DATABASE IF NOT EXISTS {dsn.database}{on_cluster}")
-        root.close()
+def _require_database(root: Client, dsn: Dsn) -> None:
+    """A database that somebody migrated; its name alone is none.
+
+    Raises:
+        StoreMissingError: it is not there.
+    """
+    found = root.query(
+        "SELECT count() FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
+        parameters={"database": dsn.database},
+    )
+    if not found.result_rows[0][0]:
+        raise StoreMissingError(dsn)
+
+
+def _server(dsn: Dsn, *, migrate: bool, create: bool) -> Store:
+    if migrate or not create:
+        with _http(dsn, database="default")({}) as root:
+            if create:
+                on_cluster = f" ON CLUSTER {dsn.cluster}" if dsn.cluster else ""
+                root.command(f"CREATE DATABASE IF NOT EXISTS {dsn.database}{on_cluster}")
+            else:
+                _require_database(root, dsn)
     # The receiver batches by itself; a server's own batching would answer before the rows are stored.
     connect = _http(dsn)
     store = Store(dsn, "server", lambda settings: connect({**settings, "async_insert": 0}))

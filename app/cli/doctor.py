@@ -23,7 +23,7 @@ def doctor(
     from collector.store import open_store
 
     wait_s = seconds(wait)
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         checks = examine(opened, project, wait_s=wait_s)
     if as_json:
         body = [{"level": check.level, "name": check.name, "text": check.text, "fix": check.fix} for check in checks]

@@ -45,7 +45,7 @@ def report(
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
     first_day, last_day = day(first), day(last)
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         queries = Queries(opened.reader(), chosen_project(opened, project))
         window = chosen_window(queries, first_day, last_day)
         made = _report(queries, window, policy=policy, by=by or [], signal=signal)

@@ -12,7 +12,7 @@ def rollup(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -
     from collector.serve import rollup_now
     from collector.store import open_store
 
-    with open_store(store) as opened:
+    with open_store(store, create=False) as opened:
         result = rollup_now(opened)
     if as_json:
         figures = {"days": result.days, "rows": result.rows, "seconds": result.seconds}

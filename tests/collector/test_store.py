@@ -17,7 +17,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector import embedded
-from collector.errors import MigrationError, StoreBusyError, StoreError, StoreUnreachableError
+from collector.errors import MigrationError, StoreBusyError, StoreError, StoreMissingError, StoreUnreachableError
 from collector.migrate import migrate, migrations, statements, status
 from collector.owner import Owner, owner_file, read_owner, remove_owner, write_owner
 from collector.store import Store, open_store
@@ -248,3 +248,15 @@ def test_the_engine_closes_with_its_last_user(tmp_path: Path) -> None:
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code), f"chdb://{tmp_path}/store"], cwd=ROOT, check=True)
     assert not embedded.is_open_here(tmp_path / "store")
+
+
+def test_a_database_that_is_missing_is_not_made(engine_folder: Path) -> None:
+    """Without `create`, a wrong folder and a wrong database are refused, and neither exists afterwards."""
+    beside = engine_folder.with_name("beside")
+    with pytest.raises(StoreMissingError, match=f"none at chdb://{beside}; correct --store"):
+        open_store(f"chdb://{beside}", create=False)
+    assert not beside.exists()
+    with pytest.raises(StoreMissingError, match=r"\?database=mistyped; correct --store"):
+        open_store(f"chdb://{engine_folder}?database=mistyped", create=False)
+    with embedded.connect(engine_folder) as root:
+        assert not root.command("SELECT count() FROM system.databases WHERE name = 'mistyped'")

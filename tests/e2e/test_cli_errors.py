@@ -119,8 +119,18 @@ def test_a_typo_is_64_and_opens_nothing(tmp_path: Path, line: list[str]) -> None
     assert not (tmp_path / ".shadowroute").exists()
 
 
+@pytest.mark.parametrize("command", ["report", "doctor", "rollup"])
+def test_a_mistyped_store_is_69_and_not_made(tmp_path: Path, command: str) -> None:
+    """A command that only reads makes no store: the path is named, and where stores come from."""
+    ended = shadowroute(command, "--store", "chdb://.shadowroot/store", cwd=tmp_path)
+    assert ended.returncode == 69, ended.stderr
+    assert f"none at chdb://{tmp_path}/.shadowroot/store; correct --store" in ended.stderr
+    assert not any(tmp_path.iterdir())
+
+
 def test_nothing_stored_is_69(tmp_path: Path) -> None:
     """An empty report would be read as zero."""
+    assert shadowroute("migrate", cwd=tmp_path).returncode == 0
     ended = shadowroute("report", cwd=tmp_path)
     assert ended.returncode == 69
     assert "holds no decisions yet" in ended.stderr

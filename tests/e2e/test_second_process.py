@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,10 +37,20 @@ def script(up: Up, folder: Path, mode: str, *more: str) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+def operations_example() -> str:
+    """The Python block of the operations page, which a reader pastes into another terminal."""
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/operations.md").read_text(), re.DOTALL)
+    return str(block)
+
+
 def test_other_processes_read_and_write_what_the_store_holds(tmp_path: Path) -> None:
-    """Report and a plain script, while `up` runs, equal the store opened in process afterwards."""
+    """Report, the documented example and a plain script, while `up` runs, equal the store opened in process later."""
     with running_up(cwd=tmp_path, ports=free_ports(3)) as up:
         send(up)
+        documented = subprocess.run(
+            [sys.executable, "-c", operations_example()], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert documented.stdout == "[('live', 60), ('shadow', 60)]\n", documented.stderr
         script(up, tmp_path, "write")
         script(up, tmp_path, "read", "outside")
         assert shadowroute("rollup", cwd=tmp_path).returncode == 0

@@ -1,0 +1,84 @@
+"""A stand-in for a ClickHouse server, in a process of its own: the protocol over the embedded engine, with DDL allowed.
+
+It serves `collector.clickhouse_http` without the statement check, so that a store reached by `clickhouse://` meets
+the real protocol and the real engine. It is no server: one user, no cluster.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from collector import clickhouse_http, embedded
+from collector.engine_session import EngineError, EngineSession
+from collector.ports import listen, url_of
+from collector.statements import Kind
+from tests.support.groups import ROOT
+
+PASSWORD = "s3cret/ü:@"
+"""With every character that an address must escape."""
+
+
+class _OpenSession(EngineSession):
+    """Runs whatever the engine runs."""
+
+    _changes = False
+
+    def check(self, sql: str, params: Mapping[str, str]) -> Kind:
+        """Only what it is, not whether it may run."""
+        found = self._connection._conn.classify_query(sql, self._database)["query_class"].name
+        if re.match(r"\s*INSERT\b", sql, re.IGNORECASE):
+            return "insert"
+        self._changes = found != "READ_ONLY"
+        return "select" if re.match(r"\s*(SELECT|WITH)\b", sql, re.IGNORECASE) else "show"
+
+    def read(self, sql: str, params: Mapping[str, str], default_format: str, *, stream: bool) -> bytes:
+        """A change gives no rows, and may not run on a handle that was made read-only."""
+        if not self._changes:
+            return super().read(sql, params, default_format, stream=stream)
+        try:
+            self._connection.query(sql, default_format, params=dict(params))
+        except RuntimeError as error:
+            raise EngineError.of(error) from error
+        return b""
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[str]:
+    """The address `HOST:PORT` of a server whose data lie in the folder; its password is `PASSWORD`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.clickhouse_server", str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _serve(folder: Path) -> None:
+    embedded.acquire(folder)
+    clickhouse_http.EngineSession = _OpenSession  # type: ignore[misc]  # the one way in: the interface is always locked
+    clickhouse_http._DATABASE = re.compile(r"\w+")  # a server's `default` holds no files
+    clickhouse_http._SETTING = re.compile(r"\w+")  # a server's users may set anything
+    bound = listen("127.0.0.1", 0, "--port")
+    print(json.dumps(url_of(bound).removeprefix("http://")), flush=True)
+    app = Starlette(routes=clickhouse_http.routes(str(folder), "default", PASSWORD))
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[bound])
+    embedded.release()
+
+
+if __name__ == "__main__":
+    _serve(Path(sys.argv[1]))
