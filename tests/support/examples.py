@@ -31,7 +31,7 @@ def run_example(python: Path, folder: Path, name: str, base_url: str) -> str:
     done = subprocess.run(
         [python, "-W", "error", f"{name}.py"],
         cwd=folder,
-        env={**environment, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "sk-test"},
+        env={**environment, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "sk-test", "SHADOW_ID_KEY": "s3cret"},
         capture_output=True,
         text=True,
         timeout=60,
