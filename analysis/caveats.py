@@ -48,7 +48,11 @@ def about_project(
         known_clusters_share: of live requests, those with a user or session id; None without requests.
     """
     if not live:
-        yield Caveat("no_requests", "No live request in this window.", "point the SDK's export.to at this collector")
+        yield Caveat(
+            "no_requests",
+            "No live request in this window.",
+            "choose other days, or point the SDK's export.to at this collector",
+        )
     elif not shadows:
         yield Caveat("no_shadows", "No shadow policy decided in this window.", "add one under shadows in shadow.yaml")
     if len(live) > 1:

@@ -127,7 +127,8 @@ def flows(cells: Sequence[Cell]) -> dict[str, Any]:
         "data": nodes,
         "links": links,
         "left": 8,
-        "right": "26%",
+        # Room for the longest name, at 13 px; a phone is 366 px wide.
+        "right": min(220, 24 + max((7 * len(f"shadow: {cell.shadow_model}") for cell in cells), default=0)),
         "top": 12,
         "bottom": 12,
         "nodeGap": 14,

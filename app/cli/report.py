@@ -106,9 +106,25 @@ def _report(queries: Queries, window: Window, *, policy: str, by: list[str], sig
         window,
         book=current_book(queries.client, queries.project) or "",
         only=chosen_policies(queries, window, policy) if policy else None,
-        by=by,
+        by=chosen_keys(queries, window, by) if by else (),
         signal=chosen_signal(queries, window, signal) if signal else None,
     )
+
+
+def chosen_keys(queries: Queries, window: Window, wanted: list[str]) -> list[str]:
+    """The segment keys asked for.
+
+    Raises:
+        typer.BadParameter: one of them is no key of any decision in the window.
+    """
+    shadows = [row.policy for row in queries.policies(window) if not row.is_live]
+    known = sorted({row.key for policy in shadows for row in queries.segments(window, policy)})
+    for key in wanted:
+        if key not in known:
+            raise typer.BadParameter(
+                f"--by must be a segment key of {window} ({', '.join(known) or 'none'}), got {key!r}"
+            )
+    return wanted
 
 
 def chosen_policies(queries: Queries, window: Window, name: str) -> list[PolicyRef]:

@@ -7,11 +7,12 @@ import io
 from pathlib import Path
 
 import pytest
+import typer
 
 from analysis.queries import Queries
 from analysis.report import ProjectReport, project_report
 from app.cli import exits
-from app.cli.report import chosen_project, chosen_window
+from app.cli.report import chosen_keys, chosen_project, chosen_window
 from app.tables import csv_text
 from app.text_report import CSV_HEADER, csv_rows, report_text
 from collector.store import Store
@@ -29,6 +30,15 @@ def test_the_text_starts_with_what_it_is(report: ProjectReport) -> None:
     first, second = report_text(report).splitlines()[:2]
     assert first == "Measured, not judged   project support-api, 2026-11-09..2026-11-22 (UTC)"
     assert second.startswith("1,500 requests · live live-rules 77a0d2c41b90 · prices book-pages · as of ")
+
+
+def test_an_unknown_segment_key_is_refused(filled: Store) -> None:
+    """A misspelt key must not give a report without segments, as if there were none."""
+    queries = Queries(filled.reader(), "support-api")
+    window = chosen_window(queries, None, None)
+    assert chosen_keys(queries, window, ["task"]) == ["task"]
+    with pytest.raises(typer.BadParameter, match="--by must be a segment key of .*task.*, got 'tusk'"):
+        chosen_keys(queries, window, ["tusk"])
 
 
 def test_every_policy_and_segment_has_a_row(report: ProjectReport) -> None:
