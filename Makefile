@@ -20,7 +20,7 @@ $(STAMP): requirements/bootstrap.lock requirements/dev.lock pyproject.toml shado
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e ./shadow -e .
 	@touch $@
 
-demo: $(STAMP)   ## a simulated week, judged against its known truth; then the review app (DEMO_ARGS=--exit ends after the summary)
+demo: $(STAMP)   ## a simulated week, measured beside its known truth; then the review app (DEMO_ARGS=--exit ends after the summary)
 	$(BIN)/shadowroute demo $(DEMO_ARGS)
 
 test: $(STAMP)   ## all tests

@@ -37,7 +37,7 @@ def test_an_unknown_segment_key_is_refused(filled: Store) -> None:
     queries = Queries(filled.reader(), "support-api")
     window = chosen_window(queries, None, None)
     assert chosen_keys(queries, window, ["task"]) == ["task"]
-    with pytest.raises(typer.BadParameter, match="--by must be a segment key of .*task.*, got 'tusk'"):
+    with pytest.raises(typer.BadParameter, match=r"--by must be a segment key of .*task.*, got 'tusk'"):
         chosen_keys(queries, window, ["tusk"])
 
 
