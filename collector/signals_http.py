@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ def _value(value: Any, *, needed: bool) -> float | None:
         if needed:
             _refuse("value", "given, in [0, 1] with 1 as best, unless there is a label", "nothing")
         return None
-    if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value <= 1:
+    if not isinstance(value, int | float) or not 0 <= value <= 1:
         _refuse("value", "a number in [0, 1] with 1 as best", value)
     return float(value)
 

@@ -96,3 +96,23 @@ def test_unknown_keys_and_other_libraries_values_pass() -> None:
     assert (
         broken_rule({"gen_ai.request.temperature": "-3", "http.status_code": "x", keys.USAGE_INPUT_TOKENS: "0"}) == ""
     )
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "\u0663", "1_0", " 5", "5\n", "+5"])
+@pytest.mark.parametrize("key", [keys.USAGE_INPUT_TOKENS, keys.REQUEST_TIME_US, keys.REVISION])
+def test_an_integer_is_what_the_store_reads_as_one(key: str, text: str) -> None:
+    """Python reads other digits and underscores, the store does not; and no length of digits may raise."""
+    assert broken_rule({key: text}).startswith(f"{key} must be ")
+
+
+@pytest.mark.parametrize("text", ["9" * 5_000, "\u0660.\u0665", "0_1", " 0.5", "0.5\n", "0x1", "infinity", ""])
+@pytest.mark.parametrize("key", [keys.SAMPLE_RATE, keys.OUTCOME_COST_USD, keys.EVALUATION_SCORE])
+def test_a_number_is_what_the_store_reads_as_one(key: str, text: str) -> None:
+    """A score of another spelling would be accepted here and unknown there."""
+    assert broken_rule({key: text}).startswith(f"{key} must be ")
+
+
+@pytest.mark.parametrize("text", ["1", "1.0", ".5", "1.", "5e-324", "1E-3", "+0.25"])
+def test_every_spelling_of_a_double_is_read(text: str) -> None:
+    """What other languages write for a double passes."""
+    assert broken_rule({keys.SAMPLE_RATE: text}) == ""

@@ -73,6 +73,7 @@ def test_a_withdrawn_signal_is_gone(url: str, store: Store) -> None:
         ({"request_id": "r", "name": "x", "value": 5}, "value must be a number in [0, 1] with 1 as best, got '5'"),
         ({"request_id": "r", "name": "x", "value": "good"}, "value must be a number in [0, 1]"),
         ({"request_id": "r", "name": "x", "value": float("nan")}, "value must be a number in [0, 1]"),
+        ({"request_id": "r", "name": "x", "value": 10**400}, "value must be a number in [0, 1]"),
         (
             {"request_id": "r", "name": "x", "value": 1, "source": "robot"},
             "source must be one of human, user, code, llm, reference",
