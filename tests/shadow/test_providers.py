@@ -18,6 +18,7 @@ from openai.types.chat import ChatCompletionMessage
 from shadow.catalogue import Model
 from shadow.errors import MissingOutcomeError, ProviderError
 from shadow.outcome import Answer, Usage
+from shadow.providers import openai_http
 from shadow.providers.base import Call, Chunk, Provider
 from shadow.providers.endpoint import OPENAI_URL, Endpoint, endpoint_of
 from shadow.providers.openai_http import OpenAIHttp
@@ -30,7 +31,9 @@ MESSAGES = [{"role": "user", "content": "hi there"}]
 
 
 @pytest.fixture
-def server() -> Iterator[FakeOpenAI]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeOpenAI]:
+    # Server and client share this process: on a busy machine it may take them seconds to accept a connection.
+    monkeypatch.setattr(openai_http, "CONNECT_TIMEOUT_S", 60.0)
     with fake_openai() as running:
         yield running
 
@@ -42,7 +45,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> str:
     return "FAKE_KEY"
 
 
-def call(server: FakeOpenAI, key: str = "", timeout_s: float | None = 10.0, **params: Any) -> Call:
+def call(server: FakeOpenAI, key: str = "", timeout_s: float | None = 60.0, **params: Any) -> Call:
     model = Model(name="m", provider="fake", base_url=server.base_url, api_key_env=key)
     request = Request(request_id="r-1", time_us=0)
     return Call(request=request, model=model, messages=MESSAGES, params=params, timeout_s=timeout_s)
