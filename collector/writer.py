@@ -43,7 +43,7 @@ class WriteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one body.
+    """Rows of one body. Its future cannot be cancelled: a request that ends early takes nothing from the others.
 
     Attributes:
         token: deduplication token: equal bodies have equal tokens.
@@ -52,6 +52,9 @@ class Batch:
     rows: pa.Table
     token: str
     done: Future[None] = field(default_factory=Future)
+
+    def __post_init__(self) -> None:
+        self.done.set_running_or_notify_cancel()
 
 
 @dataclass(frozen=True, slots=True)

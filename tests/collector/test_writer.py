@@ -178,3 +178,17 @@ def test_a_large_body_sent_twice_is_stored_once(store: Store) -> None:
     assert writer.close()
     for name in ("otel_traces", "decisions"):
         assert store.client().query(f"SELECT count() FROM {name}").result_rows == [(ALONE_ROWS,)]
+
+
+def test_a_sender_that_is_gone_harms_no_other() -> None:
+    """A cancelled request cannot end the writing thread: its rows are stored, and so are those that wait with it."""
+    gate = threading.Event()
+    fake = FakeStore(gate=gate)
+    writer = writer_on(fake)
+    writer.submit(table(1), "busy")
+    gone, beside = writer.submit(table(3), "gone"), writer.submit(table(2), "beside")
+    gone.cancel()
+    gate.set()
+    beside.result(timeout=10)
+    assert writer.close()
+    assert sum(rows for rows, _ in fake.inserts) == 6
