@@ -63,8 +63,10 @@ def days_with_requests(project: str, window: Window) -> Window:
 
 @_cached
 def shadows(project: str, window: Window) -> tuple[PolicyRef, ...]:
-    """Shadow policies of the window, the largest first."""
-    return tuple(row.policy for row in _queries(project).policies(window) if not row.is_live)
+    """Shadow policies of the window, the largest first; those that were live, too, last: few ask for them."""
+    rows = _queries(project).policies(window)
+    live = {row.policy for row in rows if row.is_live}
+    return tuple(sorted((row.policy for row in rows if not row.is_live), key=lambda policy: policy in live))
 
 
 @_cached
