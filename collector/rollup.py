@@ -23,6 +23,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 
+from collector.errors import StoreError
 from collector.store import Store
 
 _log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class Rollup:
                 pause = max(_PAUSE_S, (time.monotonic() - began) * (1 / _SHARE_OF_TIME - 1))
             except _StoppedError:
                 return
-            except Error:
+            except (Error, StoreError):  # the second comes where a thread's first connection fails
                 _log.exception("rollup failed; figures stay as of the last run, the next try is in 30 s")
                 pause = _PAUSE_AFTER_ERROR_S
             stop.wait(pause)

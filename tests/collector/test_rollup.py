@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -18,6 +18,8 @@ from analysis.queries import Queries
 from analysis.rows import SignalRow
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 from collector import rollup
+from collector.dsn import parse
+from collector.errors import StoreUnreachableError
 from collector.price_books import pin
 from collector.rollup import MOST_SEGMENT_VALUES, TABLES, Rollup
 from collector.store import Store
@@ -394,3 +396,30 @@ def test_a_worker_that_is_stopped_leaves_the_rest_to_the_next(store: Store, monk
     assert store.client().command("SELECT count() FROM rollup_runs") == 0
     monkeypatch.setattr(rollup, "_rebuild", original)
     assert Rollup(store).run_once().days == 5
+
+
+class _Away:
+    """A server's store whose server is away when the worker connects."""
+
+    dsn = parse("clickhouse://away.invalid/x")
+
+    def client(self) -> Any:
+        raise StoreUnreachableError("the server does not answer")
+
+
+class _OnePause(threading.Event):
+    """Ends the worker at its first pause, and remembers how long that would have been, seconds."""
+
+    paused = 0.0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.paused = timeout or 0.0
+        self.set()
+        return True
+
+
+def test_the_worker_outlives_a_server_that_is_away() -> None:
+    """A first connection that fails is tried again; a worker that ended would freeze the figures."""
+    stop = _OnePause()
+    Rollup(cast("Any", _Away())).run_forever(stop)
+    assert stop.paused == 30.0
