@@ -147,6 +147,8 @@ class ObservedRequest:
             if reply is not None:
                 self.answered(reply)
                 return
+            if not isinstance(model, str):
+                raise ShadowError(f"served() must get the name of a model, got {type(model).__name__}")
             usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached_input_tokens)
             answer = Answer(text=text, model=model, response_id=response_id, usage=usage, cost_usd=cost_usd)
             self.finish(answer, "complete", provider=provider)

@@ -165,6 +165,17 @@ def test_what_was_said_first_counts(observer: Observer, sink: MemorySink) -> Non
     assert (row[keys.DECISION_MODEL], row[keys.RESPONSE_MODEL]) == ("big", "big")
 
 
+@pytest.mark.parametrize("model", [7, ["big"], {"name": "big"}])
+def test_a_model_that_is_no_text_costs_the_outcome_only(observer: Observer, sink: MemorySink, model: Any) -> None:
+    """The decision is kept, the outcome is unknown, and the mistake is counted."""
+    with observer.request(messages=MESSAGES) as request:
+        request.chose("big")
+        request.served(model=model, input_tokens=1, output_tokens=1)
+    row = live_row(observer, sink)
+    assert (row[keys.DECISION_MODEL], row[keys.OUTCOME_STATUS]) == ("big", "unreported")
+    assert observer.stats.contained == {"served": 1}
+
+
 def test_labels_reach_every_call_inside_their_block(observer: Observer, sink: MemorySink) -> None:
     """Inner blocks add to outer ones, a call's own values win, and nothing is left behind."""
     with observer.labels(session="s1", task="outer", team="a"), observer.labels(task="inner", user_tier="pro"):
