@@ -6,18 +6,26 @@ import hashlib
 import hmac
 import json
 import os
+import random
 import time
 from typing import Any, Literal
 
 from shadow.contained import logger
+from shadow.forks import on_fork_in_child
 
 ID_KEY_VARIABLE = "SHADOW_ID_KEY"
+
+
+# Ids must differ, not be secret. A call of the operating system per id cost 15 us and handed the interpreter lock over;
+# the generator is seeded by it once, and again in a forked child, which would repeat its parent's ids.
+_random = random.Random()  # noqa: S311
+on_fork_in_child(_random.seed)
 
 
 def uuid7(time_ns: int | None = None) -> str:
     """A UUID of version 7 (RFC 9562): 48 bits of epoch milliseconds, then 74 random bits."""
     milliseconds = (time.time_ns() if time_ns is None else time_ns) // 1_000_000
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | _random.getrandbits(80)
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     text = f"{value:032x}"
