@@ -20,14 +20,15 @@ from collector.store import Store
 from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue
 
-EVERY_S: Final = 20.0
+EVERY_S: Final = 5.0
+"""As often as the rollups are renewed at most: a page must not call a model unpriced only because nobody looked yet."""
 ALL_PROJECTS: Final = ""
 
 _log = logging.getLogger(__name__)
 
 
 class PriceKeeper:
-    """Pins a book, and looks for new models every 20 s on a thread of its own.
+    """Pins a book, and looks for new models every few seconds on a thread of its own.
 
     Args:
         project: whose prices the file holds; empty means every project that has no book of its own.

@@ -59,7 +59,6 @@ class CollectorServer:
     Attributes:
         otlp_url: `http://127.0.0.1:4318`; known after construction, as the ports are taken then.
         clickhouse_url: empty if not served.
-        routes: the OTLP port's handlers, to be mounted elsewhere too.
 
     Raises:
         PortInUseError: a port is taken.
@@ -104,7 +103,6 @@ class CollectorServer:
         self._run_rollup = rollup
         self._limits = limits or Limits()
         self._servers: list[Server] = []
-        self.routes: list[Route] = []
 
     def start(self) -> None:
         """Serve; returns once both ports answer. What was started is stopped again if that fails."""
@@ -117,8 +115,8 @@ class CollectorServer:
     def _start(self) -> None:
         self._writer = Writer(self._store)
         self._receiver = Receiver(self._store, self._writer, self._gate, self._metrics, self._limits)
-        self.routes = [*self._receiver.routes, Route("/-/rollup", self._rollup_request, methods=["POST"])]
-        self._servers = [http_server(self.routes, self._metrics)]
+        routes = [*self._receiver.routes, Route("/-/rollup", self._rollup_request, methods=["POST"])]
+        self._servers = [http_server(routes, self._metrics)]
         if self.clickhouse_url:
             self._servers.append(http_server(self._clickhouse_routes(), self._metrics))
         self._start_thread("shadowroute-collector", self._serve)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from collector.owner import read_owner
-from tests.e2e.test_up import STORE, figures, send
+from tests.e2e.test_up import STORE, figures, priced_figures, send
 from tests.support import clickhouse_script
 from tests.support.cli import Up, free_ports, running_up, shadowroute
 from tests.support.groups import ROOT
@@ -54,7 +54,7 @@ def test_other_processes_read_and_write_what_the_store_holds(tmp_path: Path) -> 
         script(up, tmp_path, "write")
         script(up, tmp_path, "read", "outside")
         assert shadowroute("rollup", cwd=tmp_path).returncode == 0
-        over_http = figures(tmp_path, "--project", "default")
+        over_http = priced_figures(tmp_path, "--project", "default")
         assert up.stop()[0] == 0
     command = [sys.executable, "-c", _IN_PROCESS, f"chdb://{STORE}", "inside"]
     env = {"PYTHONPATH": str(ROOT), "PATH": ""}

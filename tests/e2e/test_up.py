@@ -46,12 +46,23 @@ def figures(folder: Path, *more: str) -> dict[str, Any]:
     return {key: value for key, value in json.loads(shown.stdout).items() if key != "as_of"}
 
 
+def priced_figures(folder: Path, *more: str) -> dict[str, Any]:
+    """The same once the traffic's models have prices: they get them a few seconds after they were seen."""
+    until = time.monotonic() + 60
+    while True:
+        found = figures(folder, *more)
+        unpriced = [policy["overall"]["cost"]["unpriced"] for policy in found["policies"]]
+        if (found["book"] and not any(unpriced)) or time.monotonic() > until:
+            return found
+        time.sleep(1)
+
+
 def test_a_second_terminal_sees_what_the_process_sees(tmp_path: Path) -> None:
     """Report and plain clickhouse-connect, over the ClickHouse port, equal what the store holds once it is closed."""
     with running_up(cwd=tmp_path, ports=free_ports(3)) as up:
         send(up)
         assert shadowroute("rollup", cwd=tmp_path).returncode == 0
-        over_http = figures(tmp_path)
+        over_http = priced_figures(tmp_path)
         owner = read_owner(tmp_path / STORE)
         assert owner is not None
         port = int(up.clickhouse_url.rpartition(":")[2])
@@ -94,9 +105,7 @@ def test_prices_appear_for_models_that_the_registry_knows(tmp_path: Path) -> Non
     with running_up(cwd=tmp_path, ports=free_ports(3)) as up:
         send(up)
         shadowroute("rollup", cwd=tmp_path)
-        until = time.monotonic() + 60
-        while not (found := figures(tmp_path))["book"] and time.monotonic() < until:
-            time.sleep(1)
+        found = priced_figures(tmp_path)
     assert found["book"].startswith("genai-prices")
     assert found["policies"][0]["overall"]["cost"]["unpriced"] == []
 
