@@ -437,8 +437,3 @@ def test_id_keys(store: Store) -> None:
     store.client().insert("otel_traces", rows, column_names=names)
     assert run(store, "id_keys", **DAYS) == [("fixed", "secret"), ("open", "public"), ("other-language", "")]
     assert run(store, "id_keys", project="default", **DAYS) == []
-
-
-def test_every_statement_has_a_test() -> None:
-    """Each file of analysis/sql has a test of its name here."""
-    assert [name for name in sql_files.names() if f"test_{name}" not in globals()] == []

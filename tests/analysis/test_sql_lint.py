@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from analysis import sql_files
 from tests.checks import sql_lint
 
 GOOD = """-- what: rows
@@ -70,3 +72,10 @@ def test_migrations_must_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_counting_rows_is_no_star(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """count(*) names no column and is fine."""
     assert found(tmp_path, GOOD.replace("count()", "count(*)"), monkeypatch) == []
+
+
+def test_every_statement_has_a_test() -> None:
+    """Each file of analysis/sql has a test of its name in some test_sql*.py beside this one."""
+    sources = [path.read_text() for path in Path(__file__).parent.glob("test_sql*.py")]
+    tested = {name for text in sources for name in re.findall(r"^def test_(\w+)\(", text, re.MULTILINE)}
+    assert [name for name in sql_files.names() if name not in tested] == []

@@ -1,14 +1,15 @@
-"""The only module of the analysis that talks to the store: one method per question, typed rows out."""
+"""What the four measures read: one method per question, typed rows out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
 from analysis import assemble
+from analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
 from analysis.rows import (
     ClusterKindRow,
     CompletenessRow,
@@ -28,16 +29,12 @@ from analysis.rows import (
     SignalRow,
     SignalSums,
 )
-from analysis.selection import ALL, Cross, PolicyRef, Segment, Slice, Window
+from analysis.selection import ALL, Cross, PolicyRef, Slice, Window
 from analysis.sql_files import statement
 
 NEWEST: Final = PageKey(datetime(2299, 1, 1), "")  # noqa: DTZ001  # bound as UTC text; DateTime64(6) ends in 2299
 EXPORT_PAGE: Final = 10_000
 """Rows per page when all rows of a filter are read."""
-
-_LIVE: Final = {"role": "live", "policy": "", "version": ""}
-
-Record = Mapping[str, Any]
 
 
 def projects(client: Client) -> list[str]:
@@ -46,23 +43,14 @@ def projects(client: Client) -> list[str]:
     return [str(record["project"]) for record in records]
 
 
-class Queries:
-    """Reads of one project.
-
-    Args:
-        client: of this thread; a client must not be shared between threads.
-        project: the only project that is read.
-    """
-
-    def __init__(self, client: Client, project: str) -> None:
-        self.client = client
-        self.project = project
+class Queries(Reader):
+    """Everything that reports and pages ask the store of one project."""
 
     # What there is
 
     def policies(self, window: Window) -> list[PolicyRow]:
         """Policies that decided in the window, live ones first, then by number of decisions."""
-        return [assemble.policy_row(record) for record in self._select("policies", **_days(window))]
+        return [assemble.policy_row(record) for record in self.select("policies", **days(window))]
 
     def live(self, window: Window) -> list[PolicyRow]:
         """Live policies of the window; more than one means that the live policy changed."""
@@ -70,122 +58,122 @@ class Queries:
 
     def segments(self, window: Window, policy: PolicyRef) -> list[SegmentRow]:
         """Segments of a shadow policy's decisions, by key, the largest value first."""
-        records = self._select("segments", **_policy(policy), **_days(window))
+        records = self.select("segments", **of_policy(policy), **days(window))
         return [assemble.segment_row(record) for record in records]
 
     def window_available(self) -> Window | None:
         """The days that rollups hold; None if nothing is rolled up yet."""
-        record = self._one("days")
+        record = self.one("days")
         return Window(record["first_day"], record["last_day"]) if record["days"] else None
 
     def freshness(self) -> Freshness:
         """How current the stored data are."""
-        return assemble.freshness(self._one("freshness"))
+        return assemble.freshness(self.one("freshness"))
 
     def signals_seen(self, window: Window) -> list[SignalRow]:
         """Signals on decisions of the window, the most frequent first."""
-        return [assemble.signal_row(record) for record in self._select("signals_seen", **_days(window))]
+        return [assemble.signal_row(record) for record in self.select("signals_seen", **days(window))]
 
     def cluster_kinds(self, window: Window) -> list[ClusterKindRow]:
         """Live requests by the unit they are clustered by, the most frequent first."""
-        return [assemble.cluster_kind_row(record) for record in self._select("cluster_kinds", **_days(window))]
+        return [assemble.cluster_kind_row(record) for record in self.select("cluster_kinds", **days(window))]
 
     def completeness(self, window: Window) -> list[CompletenessRow]:
         """Shadow decisions against live requests, hour by hour."""
-        return [assemble.completeness_row(record) for record in self._select("completeness", **_days(window))]
+        return [assemble.completeness_row(record) for record in self.select("completeness", **days(window))]
 
     def models_unpriced(self, window: Window, book: str) -> dict[str, int]:
         """Models that cost something and have no price in the book, with their requests, the most frequent first."""
-        records = self._select("unpriced", book=book, **_days(window))
+        records = self.select("unpriced", book=book, **days(window))
         return {record["model"] or assemble.UNNAMED: record["n"] for record in records}
 
     def blended_prices(self, book: str, on: date) -> dict[str, float]:
         """Per model: 0.75 x input + 0.25 x output price of band 0 on a day, USD per million tokens."""
-        records = self._select("prices", book=book, on=on)
+        records = self.select("prices", book=book, on=on)
         return {record["model"]: record["blended_usd_per_mtok"] for record in records}
 
     def gaps(self, window: Window, policy: PolicyRef) -> Gaps:
         """What keeps the policy's decisions from being compared by tier or by steps."""
-        return assemble.gaps(self._select("levels", **_policy(policy), **_days(window)))
+        return assemble.gaps(self.select("levels", **of_policy(policy), **days(window)))
 
     def outcomes(self, window: Window) -> dict[str, int]:
         """Live requests by how they ended: complete, partial, error or unreported."""
-        return {record["outcome_status"]: record["n"] for record in self._select("outcomes", **_days(window))}
+        return {record["outcome_status"]: record["n"] for record in self.select("outcomes", **days(window))}
 
     def failures(self, window: Window) -> list[FailureRow]:
         """Shadow decisions without a plan, by policy and reason, the most frequent first."""
-        return [assemble.failure_row(record) for record in self._select("failures", **_days(window))]
+        return [assemble.failure_row(record) for record in self.select("failures", **days(window))]
 
     def unusable_spans(self) -> tuple[int, str]:
         """How many stored spans lack an attribute that a decision must have, and the name of one of them."""
-        record = self._one("unusable_spans")
+        record = self.one("unusable_spans")
         return record["n"], record["name"]
 
     def id_keys(self, window: Window) -> dict[str, str]:
         """Per service whose traffic names users or sessions: what keys the hashes now, `secret`, `public` or ``."""
-        return {record["service"]: record["id_key"] for record in self._select("id_keys", **_days(window))}
+        return {record["service"]: record["id_key"] for record in self.select("id_keys", **days(window))}
 
     # Sums by bucket
 
     def pairs(self, window: Window, policy: PolicyRef | None, where: Slice = ALL) -> PairSums:
         """Decisions of a shadow policy (None: of live) in a slice."""
-        role = _LIVE if policy is None else {"role": "shadow", **_policy(policy)}
-        records = self._in_slice("pair_sums", "pair_sums_rows", where, **role, **_days(window))
+        role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
+        records = self.in_slice("pair_sums", "pair_sums_rows", where, **role, **days(window))
         return assemble.pair_sums(records)
 
     def pairs_by_value(self, window: Window, policy: PolicyRef | None, key: str) -> dict[str, PairSums]:
         """The same for every value of a segment key."""
-        role = _LIVE if policy is None else {"role": "shadow", **_policy(policy)}
-        return assemble.by_value(self._per_value("pair_sums", key, **role, **_days(window)), assemble.pair_sums)
+        role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
+        return assemble.by_value(self.per_value("pair_sums", key, **role, **days(window)), assemble.pair_sums)
 
     def matrix(self, window: Window, policy: PolicyRef, where: Slice = ALL) -> list[MatrixRow]:
         """Pairs of planned models in a slice, the heaviest first."""
-        records = self._in_slice("matrix", "matrix_rows", where, **_policy(policy), **_days(window))
+        records = self.in_slice("matrix", "matrix_rows", where, **of_policy(policy), **days(window))
         return assemble.matrix(records)
 
     def matrix_by_value(self, window: Window, policy: PolicyRef, key: str) -> dict[str, list[MatrixRow]]:
         """The same for every value of a segment key."""
-        records = self._per_value("matrix", key, **_policy(policy), **_days(window))
+        records = self.per_value("matrix", key, **of_policy(policy), **days(window))
         return assemble.by_value(records, assemble.matrix)
 
     def costs(self, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> CostSums:
         """Dollars in a slice at the prices of a book."""
-        params = {**_policy(policy), "book": book, **_days(window)}
-        return assemble.cost_sums(self._in_slice("cost_sums", "cost_sums_rows", where, **params))
+        params = {**of_policy(policy), "book": book, **days(window)}
+        return assemble.cost_sums(self.in_slice("cost_sums", "cost_sums_rows", where, **params))
 
     def costs_by_value(self, window: Window, policy: PolicyRef, book: str, key: str) -> dict[str, CostSums]:
         """The same for every value of a segment key."""
-        records = self._per_value("cost_sums", key, **_policy(policy), book=book, **_days(window))
+        records = self.per_value("cost_sums", key, **of_policy(policy), book=book, **days(window))
         return assemble.by_value(records, assemble.cost_sums)
 
     def signals(self, window: Window, policy: PolicyRef, signal: SignalRow, where: Slice = ALL) -> list[SignalSums]:
         """One signal in a slice, by pair of planned models."""
-        params = {**_policy(policy), "name": signal.name, "source": signal.source, **_days(window)}
+        params = {**of_policy(policy), "name": signal.name, "source": signal.source, **days(window)}
         if isinstance(where, Cross):
-            records = list(self._in_slice("", "signal_rows", where, **params))
+            records = list(self.in_slice("", "signal_rows", where, **params))
             return assemble.signal_sums(records, records)
-        sums = self._in_slice("signal_sums", "", where, **params)
-        return assemble.signal_sums(sums, self._in_slice("signal_bins", "", where, **params))
+        sums = self.in_slice("signal_sums", "", where, **params)
+        return assemble.signal_sums(sums, self.in_slice("signal_bins", "", where, **params))
 
     def signals_by_value(
         self, window: Window, policy: PolicyRef, signal: SignalRow, key: str
     ) -> dict[str, list[SignalSums]]:
         """The same for every value of a segment key."""
-        params = {**_policy(policy), "name": signal.name, "source": signal.source, **_days(window)}
-        bins = assemble.by_value(self._per_value("signal_bins", key, **params), list)
-        sums = assemble.by_value(self._per_value("signal_sums", key, **params), list)
+        params = {**of_policy(policy), "name": signal.name, "source": signal.source, **days(window)}
+        bins = assemble.by_value(self.per_value("signal_bins", key, **params), list)
+        sums = assemble.by_value(self.per_value("signal_sums", key, **params), list)
         return {value: assemble.signal_sums(records, bins.get(value, [])) for value, records in sums.items()}
 
     def effective_clusters(self, window: Window, policy: PolicyRef | None, where: Slice = ALL) -> float:
         """(sum of cluster sizes)^2 / sum of squared sizes, by cluster key; one pass over the slice's decisions."""
-        role = _LIVE if policy is None else {"role": "shadow", **_policy(policy)}
-        record = self._one("cluster_sizes", **role, **_days(window), **_conditions(where))
+        role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
+        record = self.one("cluster_sizes", **role, **days(window), **conditions(where))
         return float(record["effective_clusters"])
 
     def effective_clusters_by_value(self, window: Window, policy: PolicyRef | None, key: str) -> dict[str, float]:
         """The same for every value of a segment key, still one pass."""
-        role = _LIVE if policy is None else {"role": "shadow", **_policy(policy)}
-        records = self._select("cluster_sizes_by_value", **role, **_days(window), segment_key=key)
+        role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
+        records = self.select("cluster_sizes_by_value", **role, **days(window), segment_key=key)
         return {record["segment_value"]: record["effective_clusters"] for record in records}
 
     # Single requests
@@ -193,7 +181,7 @@ class Queries:
     def requests(self, where: RequestFilter, *, after: PageKey | None = None, limit: int = 50) -> RequestPage:
         """One page of requests, newest first; `after` is the last row of the page before."""
         key = after or NEWEST
-        records = self._select(
+        records = self.select(
             "requests", **_request_filter(where), before_ts=_text(key.ts), before_id=key.request_id, page=limit + 1
         )
         rows = tuple(assemble.request_row(record) for record in records)
@@ -201,7 +189,7 @@ class Queries:
 
     def request_count(self, where: RequestFilter) -> int:
         """How many requests the filter keeps."""
-        return int(self._one("request_count", **_request_filter(where))["n"])
+        return int(self.one("request_count", **_request_filter(where))["n"])
 
     def all_requests(self, where: RequestFilter) -> Iterator[RequestRow]:
         """Every request that the filter keeps, newest first, read page by page."""
@@ -213,54 +201,19 @@ class Queries:
 
     def trace(self, request_id: str) -> RequestTrace | None:
         """Everything stored about one request; None if the project does not know it."""
-        records = list(self._select("request_decisions", request_id=request_id))
+        records = list(self.select("request_decisions", request_id=request_id))
         if not records:
             return None
         targets = assemble.targets(request_id, records)
-        return assemble.request_trace(request_id, records, list(self._select("request_signals", targets=targets)))
-
-    # The one way to the store
-
-    def _select(self, file: str, /, **params: Any) -> Iterator[Record]:
-        bound = {"project": self.project, **params}
-        wanted = statement(file).params
-        result = self.client.query(
-            statement(file).text, parameters={key: value for key, value in bound.items() if key in wanted}
-        )
-        return iter(result.named_results())
-
-    def _one(self, file: str, /, **params: Any) -> Record:
-        return next(self._select(file, **params))
-
-    def _in_slice(self, rolled_up: str, rows: str, where: Slice, /, **params: Any) -> Iterator[Record]:
-        if isinstance(where, Cross):
-            return self._select(rows, **params, **_conditions(where))
-        return self._select(rolled_up, **params, segment_key=where.key, segment_value=where.value, every_value=False)
-
-    def _per_value(self, file: str, key: str, /, **params: Any) -> Iterator[Record]:
-        return self._select(file, **params, segment_key=key, segment_value="", every_value=True)
-
-
-def _days(window: Window) -> dict[str, date]:
-    return {"first": window.first, "last": window.last}
-
-
-def _policy(policy: PolicyRef) -> dict[str, str]:
-    return {"policy": policy.name, "version": policy.version}
-
-
-def _conditions(where: Slice) -> dict[str, list[str]]:
-    segments: tuple[Segment, ...] = where.segments if isinstance(where, Cross) else (where,)
-    kept = [segment for segment in segments if segment != ALL]
-    return {"segment_keys": [s.key for s in kept], "segment_values": [s.value for s in kept]}
+        return assemble.request_trace(request_id, records, list(self.select("request_signals", targets=targets)))
 
 
 def _request_filter(where: RequestFilter) -> dict[str, Any]:
-    role = _LIVE if where.policy is None else {"role": "shadow", **_policy(where.policy)}
+    role = LIVE if where.policy is None else {"role": "shadow", **of_policy(where.policy)}
     return {
-        **_days(where.window),
+        **days(where.window),
         **role,
-        **_conditions(where.slice),
+        **conditions(where.slice),
         "differs": _yes_no(where.differs),
         "contaminated": _yes_no(where.contaminated),
         "served_model": where.served_model,
