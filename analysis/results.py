@@ -7,6 +7,13 @@ interval of width 0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, Literal
+
+Rung = Literal["executed", "observed", "proxy", "none"]
+"""What a quality figure rests on, best first: answers of the shadow that were run and scored; signals where its model
+really answered; a stand-in; nothing."""
+
+RUNGS: Final[tuple[Rung, ...]] = ("executed", "observed", "proxy", "none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,9 @@ def estimate(sums: RatioSums, interval: Interval, *, unit: str, method: str) -> 
     )
 
 
-def share_of(sums: RatioSums, *, subject: str, clusters: Clusters, unit: str = "share") -> Measured:
+def share_of(
+    sums: RatioSums, *, subject: str, clusters: Clusters, unit: str = "share", level: float = 0.95
+) -> Measured:
     """A share, or a mean of values in [0, 1], with Wilson's interval over clusters.
 
     Args:
@@ -62,16 +64,19 @@ def share_of(sums: RatioSums, *, subject: str, clusters: Clusters, unit: str = "
         subject: what the denominator counts, for the reason of a refusal.
         clusters: effective clusters by key.
         unit: `share` or `score`.
+        level: nominal coverage of the interval.
     """
     refused = refusal(sums, subject)
     if refused:
         return refused
     independent = clusters() if sums.is_constant else sums.effective_clusters
-    interval = share_interval(sums, clusters=independent)
+    interval = share_interval(sums, clusters=independent, level=level)
     return estimate(sums, interval, unit=unit, method="wilson, cluster-effective n")
 
 
-def range_of(low: RatioSums, high: RatioSums, *, subject: str, why: str, clusters: Clusters) -> Measured:
+def range_of(
+    low: RatioSums, high: RatioSums, *, subject: str, why: str, clusters: Clusters, level: float = 0.95
+) -> Measured:
     """A share that lies between two others; an estimate if they are the same.
 
     Args:
@@ -80,14 +85,15 @@ def range_of(low: RatioSums, high: RatioSums, *, subject: str, why: str, cluster
         subject: what the denominator counts.
         why: what was not seen.
         clusters: effective clusters by key.
+        level: nominal coverage of the intervals.
     """
     if not low.total:
         return Undefined(reason=f"no {subject} in this window", n=low.n)
     if high.value - low.value <= ROUNDING:
-        return share_of(low, subject=subject, clusters=clusters)
+        return share_of(low, subject=subject, clusters=clusters, level=level)
     ends = (
-        share_of(low, subject=subject, clusters=clusters),
-        share_of(high, subject=subject, clusters=clusters),
+        share_of(low, subject=subject, clusters=clusters, level=level),
+        share_of(high, subject=subject, clusters=clusters, level=level),
     )
     return bounded(ends, low=low.value, high=high.value, n=low.n, unit="share", why=why)
 

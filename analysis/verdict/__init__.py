@@ -1,0 +1,1 @@
+"""From a plan and the measures to a verdict: blockers, conditions, segments, one sentence."""

@@ -1,0 +1,197 @@
+"""What a judgement holds: the verdict, each condition with what it rests on, and what would settle the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Literal
+
+from analysis.results import Measured, Rung
+from analysis.selection import PolicyRef, Segment, Window
+
+ConditionState = Literal["met", "not met", "unknown"]
+
+
+class Verdict(StrEnum):
+    """The four verbs; there are no others."""
+
+    SHIP = "SHIP"
+    HOLD = "HOLD"
+    REJECT = "REJECT"
+    NEED_MORE = "NEED_MORE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """Something that forbids a verdict whatever the figures say.
+
+    Attributes:
+        code: stable word, for example `incomplete`.
+        text: one sentence with the figures and the limit.
+        next_step: what removes it.
+    """
+
+    code: str
+    text: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One thing that the plan says must be true.
+
+    Attributes:
+        key: `cost`, `quality:SIGNAL`, `escalation` or `latency_p95`.
+        requirement: as the plan says it, for example `saves at least 10 %`.
+        state: met, not met, or unknown while the interval allows both or nothing is known.
+        is_harm: whether the interval shows a harm or a loss, beyond every doubt that the plan allows: that rejects.
+        measured: the quantity at the level of this look; its unit says how to read it.
+        shown: the quantity and its interval in words, for example `27.1 % (24.0 to 30.2)`; the reason if undefined.
+        rung: what the figure rests on.
+        n: requests that it rests on.
+        why: why it is not met or unknown; empty if met.
+        next_step: a copyable command or a sentence; empty if met.
+        more_requests: requests until the interval would be decisive at its present width; None where that cannot be
+            told or more would not help.
+        more_days: the same in days at the present rate.
+    """
+
+    key: str
+    requirement: str
+    state: ConditionState
+    is_harm: bool
+    measured: Measured
+    shown: str
+    rung: Rung
+    n: int
+    why: str
+    next_step: str
+    more_requests: int | None = None
+    more_days: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFinding:
+    """One condition on one segment, after correction for the number of segments.
+
+    Attributes:
+        key: of the condition.
+        measured: the segment's figure.
+        shown: in words.
+        q_value: Benjamini-Hochberg adjusted p of the harm; None where there is no figure.
+        is_harm: whether the harm is real after the correction.
+        share: of all requests, 0 to 1.
+    """
+
+    segment: Segment
+    key: str
+    requirement: str
+    measured: Measured
+    shown: str
+    q_value: float | None
+    is_harm: bool
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEdit:
+    """A later change of a registered plan, for example `must.quality.loses_at_most_points` from `1.0` to `2.0`."""
+
+    where: str
+    before: str
+    after: str
+    seen_on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStatus:
+    """The plan that judged.
+
+    Attributes:
+        hash: first 12 hex of the sha256 of its canonical content: that of the first registered content.
+        registered_at: UTC; None if it was never stored.
+        edits: how the file differs from what was registered; the first plan judges.
+    """
+
+    name: str
+    hash: str
+    registered_at: datetime | None
+    edits: tuple[PlanEdit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How the intervals stay valid although somebody looks every day.
+
+    Attributes:
+        kind: `planned` (group-sequential, fixed end) or `open` (confidence sequence).
+        number: which daily look this is, from 1; complete days only.
+        planned: how many there will be; None for open monitoring.
+        confidence: of the whole review, for example 0.95.
+        level: of the intervals at this look, wider than `confidence`.
+        note: which method, and what was simulated.
+    """
+
+    kind: Literal["planned", "open"]
+    number: int
+    planned: int | None
+    confidence: float
+    level: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The three numbers of the first screen.
+
+    Attributes:
+        saving_usd_per_month: net of everything the ledger knows; negative = costs more.
+        quality_change: of the first quality condition, shadow minus live, -1 to 1.
+        differs: share of requests.
+    """
+
+    saving_usd_per_month: Measured
+    cost_change: Measured
+    quality_change: Measured
+    quality_signal: str
+    quality_rung: Rung
+    differs: Measured
+    noise_floor: Measured | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Everything the gate prints, the packet stores and the first page shows.
+
+    Attributes:
+        sentence: the headline: answer, money, quality, what next. Plain text, first sentence is the answer.
+        window: the days that were judged, complete days only.
+        days: of them, days with requests.
+        blockers: first; any of them makes the verdict NEED_MORE.
+        conditions: in the order of the plan.
+        segments: findings per segment of the plan, harms first.
+        doors: what would bring the missing evidence, each a sentence with a command.
+        worth: why routing is not worth it at all; empty if it may be (R54).
+        data_through: rollups are complete up to here, UTC.
+    """
+
+    verdict: Verdict
+    sentence: str
+    project: str
+    policy: PolicyRef
+    live: PolicyRef | None
+    plan: PlanStatus
+    window: Window
+    days: int
+    look: Look
+    book: str
+    requests: int
+    executed: int
+    headline: Headline
+    blockers: tuple[Blocker, ...]
+    conditions: tuple[Condition, ...]
+    segments: tuple[SegmentFinding, ...]
+    doors: tuple[str, ...]
+    worth: str
+    data_through: datetime | None
