@@ -9,9 +9,9 @@ from typing import Any, Final
 import altair as alt
 import pandas as pd
 
+from analysis.format import Scale, brief
 from analysis.measures.divergence import Cell
 from analysis.results import Estimate, Measured, Range
-from app.format import Scale, brief
 from app.theme import CATEGORIES
 
 LIVE: Final = CATEGORIES[5]

@@ -12,11 +12,11 @@ from typing import Any, Final, Literal
 import httpx
 
 from analysis.caveats import KNOWN_CLUSTERS
+from analysis.format import age, count, percent
 from analysis.measures.completeness import completeness_of
 from analysis.queries import Queries, projects
 from analysis.rows import Freshness
 from analysis.selection import Window
-from app.format import age, count, percent
 from collector.migrate import status as migration_status
 from collector.price_books import current_book
 from collector.store import Store

@@ -10,13 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from analysis.caveats import Caveat
+from analysis.format import Scale, basis, headline, interval, note, percent, plain, sentence
 from analysis.report import PolicyReport, SliceReport
 from analysis.results import Estimate, Measured, Range
 from analysis.rows import SignalRow
 from analysis.selection import SEGMENT_COLUMNS, PolicyRef
 from app import charts, data, filters
 from app.caveats import BLOCKING
-from app.format import Scale, basis, headline, interval, note, percent, plain, sentence
 from app.tables import Cell, csv_text
 from app.text_report import NOT_JUDGED
 

@@ -8,11 +8,11 @@ from textwrap import fill
 from typing import Final
 
 from analysis.caveats import Caveat
+from analysis.format import brief, count, headline, percent, sentence
 from analysis.measures.quality import Quality
 from analysis.report import PolicyReport, ProjectReport, SliceReport
 from analysis.results import Estimate, Measured, Range, Undefined
 from app.caveats import ABOUT_LIVE, BLOCKING, own, shared
-from app.format import brief, count, headline, percent, sentence
 from app.tables import Cell, text_table
 
 NOT_JUDGED: Final = "Measured, not judged"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from analysis.assemble import UNNAMED
+from analysis.format import count, headline, interval, percent, times, usd
 from analysis.measures.cost import CostDelta
 from analysis.measures.escalation import Escalation
 from analysis.results import Undefined
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts
-from app.format import count, headline, interval, percent, times, usd
 
 _MONTH_DAYS = 30
 

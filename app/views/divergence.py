@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import streamlit as st
 
+from analysis.format import count, headline, interval, percent
 from analysis.measures.divergence import Divergence
 from analysis.report import PolicyReport
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts
-from app.format import count, headline, interval, percent
 from app.tables import Cell
 
 _DIRECTIONS = {

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analysis.caveats import Caveat
+from analysis.format import basis, count, headline, interval, note, percent, plain
 from analysis.report import PolicyReport, ProjectReport
 from analysis.results import Undefined
 from app import data, empty, filters, parts
 from app.caveats import ABOUT_LIVE, own, shared
-from app.format import basis, count, headline, interval, note, percent, plain
 
 
 def render() -> None:

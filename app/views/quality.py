@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from analysis.format import percent
 from analysis.measures.quality import ABOUT_LIVE, Distribution, Quality
 from analysis.rows import SignalRow
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts, runtime
-from app.format import percent
 
 _DOWNGRADED = "would be downgraded"
 _REST = "the rest"

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 import streamlit as st
 
+from analysis.format import count
 from analysis.rows import PageKey, RequestFilter, RequestRow
 from app import data, filters, parts
-from app.format import count
 from app.tables import Cell
 
 PAGE_ROWS = 50

@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
+from analysis.format import UNKNOWN, count, plain, usd
 from analysis.rows import AttemptRow, DecisionRow, RequestTrace
 from app import data, filters, parts
-from app.format import UNKNOWN, count, plain, usd
 from app.tables import Cell
 
 

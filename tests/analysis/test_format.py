@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from analysis.format import age, basis, brief, headline, interval, percent, sentence, usd, why_not
 from analysis.results import Estimate, Interval, Range, Undefined
-from app.format import age, basis, brief, headline, interval, percent, sentence, usd, why_not
 
 
 def estimate(value: float, low: float, high: float, *, n: int = 412_880) -> Estimate:
