@@ -2,7 +2,7 @@
 -- grain: (project, sample, request_id, policy, policy_version, model, signal, scorer); append-only, a repeated import has the same key
 CREATE TABLE IF NOT EXISTS executions /*ON_CLUSTER*/ (
   project LowCardinality(String) COMMENT 'tenant or environment',
-  sample LowCardinality(String) COMMENT 'name of the draw; inclusion probabilities are of this draw',
+  `sample` LowCardinality(String) COMMENT 'name of the draw; inclusion probabilities are of this draw',
   request_id String COMMENT 'the live request that was answered again',
   policy LowCardinality(String) COMMENT 'policy whose whole plan was run; empty = the model alone, for every plan that is this one step',
   policy_version LowCardinality(String) COMMENT 'version of that policy; empty = any',
@@ -23,4 +23,4 @@ CREATE TABLE IF NOT EXISTS executions /*ON_CLUSTER*/ (
   version UInt64 COMMENT 'executed_at in ns: of two records of one execution the later wins',
   ingested_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'arrival'
 ) ENGINE = ReplacingMergeTree(version)
-ORDER BY (project, sample, request_id, policy, policy_version, model, signal, scorer);
+ORDER BY (project, `sample`, request_id, policy, policy_version, model, signal, scorer);
