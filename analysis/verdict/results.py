@@ -112,12 +112,15 @@ class PlanStatus:
         hash: first 12 hex of the sha256 of its canonical content: that of the first registered content.
         registered_at: UTC; None if it was never stored.
         edits: how the file differs from what was registered; the first plan judges.
+        days_before: days with data that could already be seen when it was registered; 0 if it came before the data,
+            or was never stored.
     """
 
     name: str
     hash: str
     registered_at: datetime | None
     edits: tuple[PlanEdit, ...]
+    days_before: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +177,7 @@ class Judgement:
         doors: what would bring the missing evidence, each a sentence with a command.
         worth: why routing is not worth it at all; empty if it may be (R54).
         data_through: rollups are complete up to here, UTC.
+        caveats: what a reader must know and what forbids nothing, a sentence each.
     """
 
     verdict: Verdict
@@ -195,3 +199,4 @@ class Judgement:
     doors: tuple[str, ...]
     worth: str
     data_through: datetime | None
+    caveats: tuple[str, ...] = ()

@@ -1,0 +1,158 @@
+"""The shape of a plan file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+
+from analysis.plan.amounts import Day, Duration, Limit, Percent, SegmentValue, share_of
+from shadow.config.fields import Document, Name, NotNegative, Positive, Segment, Text
+
+MOST_SEGMENTS: Final = 8
+
+Points = Annotated[float, Field(gt=0, le=100)]
+"""Percentage points of a score: 1.0 = one of 100 answers."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+class WindowDocument(Document):
+    """The days that are judged. With an end: planned looks. Without: open monitoring."""
+
+    starts: Day
+    ends: Day | None = None
+    min_days: Annotated[int, Field(ge=1, le=366)] = 7
+
+    @field_validator("ends")
+    @classmethod
+    def _after_start(cls, value: str | None, info: ValidationInfo) -> str | None:
+        starts = info.data.get("starts")
+        if value is not None and starts is not None and value < starts:
+            raise ValueError(f"ends must not be before starts, got {starts} to {value}; swap them, or correct one")
+        return value
+
+
+class CostDocument(Document):
+    """How much cheaper the shadow must be, of what live costs, all known costs counted."""
+
+    saves_at_least: Percent
+
+
+class QualityDocument(Document):
+    """How much worse the shadow's answers may be by one signal."""
+
+    signal: Text
+    loses_at_most_points: Points
+    over: Literal["all_requests", "diverging"] = "all_requests"
+    evidence: Literal["executed", "observed"] = "executed"
+
+
+class EscalationDocument(Document):
+    """How often a cascade may pay twice."""
+
+    below: Limit
+
+
+class LatencyDocument(Document):
+    """How much slower the slowest twentieth may be."""
+
+    adds_at_most_ms: NotNegative
+
+
+class MustDocument(Document):
+    """What must be true. Money and answers are always asked for."""
+
+    cost: CostDocument
+    quality: Annotated[list[QualityDocument], BeforeValidator(_as_list), Field(min_length=1, max_length=10)]
+    escalation: EscalationDocument | None = None
+    latency_p95: LatencyDocument | None = None
+
+    @field_validator("quality")
+    @classmethod
+    def _distinct(cls, value: list[QualityDocument]) -> list[QualityDocument]:
+        names = [each.signal for each in value]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"quality must name each signal once, got {', '.join(twice)} twice")
+        return value
+
+
+class StricterQualityDocument(Document):
+    """A smaller margin for one segment."""
+
+    loses_at_most_points: Points
+    signal: Text | None = None
+
+
+class StricterDocument(Document):
+    """Margins of one segment that differ from those of all traffic."""
+
+    cost: CostDocument | None = None
+    quality: StricterQualityDocument | None = None
+
+
+class SegmentsDocument(Document):
+    """Slices in which no harm may show."""
+
+    by: list[Segment] = Field(default_factory=list, max_length=MOST_SEGMENTS)
+    stricter: dict[SegmentValue, StricterDocument] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for slice_ in self.stricter:
+            key = slice_.partition("=")[0]
+            if key not in self.by:
+                raise ValueError(f"stricter names {slice_}, and segments.by lacks {key}; add {key} to by")
+        return self
+
+
+class SignalDocument(Document):
+    """What a signal means: when it is known, and which way is good."""
+
+    matures_after: Duration = "0h"
+    lower_is_better: bool = False
+    bar: Annotated[float, Field(ge=0, le=1)] | None = None
+    source: Text | None = None
+
+
+class CostsDocument(Document):
+    """Costs that no span carries."""
+
+    router_usd_per_decision: NotNegative = 0.0
+    running_usd_per_month: NotNegative | None = None
+    bad_answer_usd: NotNegative | None = None
+
+
+class ReviewDocument(Document):
+    """What a person must do after SHIP."""
+
+    signatures: Annotated[int, Field(ge=0, le=10)] = 1
+    not_the_author: bool = True
+    valid_days: Annotated[int, Positive] = 90
+    first_step: Percent = "5%"
+
+
+class PlanDocument(Document):
+    """A plan file."""
+
+    plan: Name
+    policy: Name
+    window: WindowDocument
+    confidence: Percent
+    price_book: Text | None = None
+    clusters: Literal["request", "known"] = "known"
+    must: MustDocument
+    segments: SegmentsDocument = SegmentsDocument()
+    signals: dict[Text, SignalDocument] = Field(default_factory=dict)
+    costs: CostsDocument = CostsDocument()
+    review: ReviewDocument = ReviewDocument()
+
+    @field_validator("confidence")
+    @classmethod
+    def _useful(cls, value: str) -> str:
+        if not 0.5 <= share_of(value) < 1:
+            raise ValueError(f"confidence must be at least 50% and below 100%, got {value}; 95% is usual")
+        return value

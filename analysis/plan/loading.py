@@ -1,0 +1,118 @@
+"""A plan as the verdict reads it, from its file or from what was stored of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.plan.amounts import duration_of, share_of
+from analysis.plan.document import PlanDocument, QualityDocument, StricterDocument
+from analysis.selection import Segment
+from shadow.config.source import read_source
+from shadow.config.validation import validated
+from shadow.errors import ConfigError
+from shadow.ids import canonical_id
+
+HASH_CHARACTERS: Final = 12
+_SEGMENT_KEYS: Final = {"complexity": "complexity_band"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A valid plan.
+
+    Attributes:
+        document: its content with every default filled in.
+    """
+
+    document: PlanDocument
+
+    @property
+    def name(self) -> str:
+        """Its name; a new name is a new start."""
+        return self.document.plan
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """JSON values with every default: what is hashed and stored."""
+        content: dict[str, Any] = self.document.model_dump(mode="json", by_alias=True)
+        return content
+
+    @property
+    def hash(self) -> str:
+        """First 12 hex of the sha256 of its canonical content."""
+        return canonical_id(self.content, length=HASH_CHARACTERS)
+
+    @property
+    def starts(self) -> date:
+        """First UTC day."""
+        return date.fromisoformat(self.document.window.starts)
+
+    @property
+    def ends(self) -> date | None:
+        """Last UTC day; None for open monitoring."""
+        ends = self.document.window.ends
+        return None if ends is None else date.fromisoformat(ends)
+
+    @property
+    def planned_days(self) -> int | None:
+        """Number of looks that are planned, one per day; None for open monitoring."""
+        return None if self.ends is None else (self.ends - self.starts).days + 1
+
+    @property
+    def confidence(self) -> float:
+        """Of the whole review, for example 0.95."""
+        return share_of(self.document.confidence)
+
+    @property
+    def matures_after(self) -> timedelta:
+        """How long the slowest signal that the plan asks for takes to be known."""
+        wanted = [self.document.signals.get(each.signal) for each in self.document.must.quality]
+        return max((duration_of(each.matures_after) for each in wanted if each), default=timedelta(0))
+
+    @property
+    def segment_keys(self) -> tuple[str, ...]:
+        """Keys to split by, as the rollups call them."""
+        return tuple(_SEGMENT_KEYS.get(key, key) for key in self.document.segments.by)
+
+    def saves_at_least(self, segment: Segment | None = None) -> float:
+        """Share of the live cost; of a segment 0 unless the plan is stricter there: it must only cause no harm."""
+        if segment is None:
+            return share_of(self.document.must.cost.saves_at_least)
+        stricter = self._stricter(segment)
+        return share_of(stricter.cost.saves_at_least) if stricter and stricter.cost else 0.0
+
+    def loses_at_most(self, quality: QualityDocument, segment: Segment | None = None) -> float:
+        """Margin as a score, 0.01 = one point."""
+        stricter = None if segment is None else self._stricter(segment)
+        if stricter and stricter.quality and stricter.quality.signal in {None, quality.signal}:
+            return stricter.quality.loses_at_most_points / 100
+        return quality.loses_at_most_points / 100
+
+    def _stricter(self, segment: Segment) -> StricterDocument | None:
+        for written, stricter in self.document.segments.stricter.items():
+            key, _, value = written.partition("=")
+            if (_SEGMENT_KEYS.get(key, key), value) == (segment.key, segment.value):
+                return stricter
+        return None
+
+
+def load_plan(path: Path) -> Plan:
+    """The plan of a file.
+
+    Raises:
+        ConfigError: the file breaks a rule; `file:line` first.
+    """
+    problems: list[ConfigError] = []
+    document = validated(read_source(Path(path)), PlanDocument, "plan", problems)
+    if document is None:
+        raise problems[0]
+    return Plan(document)
+
+
+def plan_of(content: Mapping[str, Any]) -> Plan:
+    """The plan of stored content."""
+    return Plan(PlanDocument.model_validate(dict(content)))

@@ -1,0 +1,105 @@
+"""Which content of a plan judges: the first that was ever judged by; what came later is an edit, and is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from analysis.plan.loading import Plan, plan_of
+from analysis.verdict.results import PlanEdit, PlanStatus
+from collector.plans import PlanRecord, plan_records, record_plan
+from shadow.ids import canonical_json
+
+_NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPlan:
+    """The plan that judges, and how the file stands to it.
+
+    Attributes:
+        plan: the first registered content.
+    """
+
+    plan: Plan
+    status: PlanStatus
+
+
+def register(
+    plan: Plan, project: str, *, reader: Client, writer: Client | None, author: str = "", source: str = ""
+) -> RegisteredPlan:
+    """Record the plan if its content is new, and say which content judges.
+
+    Args:
+        plan: as the file has it now.
+        project: that it judges.
+        reader: client for reads.
+        writer: client that may write; None only looks, and says that nothing was recorded.
+        author: login name of who runs it.
+        source: name of the file, for people.
+    """
+    content = canonical_json(plan.content)
+    records = plan_records(reader, project, plan.name)
+    if writer is not None and plan.hash not in {each.hash for each in records}:
+        # A store that may only be read still judges; the status says that nothing was recorded.
+        with suppress(ClickHouseError):
+            record_plan(writer, project, plan.name, plan.hash, content, author=author, source=source)
+        records = plan_records(reader, project, plan.name)
+    return judged_by(plan, records)
+
+
+def judged_by(plan: Plan, records: Sequence[PlanRecord]) -> RegisteredPlan:
+    """The plan that judges, given every content that was recorded, the first one first."""
+    if not records:
+        status = PlanStatus(name=plan.name, hash=plan.hash, registered_at=None, edits=())
+        return RegisteredPlan(plan, status)
+    first = records[0]
+    original = plan if first.hash == plan.hash else plan_of(json.loads(first.content))
+    status = PlanStatus(
+        name=plan.name,
+        hash=first.hash,
+        registered_at=first.seen_at,
+        edits=tuple(_edits(original.content, plan.content, records)),
+    )
+    return RegisteredPlan(original, status)
+
+
+def differences(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Places that differ between two contents, by dotted path, with both values; None = not there."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*before, *(key for key in after if key not in before)]:
+            yield from differences(before.get(key), after.get(key), f"{where}.{key}" if where else str(key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from differences(old, new, f"{where}[{place}]" if len(before) > 1 else where)
+    elif before != after:
+        yield where, before, after
+
+
+def _edits(first: Mapping[str, Any], now: Mapping[str, Any], records: Sequence[PlanRecord]) -> Iterator[PlanEdit]:
+    for where, before, after in differences(first, now):
+        yield PlanEdit(
+            where=where, before=_said(before), after=_said(after), seen_on=_first_seen(where, after, first, records)
+        )
+
+
+def _first_seen(where: str, after: Any, first: Mapping[str, Any], records: Sequence[PlanRecord]) -> date:
+    """Day on which a recorded content first had this value at this place; the last record's if none had."""
+    for record in records[1:]:
+        changed = {place: value for place, _, value in differences(first, json.loads(record.content))}
+        if where in changed and changed[where] == after:
+            return record.seen_at.date()
+    return records[-1].seen_at.date()
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return _NOTHING
+    return value if isinstance(value, str) else canonical_json(value)

@@ -1,0 +1,150 @@
+"""Plan files: what they mean, what their mistakes say, and which content judges after an edit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from analysis.plan import load_plan, plan_of, register
+from analysis.plan.registration import judged_by
+from analysis.selection import Segment
+from collector.plans import PlanRecord, plan_records
+from collector.store import Store
+from shadow.errors import ConfigError
+from shadow.ids import canonical_json
+from tests.support.groups import ROOT
+from tests.support.plans import plan_with
+
+
+def error_of(folder: Path, old: str, new: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        plan_with(folder, old, new)
+    return str(caught.value).removeprefix(f"{folder}/")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("10%", "10", "plan.yaml:6: saves_at_least: 10 is ambiguous (10 % or 1000 %?); write 10%"),
+        ("10%", ".1", "plan.yaml:6: saves_at_least: 0.1 is ambiguous (0.1 % or 10 %?); write 10%"),
+        ("10%", "ten", "plan.yaml:6: saves_at_least must be a percentage, got 'ten'; for example 10%"),
+        ("10%", "110%", "plan.yaml:6: saves_at_least must be 0% to 100%, got 110%"),
+        ("95%", "95", "plan.yaml:4: confidence: 95 is ambiguous (95 % or 9500 %?); write 95%"),
+        ("95%", "0.95", "plan.yaml:4: confidence: 0.95 is ambiguous (0.95 % or 95 %?); write 95%"),
+        ("95%", "5%", "plan.yaml:4: confidence must be at least 50% and below 100%, got 5%; 95% is usual"),
+        ("break_even", "40", "plan.yaml:8: below: 40 is ambiguous (40 % or 4000 %?); write 40%"),
+        ("5%}", "5}", "plan.yaml:12: first_step: 5 is ambiguous (5 % or 500 %?); write 5%"),
+        ("cost:", "kost:", 'plan.yaml:6: unknown key "kost" under must; did you mean "cost"?'),
+        (
+            "latency_p95:",
+            "throughput:",
+            'plan.yaml:9: unknown key "throughput" under must; known keys: cost, quality, escalation, latency_p95',
+        ),
+        ("{saves_at_least: 10%}", "{}", "plan.yaml:6: saves_at_least must be given under cost, got nothing"),
+        (
+            "loses_at_most_points: 1.0, ",
+            "",
+            "plan.yaml:7: loses_at_most_points must be given under quality, got nothing",
+        ),
+        ("points: 1.0", "points: 1%", "plan.yaml:7: loses_at_most_points must be a number, got '1%'"),
+        (
+            "ends: 2026-11-22",
+            "ends: 2026-11-02",
+            "plan.yaml:3: ends must not be before starts, got 2026-11-09 to 2026-11-02; swap them, or correct one",
+        ),
+        ("2026-11-22", "22 Nov", "plan.yaml:3: ends must be a UTC day, YYYY-MM-DD, got '22 Nov'"),
+        ("48h", "48", "plan.yaml:11: matures_after must be a duration with its unit, got 48; for example 72h or 3d"),
+        ("by: [task, user_tier]", "by: [user_tier]", "plan.yaml:10: stricter names task=refund, and segments.by lacks"),
+        ("task=refund", "refund", "plan.yaml:10: stricter must name one value of a segment, got 'refund'"),
+        ("policy: cheap", "polcy: cheap", 'plan.yaml:2: unknown key "polcy" under plan; did you mean "policy"?'),
+        ("evidence: executed", "evidence: decisions", "plan.yaml:7: evidence must be 'executed' or 'observed'"),
+    ],
+)
+def test_a_bad_plan_names_file_line_rule_and_next_step(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """Each mistake of the acceptance list, and its neighbours."""
+    assert error_of(tmp_path, old, new).startswith(message)
+
+
+def test_what_a_plan_means(tmp_path: Path) -> None:
+    """Margins are shares and scores, days are dates, and the segment keys are those of the rollups."""
+    plan = plan_with(tmp_path, "by: [task, user_tier]", "by: [task, complexity]")
+    (quality,) = plan.document.must.quality
+    assert (plan.confidence, plan.saves_at_least(), plan.planned_days) == (0.95, 0.1, 14)
+    assert (plan.starts, plan.ends) == (dt.date(2026, 11, 9), dt.date(2026, 11, 22))
+    assert plan.matures_after == dt.timedelta(hours=48)
+    assert plan.segment_keys == ("task", "complexity_band")
+    assert plan.loses_at_most(quality) == 0.01
+    assert plan.loses_at_most(quality, Segment("task", "refund")) == 0.005
+    assert plan.loses_at_most(quality, Segment("task", "chat")) == 0.01
+    assert plan.saves_at_least(Segment("task", "chat")) == 0.0
+
+
+def test_layout_and_spelling_change_no_hash_and_a_margin_does(tmp_path: Path) -> None:
+    """The hash is of what the plan says, and it survives being stored."""
+    plan = plan_with(tmp_path)
+    assert plan_with(tmp_path, "10%", "10.0 %").hash == plan.hash
+    assert plan_with(tmp_path, "confidence: 95%", "confidence: 95%  # usual").hash == plan.hash
+    assert plan_with(tmp_path, ", min_days: 7", "").hash == plan.hash
+    assert plan_with(tmp_path, "10%", "9%").hash != plan.hash
+    assert plan_of(plan.content).hash == plan.hash
+
+
+def test_the_example_is_a_valid_plan() -> None:
+    """Users start from it."""
+    assert load_plan(ROOT / "examples/routing/plans/cheap-first.yaml").document.policy == "cheap-first"
+
+
+def test_the_first_content_judges_and_a_later_one_is_an_edit(tmp_path: Path, store: Store) -> None:
+    """Every content is kept; going back to the first leaves nothing to say; a new name is a new start."""
+    client = store.client()
+    first = plan_with(tmp_path)
+    began = register(first, "p", reader=store.reader(), writer=client, author="ada")
+    assert (began.status.edits, began.status.hash, began.plan) == ((), first.hash, first)
+    assert began.status.registered_at is not None
+    again = register(first, "p", reader=store.reader(), writer=client)
+    assert again == began
+    softer = plan_with(tmp_path, "points: 1.0", "points: 2.0")
+    edited = register(softer, "p", reader=store.reader(), writer=client)
+    assert edited.plan == first
+    (edit,) = edited.status.edits
+    assert (edit.where, edit.before, edit.after) == ("must.quality.loses_at_most_points", "1.0", "2.0")
+    assert [record.hash for record in plan_records(client, "p", first.name)] == [first.hash, softer.hash]
+    assert plan_records(client, "p", first.name)[0].author == "ada"
+    assert register(first, "p", reader=store.reader(), writer=client).status.edits == ()
+    renamed = plan_with(tmp_path, "plan: cheap-first-2026-11", "plan: second")
+    assert register(renamed, "p", reader=store.reader(), writer=client).status.edits == ()
+    assert register(softer, "q", reader=store.reader(), writer=client).plan == softer
+
+
+def test_a_store_that_may_only_be_read_judges_and_says_so(tmp_path: Path, store: Store) -> None:
+    """Nothing is recorded, and the status does not claim it."""
+    plan = plan_with(tmp_path)
+    for writer in (None, store.reader()):
+        judged = register(plan, "p", reader=store.reader(), writer=writer)
+        assert judged.plan == plan
+        assert judged.status.registered_at is None
+    assert plan_records(store.client(), "p", plan.name) == []
+
+
+def test_an_edit_is_dated_by_the_day_it_was_first_seen(tmp_path: Path) -> None:
+    """Two edits of two days, and a key that was not there before."""
+    plan = plan_with(tmp_path)
+    day = [dt.datetime(2026, 11, day, 8, tzinfo=dt.UTC) for day in (8, 12, 15)]
+    versions = [
+        plan,
+        plan_with(tmp_path, "10%", "5%"),
+        plan_with(tmp_path, "cost:        {saves_at_least: 10%}", "cost:        {saves_at_least: 5%}"),
+    ]
+    now = plan_of(versions[2].content | {"price_book": "b2"})
+    records = [
+        PlanRecord(hash=each.hash, content=canonical_json(each.content), seen_at=at, author="")
+        for each, at in zip((*versions[:2], now), day, strict=True)
+    ]
+    judged = judged_by(now, records)
+    assert [(edit.where, edit.before, edit.after, edit.seen_on.day) for edit in judged.status.edits] == [
+        ("price_book", "nothing", "b2", 15),
+        ("must.cost.saves_at_least", "10%", "5%", 12),
+    ]
+    assert judged.plan == plan
