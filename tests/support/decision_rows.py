@@ -50,6 +50,8 @@ _DECISION: Final[Mapping[str, Any]] = {
     "cache_write_tokens": 0,
     "output_tokens": 100,
     "latency_s": 0.5,
+    "eval_s": None,
+    "confidence": None,
     "attempts": [("primary", "acme", "big", "", 1000, 400, 0, 100, 0.5)],
     "escalated": None,
     "sample_rate": 1.0,

@@ -1,0 +1,136 @@
+"""How long requests and decisions took, as counts in bins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
+from analysis.selection import ALL, PolicyRef, Slice, Window
+from analysis.stats.log_bins import BinRow
+
+Escalates = Literal["no", "yes", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LiveTimes:
+    """Live requests of one served model, input band and bucket.
+
+    Attributes:
+        is_single: one call answered, as live planned it, so that the time is the model's own.
+        n: requests whose time is known.
+        unknown_n: requests whose time is not.
+    """
+
+    model: str
+    input_band: str
+    is_single: bool
+    n: int
+    unknown_n: int
+    bins: BinRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PairTimes:
+    """A shadow's requests of one bucket by what it would have called, with the times that live took on them.
+
+    Attributes:
+        first_model: whose time must be looked up; empty where the request's own time holds, because the same plan or
+            the same single model answered.
+        second_model: the escalation, if one happens or may.
+        left_out: weighted requests that cannot be compared: contaminated, failed, or without a time.
+    """
+
+    first_model: str
+    second_model: str
+    escalates: Escalates
+    input_band: str
+    n: int
+    requests: float
+    left_out: float
+    bins: BinRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExecutedTimes:
+    """Times of executed answers in one bin; weights are inverse inclusion probabilities."""
+
+    model: str
+    is_whole_plan: bool
+    bin: int
+    n: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DecisionTimes:
+    """Times that a policy took to decide, of one bucket."""
+
+    n: int
+    bins: BinRow
+
+
+def live_times(reader: Reader, window: Window, where: Slice = ALL) -> list[LiveTimes]:
+    """Times of live requests in a slice; one pass over the live decisions."""
+    return [
+        LiveTimes(
+            model=record["served_model"],
+            input_band=record["input_band"],
+            is_single=bool(record["is_single"]),
+            n=record["n"],
+            unknown_n=record["unknown_n"],
+            bins=_bins(record),
+        )
+        for record in reader.select("latency_live", **days(window), **conditions(where))
+    ]
+
+
+def pair_times(reader: Reader, policy: PolicyRef, window: Window, where: Slice = ALL) -> list[PairTimes]:
+    """Times on a shadow's requests in a slice; one pass over its decisions."""
+    return [
+        PairTimes(
+            first_model=record["first_model"],
+            second_model=record["second_model"],
+            escalates=record["escalates"],
+            input_band=record["input_band"],
+            n=record["n"],
+            requests=record["requests"],
+            left_out=record["left_out"],
+            bins=_bins(record),
+        )
+        for record in reader.select("latency_pairs", **of_policy(policy), **days(window), **conditions(where))
+    ]
+
+
+def executed_times(reader: Reader, policy: PolicyRef) -> list[ExecutedTimes]:
+    """Times of executed answers: of models alone, and of the policy's whole plan."""
+    return [
+        ExecutedTimes(
+            model=record["model"],
+            is_whole_plan=bool(record["is_whole_plan"]),
+            bin=record["bin"],
+            n=record["n"],
+            weight=record["weight"],
+        )
+        for record in reader.select("latency_executed", **of_policy(policy))
+    ]
+
+
+def decision_times(reader: Reader, policy: PolicyRef | None, window: Window) -> list[DecisionTimes]:
+    """Times that a shadow policy (None: the live one) took to decide."""
+    role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
+    return [
+        DecisionTimes(n=record["n"], bins=_bins(record))
+        for record in reader.select("decision_times", **role, **days(window))
+    ]
+
+
+def _bins(record: Mapping[str, Any]) -> BinRow:
+    return BinRow(
+        record["bucket"],
+        np.asarray(record["bins"], dtype=np.float64),
+        np.asarray(record["weights"], dtype=np.float64),
+    )

@@ -1,0 +1,36 @@
+-- what: how long live requests took, in bins of 2 % (bin b: 1.02^b to 1.02^(b+1) seconds), by the model that answered
+-- grain: one row per served model, input band, whether a single clean call answered, and bucket
+-- params: project String, first Date, last Date, segment_keys Array(String), segment_values Array(String)
+SELECT
+  served_model,
+  input_band,
+  is_single,                         -- one call, served as planned: its time is the model's
+  bucket,
+  sumIf(rows_n, is_known) AS n,      -- requests with a known time
+  sumIf(rows_n, NOT is_known) AS unknown_n, -- requests without one
+  groupArrayIf(bin, is_known) AS bins,
+  groupArrayIf(weight, is_known) AS weights -- requests, weighted
+FROM (
+  SELECT
+    served_model::String AS served_model,
+    input_band::String AS input_band,
+    empty(contamination) AND length(attempts) <= 1 AND outcome_status = 'complete' AS is_single,
+    bucket,
+    latency_s IS NOT NULL AS is_known,
+    toInt32(floor(log(greatest(ifNull(latency_s, 1.), 1e-9)) / log(1.02))) AS bin,
+    count() AS rows_n,
+    sum(1 / sample_rate) AS weight
+  FROM decisions FINAL
+  WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
+    AND outcome_status IN ('complete', 'partial')
+    AND arrayAll(
+      (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
+        AND (found = v OR (v = 'other' AND found != ''
+          AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
+      {segment_keys:Array(String)}, {segment_values:Array(String)},
+      arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
+        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+  GROUP BY served_model, input_band, is_single, bucket, is_known, bin
+)
+GROUP BY served_model, input_band, is_single, bucket
+ORDER BY served_model, input_band, is_single, bucket
