@@ -12,6 +12,9 @@ from analysis.summaries import RatioSums
 MINIMUM_CLUSTERS: Final = 40
 """Effective clusters below which no interval is given: at 200 heavy-tailed users a nominal 95 % covered 80 %."""
 
+VERDICT_CLUSTERS: Final = 100
+"""Effective clusters below which no verdict is given."""
+
 FEW_CLUSTERS: Final = 100
 """Effective clusters below which intervals are called approximate."""
 

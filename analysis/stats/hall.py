@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 from analysis.results import Interval
-from analysis.stats.ratio import influence, ratio_error
+from analysis.stats.ratio import RatioError, combined, influence, ratio_error
 from analysis.summaries import Floats, RatioSums
 
 
@@ -67,25 +67,33 @@ def hall_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
         raise ValueError(f"values must be at least 2, got {x.size}; one value has no spread")
     s = float(x.std(ddof=1))
     skew = float(((x - x.mean()) ** 3).mean()) / s**3 if s else 0.0
-    quantile = float(stats.norm.ppf((1 + level) / 2))
+    quantile = -float(special.ndtri((1 - level) / 2))
     return corrected(float(x.mean()), s / math.sqrt(x.size), skew=skew, n=x.size, quantile=quantile, level=level)
 
 
-def hall_ratio_interval(sums: RatioSums, *, level: float = 0.95) -> Interval:
+def hall_ratio_interval(sums: RatioSums, *, level: float = 0.95, extra: RatioError | None = None) -> Interval:
     """The interval of a skewed ratio of totals over buckets, for example dollars per request.
 
     The skewness is that of the jackknife influences, one per bucket: request-level cubes under every price book would
     need ten third-order sums, and cover no better.
 
+    Args:
+        sums: of the ratio.
+        level: nominal coverage.
+        extra: an independent, symmetric error of the ratio that the buckets do not show.
+
     Raises:
         ValueError: if fewer than two buckets are non-empty.
     """
-    error = ratio_error(sums)
+    own = ratio_error(sums)
+    error = own if extra is None else combined(own, extra)
     moved = influence(sums)
+    # A symmetric error adds to the variance and not to the third moment.
+    skew = skewness(moved) * (own.variance / error.variance) ** 1.5 if error.variance else 0.0
     return corrected(
         sums.value,
         error.standard_error,
-        skew=skewness(moved),
+        skew=skew,
         n=moved.size,
         quantile=error.quantile(level),
         level=level,

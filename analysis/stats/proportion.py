@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from scipy import special
 
 from analysis.results import Interval
 from analysis.stats.ratio import ratio_error
@@ -31,11 +31,32 @@ def wilson(share: float, n: float, *, quantile: float | None = None, level: floa
         raise ValueError(f"share must lie in 0 to 1, got {share!r}; divide the part by the whole")
     if not n > 0:
         raise ValueError(f"n must be above 0, got {n!r}; an interval of no trials does not exist")
-    z = float(stats.norm.ppf((1 + level) / 2)) if quantile is None else quantile
+    z = -float(special.ndtri((1 - level) / 2)) if quantile is None else quantile
     shrink = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / shrink
     half = z / shrink * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(max(0.0, centre - half), min(1.0, centre + half), level)
+    # At 0 and 1 an end is the share itself; rounding would leave 1e-18 beside it.
+    low = max(0.0, centre - half) if share > 0 else 0.0
+    return Interval(low, min(1.0, centre + half) if share < 1 else 1.0, level)
+
+
+def clopper_pearson(k: int, n: int, *, level: float = 0.95) -> Interval:
+    """The exact interval (Clopper and Pearson 1934), never below its level: for promises about independent rows.
+
+    Args:
+        k: successes.
+        n: independent trials, at least 1.
+        level: nominal coverage, two-sided; a one-sided bound of 0.95 is an end of the interval of 0.9.
+
+    Raises:
+        ValueError: if there are no trials, or k lies outside 0 to n.
+    """
+    if not 0 <= k <= n or not n:
+        raise ValueError(f"k must lie in 0 to n and n above 0, got {k} of {n}; an interval of no trials does not exist")
+    tail = (1 - level) / 2
+    low = float(special.betaincinv(k, n - k + 1, tail)) if k else 0.0
+    high = float(special.betainccinv(k + 1, n - k, tail)) if k < n else 1.0
+    return Interval(low, high, level)
 
 
 def effective_n(sums: RatioSums, *, share: float, variance: float, clusters: float) -> float:

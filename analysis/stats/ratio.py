@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from analysis.results import Interval
 from analysis.summaries import Floats, RatioSums
@@ -37,7 +37,8 @@ class RatioError:
 
     def quantile(self, level: float) -> float:
         """The t quantile that leaves (1 - level) / 2 in each tail."""
-        return float(stats.t.ppf((1 + level) / 2, self.df))
+        # The tail rather than 1 minus it: an early look asks for levels that a float near 1 rounds away.
+        return -float(special.stdtrit(self.df, (1 - level) / 2))
 
 
 def influence(sums: RatioSums) -> Floats:
@@ -58,14 +59,31 @@ def ratio_error(sums: RatioSums) -> RatioError:
     Raises:
         ValueError: if fewer than two buckets are non-empty.
     """
-    moved = influence(sums)
+    return influence_error(influence(sums), sums.effective_clusters)
+
+
+def influence_error(moved: Floats, effective_clusters: float) -> RatioError:
+    """The error of a figure that each cluster moves by a known amount.
+
+    Args:
+        moved: (clusters,), the figure minus the figure without that cluster; at least 2.
+        effective_clusters: bounds the degrees of freedom.
+    """
     clusters = len(moved)
     squares = np.square(moved)
     variance = (clusters - 1) / clusters * float(squares.sum())
-    return RatioError(variance, _degrees_of_freedom(squares, sums.effective_clusters))
+    return RatioError(variance, degrees_of_freedom(squares, effective_clusters))
 
 
-def _degrees_of_freedom(squares: Floats, effective_clusters: float) -> float:
+def combined(*errors: RatioError) -> RatioError:
+    """The error of a sum of independent figures; degrees of freedom by Welch and Satterthwaite."""
+    variance = sum(error.variance for error in errors)
+    spread = sum(error.variance**2 / error.df for error in errors)
+    return RatioError(variance, variance**2 / spread if spread else min(error.df for error in errors))
+
+
+def degrees_of_freedom(squares: Floats, effective_clusters: float) -> float:
+    """Of a variance estimate from squared influences with the kurtosis that is seen; at least 1."""
     most = max(effective_clusters - 1, 1.0)
     total = float(squares.sum())
     if not total:
@@ -75,12 +93,17 @@ def _degrees_of_freedom(squares: Floats, effective_clusters: float) -> float:
     return most if kurtosis <= 1 else min(most, max(2 * len(squares) / (kurtosis - 1), 1.0))
 
 
-def t_interval(sums: RatioSums, *, level: float = 0.95) -> Interval:
+def t_interval(sums: RatioSums, *, level: float = 0.95, extra: RatioError | None = None) -> Interval:
     """The symmetric interval of an unbounded ratio, for example a relative cost change.
+
+    Args:
+        sums: of the ratio.
+        level: nominal coverage.
+        extra: an independent error of the ratio that the buckets do not show, for example of a fitted length.
 
     Raises:
         ValueError: if fewer than two buckets are non-empty.
     """
-    error = ratio_error(sums)
+    error = ratio_error(sums) if extra is None else combined(ratio_error(sums), extra)
     half = error.quantile(level) * error.standard_error
     return Interval(sums.value - half, sums.value + half, level)
