@@ -34,7 +34,8 @@ def request_attributes(request: Request, origin: str) -> Attributes:
         }
     )
     attributes[keys.REQUEST_TIME_US] = request.time_us
-    attributes[keys.INPUT_TOKENS_ESTIMATE] = request.input_tokens
+    if "input_tokens" not in request.unknown:
+        attributes[keys.INPUT_TOKENS_ESTIMATE] = request.input_tokens
     if request.labels:
         attributes[keys.LABELS] = _json(dict(request.labels))
     return attributes

@@ -3,6 +3,7 @@
 ShadowError
 ├── ConfigError (ValueError)      a file or argument is wrong; carries `.file` and `.line`
 ├── PolicyError                   a policy gave something that is not a decision; carries `.policy`
+├── UnknownFeatureError           a decision needs what is not known of the request; carries `.feature`
 └── ProviderError                 a dispatch to a provider failed; carries `.error_type`, `.status`
     └── MissingOutcomeError            the recorded table holds no outcome for this request and model
 
@@ -37,6 +38,14 @@ class PolicyError(ShadowError):
         self.policy = policy
         self.error_type = error_type
         super().__init__(f"policy {policy}: {message}")
+
+
+class UnknownFeatureError(ShadowError):
+    """A decision depends on something that whoever recorded the request does not tell, for example its prompt."""
+
+    def __init__(self, feature: str) -> None:
+        self.feature = feature
+        super().__init__(f"needs {feature}, which is not known of this request")
 
 
 class ProviderError(ShadowError):

@@ -54,6 +54,7 @@ def extract(
     input_tokens: int | None = None,
     tools: Any = None,
     response_format: Any = None,
+    unknown: frozenset[str] = frozenset(),
 ) -> Request:
     """The frozen request of one call. Never raises; what cannot be read counts as absent.
 
@@ -73,11 +74,16 @@ def extract(
         input_tokens: the host's own count of the prompt's tokens; otherwise they are estimated.
         tools: the call's tools; only whether there are any is kept.
         response_format: the call's response format; only whether it asks for JSON is kept.
+        unknown: features that nobody told, by the names of `Request.unknown`. Without messages the complexity is
+            unknown too, and without a count the tokens.
     """
     frozen, omitted = _messages(messages)
     known = type(input_tokens) is int and input_tokens >= 0
     tokens = input_tokens if known and input_tokens is not None else _estimated_tokens(frozen, omitted)
     complexity = _complexity(frozen)
+    no_text = "messages" in unknown
+    if no_text and not known:
+        unknown |= {"input_tokens"}
     return Request(
         request_id=_text(request_id) or uuid7(time_us * 1000),
         time_us=time_us,
@@ -85,8 +91,8 @@ def extract(
         input_tokens=tokens,
         input_tokens_known=known,
         complexity=complexity,
-        complexity_band=COMPLEXITY_BANDS[_band(complexity, COMPLEXITY_BAND_EDGES)],
-        input_band=INPUT_BANDS[_band(tokens, INPUT_BAND_EDGES)],
+        complexity_band="" if no_text else COMPLEXITY_BANDS[_band(complexity, COMPLEXITY_BAND_EDGES)],
+        input_band="" if no_text and not known else INPUT_BANDS[_band(tokens, INPUT_BAND_EDGES)],
         task=_text(task)[:VALUE_CHARACTERS],
         user_tier=_text(user_tier)[:VALUE_CHARACTERS],
         labels=_labels(labels, allowed_labels),
@@ -95,6 +101,7 @@ def extract(
         prompt_version=_text(prompt_version)[:VALUE_CHARACTERS],
         has_tools=_truth(tools),
         wants_json=_wants_json(response_format),
+        unknown=unknown,
     )
 
 

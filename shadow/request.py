@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -18,6 +18,9 @@ def nothing() -> Mapping[str, Any]:
     """The empty read-only mapping (a factory, because dataclasses refuse it as a plain default)."""
     return NOTHING
 
+
+LABEL: Final = "label:"
+"""Before the key of a label, where features are named."""
 
 COMPLEXITY_BANDS = ("low", "mid", "high")
 INPUT_BANDS = ("lt1k", "1k-4k", "4k-16k", "16k-128k", "gt128k")
@@ -51,6 +54,8 @@ class Request:
         prompt_version: version of the prompt template.
         has_tools: the call offers tools.
         wants_json: the call asks for structured output.
+        unknown: what nobody told, by the names in `unknown.py` and `label:KEY`; its fields stand at their defaults,
+            and a rule that reads one gives no decision.
     """
 
     request_id: str
@@ -69,6 +74,7 @@ class Request:
     prompt_version: str = ""
     has_tools: bool = False
     wants_json: bool = False
+    unknown: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:

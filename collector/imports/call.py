@@ -120,5 +120,5 @@ class Log(Protocol):
         ...
 
     def calls(self) -> Iterator[Read]:
-        """Every record in the log's order, as a call or as skipped. Memory does not grow with the log, but for spans."""
+        """Every record in the log's order, as a call or as skipped."""
         ...

@@ -22,6 +22,8 @@ from shadow.request import Request, Snapshot
 from shadow.usage import answer_of, failure_of, is_answer
 
 STATELESS: Final = Snapshot()
+UNTOLD: Final = frozenset({"messages"})
+"""What is unknown of a request whose host gives no messages."""
 
 
 class Watch:
@@ -89,6 +91,7 @@ class ObservedRequest:
         """Freeze the request; the live decision starts now."""
         with self.guard("request"):
             facts = dict(self._facts)
+            unknown = UNTOLD if facts.get("messages") is None else frozenset()
             known = {name: facts.pop(name, None) for name in ("messages", "tools", "response_format")}
             self._request = extract(
                 **known,
@@ -96,6 +99,7 @@ class ObservedRequest:
                 hash_id=self._watch.recorder.hash_id,
                 allowed_labels=self._watch.routing.labels,
                 time_us=self._watch.clock.time_ns() // 1000,
+                unknown=unknown,
             )
             self._started_s = self._watch.clock.perf_counter()
         return self

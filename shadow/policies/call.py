@@ -10,6 +10,7 @@ from shadow.policies.composed import Composed
 from shadow.policies.plan import Plan
 from shadow.policy import Candidate, Decision, Step
 from shadow.request import Request, Snapshot
+from shadow.unknown import partly_known
 
 Function = Callable[[Request], "str | Decision"]
 
@@ -26,15 +27,17 @@ class FunctionChooser:
         self._function = function
         self._name = name
         self.models: tuple[str, ...] = ()
+        self.reads: frozenset[str] | None = None
 
     def choose(self, request: Request, snapshot: Snapshot) -> Plan:  # noqa: ARG002 - Chooser
         """The function's answer as a plan.
 
         Raises:
             PolicyError: it is neither a model's name nor a decision.
+            UnknownFeatureError: it read what is not known of the request.
             Exception: whatever the function raises.
         """
-        answer: Any = self._function(request)
+        answer: Any = self._function(partly_known(request) if request.unknown else request)
         if isinstance(answer, Decision):
             return Plan(
                 steps=answer.steps,

@@ -15,6 +15,7 @@ class Cascade:
 
     def __init__(self, first: str, accept_if: Sequence[Validator], then: str, *, reason: str = "cheap first") -> None:
         self.models = (first, then)
+        self.reads: frozenset[str] | None = frozenset()
         self._plan = Plan(
             steps=(
                 Step(kind="primary", model=first, accept_if=tuple(each.name for each in accept_if)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from shadow.errors import PolicyError
+from shadow.errors import PolicyError, UnknownFeatureError
 from shadow.outcome import Answer
 from shadow.policies.plan import Chooser, Plan
 from shadow.policy import Decision, Step
@@ -60,9 +60,21 @@ class Composed:
         """Every model that a decision may name, as far as that is known before a request."""
         return tuple(dict.fromkeys((*self._chooser.models, *(step.model for step in self._fallback))))
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """Features of a request that its decisions depend on, as `Request.unknown` names them; None = not known."""
+        return self._chooser.reads
+
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
-        """The chooser's plan, followed by the fallbacks that it does not name already."""
-        plan = self._chooser.choose(request, snapshot)
+        """The chooser's plan, followed by the fallbacks that it does not name already.
+
+        Raises:
+            PolicyError: `unknown_feature`: the decision depends on what is not known of the request.
+        """
+        try:
+            plan = self._chooser.choose(request, snapshot)
+        except UnknownFeatureError as error:
+            raise PolicyError(self._name, str(error), error_type="unknown_feature") from None
         return Decision(
             policy=self._name,
             version=self._version,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from shadow.request import Request
+from shadow.request import LABEL, Request
 
 MATCHED_CHARACTERS: Final = 20_000
 """A pattern sees this much of the last user message, so that a long prompt costs a bounded time."""
@@ -16,16 +16,20 @@ MATCHED_CHARACTERS: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test, and what it needs in a few words: `task in extract, classify`."""
+    """A test, what it needs in a few words (`task in extract, classify`), and which feature of the request it reads.
+
+    The feature's name is that of `Request.unknown`: where it is unknown, the test says nothing.
+    """
 
     needs: str
     holds: Callable[[Request], bool]
+    reads: str
 
 
 def one_of(field: str, values: Collection[str]) -> Condition:
     """The request's field has one of the values."""
     wanted, read = frozenset(values), attrgetter(field)
-    return Condition(f"{field} in {', '.join(sorted(wanted))}", lambda request: read(request) in wanted)
+    return Condition(f"{field} in {', '.join(sorted(wanted))}", lambda request: read(request) in wanted, field)
 
 
 def between(field: str, at_least: float | None, at_most: float | None) -> Condition:
@@ -35,22 +39,26 @@ def between(field: str, at_least: float | None, at_most: float | None) -> Condit
     read = attrgetter(field)
     words = [f"at least {at_least:g}"] if at_least is not None else []
     words += [f"at most {at_most:g}"] if at_most is not None else []
-    return Condition(f"{field} {' and '.join(words)}", lambda request: low <= read(request) <= high)
+    reads = "messages" if field == "complexity" else field
+    return Condition(f"{field} {' and '.join(words)}", lambda request: low <= read(request) <= high, reads)
 
 
 def label(key: str, values: Collection[str]) -> Condition:
     """The request carries this label with one of the values."""
     wanted = frozenset(values)
-    return Condition(f"label {key} in {', '.join(sorted(wanted))}", lambda request: request.labels.get(key) in wanted)
+    needs = f"label {key} in {', '.join(sorted(wanted))}"
+    return Condition(needs, lambda request: request.labels.get(key) in wanted, f"{LABEL}{key}")
 
 
 def flag(field: str, *, wanted: bool) -> Condition:
     """A yes-or-no field has the wanted value."""
     read = attrgetter(field)
-    return Condition(f"{field} {'yes' if wanted else 'no'}", lambda request: read(request) is wanted)
+    return Condition(f"{field} {'yes' if wanted else 'no'}", lambda request: read(request) is wanted, field)
 
 
 def text_matches(pattern: str) -> Condition:
     """The pattern is found in the last user message."""
     search = re.compile(pattern).search
-    return Condition(f"text matches {pattern}", lambda request: search(request.text[:MATCHED_CHARACTERS]) is not None)
+    return Condition(
+        f"text matches {pattern}", lambda request: search(request.text[:MATCHED_CHARACTERS]) is not None, "messages"
+    )

@@ -28,6 +28,11 @@ class Chooser(Protocol):
         """Every model that it may choose, as far as that is known before a request."""
         ...
 
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """Features of the request that the choice depends on, as `Request.unknown` names them; None = not known."""
+        ...
+
     def choose(self, request: Request, snapshot: Snapshot) -> Plan:
         """The plan for this request. Does no input or output."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shadow.errors import UnknownFeatureError
 from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser, Plan
 from shadow.policy import Candidate
@@ -23,15 +24,26 @@ class Rule:
             (
                 condition.holds,
                 Candidate(model=model, rejected=f"rule {number}: {condition.needs}"[:REJECTED_CHARACTERS]),
+                condition.reads,
             )
             for condition in conditions
         )
+        self.reads = frozenset(condition.reads for condition in conditions) | (chooser.reads or frozenset())
 
     def rejection(self, request: Request) -> Candidate | None:
-        """Why the rule's model is not chosen by this rule: the first condition that does not hold. None = it is."""
-        for holds, rejected in self._tests:
-            if not holds(request):
+        """Why the rule's model is not chosen by this rule: the first condition that does not hold. None = it is.
+
+        Raises:
+            UnknownFeatureError: a condition reads what is not known of the request, and no other one settles it.
+        """
+        missing = ""
+        for holds, rejected, reads in self._tests:
+            if reads in request.unknown:
+                missing = missing or reads
+            elif not holds(request):
                 return rejected
+        if missing:
+            raise UnknownFeatureError(missing)
         return None
 
 
@@ -45,9 +57,14 @@ class Rules:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
         self.models = tuple(dict.fromkeys(model for rule in self._rules for model in rule.chooser.models))
+        self.reads: frozenset[str] | None = frozenset().union(*(rule.reads for rule in self._rules))
 
     def choose(self, request: Request, snapshot: Snapshot) -> Plan:
-        """The plan of the first rule that applies."""
+        """The plan of the first rule that applies.
+
+        Raises:
+            UnknownFeatureError: whether a rule applies depends on what is not known of the request.
+        """
         passed: list[Candidate] = []
         for rule in self._rules:
             rejected = rule.rejection(request)

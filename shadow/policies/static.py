@@ -12,6 +12,7 @@ class Static:
 
     def __init__(self, model: str, *, reason: str = "always") -> None:
         self.models = (model,)
+        self.reads: frozenset[str] | None = frozenset()
         self._plan = Plan(
             steps=(Step(kind="primary", model=model),), candidates=(Candidate(model=model),), reason=reason
         )

@@ -297,7 +297,10 @@ def test_a_file_is_read(tmp_path: Path, sink: MemorySink) -> None:
     (tmp_path / "models.yaml").write_text("models: {big: {tier: large}, small: {tier: small}}\n")
     (tmp_path / "cheap.yaml").write_text("policy: cheap\nchoose: {use: small}\n")
     (tmp_path / "shadow.yaml").write_text("service: s\nlive: {name: host, version: v1}\nshadows: [cheap.yaml]\n")
-    with shadow.Observer(tmp_path / "shadow.yaml", exporter=sink) as observer, observer.request() as request:
+    with (
+        shadow.Observer(tmp_path / "shadow.yaml", exporter=sink) as observer,
+        observer.request(messages="Why?") as request,
+    ):
         request.chose("big")
         request.served(REPLY)
     assert [(row[keys.POLICY_NAME], row[keys.DECISION_MODEL]) for row in sink.rows("shadow")] == [("cheap", "small")]
