@@ -1,4 +1,4 @@
--- what: signals that reached decisions of the window; a request counts once, however many shadows it has
+-- what: signals that reached decisions of the window, those derived from the log last; a request counts once, however many shadows it has
 -- grain: one row per signal name and source
 -- params: project String, first Date, last Date
 SELECT
@@ -17,4 +17,4 @@ FROM (
   GROUP BY name, source, policy, policy_version
 )
 GROUP BY name, source
-ORDER BY n DESC, name, source
+ORDER BY source = 'derived', n DESC, name, source

@@ -2,6 +2,11 @@
 -- grain: policy, version, marginal segment, pair, contaminated, bucket, signal name and source, bin
 -- params: stage Identifier, project String, day Date, labels Array(String)
 -- A request's value is the mean over scorers of the newest value of each; a signal may name the request, the response or the span.
+-- Source `derived` is read out of the log itself, for requests of a session whose answer's end is known (ts + latency):
+--   no_user_retry   0 if the session's next request of the same task, within 60 s of the answer, has an input within 20 % of this one that
+--                   cannot hold the answer (it grew by less than the answer's tokens); else 1. Only where an answer came, with known tokens.
+--   no_abandonment  0 if the answer was cut off or failed and the session asks nothing within 30 minutes; else 1.
+-- A request whose 60 s or 30 minutes end after the day's newest live request has neither: nobody knows yet, and a day depends on its rows alone.
 INSERT INTO {stage:Identifier} (
   project, day, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket,
   name, source, bin, n, w, sum_value, sum_sq)
@@ -55,6 +60,57 @@ INNER JOIN (
   )
   WHERE newest.2 = 0 AND newest.1 IS NOT NULL
   GROUP BY request_id, name, source
+  UNION ALL
+  SELECT
+    answered.request_id,
+    'no_user_retry',
+    'derived',
+    if(asked.request_id != '' AND asked.asked_us <= answered.answered_us + 60 * 1000000
+      AND abs(toInt64(asked.tokens) - toInt64(answered.tokens)) <= 0.2 * answered.tokens
+      AND toInt64(asked.tokens) - toInt64(answered.tokens) < greatest(answered.written, 1), 0., 1.)
+  FROM (
+    SELECT
+      request_id,
+      session_key,
+      task::String AS task,
+      toUnixTimestamp64Micro(ts) + toInt64(round(assumeNotNull(latency_s) * 1000000)) AS answered_us,
+      assumeNotNull(input_tokens) AS tokens,
+      assumeNotNull(output_tokens) AS written
+    FROM decisions FINAL
+    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != '' AND latency_s >= 0
+      AND outcome_status IN ('complete', 'partial') AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
+  ) AS answered
+  ASOF LEFT JOIN (
+    SELECT request_id, session_key, task::String AS task, toUnixTimestamp64Micro(ts) AS asked_us, input_tokens IS NULL AS unknown, ifNull(input_tokens, 0) AS tokens
+    FROM decisions FINAL
+    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != ''
+  ) AS asked ON answered.session_key = asked.session_key AND answered.task = asked.task AND asked.asked_us > answered.answered_us
+  WHERE answered.answered_us + 60 * 1000000 <= (
+      SELECT max(toUnixTimestamp64Micro(ts)) FROM decisions WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live')
+    AND NOT (asked.unknown AND asked.asked_us <= answered.answered_us + 60 * 1000000)
+  UNION ALL
+  SELECT
+    answered.request_id,
+    'no_abandonment',
+    'derived',
+    if(answered.is_complete OR (asked.request_id != '' AND asked.asked_us <= answered.answered_us + 1800 * 1000000), 1., 0.)
+  FROM (
+    SELECT
+      request_id,
+      session_key,
+      outcome_status = 'complete' AS is_complete,
+      toUnixTimestamp64Micro(ts) + toInt64(round(assumeNotNull(latency_s) * 1000000)) AS answered_us
+    FROM decisions FINAL
+    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != '' AND latency_s >= 0
+      AND outcome_status IN ('complete', 'partial', 'error')
+  ) AS answered
+  ASOF LEFT JOIN (
+    SELECT request_id, session_key, toUnixTimestamp64Micro(ts) AS asked_us
+    FROM decisions FINAL
+    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != ''
+  ) AS asked ON answered.session_key = asked.session_key AND asked.asked_us > answered.answered_us
+  WHERE answered.answered_us + 1800 * 1000000 <= (
+      SELECT max(toUnixTimestamp64Micro(ts)) FROM decisions WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live')
 ) AS judged ON requests.request_id = judged.request_id
 ARRAY JOIN segments AS segment
 GROUP BY policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket, name, source, bin;

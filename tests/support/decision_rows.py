@@ -24,6 +24,7 @@ _DECISION: Final[Mapping[str, Any]] = {
     "cluster_key": "u1",
     "cluster_kind": "user",
     "bucket": 1,
+    "session_key": "",
     "task": "code",
     "user_tier": "free",
     "complexity_band": "low",
