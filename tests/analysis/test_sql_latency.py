@@ -68,7 +68,7 @@ def test_latency_live(timed: Store) -> None:
 
 
 def test_latency_pairs(timed: Store) -> None:
-    """What the shadow would have called: nothing new for r5, a second call for r6, small and perhaps big for r1 and r2."""
+    """Nothing new is called for r5, big after small for r6, small and perhaps big for r1 and r2."""
     rows = run(timed, "latency_pairs", **POLICY, **DAYS, **ANY_ROW)
     shaped = [(*row[:8], sorted(zip(row[8], row[9], strict=True))) for row in rows]
     half, one, two = (place(seconds) for seconds in (0.5, 1.0, 2.0))
@@ -82,10 +82,28 @@ def test_latency_pairs(timed: Store) -> None:
 
 def test_latency_executed(timed: Store) -> None:
     """An answer counts once however often it was scored, 1 / probability times; other policies' plans do not count."""
-    columns = (
-        "project sample request_id policy policy_version model inclusion_probability stratum status escalated "
-        "input_tokens output_tokens cost_usd latency_s signal score live_score scorer executed_at version"
-    ).split()
+    columns = [
+        "project",
+        "sample",
+        "request_id",
+        "policy",
+        "policy_version",
+        "model",
+        "inclusion_probability",
+        "stratum",
+        "status",
+        "escalated",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "latency_s",
+        "signal",
+        "score",
+        "live_score",
+        "scorer",
+        "executed_at",
+        "version",
+    ]
     at = dt.datetime(2026, 11, 18, tzinfo=dt.UTC)
 
     def row(**changes: Any) -> list[Any]:
