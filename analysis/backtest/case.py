@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from analysis.backtest.prices import PriceTable
 from analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
 from analysis.backtest.truth import Walk, walk
+from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue, load_policy
 from shadow.errors import ConfigError, MissingOutcomeError

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
-from analysis.backtest.prices import PriceTable
+from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.errors import PolicyError
 from shadow.executor import Execution, run

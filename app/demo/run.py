@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.backtest.feed import Feed
-from analysis.backtest.prices import PriceTable
 from analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
+from analysis.prices import PriceTable
 from analysis.queries import Queries
 from analysis.report import ProjectReport, project_report
 from analysis.selection import Window

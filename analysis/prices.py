@@ -1,4 +1,4 @@
-"""Prices of a book in memory, for the truth: what the calls that a policy would have made cost."""
+"""Prices of a book in memory, for single calls: what they cost, or would have cost."""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+"""The interval of a mean difference of scores, from its two sides: what was gained and what was lost.
+
+Both sides are means of values in 0 to 1, mostly of zeros. Each gets Wilson's interval, and the two are put together by
+recovering the variance at each end (Newcombe 1998b, method 10; Zou and Donner 2008). The interval stays in -1 to 1,
+leans to the side where less was seen, and keeps a width where no answer differs at all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from analysis.results import Interval
+from analysis.stats.proportion import wilson
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Mean gain or mean loss.
+
+    Attributes:
+        mean: 0 to 1.
+        n: independent answers that carry as much as the sampled ones do.
+    """
+
+    mean: float
+    n: float
+
+
+def signed_interval(
+    gain: Side, loss: Side, *, correlation: float, quantile: float | None = None, level: float = 0.95
+) -> Interval:
+    """The interval of gain minus loss.
+
+    Args:
+        gain: mean of the positive parts of the differences.
+        loss: mean of the negative parts, as a positive number.
+        correlation: between the two means; below 0, because no answer is both.
+        quantile: in place of the normal one of `level`.
+        level: nominal coverage.
+    """
+    up = wilson(gain.mean, gain.n, quantile=quantile, level=level)
+    down = wilson(loss.mean, loss.n, quantile=quantile, level=level)
+    value = gain.mean - loss.mean
+    low = _combined(gain.mean - up.low, down.high - loss.mean, correlation)
+    high = _combined(up.high - gain.mean, loss.mean - down.low, correlation)
+    return Interval(max(value - low, -1.0), min(value + high, 1.0), level)
+
+
+def _combined(first: float, second: float, correlation: float) -> float:
+    return math.sqrt(max(first**2 + second**2 - 2 * correlation * first * second, 0.0))
