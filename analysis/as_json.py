@@ -14,7 +14,8 @@ from analysis.selection import Cross, Segment, Window
 
 SCHEMA: Final = "shadowroute/report/1"
 
-_KINDS: Final[Mapping[type, str]] = {Estimate: "estimate", Range: "range", Undefined: "undefined"}
+KINDS: Final[Mapping[type, str]] = {Estimate: "estimate", Range: "range", Undefined: "undefined"}
+"""How a measure says what it is."""
 
 
 def to_json(report: ProjectReport | PolicyReport) -> dict[str, Any]:
@@ -31,15 +32,13 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, Window):
         return {"first": value.first.isoformat(), "last": value.last.isoformat()}
-    if isinstance(value, Segment | Cross):
-        return str(value)
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if is_dataclass(value) and not isinstance(value, type):
-        kind = {"kind": _KINDS[type(value)]} if type(value) in _KINDS else {}
+    if is_dataclass(value) and not isinstance(value, type | Segment | Cross):
+        kind = {"kind": KINDS[type(value)]} if type(value) in KINDS else {}
         return kind | {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
     return _scalar(value)
 
 
@@ -50,4 +49,8 @@ def _scalar(value: Any) -> str | int | float | bool | None:
         return float(value)
     if value is None or isinstance(value, str | int | bool):
         return value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Segment | Cross):
+        return str(value)
     raise TypeError(f"report values must be plain, got {type(value).__name__}; convert it where it is made")
