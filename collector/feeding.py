@@ -1,0 +1,109 @@
+"""Sends requests that happened at another time through an SDK, and lets none of them be lost.
+
+Every figure would be about fewer requests than it says, so whoever feeds waits while too much is on its way, and at the
+end compares what the recorder counted with what was sent. Backtest, demo and import share this.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from shadow.stats import RecorderStats
+
+CHECK_EVERY = 100
+"""Requests between two looks at how much is on its way."""
+MOST_UNDER_WAY = 3_000
+"""Requests and spans on their way. A request becomes a span per policy, so it is far below what the queue holds."""
+QUEUE_SPANS = 200_000
+"""What the sink of a feed may hold, so that nothing is shed however slow the store is."""
+WAIT_S = 0.002
+FLUSH_TIMEOUT_S = 120.0
+CLOSE_TIMEOUT_S = 5.0
+"""After a check there is nothing left to wait for, and after an error nobody needs the rest."""
+
+
+class LostRecordsError(RuntimeError):
+    """Some of what was sent did not arrive, so no figure of the run may be believed."""
+
+
+class EventClock:
+    """Wall time is the time of the request at hand; durations are real."""
+
+    def __init__(self) -> None:
+        self.now_us = 0
+
+    def time_ns(self) -> int:
+        """Event time, epoch nanoseconds."""
+        return self.now_us * 1_000
+
+    def perf_counter(self) -> float:
+        """Monotonic seconds of this machine."""
+        return time.perf_counter()
+
+
+class Pace:
+    """Watches a recorder from the side of the one who feeds it.
+
+    Args:
+        stats: what the recorder counts.
+        flush: waits until everything arrived, at most so many seconds.
+    """
+
+    def __init__(self, stats: Callable[[], RecorderStats], flush: Callable[[float], bool]) -> None:
+        self._stats = stats
+        self._flush = flush
+        self.sent = 0
+
+    def note(self) -> None:
+        """One request was handed over; waits while too many are on their way.
+
+        Raises:
+            LostRecordsError: the store takes nothing any more.
+        """
+        self.sent += 1
+        if self.sent % CHECK_EVERY == 0:
+            self._let_arrive()
+
+    def finish(self) -> None:
+        """Wait for everything, and compare the counts.
+
+        Raises:
+            LostRecordsError: something did not arrive.
+        """
+        if not self._flush(FLUSH_TIMEOUT_S):
+            self.check()
+            raise self._stuck()
+        self.check()
+
+    def check(self) -> None:
+        """Compare what was recorded, shed and dropped with what was sent.
+
+        Raises:
+            LostRecordsError: something did not arrive.
+        """
+        stats = self._stats()
+        lost = {
+            "not recorded": self.sent - stats.requests,
+            "shed": stats.shed,
+            "dropped": stats.dropped,
+            "not sent": stats.backlog,
+        }
+        if any(lost.values()):
+            counts = ", ".join(f"{name} {count:,}" for name, count in lost.items() if count)
+            raise LostRecordsError(f"records of {self.sent:,} requests were lost on the way to the store: {counts}")
+
+    def _let_arrive(self) -> None:
+        last, since = -1, time.monotonic()
+        while (backlog := self._stats().backlog) > MOST_UNDER_WAY:
+            if backlog != last:
+                last, since = backlog, time.monotonic()
+            elif time.monotonic() - since > FLUSH_TIMEOUT_S:
+                raise self._stuck()
+            time.sleep(WAIT_S)
+
+    def _stuck(self) -> LostRecordsError:
+        return LostRecordsError(
+            f"the store did not take the records within {FLUSH_TIMEOUT_S:.0f} s after {self.sent:,} requests: "
+            f"{self._stats()}"
+        )
