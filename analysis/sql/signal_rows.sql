@@ -1,4 +1,4 @@
--- what: signal_sums and signal_bins at once, for requests that lie in several segments, from the decisions themselves
+-- what: signal_cells for requests that lie in several segments, from the decisions themselves
 -- grain: one row per live model, shadow model, bucket and bin
 -- params: project String, policy String, version String, name String, source String, first Date, last Date, segment_keys Array(String), segment_values Array(String)
 SELECT
