@@ -10,7 +10,6 @@ from analysis.rows import (
     AttemptRow,
     ClusterKindRow,
     CompletenessRow,
-    CostSums,
     DecisionRow,
     FailureRow,
     Freshness,
@@ -33,9 +32,6 @@ T = TypeVar("T")
 
 BINS: Final = 21
 """Values of a signal in steps of 0.05; the last bin holds the value 1 alone."""
-
-UNNAMED: Final = "(no model reported)"
-"""Stands for the model of tokens that came without `gen_ai.response.model`: they are counted and cannot be priced."""
 
 
 def utc(moment: datetime) -> datetime:
@@ -158,26 +154,6 @@ def matrix(records: Iterable[Record]) -> list[MatrixRow]:
     ]
 
 
-def cost_sums(records: Iterable[Record]) -> CostSums:
-    """The rows of `cost_sums`, of one slice."""
-    rows = list(records)
-    n = sum(row["n"] for row in rows)
-
-    def per_request(numerator: str) -> RatioSums:
-        return RatioSums(numerator=_column(rows, numerator), denominator=_column(rows, "requests"), n=n)
-
-    return CostSums(
-        live=per_request("live_usd"),
-        shadow=per_request("shadow_usd"),
-        shadow_warm=per_request("shadow_warm_usd"),
-        unknown=per_request("unknown_usd"),
-        unknown_warm=per_request("unknown_warm_usd"),
-        live_unpriced=_models(rows, "live_unpriced"),
-        shadow_unpriced=_models(rows, "shadow_unpriced"),
-        n=n,
-    )
-
-
 def signal_sums(sums: Iterable[Record], bins: Iterable[Record]) -> list[SignalSums]:
     """The rows of `signal_sums` and `signal_bins`, of one slice, put together by pair of models."""
     groups: dict[tuple[str, str], list[Record]] = {}
@@ -237,10 +213,6 @@ def _ref(record: Record) -> PolicyRef:
 
 def _column(rows: list[Record], name: str) -> Any:
     return spread([row["bucket"] for row in rows], [row[name] for row in rows])
-
-
-def _models(rows: list[Record], name: str) -> tuple[str, ...]:
-    return tuple(sorted({model or UNNAMED for row in rows for model in row[name]}))
 
 
 _COMPUTED: Final = {"policy", "policy_version", "ts", "contamination", "escalated", "labels", "span_id"}

@@ -9,18 +9,20 @@ from functools import cache, partial
 from typing import Final
 
 from analysis import caveats as say
-from analysis.assemble import cost_sums, pair_sums
+from analysis.assemble import pair_sums
 from analysis.caveats import Caveat
+from analysis.cost_cube import CostCube
 from analysis.measures.completeness import Completeness, completeness_of
-from analysis.measures.cost import CostDelta, cost_of
+from analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value, samples_of
 from analysis.measures.direction import Directions
 from analysis.measures.divergence import Divergence, divergence_of, excess_of
 from analysis.measures.escalation import Escalation, escalation_of
 from analysis.measures.quality import Quality, quality_of
 from analysis.measures.rates import Clusters
 from analysis.queries import Queries
+from analysis.queries.money import cost_cube, cost_cubes_by_value
 from analysis.results import Measured
-from analysis.rows import CostSums, Gaps, MatrixRow, PairSums, PolicyRow, SignalRow, SignalSums
+from analysis.rows import Gaps, MatrixRow, PairSums, PolicyRow, SignalRow, SignalSums
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 
 ROW_DAYS: Final = 7
@@ -222,7 +224,8 @@ class _Study:
             pairs=self._pairs(policy),
             live=self._pairs(None),
             matrix=q.matrix(window, policy, where),
-            costs=q.costs(window, policy, self.book, where),
+            cube=cost_cube(q, window, policy, self.book, where),
+            samples=samples_of(q, policy, window, where),
             signals=q.signals(window, policy, self.signal, where) if self.signal else [],
             clusters=cache(partial(q.effective_clusters, window, policy, where)),
             live_clusters=cache(partial(q.effective_clusters, window, None, where)),
@@ -234,7 +237,8 @@ class _Study:
         pairs = q.pairs_by_value(window, policy, key)
         live = q.pairs_by_value(window, None, key)
         matrices = q.matrix_by_value(window, policy, key)
-        costs = q.costs_by_value(window, policy, self.book, key)
+        cubes = cost_cubes_by_value(q, window, policy, self.book, key)
+        samples = samples_by_value(q, policy, window, key)
         signals = q.signals_by_value(window, policy, self.signal, key) if self.signal else {}
         clusters = cache(partial(q.effective_clusters_by_value, window, policy, key))
         live_clusters = cache(partial(q.effective_clusters_by_value, window, None, key))
@@ -246,7 +250,8 @@ class _Study:
                 pairs=pairs[value],
                 live=live.get(value) or pair_sums([]),
                 matrix=matrices.get(value, []),
-                costs=costs.get(value) or cost_sums([]),
+                cube=cubes.get(value) or CostCube(book=self.book),
+                samples=samples(value),
                 signals=signals.get(value, []),
                 clusters=partial(_of_value, clusters, value),
                 live_clusters=partial(_of_value, live_clusters, value),
@@ -263,7 +268,8 @@ class _Study:
         pairs: PairSums,
         live: PairSums,
         matrix: Sequence[MatrixRow],
-        costs: CostSums,
+        cube: CostCube,
+        samples: Samples,
         signals: Sequence[SignalSums],
         clusters: Clusters,
         live_clusters: Clusters,
@@ -272,7 +278,7 @@ class _Study:
             slice=where,
             share=pairs.weight / whole.weight if whole.weight else None,
             divergence=divergence_of(pairs, matrix, gaps=gaps, directions=self.directions, clusters=clusters),
-            cost=cost_of(costs, pairs, book=self.book, clusters=clusters),
+            cost=cost_of(cube, pairs, clusters=clusters, lengths=samples.lengths, escalation=samples.escalation),
             escalation=escalation_of(pairs, live, clusters=clusters, live_clusters=live_clusters),
             quality=quality_of(signals, matrix, signal=self.signal, directions=self.directions, clusters=clusters),
         )

@@ -160,31 +160,6 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CostSums:
-    """Dollars by bucket, contaminated requests left out.
-
-    Attributes:
-        live: paid for the live requests, USD over weighted requests.
-        shadow: planned primary and known escalations, other models with a cold cache.
-        shadow_warm: the same with the cache split of the model that answered.
-        unknown: escalations that were not seen and may happen, cold.
-        unknown_warm: the same, warm.
-        live_unpriced: models of paid attempts that have no price, sorted; `live` is then too small.
-        shadow_unpriced: models of predicted lines that have no price, sorted; the shadow's sums are then too small.
-        n: requests.
-    """
-
-    live: RatioSums
-    shadow: RatioSums
-    shadow_warm: RatioSums
-    unknown: RatioSums
-    unknown_warm: RatioSums
-    live_unpriced: tuple[str, ...]
-    shadow_unpriced: tuple[str, ...]
-    n: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SignalSums:
     """One signal on the requests of one pair of planned models, contaminated requests left out.
 

@@ -16,6 +16,7 @@ from analysis.measures.cost import cost_of
 from analysis.measures.rates import share_of
 from analysis.queries import Queries
 from analysis.queries import projects as projects_of
+from analysis.queries.money import cost_cube
 from analysis.report import PolicyReport, ProjectReport, SliceReport, policy_report, project_report
 from analysis.results import Measured
 from analysis.rows import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace, SignalRow
@@ -113,7 +114,7 @@ def by_day(project: str, window: Window, policy: PolicyRef, where: Slice) -> dic
         pairs = queries.pairs(day, policy, where)
         clusters = partial(queries.effective_clusters, day, policy, where)
         differs = share_of(pairs.model, subject="shadow decision", clusters=clusters)
-        return differs, cost_of(queries.costs(day, policy, book, where), pairs, book=book, clusters=clusters).relative
+        return differs, cost_of(cost_cube(queries, day, policy, book, where), pairs, clusters=clusters).relative
 
     return {str(day.first): measured(day) for day in days}
 

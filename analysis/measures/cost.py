@@ -1,26 +1,27 @@
-"""What a shadow policy would have cost on the same requests, at the tokens that were really served.
+"""What a shadow policy would have cost on the same requests.
 
-The other model is taken to write as much as the one that answered; only its price and its cold cache differ.
+Its models are taken to read and write as fitted on executed answers, and as much as the model that answered where
+nothing was executed; their price and their cold cache are their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from analysis.measures.rates import Clusters, bounded, estimate, missing_share, refusal
+from analysis.cost_cube import CostCube
+from analysis.measures.change import change_of
+from analysis.measures.concentration import Concentration, heavy_tail
+from analysis.measures.escalation import unseen_rate
+from analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, LengthFit, Lengths, at_bound, lengths_of
+from analysis.measures.rates import Clusters, missing_share
 from analysis.queries import Queries
-from analysis.results import Interval, Measured, Undefined
-from analysis.rows import CostSums, PairSums
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.hall import hall_ratio_interval
-from analysis.stats.proportion import wilson
-from analysis.stats.ratio import t_interval
-from analysis.summaries import Floats, RatioSums
-
-# Dollars of equal plans may differ by the order of summation; a difference this small next to the dollars is none.
-_SUMMATION = 1e-11
+from analysis.queries.executions import ExecutedAnswer, executed_answers
+from analysis.queries.money import cost_cube
+from analysis.queries.reader import Reader
+from analysis.results import Measured
+from analysis.rows import PairSums
+from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +29,16 @@ class CostDelta:
     """Predicted cost of the shadow against what the live policy cost; negative is cheaper.
 
     Attributes:
-        relative: change as a share of the live cost.
+        relative: change as a share of the live cost, with the lengths in `length`.
         per_request_usd: change per request.
         warm_relative: as `relative`, if the other model had found the same cached prefix; the default is a cold start.
+        same_tokens_relative: as `relative`, if every model wrote as much as the one that answered.
+        length: the fitted lengths, one per pair of models with executed answers.
+        length_range: `relative`, if the models without a fit wrote `DEFAULT_BOUNDS` times as much; the same as
+            `relative` where every pair is fitted or no other model is named.
+        is_heavy_tailed: whether a few requests decide the figure, so that its interval may be too narrow; None if
+            nothing was looked at.
+        heavy_tail: why; empty if not.
         live_usd: every attempt that was paid; None if a model in it has no price, or nothing is known.
         shadow_usd: planned primary and known escalations; None if a model in it has no price, or nothing is known.
         shadow_high_usd: the same, if every escalation that was not seen happens; equal to `shadow_usd` without one.
@@ -46,6 +54,11 @@ class CostDelta:
     relative: Measured
     per_request_usd: Measured
     warm_relative: Measured
+    same_tokens_relative: Measured
+    length: tuple[LengthFit, ...]
+    length_range: Measured
+    is_heavy_tailed: bool | None
+    heavy_tail: str
     live_usd: float | None
     shadow_usd: float | None
     shadow_high_usd: float | None
@@ -57,125 +70,119 @@ class CostDelta:
     book: str
 
 
-def cost(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str) -> CostDelta:
-    """The predicted cost of a shadow policy in a window and a slice, at the prices of a book."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Samples:
+    """What executed answers say about cost.
+
+    Attributes:
+        lengths: what the shadow's models read and write.
+        escalation: share of the unseen escalations that happen; None if no cascade was executed.
+    """
+
+    lengths: Lengths = SAME_TOKENS
+    escalation: Measured | None = None
+
+
+def cost(
+    q: Queries,
+    policy: PolicyRef,
+    window: Window,
+    segment: Slice = ALL,
+    *,
+    book: str,
+    escalation: Measured | None = None,
+    concentration: Concentration | None = None,
+    level: float = 0.95,
+) -> CostDelta:
+    """The predicted cost of a shadow policy in a window and a slice.
+
+    Args:
+        q: reads the project.
+        policy: a shadow policy.
+        window: UTC days.
+        segment: slice of the requests.
+        book: price book; any book re-prices the whole window at once, each day at the prices that held on it.
+        escalation: share of the escalations that nobody has seen which happen; None takes it from executed answers.
+        concentration: of the same slice, if it was looked at; says whether the tail is heavy by single requests.
+        level: nominal coverage of all intervals.
+    """
+    samples = samples_of(q, policy, window, segment, level=level)
     return cost_of(
-        q.costs(window, policy, book, segment),
+        cost_cube(q, window, policy, book, segment),
         q.pairs(window, policy, segment),
-        book=book,
         clusters=lambda: q.effective_clusters(window, policy, segment),
+        lengths=samples.lengths,
+        escalation=escalation or samples.escalation,
+        concentration=concentration,
+        level=level,
     )
 
 
-def cost_of(costs: CostSums, pairs: PairSums, *, book: str, clusters: Clusters) -> CostDelta:
-    """The same from sums; `pairs` tells what was left out."""
+def samples_of(q: Reader, policy: PolicyRef, window: Window, segment: Slice = ALL, *, level: float = 0.95) -> Samples:
+    """What executed answers say about a policy's cost in a slice; pairs of models with too few take all traffic's."""
+    answers = executed_answers(q, window, policy, segment)
+    if segment == ALL or not answers:
+        return _samples(answers, ALL, SAME_TOKENS, level)
+    return _samples(answers, segment, lengths_of(executed_answers(q, window, policy), level=level), level)
+
+
+def samples_by_value(
+    q: Reader, policy: PolicyRef, window: Window, key: str, *, level: float = 0.95
+) -> Callable[[str], Samples]:
+    """The same for the values of a segment key: from a value to its samples."""
+    answers = executed_answers(q, window, policy, key=key)
+    wider = lengths_of(executed_answers(q, window, policy), level=level) if answers else SAME_TOKENS
+
+    def of(value: str) -> Samples:
+        found = [answer for answer in answers if answer.segment_value == value]
+        return _samples(found, Segment(key, value), wider, level)
+
+    return of
+
+
+def _samples(answers: list[ExecutedAnswer], scope: Slice, wider: Lengths, level: float) -> Samples:
+    return Samples(
+        lengths=lengths_of(answers, scope=scope, wider=wider, level=level),
+        escalation=unseen_rate(answers, level=level),
+    )
+
+
+def cost_of(
+    cube: CostCube,
+    pairs: PairSums,
+    *,
+    clusters: Clusters,
+    lengths: Lengths = SAME_TOKENS,
+    escalation: Measured | None = None,
+    concentration: Concentration | None = None,
+    level: float = 0.95,
+) -> CostDelta:
+    """The same from a cube; `pairs` tells what was left out."""
     planned = pairs.weight - pairs.failed_weight
-    live_known = bool(costs.n) and not costs.live_unpriced
-    shadow_known = bool(costs.n) and not costs.shadow_unpriced
-    shadow_usd = float(costs.shadow.numerator.sum())
+    change = change_of(cube, lengths, escalation)
+    same = change_of(cube, SAME_TOKENS, escalation)
+    bounds = tuple(at_bound(lengths, output) for output in DEFAULT_BOUNDS)
+    sums = cube.scaled(lengths.factors).sums()
+    live_known = bool(sums.n) and not sums.live_unpriced
+    shadow_known = bool(sums.n) and not sums.shadow_unpriced
+    shadow_usd = float(sums.shadow.numerator.sum())
+    heavy = heavy_tail(change.highest, concentration)
     return CostDelta(
-        relative=_relative(costs, costs.shadow, costs.unknown, book, clusters),
-        per_request_usd=_per_request(costs, book, clusters),
-        warm_relative=_relative(costs, costs.shadow_warm, costs.unknown_warm, book, clusters),
-        live_usd=float(costs.live.numerator.sum()) if live_known else None,
+        relative=change.relative(clusters, level=level),
+        per_request_usd=change.per_request(clusters, level=level),
+        warm_relative=change_of(cube, lengths, escalation, warm=True).relative(clusters, level=level),
+        same_tokens_relative=same.relative(clusters, level=level),
+        length=lengths.fits,
+        length_range=change_of(cube, lengths, escalation, factors=bounds).relative(clusters, level=level),
+        is_heavy_tailed=None if heavy is None else bool(heavy),
+        heavy_tail=heavy or "",
+        live_usd=float(sums.live.numerator.sum()) if live_known else None,
         shadow_usd=shadow_usd if shadow_known else None,
-        shadow_high_usd=shadow_usd + float(costs.unknown.numerator.sum()) if shadow_known else None,
-        n=costs.n,
-        weight=costs.live.total,
+        shadow_high_usd=shadow_usd + float(sums.unknown.numerator.sum()) if shadow_known else None,
+        n=sums.n,
+        weight=sums.live.total,
         contaminated_share=missing_share(pairs.clean_weight, planned),
-        uncosted_share=missing_share(costs.live.total, pairs.clean_weight),
-        unpriced=tuple(sorted({*costs.live_unpriced, *costs.shadow_unpriced})),
-        book=book,
+        uncosted_share=missing_share(sums.live.total, pairs.clean_weight),
+        unpriced=tuple(sorted({*sums.live_unpriced, *sums.shadow_unpriced})),
+        book=cube.book,
     )
-
-
-def _undefined(costs: CostSums, book: str) -> Undefined | None:
-    if not costs.n:
-        return Undefined(
-            reason="no request with known tokens in this window",
-            next_step="report what was served: request.served(reply), or observer.outcome(request_id, ...)",
-        )
-    unpriced = sorted({*costs.live_unpriced, *costs.shadow_unpriced})
-    if not unpriced:
-        return None
-    if not book:
-        return Undefined(reason="no price book is pinned", next_step="pin prices: --prices models.yaml", n=costs.n)
-    names = ", ".join(unpriced)
-    return Undefined(
-        reason=f"no price in book {book} for {names}: these requests are counted, never priced as 0",
-        next_step="add price_usd_per_million to models.yaml, or name the model under aliases of a priced one",
-        n=costs.n,
-    )
-
-
-def _relative(costs: CostSums, shadow: RatioSums, unknown: RatioSums, book: str, clusters: Clusters) -> Measured:
-    undefined = _undefined(costs, book)
-    if undefined:
-        return undefined
-    live = costs.live.numerator
-    ends = tuple(
-        RatioSums(numerator=_difference(side, live), denominator=live, n=costs.n)
-        for side in (shadow.numerator, shadow.numerator + unknown.numerator)
-    )
-    if not live.sum():
-        return Undefined(reason="the live requests cost nothing", n=costs.n)
-    measured = tuple(_relative_to_live(sums, costs, clusters) for sums in ends)
-    return _point_or_range((ends[0], ends[1]), (measured[0], measured[1]), unit="ratio")
-
-
-def _relative_to_live(sums: RatioSums, costs: CostSums, clusters: Clusters) -> Measured:
-    # Too few users is a matter of requests; how their dollars are spread goes into the degrees of freedom.
-    refused = refusal(costs.live, "request with known tokens")
-    if refused:
-        return refused
-    if sums.is_constant:
-        return _unvaried(sums, 1.0, clusters, unit="ratio")
-    return estimate(sums, t_interval(sums), unit="ratio", method="jackknife t over buckets")
-
-
-def _per_request(costs: CostSums, book: str, clusters: Clusters) -> Measured:
-    undefined = _undefined(costs, book)
-    if undefined:
-        return undefined
-    live, requests = costs.live.numerator, costs.live.denominator
-    ends = tuple(
-        RatioSums(numerator=_difference(side, live), denominator=requests, n=costs.n)
-        for side in (costs.shadow.numerator, costs.shadow.numerator + costs.unknown.numerator)
-    )
-    measured = tuple(_dollars(sums, costs, clusters) for sums in ends)
-    return _point_or_range((ends[0], ends[1]), (measured[0], measured[1]), unit="usd")
-
-
-def _dollars(sums: RatioSums, costs: CostSums, clusters: Clusters) -> Measured:
-    refused = refusal(sums, "request with known tokens")
-    if refused:
-        return refused
-    if sums.is_constant:
-        return _unvaried(sums, costs.live.value, clusters, unit="usd")
-    return estimate(sums, hall_ratio_interval(sums), unit="usd", method="hall over buckets")
-
-
-def _unvaried(sums: RatioSums, whole: float, clusters: Clusters, *, unit: str) -> Measured:
-    """Where every bucket changes alike: the share that may have gone unseen, taken to change by its whole cost."""
-    unseen = wilson(0.0, max(min(clusters(), sums.n), 1.0)).high * whole
-    interval = Interval(sums.value - unseen, sums.value + unseen)
-    return estimate(sums, interval, unit=unit, method="no bucket differs; wilson bound of an unseen share")
-
-
-def _point_or_range(ends: tuple[RatioSums, RatioSums], measured: tuple[Measured, Measured], *, unit: str) -> Measured:
-    low, high = ends
-    if (low.numerator == high.numerator).all():
-        return measured[0]
-    return bounded(
-        measured,
-        low=low.value,
-        high=high.value,
-        n=low.n,
-        unit=unit,
-        why="escalations that nobody has seen may happen never or always",
-    )
-
-
-def _difference(shadow: Floats, live: Floats) -> Floats:
-    gap = shadow - live
-    return np.where(np.abs(gap) <= _SUMMATION * (np.abs(shadow) + np.abs(live)), 0.0, gap)

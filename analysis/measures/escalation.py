@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from analysis.measures.rates import ROUNDING, Clusters, missing_share, range_of, share_of
 from analysis.queries import Queries
+from analysis.queries.executions import ExecutedAnswer
 from analysis.results import Measured, Undefined
 from analysis.rows import PairSums
 from analysis.selection import ALL, PolicyRef, Slice, Window
+from analysis.summaries import RatioSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +84,33 @@ def _known(pairs: PairSums, clusters: Clusters) -> Measured:
     if not pairs.escalated_known.total:
         return Undefined(reason="no outcome of an escalation was seen", n=pairs.escalated_known.n)
     return share_of(pairs.escalated_known, subject="cascade request with a known outcome", clusters=clusters)
+
+
+def unseen_rate(answers: Iterable[ExecutedAnswer], *, level: float = 0.95) -> Measured | None:
+    """How often the escalations that nobody has seen happen, from executed answers; None if none was run.
+
+    Args:
+        answers: executed answers of one policy in one slice; copies by signal or scorer count once.
+        level: nominal coverage.
+    """
+    found: dict[tuple[str, str], ExecutedAnswer] = {}
+    for answer in answers:
+        if (
+            answer.is_whole_plan
+            and answer.is_cascade
+            and answer.seen_escalated is None
+            and answer.escalated is not None
+        ):
+            found.setdefault((answer.sample, answer.request_id), answer)
+    if not found:
+        return None
+    rows = list(found.values())
+    weights = [row.weight / row.inclusion_probability for row in rows]
+    sums = RatioSums.of(
+        [row.bucket for row in rows],
+        [weight * bool(row.escalated) for row, weight in zip(rows, weights, strict=True)],
+        weights,
+        [1] * len(rows),
+    )
+    users = float(len({row.cluster_key for row in rows}))
+    return share_of(sums, subject="executed answer of a cascade", clusters=lambda: users, level=level)

@@ -9,11 +9,11 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from analysis import assemble
+from analysis.cost_cube import UNNAMED
 from analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
 from analysis.rows import (
     ClusterKindRow,
     CompletenessRow,
-    CostSums,
     FailureRow,
     Freshness,
     Gaps,
@@ -85,7 +85,7 @@ class Queries(Reader):
     def models_unpriced(self, window: Window, book: str) -> dict[str, int]:
         """Models that cost something and have no price in the book, with their requests, the most frequent first."""
         records = self.select("unpriced", book=book, **days(window))
-        return {record["model"] or assemble.UNNAMED: record["n"] for record in records}
+        return {record["model"] or UNNAMED: record["n"] for record in records}
 
     def blended_prices(self, book: str, on: date) -> dict[str, float]:
         """Per model: 0.75 x input + 0.25 x output price of band 0 on a day, USD per million tokens."""
@@ -135,16 +135,6 @@ class Queries(Reader):
         """The same for every value of a segment key."""
         records = self.per_value("matrix", key, **of_policy(policy), **days(window))
         return assemble.by_value(records, assemble.matrix)
-
-    def costs(self, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> CostSums:
-        """Dollars in a slice at the prices of a book."""
-        params = {**of_policy(policy), "book": book, **days(window)}
-        return assemble.cost_sums(self.in_slice("cost_sums", "cost_sums_rows", where, **params))
-
-    def costs_by_value(self, window: Window, policy: PolicyRef, book: str, key: str) -> dict[str, CostSums]:
-        """The same for every value of a segment key."""
-        records = self.per_value("cost_sums", key, **of_policy(policy), book=book, **days(window))
-        return assemble.by_value(records, assemble.cost_sums)
 
     def signals(self, window: Window, policy: PolicyRef, signal: SignalRow, where: Slice = ALL) -> list[SignalSums]:
         """One signal in a slice, by pair of planned models."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from analysis.assemble import UNNAMED
+from analysis.cost_cube import UNNAMED
 from analysis.format import count, headline, interval, percent, times, usd
 from analysis.measures.cost import CostDelta
 from analysis.measures.escalation import Escalation

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.cost_cube import CostCube
 from analysis.measures.cost import cost
 from analysis.measures.divergence import divergence
 from analysis.measures.escalation import escalation
 from analysis.measures.quality import quality
 from analysis.queries import Queries
-from analysis.rows import CostSums, PairSums, SignalRow
+from analysis.queries.money import cost_cube, cost_cubes_by_value
+from analysis.rows import PairSums, SignalRow
 from analysis.selection import ALL, Cross, Segment, Slice
 from analysis.summaries import RatioSums
 from collector.rollup import Rollup
@@ -41,12 +43,12 @@ def traffic(engine_folder: Path) -> Iterator[tuple[Queries, list[dict[str, Any]]
         yield Queries(store.reader(), "p"), rows
 
 
-def parts(sums: PairSums | CostSums) -> dict[str, Any]:
+def parts(sums: PairSums) -> dict[str, Any]:
     """Every ratio and figure of a bundle of sums, by name."""
     return {name: getattr(sums, name) for name in type(sums).__slots__}
 
 
-def assert_same(left: PairSums | CostSums, right: PairSums | CostSums) -> None:
+def assert_same(left: PairSums, right: PairSums) -> None:
     """Counts exactly, sums to 1e-12 relative."""
     for name, ours in parts(left).items():
         theirs = parts(right)[name]
@@ -60,6 +62,17 @@ def assert_same(left: PairSums | CostSums, right: PairSums | CostSums) -> None:
             assert ours == theirs, name
 
 
+def assert_same_dollars(left: CostCube, right: CostCube) -> None:
+    """The same lines, counts exactly, dollars to 1e-12 relative."""
+    assert left.cells.keys() == right.cells.keys()
+    for line, ours in left.cells.items():
+        theirs = right.cells[line]
+        assert (ours.n, ours.unpriced_n) == (theirs.n, theirs.unpriced_n)
+        for name in ("weight", "input_usd", "cache_usd", "cold_usd", "output_usd"):
+            got, want = getattr(ours, name), getattr(theirs, name)
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15, err_msg=f"{name} of {line}")
+
+
 @pytest.mark.parametrize("segment", SEGMENTS, ids=str)
 def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]]], segment: Segment) -> None:
     """A slice of one segment is the same, read from sums or from decisions."""
@@ -68,7 +81,7 @@ def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]
     assert q.pairs(WINDOW, CHEAP, segment).n > 300
     assert_same(q.pairs(WINDOW, CHEAP, segment), q.pairs(WINDOW, CHEAP, rows))
     assert_same(q.pairs(WINDOW, None, segment), q.pairs(WINDOW, None, rows))
-    assert_same(q.costs(WINDOW, CHEAP, BOOK, segment), q.costs(WINDOW, CHEAP, BOOK, rows))
+    assert_same_dollars(cost_cube(q, WINDOW, CHEAP, BOOK, segment), cost_cube(q, WINDOW, CHEAP, BOOK, rows))
     rolled, read = q.matrix(WINDOW, CHEAP, segment), q.matrix(WINDOW, CHEAP, rows)
     assert [(c.live_model, c.shadow_model, c.n) for c in rolled] == [(c.live_model, c.shadow_model, c.n) for c in read]
     assert [c.clean_weight for c in rolled] == pytest.approx([c.clean_weight for c in read], rel=1e-12)
@@ -88,11 +101,11 @@ def test_values_of_a_key_are_the_segments(traffic: tuple[Queries, list[dict[str,
     """One query for a whole key gives what a query per value gives, and the values add up to all traffic."""
     q, _ = traffic
     by_value = q.pairs_by_value(WINDOW, CHEAP, key)
-    costs = q.costs_by_value(WINDOW, CHEAP, BOOK, key)
+    cubes = cost_cubes_by_value(q, WINDOW, CHEAP, BOOK, key)
     assert {row.value for row in q.segments(WINDOW, CHEAP) if row.key == key} == set(by_value)
     for value, sums in by_value.items():
         assert_same(sums, q.pairs(WINDOW, CHEAP, Segment(key, value)))
-        assert_same(costs[value], q.costs(WINDOW, CHEAP, BOOK, Segment(key, value)))
+        assert_same_dollars(cubes[value], cost_cube(q, WINDOW, CHEAP, BOOK, Segment(key, value)))
     if not key.startswith("label:"):
         total = sum(sums.weight for sums in by_value.values())
         assert total == pytest.approx(q.pairs(WINDOW, CHEAP).weight, rel=1e-12)

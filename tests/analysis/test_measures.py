@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from analysis.assemble import BINS, cost_sums, pair_sums
+from analysis.assemble import BINS, pair_sums
+from analysis.cost_cube import CostCube, Dollars, Line
 from analysis.measures.cost import CostDelta, cost_of
 from analysis.measures.direction import Directions
 from analysis.measures.divergence import Divergence, divergence_of
@@ -14,7 +15,7 @@ from analysis.measures.escalation import Escalation, escalation_of
 from analysis.measures.quality import Quality, quality_of
 from analysis.results import Estimate, Interval, Range, Undefined
 from analysis.rows import Gaps, MatrixRow, SignalRow, SignalSums
-from analysis.summaries import RatioSums
+from analysis.summaries import RatioSums, spread
 
 BUCKETS = 100
 PRICES = Directions({"big": 10.0, "small": 1.0, "twin": 10.0})
@@ -37,7 +38,13 @@ def pairs(buckets: int = BUCKETS, **changed: Any) -> list[dict[str, Any]]:
 def costs(buckets: int = BUCKETS, **changed: Any) -> list[dict[str, Any]]:
     """Ten requests per bucket that cost $1 each, live and shadow."""
     row: dict[str, Any] = {"n": 10, "requests": 10.0, "live_usd": 10.0, "shadow_usd": 10.0, "shadow_warm_usd": 10.0}
-    row |= {"unknown_usd": 0.0, "unknown_warm_usd": 0.0, "live_unpriced": [], "shadow_unpriced": []} | changed
+    row |= {
+        "unknown_usd": 0.0,
+        "unknown_warm_usd": 0.0,
+        "live_unpriced": [],
+        "shadow_unpriced": [],
+        "free": [],
+    } | changed
     return [
         {"bucket": b}
         | {
@@ -48,12 +55,40 @@ def costs(buckets: int = BUCKETS, **changed: Any) -> list[dict[str, Any]]:
     ]
 
 
+def cube(rows: list[dict[str, Any]], book: str = "b") -> CostCube:
+    """The cube of `costs`: input alone, so that what is warm and what is cold are two separate columns."""
+    buckets = [row["bucket"] for row in rows]
+
+    def cell(warm: str, cold: str, unpriced: str) -> Dollars:
+        nothing = spread([], [])
+        return Dollars(
+            n=sum(row["n"] for row in rows),
+            unpriced_n=sum(bool(row[unpriced]) for row in rows),
+            weight=spread(buckets, [row["requests"] for row in rows]),
+            input_usd=nothing,
+            cache_usd=spread(buckets, [row[warm] for row in rows]),
+            cold_usd=spread(buckets, [row[cold] for row in rows]),
+            output_usd=nothing,
+        )
+
+    def model(side: str, default: str) -> str:
+        return next((row[side][0] for row in rows if row[side]), default)
+
+    live, small = model("live_unpriced", "big"), model("shadow_unpriced", "small")
+    cells = {
+        Line("big", "small", "live", "primary", live): cell("live_usd", "live_usd", "live_unpriced"),
+        Line("big", "small", "shadow", "primary", small): cell("shadow_warm_usd", "shadow_usd", "shadow_unpriced"),
+        Line("big", "small", "shadow", "escalation_unknown", "big"): cell("unknown_warm_usd", "unknown_usd", "free"),
+    }
+    return CostCube(book=book, cells=cells if rows else {})
+
+
 def diverge(rows: list[dict[str, Any]], *, gaps: Gaps = NO_GAPS, matrix: tuple[MatrixRow, ...] = ()) -> Divergence:
     return divergence_of(pair_sums(rows), matrix, gaps=gaps, directions=PRICES, clusters=lambda: float(BUCKETS))
 
 
 def spend(rows: list[dict[str, Any]], *, left_out: list[dict[str, Any]] | None = None, book: str = "b") -> CostDelta:
-    return cost_of(cost_sums(rows), pair_sums(left_out or pairs()), book=book, clusters=lambda: float(BUCKETS))
+    return cost_of(cube(rows, book), pair_sums(left_out or pairs()), clusters=lambda: float(BUCKETS))
 
 
 def escalate(shadow: list[dict[str, Any]], live: list[dict[str, Any]] | None = None) -> Escalation:

@@ -203,27 +203,6 @@ def test_unpriced(rollups: Store) -> None:
     assert {row[0] for row in run(rollups, "unpriced", book="nobody's", **DAYS)} == {"big", "small", "mystery"}
 
 
-def test_cost_sums(rollups: Store) -> None:
-    """Live keeps its cache split, another model starts cold, unseen escalations stand apart, the unpriced is named."""
-    assert run(rollups, "cost_sums", **POLICY, **DAYS, **ALL, book="b") == [
-        # Live 0.6 x 10 + 0.4 x 1 + 0.1 x 40. Small cold 1.0 x 1 + 0.1 x 4, warm 0.6 + 0.4 x 0.5 + 0.4. Big 6.4.
-        ("", 1, 1, 1.0, 10.4, 1.4, 1.2, 6.4, 6.4, [], []),
-        # the price of the 17th; no price for mystery
-        ("", 2, 1, 1.0, 20.0, 0.0, 0.0, 0.0, 0.0, [], ["mystery"]),
-    ]
-
-
-def test_cost_sums_rows(four_requests: Store) -> None:
-    """The same from the decisions: r1 and r2 are costed; r3 is contaminated, r4 failed."""
-    rows = run(four_requests, "cost_sums_rows", **POLICY, **DAYS, **ANY_ROW, book="b")
-    assert len(rows) == 1
-    live = (600 * 10 + 400 * 1 + 100 * 40) / 1e6
-    small_cold, small_warm = (1000 * 1 + 100 * 4) / 1e6, (600 * 1 + 400 * 0.5 + 100 * 4) / 1e6
-    expected = (2, 2.0, 2 * live, small_cold + live, small_warm + live, live, live)
-    assert rows[0][2:9] == pytest.approx(expected, rel=1e-12)
-    assert rows[0][9:] == ([], [])
-
-
 def test_signal_sums(rollups: Store) -> None:
     """Sums per pair of models and bucket, of one policy, one signal, and clean requests."""
     assert run(rollups, "signal_sums", **POLICY, **DAYS, **ALL, name="thumbs", source="user") == [

@@ -15,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from analysis.queries import Queries
+from analysis.queries.money import cost_cube
 from analysis.rows import SignalRow
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 from collector import rollup
@@ -48,7 +49,7 @@ def measured(client: Client, policy: tuple[str, str], book: str = "plain", where
     queries = Queries(client, "default")
     ref = PolicyRef(*policy)
     pairs = queries.pairs(WINDOW, ref, where)
-    costs = queries.costs(WINDOW, ref, book, where)
+    costs = cost_cube(queries, WINDOW, ref, book, where).sums()
     signals = queries.signals(WINDOW, ref, THUMBS, where)
     return Sums(
         compared=pairs.model.total,

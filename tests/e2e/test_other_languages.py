@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import app
 from analysis.queries import Queries
+from analysis.queries.money import cost_cube
 from analysis.report import project_report
 from analysis.results import Estimate
 from app import runtime
@@ -92,7 +93,7 @@ def test_opentelemetry_for_javascript_is_measured(
     divergence = policy.overall.divergence.model
     assert isinstance(divergence, Estimate)
     assert (divergence.value, divergence.n) == (1.0, REQUESTS)
-    costs = q.costs(window, policy.policy, "book")
+    costs = cost_cube(q, window, policy.policy, "book").sums()
     live = sum((1000 + i) * PRICES["claude-sonnet-4-5" if i % 4 == 0 else "gpt-5"][0] for i in range(REQUESTS)) / 1e6
     shadow = sum((1000 + i) * PRICES["gpt-5-mini"][0] for i in range(REQUESTS)) / 1e6
     assert costs.live.numerator.sum() == pytest.approx(live, rel=1e-9)
@@ -185,6 +186,6 @@ def test_curl_with_otlp_json_is_measured(server: CollectorServer, store: Store) 
     window = q.window_available()
     assert window is not None
     (policy,) = project_report(q, window, book="").policies
-    assert (policy.policy.name, q.costs(window, policy.policy, "").n) == ("cheap", 1)
+    assert (policy.policy.name, cost_cube(q, window, policy.policy, "").n) == ("cheap", 1)
     (signal,) = q.signals_seen(window)
     assert (signal.name, signal.n) == ("resolved", 1)

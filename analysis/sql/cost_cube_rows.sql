@@ -1,14 +1,16 @@
--- what: cost_sums for requests that lie in several segments, from the decisions themselves
--- grain: one row per bucket
+-- what: cost_cube for requests that lie in several segments, from the decisions themselves
+-- grain: one row per pair of planned models, side, kind, priced model and contaminated; arrays run over the non-empty buckets
 -- params: project String, policy String, version String, book String, first Date, last Date, segment_keys Array(String), segment_values Array(String)
 WITH requests AS (
   SELECT
     toDate(ts) AS day,
     bucket,
-    model,
-    served_model,
-    escalation_model,
+    live_model::String AS live_model,
+    model::String AS shadow_model,
+    served_model::String AS served_model,
+    escalation_model::String AS escalation_model,
     escalated,
+    notEmpty(contamination) AS contaminated,
     attempts,
     1 / sample_rate AS w,
     toFloat64(assumeNotNull(input_tokens)) AS input,
@@ -18,7 +20,7 @@ WITH requests AS (
   FROM decisions FINAL
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
-    AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND empty(contamination)
+    AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
     AND arrayAll(
       (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
         AND (found = v OR (v = 'other' AND found != ''
@@ -30,10 +32,13 @@ WITH requests AS (
   SELECT
     day,
     bucket,
+    live_model,
+    shadow_model,
+    contaminated,
     'live' AS side,
     attempt.kind::String AS kind,
     attempt.model::String AS model,
-    attempt.model = served_model AS cache_kept,
+    1 AS cache_kept,
     w,
     toFloat64(attempt.input_tokens) AS input,
     toFloat64(attempt.cache_read_tokens) AS cache_read,
@@ -42,41 +47,51 @@ WITH requests AS (
   FROM requests ARRAY JOIN attempts AS attempt
   UNION ALL
   SELECT
-    day, bucket, 'shadow' AS side, 'primary' AS kind, requests.model::String AS model, requests.model = served_model AS cache_kept,
-    w, input, cache_read, cache_write, output
+    day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, 'primary' AS kind, shadow_model AS model,
+    shadow_model = served_model AS cache_kept, w, input, cache_read, cache_write, output
   FROM requests
   UNION ALL
   SELECT
-    day, bucket, 'shadow' AS side, if(escalated = 1, 'escalation', 'escalation_unknown') AS kind,
-    escalation_model::String AS model, escalation_model = served_model AS cache_kept, w, input, cache_read, cache_write, output
+    day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, if(escalated = 1, 'escalation', 'escalation_unknown') AS kind,
+    escalation_model AS model, escalation_model = served_model AS cache_kept, w, input, cache_read, cache_write, output
   FROM requests
   WHERE escalation_model != '' AND (escalated = 1 OR escalated IS NULL)
 )
 SELECT
   '' AS segment_value,
-  bucket,
-  countIf(side = 'shadow' AND kind = 'primary') AS n,
-  sumIf(w, side = 'shadow' AND kind = 'primary') AS requests,
-  sumIf(w * kept_usd, side = 'live') AS live_usd,
-  sumIf(w * usd, side = 'shadow' AND kind != 'escalation_unknown') AS shadow_usd,
-  sumIf(w * kept_usd, side = 'shadow' AND kind != 'escalation_unknown') AS shadow_warm_usd,
-  sumIf(w * usd, kind = 'escalation_unknown') AS unknown_usd,
-  sumIf(w * kept_usd, kind = 'escalation_unknown') AS unknown_warm_usd,
-  groupUniqArrayIf(model, side = 'live' AND NOT priced) AS live_unpriced,
-  groupUniqArrayIf(model, side = 'shadow' AND NOT priced) AS shadow_unpriced
+  live_model,
+  shadow_model,
+  side,
+  kind,
+  model,
+  contaminated,
+  sum(n) AS n,
+  sum(unpriced_n) AS unpriced_n,
+  groupArray(bucket) AS buckets,
+  groupArray(w) AS weight,
+  groupArray(input_usd) AS input_usd,
+  groupArray(cache_usd) AS cache_usd,
+  groupArray(cold_usd) AS cold_usd,
+  groupArray(output_usd) AS output_usd
 FROM (
   SELECT
-    priced_lines.bucket AS bucket,
+    priced_lines.live_model AS live_model,
+    priced_lines.shadow_model AS shadow_model,
     priced_lines.side AS side,
     priced_lines.kind AS kind,
     priced_lines.model AS model,
-    priced_lines.w AS w,
-    prices.model != '' AS priced,
-    ((input - cache_read - cache_write) * input_price + cache_read * cache_read_price + cache_write * cache_write_price + output * output_price) / 1e6 AS kept_usd,
-    if(side = 'live' OR cache_kept, kept_usd, (input * input_price + output * output_price) / 1e6) AS usd
+    priced_lines.contaminated AS contaminated,
+    priced_lines.bucket AS bucket,
+    count() AS n,
+    countIf(prices.model = '') AS unpriced_n,
+    sum(priced_lines.w) AS w,
+    sum(priced_lines.w * (input - cache_read - cache_write) * input_price) / 1e6 AS input_usd,
+    sum(priced_lines.w * (cache_read * cache_read_price + cache_write * cache_write_price)) / 1e6 AS cache_usd,
+    sum(priced_lines.w * if(cache_kept, cache_read * cache_read_price + cache_write * cache_write_price, (cache_read + cache_write) * input_price)) / 1e6 AS cold_usd,
+    sum(priced_lines.w * output * output_price) / 1e6 AS output_usd
   FROM (
     SELECT
-      day, bucket, side, kind, model, cache_kept, w, input, cache_read, cache_write, output,
+      day, bucket, live_model, shadow_model, contaminated, side, kind, model, cache_kept, w, input, cache_read, cache_write, output,
       toUInt8((input > 128000) + (input > 200000) + (input > 272000)) AS context_band
     FROM lines
   ) AS priced_lines
@@ -92,6 +107,7 @@ FROM (
     FROM price_books FINAL
     WHERE book = {book:String}
   ) AS prices ON priced_lines.model = prices.model AND priced_lines.context_band = prices.context_band AND priced_lines.day >= prices.effective_from
+  GROUP BY live_model, shadow_model, side, kind, model, contaminated, bucket
 )
-GROUP BY bucket
-ORDER BY bucket
+GROUP BY live_model, shadow_model, side, kind, model, contaminated
+ORDER BY live_model, shadow_model, side, kind, model, contaminated

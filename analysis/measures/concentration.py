@@ -1,0 +1,89 @@
+"""Where the money is: how much of a cost, and of its change, lies in few requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.stats.hall import skewness
+from analysis.stats.ratio import influence
+from analysis.summaries import RatioSums
+
+KOHAVI: Final = 355
+"""Values per squared skewness below which an interval of a mean is too narrow (Kohavi et al. 2014)."""
+
+TOP_SHARE: Final = 0.3
+"""Share of a change in the largest 1 % of requests above which these decide it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tail:
+    """How one quantity is spread over requests.
+
+    Attributes:
+        total_usd: sum over requests, weighted; of the sizes, so always at least 0.
+        top_1_share: of the total, in the largest 1 % of requests. top_10_share: in the largest 10 %.
+        gini: 0 = all equal, near 1 = one request has it all.
+        p50_usd: median size of a request; and so on. Within 0.6 % of the exact quantile.
+        skewness: of the signed values; None without spread.
+    """
+
+    total_usd: float
+    top_1_share: float
+    top_10_share: float
+    gini: float
+    p50_usd: float
+    p90_usd: float
+    p99_usd: float
+    max_usd: float
+    skewness: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concentration:
+    """Tails of one shadow policy's requests in a window and a slice, at served tokens; clean requests only.
+
+    Attributes:
+        cost: of what was paid for live; None without requests or prices.
+        change: of |shadow - live|; its skewness is that of shadow - live. None if no request changes.
+        n: requests.
+        unpriced_n: of those, without a price on one side; left out.
+        design_effect: of the diverging share: its variance over that of as many independent requests; None where no
+            bucket differs.
+        why_not: why there are no tails; empty if there are.
+    """
+
+    cost: Tail | None
+    change: Tail | None
+    n: int
+    unpriced_n: int
+    design_effect: float | None
+    why_not: str
+
+
+def heavy_tail(change: RatioSums | None, concentration: Concentration | None = None) -> str | None:
+    """Why the interval of a change may be too narrow: a few requests decide it. Empty if they do not, None if unknown.
+
+    Two rules of thumb: fewer than 355 skew^2 values (Kohavi et al. 2014), or more than 30 % of the change in the
+    largest 1 % of requests. Without a look at single requests the first is asked of the hash buckets.
+
+    Args:
+        change: bucket sums of shadow minus live over requests.
+        concentration: of the same requests.
+    """
+    if concentration and concentration.change:
+        tail = concentration.change
+        if tail.top_1_share > TOP_SHARE:
+            return f"the largest 1 % of requests hold {tail.top_1_share:.0%} of the change (limit {TOP_SHARE:.0%})"
+        needed = KOHAVI * (tail.skewness or 0.0) ** 2
+        if concentration.n < needed:
+            return f"{concentration.n:,} requests of skewness {tail.skewness:.1f}, about {needed:,.0f} needed"
+        return ""
+    if change is None or change.clusters < 2:
+        return None
+    skew = 0.0 if change.is_constant else skewness(influence(change))
+    if change.clusters < KOHAVI * skew**2:
+        return (
+            f"{change.clusters} hash buckets differ with skewness {skew:.1f}: a few users or requests decide the figure"
+        )
+    return ""

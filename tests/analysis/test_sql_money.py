@@ -1,0 +1,92 @@
+"""Each SELECT about money on a handful of rows whose answer is worked out by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from analysis import sql_files
+from collector.store import Store
+from tests.support.decision_rows import DAY, insert
+
+D17 = DAY + dt.timedelta(days=1)
+DAYS = {"first": DAY, "last": D17}
+CHEAP = {"policy": "cheap", "version": "2", "book": "b"}
+ALL = {"segment_key": "all", "segment_value": "", "every_value": False}
+ANY_ROW: dict[str, Any] = {"segment_keys": [], "segment_values": []}
+
+
+def run(store: Store, file: str, /, **params: Any) -> list[tuple[Any, ...]]:
+    """Rows of a statement, read as the pages read: by a client that cannot write."""
+    wanted = sql_files.statement(file).params
+    assert params.keys() | {"project"} >= wanted.keys()
+    bound = {"project": "p", **params}
+    text = sql_files.statement(file).text
+    return [tuple(row) for row in store.reader().query(text, {key: bound[key] for key in wanted}).result_rows]
+
+
+def test_cost_cube(store: Store) -> None:
+    """Parts of dollars per line: another model starts cold, prices are those of the day, the unpriced is counted."""
+    client = store.client()
+    tokens = {"uncached_tokens": 6e5, "cache_read_tokens": 4e5, "output_tokens": 1e5}
+    small = {"side": "shadow", "model": "small", "cache_kept": 0}
+    insert(
+        client,
+        "cost_daily",
+        [
+            tokens,
+            {"day": D17, "bucket": 2, "n": 3, "w": 6.0, "uncached_tokens": 1e6},
+            {**small, **tokens},
+            {**small, "bucket": 2, "model": "mystery", "uncached_tokens": 1e6},
+            {"contaminated": 1, "kind": "fallback", "output_tokens": 1e6},
+            {"segment_key": "task", "segment_value": "chat", "output_tokens": 9e9},
+            {"policy": "bold", "output_tokens": 9e9},
+            {"project": "q", "output_tokens": 9e9},
+        ],
+    )
+    insert(
+        client,
+        "price_books",
+        [
+            {},
+            {"effective_from": D17, "input_usd_per_mtok": 20.0},
+            {"model": "small", "input_usd_per_mtok": 1.0, "cache_read_usd_per_mtok": 0.5, "output_usd_per_mtok": 4.0},
+            {"book": "other", "input_usd_per_mtok": 99.0},
+        ],
+    )
+    assert run(store, "cost_cube", **CHEAP, **DAYS, **ALL) == [
+        # 0.6 x 10, 0.4 x 1 kept, 0.1 x 40; on the 17th 1.0 x 20
+        (
+            *("", "big", "small", "live", "fallback", "big", 1, 1, 0),
+            *([1], [1.0], [0.0], [0.0], [0.0], [40.0]),
+        ),
+        (
+            *("", "big", "small", "live", "primary", "big", 0, 4, 0),
+            *([1, 2], [1.0, 6.0], [6.0, 20.0], [0.4, 0.0], [0.4, 0.0], [4.0, 0.0]),
+        ),
+        (*("", "big", "small", "shadow", "primary", "mystery", 0, 1, 1), *([2], [1.0], [0.0], [0.0], [0.0], [0.0])),
+        # 0.6 x 1, 0.4 x 0.5 warm and 0.4 x 1 cold, 0.1 x 4
+        (*("", "big", "small", "shadow", "primary", "small", 0, 1, 0), *([1], [1.0], [0.6], [0.2], [0.4], [0.4])),
+    ]
+
+
+def test_cost_cube_rows(four_requests: Store) -> None:
+    """The same from the decisions: r1 and r2 are clean, r3 fell back and is contaminated, r4 failed."""
+    rows = {row[1:7]: row[7:] for row in run(four_requests, "cost_cube_rows", **CHEAP, **DAYS, **ANY_ROW)}
+    per_million = {
+        ("big", "small", "live", "primary", "big", 0): (1, 0, [1], 1.0, 6000, 400, 400, 4000),
+        ("big", "small", "shadow", "primary", "small", 0): (1, 0, [1], 1.0, 600, 200, 400, 400),
+        ("big", "small", "shadow", "escalation_unknown", "big", 0): (1, 0, [1], 1.0, 6000, 400, 400, 4000),
+        ("big", "big", "live", "primary", "big", 0): (1, 0, [1], 1.0, 6000, 400, 400, 4000),
+        ("big", "big", "shadow", "primary", "big", 0): (1, 0, [1], 1.0, 6000, 400, 400, 4000),
+        ("small", "small", "live", "primary", "small", 1): (1, 0, [2], 1.0, 0, 0, 0, 0),
+        ("small", "small", "live", "fallback", "big", 1): (1, 0, [2], 1.0, 20000, 0, 0, 4000),
+        ("small", "small", "shadow", "primary", "small", 1): (1, 0, [2], 1.0, 1000, 0, 0, 400),
+    }
+    assert rows.keys() == per_million.keys()
+    for line, (n, unpriced, buckets, weight, *dollars) in per_million.items():
+        found = rows[line]
+        assert (found[0], found[1], found[2], found[3]) == (n, unpriced, buckets, [weight])
+        assert [part[0] * 1e6 for part in found[4:]] == pytest.approx(dollars, rel=1e-12), line
