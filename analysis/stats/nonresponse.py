@@ -1,0 +1,77 @@
+"""What silence can hide: bounds without assumptions, and the answer of the silent that would turn a finding.
+
+Feedback is not missing at random: people answer when they are delighted or angry. So beside the mean of those who
+answered stand the bounds of Manski (2003): the mean over all lies between r q and r q + 1 - r, whatever the silent
+think, for values in [0, 1], response rate r and mean q.
+"""
+
+from __future__ import annotations
+
+from scipy import stats
+
+from analysis.stats.proportion import effective_n
+from analysis.stats.ratio import ratio_error
+from analysis.summaries import RatioSums
+
+
+def manski_bounds(mean: float, rate: float) -> tuple[float, float]:
+    """The lowest and highest mean over all requests, if each silent one has a value from 0 to 1.
+
+    Args:
+        mean: of those who answered, 0 to 1.
+        rate: share that answered, 0 to 1.
+
+    Raises:
+        ValueError: if either lies outside 0 to 1.
+    """
+    _check(mean, rate)
+    return rate * mean, rate * mean + 1 - rate
+
+
+def tipping_point(mean: float, rate: float, threshold: float) -> float | None:
+    """The mean of the silent at which the mean over all equals a threshold; None if no value from 0 to 1 does.
+
+    Below it the overall mean is below the threshold. None says that silence cannot turn the finding: the overall mean
+    is on the same side of the threshold whatever the silent think.
+
+    Args:
+        mean: of those who answered, 0 to 1.
+        rate: share that answered, 0 to 1.
+        threshold: what the overall mean is compared with.
+
+    Raises:
+        ValueError: if `mean` or `rate` lies outside 0 to 1.
+    """
+    _check(mean, rate)
+    if rate >= 1:
+        return None
+    silent = (threshold - rate * mean) / (1 - rate)
+    return silent if 0 <= silent <= 1 else None
+
+
+def share_at_least(sums: RatioSums, *, clusters: float, level: float = 0.95) -> float:
+    """The one-sided lower bound of a share: Clopper and Pearson's, with Korn and Graubard's (1998) effective n.
+
+    The effective n is that of Wilson's interval here, times (t quantile at infinity / t quantile at the degrees of
+    freedom of the variance)^2, since the design effect is estimated as well.
+
+    Args:
+        sums: numerators between 0 and the denominators.
+        clusters: effective clusters by key; taken where the buckets do not vary.
+        level: confidence that the true share is above the bound.
+
+    Raises:
+        ValueError: if fewer than two buckets are non-empty.
+    """
+    share = min(max(sums.value, 0.0), 1.0)
+    error = ratio_error(sums)
+    n = effective_n(sums, share=share, variance=error.variance, clusters=clusters)
+    n *= float(stats.norm.ppf(level) / stats.t.ppf(level, error.df)) ** 2
+    k = share * n
+    return float(stats.beta.ppf(1 - level, k, n - k + 1)) if k > 0 else 0.0
+
+
+def _check(mean: float, rate: float) -> None:
+    for name, value in (("mean", mean), ("rate", rate)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie in 0 to 1, got {value!r}; scale the signal first")
