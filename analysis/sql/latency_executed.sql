@@ -15,7 +15,7 @@ FROM (
     any(inclusion_probability) AS probability
   FROM executions FINAL
   WHERE project = {project:String} AND status = 'ok' AND latency_s IS NOT NULL
-    AND ((policy = {policy:String} AND policy_version = {version:String}) OR policy = '')
+    AND ((policy = {policy:String} AND policy_version IN ('', {version:String})) OR policy = '')
   GROUP BY sample, request_id, answered_by, is_whole_plan
 )
 GROUP BY model, is_whole_plan, bin
