@@ -88,36 +88,11 @@ class Skipped:
 Read = LoggedCall | Skipped
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What one look at the whole log tells, before anything is sent.
-
-    Attributes:
-        records: rows or spans.
-        newest_us: the latest call, epoch microseconds; None if no time can be read.
-        shared_sessions: share of the calls with a session id whose session has another call; None without ids.
-    """
-
-    records: int
-    newest_us: int | None
-    shared_sessions: float | None = None
-
-
 class Log(Protocol):
-    """A log that can be read twice: once for the survey, once for the calls."""
+    """A log that can be read more than once: for the survey, and for the calls."""
 
-    @property
-    def name(self) -> str:
-        """What messages call it: the file's name."""
-        ...
-
-    def survey(self) -> Survey:
-        """One look at the whole log.
-
-        Raises:
-            ConfigError: it cannot be read, or lacks what every call needs.
-        """
-        ...
+    name: str
+    """What messages call it: the file's name."""
 
     def calls(self) -> Iterator[Read]:
         """Every record in the log's order, as a call or as skipped."""

@@ -1,0 +1,251 @@
+"""LiteLLM's spend logs: the proxy's table LiteLLM_SpendLogs, or the table `spend_logs` of its ClickHouse callback.
+
+What is special about them: a proxy's own cache hits have an id with a suffix; the request body stands in
+`proxy_server_request` only if prompts are stored, and long texts in it are cut in the middle; a cost of 0 also stands
+for a model without a price; and a session id is made up for every call whose client gave none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from collector.imports import values
+from collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
+from collector.imports.reading import Reading
+from collector.imports.rows import Row, TableFile
+from shadow.outcome import Contamination, Usage
+from shadow.usage import answer_of, usage_of
+
+NEEDED: Final = (
+    ("startTime", "start_time", "time"),
+    ("model",),
+    ("prompt_tokens", "input_tokens"),
+    ("completion_tokens", "output_tokens"),
+)
+CHAT_CALLS: Final = frozenset({
+    "", "completion", "acompletion", "text_completion", "atext_completion", "responses", "aresponses",
+    "anthropic_messages", "generate_content", "agenerate_content", "generate_content_stream",
+    "agenerate_content_stream", "pass_through_endpoint", "allm_passthrough_route", "llm_passthrough_route",
+})  # fmt: skip
+CACHE_HIT_SUFFIX: Final = "_cache_hit"
+CUT: Final = "litellm_truncated"
+"""Stands in a text of which the proxy kept only the ends."""
+SEGMENTS: Final = ("task", "user_tier", "prompt_version")
+HOLDERS: Final = ("spend_logs_metadata", "requester_metadata")
+"""Where a caller's own metadata stands in `metadata`."""
+
+
+class LiteLLMLog:
+    """Spend logs of a LiteLLM proxy.
+
+    Raises:
+        ConfigError: the file cannot be read, or lacks a needed column.
+    """
+
+    def __init__(self, file: Path, reading: Reading | None = None) -> None:
+        self._table = TableFile(file)
+        self._reading = reading or Reading()
+        self._table.require(NEEDED, self._reading.rename)
+        self.name = file.name
+
+    def calls(self) -> Iterator[Read]:
+        """Every row, as a call or as skipped; what is wrong with a signal alone costs only the signal."""
+        for place, row in self._table:
+            if isinstance(row, Skipped):
+                yield row
+            else:
+                yield from self._read(place, row)
+
+    def _read(self, place: str, raw: Row) -> Iterator[Read]:
+        kind = values.text(raw.get("call_type"))
+        time_us = values.time_us(_first(raw, "startTime", "start_time", "time"))
+        renamed = self._reading.renamed(raw)
+        time_us = values.time_us(renamed["time"]) if "time" in renamed else time_us
+        model = values.text(renamed.get("model", raw.get("model")))
+        reason = ""
+        if kind not in CHAT_CALLS:
+            reason = f"no chat call ({kind})"
+        elif time_us is None:
+            reason = "startTime is no moment between 2000 and 2100"
+        elif not model:
+            reason = "no model"
+        if reason or time_us is None:
+            yield Skipped(place, reason)
+            return
+        signals = []
+        for judged in self._reading.judgements(raw):
+            if isinstance(judged, LoggedSignal):
+                signals.append(judged)
+            else:
+                yield Skipped(place, f"signal only: {judged}")
+        labels = self._reading.labels(renamed)
+        yield _call(raw, renamed, labels=labels, time_us=time_us, model=model, signals=tuple(signals))
+
+
+def _call(
+    raw: Row,
+    renamed: Mapping[str, Any],
+    *,
+    labels: Mapping[str, str],
+    time_us: int,
+    model: str,
+    signals: tuple[LoggedSignal, ...],
+) -> LoggedCall:
+    metadata = values.mapping_of(raw.get("metadata"))
+    told = {**_told(metadata, _tags(raw)), **renamed}
+    body = values.mapping_of(raw.get("proxy_server_request"))
+    failed = values.text(raw.get("status") or metadata.get("status")).lower() in ("failure", "error", "failed")
+    hit = values.flag(raw.get("cache_hit")) is True
+    end_us = values.time_us(_first(raw, "endTime", "end_time"))
+    request_id = values.text(raw.get("request_id"))
+    return LoggedCall(
+        request_id=request_id or values.row_id(raw),
+        time_us=time_us,
+        model=model,
+        planned_model=values.text(body.get("model")),
+        provider=values.text(raw.get("custom_llm_provider")),
+        response_id=values.text(raw.get("response_id")) or request_id.partition(CACHE_HIT_SUFFIX)[0],
+        usage=_usage(raw, metadata, failed=failed),
+        cost_usd=_cost_usd(raw, hit=hit),
+        duration_s=_duration_s(raw, time_us, end_us),
+        ttft_s=_ttft_s(raw, time_us, end_us),
+        status="error" if failed else "complete",
+        error_type=_error_type(raw, metadata) if failed else "",
+        contamination=_contamination(metadata, hit=hit),
+        retries=min(values.tokens(metadata.get("attempted_retries")) or 0, 20),
+        messages=_messages(raw, body),
+        answer_text=_answer_text(raw),
+        user=_optional(told, "user", raw.get("end_user") or metadata.get("user_api_key_end_user_id")),
+        session=_optional(told, "session", raw.get("session_id")),
+        task=_optional(told, "task", None),
+        user_tier=_optional(told, "user_tier", None),
+        prompt_version=values.text(told.get("prompt_version")),
+        has_tools=bool(body.get("tools") or body.get("functions")) if body else None,
+        wants_json=_wants_json(body) if body else None,
+        labels={**_labels(raw, metadata), **labels},
+        signals=signals,
+    )
+
+
+def _first(row: Row, *names: str) -> Any:
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
+
+
+def _optional(told: Mapping[str, Any], name: str, otherwise: Any) -> str | None:
+    """What the user or the caller's metadata says; else the log's own column, where empty means unknown."""
+    if name in told:
+        return values.text(told[name])
+    return values.text(otherwise) or None
+
+
+def _tags(raw: Row) -> dict[str, str]:
+    """Request tags of the form `key:value` or `key=value`."""
+    tags = values.json_of(raw.get("request_tags"))
+    found: dict[str, str] = {}
+    for tag in tags if isinstance(tags, (list, tuple)) else ():
+        if isinstance(tag, str):
+            for mark in (":", "="):
+                key, separator, value = tag.partition(mark)
+                if separator and key and value:
+                    found.setdefault(key.strip(), value.strip())
+                    break
+    return found
+
+
+def _told(metadata: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """Segments and session that the caller put into its metadata or tags."""
+    holders = [values.mapping_of(metadata.get(name)) for name in HOLDERS]
+    told: dict[str, Any] = {}
+    for name, aliases in (*((name, (name,)) for name in SEGMENTS), ("session", ("session", "session_id"))):
+        for holder in (*holders, tags):
+            value = next((holder[alias] for alias in aliases if holder.get(alias)), None)
+            if isinstance(value, (str, int)):
+                told[name] = value
+                break
+    return told
+
+
+def _labels(raw: Row, metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Team, key and tags."""
+    labels = {
+        "team": values.text(metadata.get("user_api_key_team_alias") or raw.get("team_alias") or raw.get("team_id")),
+        "key": values.text(metadata.get("user_api_key_alias") or raw.get("key_alias")),
+        "model_group": values.text(raw.get("model_group")),
+    }
+    return {**_tags(raw), **{key: value for key, value in labels.items() if value}}
+
+
+def _usage(raw: Row, metadata: Mapping[str, Any], *, failed: bool) -> Usage:
+    """`prompt_tokens` of LiteLLM holds the cached ones, whatever the provider counts. A failure logs zeros."""
+    prompt = values.tokens(_first(raw, "prompt_tokens", "input_tokens"))
+    answer = values.tokens(_first(raw, "completion_tokens", "output_tokens"))
+    if not prompt and not answer:
+        return Usage() if failed or prompt is None else Usage(input_tokens=prompt, output_tokens=answer)
+    details = {**values.mapping_of(metadata.get("usage_object")), **_additional(metadata)}
+    for ours, theirs in (("cache_read_tokens", "cached_tokens"), ("cache_write_tokens", "cache_write_tokens")):
+        if (count := values.tokens(raw.get(ours))) is not None:
+            details[theirs] = count
+    return usage_of({**details, "prompt_tokens": prompt, "completion_tokens": answer})
+
+
+def _additional(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    known = values.mapping_of(metadata.get("additional_usage_values"))
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _cost_usd(raw: Row, *, hit: bool) -> float | None:
+    spend = values.amount(raw.get("spend"))
+    return spend if spend or hit else None
+
+
+def _duration_s(raw: Row, time_us: int, end_us: int | None) -> float | None:
+    if end_us is not None and end_us >= time_us:
+        return (end_us - time_us) / 1e6
+    milliseconds = values.amount(raw.get("request_duration_ms"))
+    return None if milliseconds is None else milliseconds / 1e3
+
+
+def _ttft_s(raw: Row, time_us: int, end_us: int | None) -> float | None:
+    """Only of streams: without one the proxy writes the end of the answer."""
+    first_us = values.time_us(_first(raw, "completionStartTime", "completion_start_time"))
+    if first_us is None or first_us == end_us or first_us < time_us:
+        return None
+    return (first_us - time_us) / 1e6
+
+
+def _error_type(raw: Row, metadata: Mapping[str, Any]) -> str:
+    error = values.mapping_of(metadata.get("error_information"))
+    told = error.get("error_class") or error.get("error_code") or raw.get("error_type")
+    return values.text(told)[:200] or "failure"
+
+
+def _contamination(metadata: Mapping[str, Any], *, hit: bool) -> tuple[Contamination, ...]:
+    fell_back = (values.tokens(metadata.get("attempted_fallbacks")) or 0) > 0
+    kinds: tuple[tuple[Contamination, bool], ...] = (("cache_hit", hit), ("fallback", fell_back))
+    return tuple(kind for kind, applies in kinds if applies)
+
+
+def _messages(raw: Row, body: Mapping[str, Any]) -> list[Any] | None:
+    """The whole prompt; None where it is not stored or cut."""
+    for held in (raw.get("messages"), body.get("messages"), body.get("input")):
+        found = values.json_of(held) if isinstance(held, str) and held[:1] in "[{" else held
+        if isinstance(found, str) and found:
+            found = [{"role": "user", "content": found}]
+        if isinstance(found, (list, tuple)) and found:
+            return None if CUT in str(found) else list(found)
+    return None
+
+
+def _answer_text(raw: Row) -> str | None:
+    response = raw.get("response")
+    if not response or CUT in str(response):
+        return None
+    return answer_of(values.mapping_of(response)).text or None
+
+
+def _wants_json(body: Mapping[str, Any]) -> bool:
+    kind = values.mapping_of(body.get("response_format")).get("type")
+    kind = kind or values.mapping_of(values.mapping_of(body.get("text")).get("format")).get("type")
+    return kind in ("json_object", "json_schema")

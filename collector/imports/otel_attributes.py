@@ -1,0 +1,160 @@
+"""Attributes of model-call spans under every name that instrumentations have used: gen_ai.* old and new, OpenInference.
+
+One table, so that a new spelling is one more name here and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from collector.imports import values
+
+Attributes = Mapping[str, Any]
+
+OPERATION: Final = ("gen_ai.operation.name",)
+KIND: Final = ("openinference.span.kind", "llm.request.type", "traceloop.span.kind")
+REQUEST_MODEL: Final = ("gen_ai.request.model", "llm.model_name", "llm.request.model", "ai.model.id")
+RESPONSE_MODEL: Final = ("gen_ai.response.model", "llm.response.model", "ai.response.model")
+PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider")
+RESPONSE_ID: Final = ("gen_ai.response.id", "llm.response.id", "ai.response.id")
+INPUT_TOKENS: Final = (
+    "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "llm.usage.prompt_tokens",
+    "ai.usage.promptTokens", "ai.usage.inputTokens",
+)  # fmt: skip
+OUTPUT_TOKENS: Final = (
+    "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion",
+    "llm.usage.completion_tokens", "ai.usage.completionTokens", "ai.usage.outputTokens",
+)  # fmt: skip
+CACHE_READ: Final = (
+    "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
+    "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens",
+)  # fmt: skip
+CACHE_WRITE: Final = (
+    "gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens", "llm.token_count.prompt_details.cache_write",
+)  # fmt: skip
+COST: Final = ("gen_ai.usage.cost", "gen_ai.cost.total_cost", "llm.cost.total", "gen_ai.usage.total_cost")
+TTFT: Final = ("gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token")
+SESSION: Final = (
+    "gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id", "langfuse.session.id",
+    "metadata.session_id",
+)  # fmt: skip
+USER: Final = (
+    "user.id", "enduser.id", "gen_ai.request.user", "traceloop.association.properties.user_id", "langfuse.user.id",
+)  # fmt: skip
+TASK: Final = ("llm_router.task", "traceloop.association.properties.task", "metadata.task")
+USER_TIER: Final = ("llm_router.user.tier", "traceloop.association.properties.user_tier", "metadata.user_tier")
+PROMPT_VERSION: Final = ("gen_ai.prompt.version", "llm.prompt_template.version")
+
+CALL_OPERATIONS: Final = frozenset({"chat", "text_completion", "generate_content", "completion"})
+OTHER_OPERATIONS: Final = frozenset({
+    "invoke_agent", "create_agent", "execute_tool", "embeddings", "retrieval", "invoke_workflow", "rerank",
+    "image_generation", "transcription", "speech",
+})  # fmt: skip
+CALL_KINDS: Final = frozenset({"llm", "chat", "completion"})
+OTHER_KINDS: Final = frozenset({
+    "agent", "chain", "tool", "retriever", "embedding", "reranker", "guardrail", "evaluator", "prompt", "workflow",
+    "task", "rerank", "unknown",
+})  # fmt: skip
+PARTS_OF_AN_AGENT: Final = frozenset({"tool", "agent", "execute_tool", "invoke_agent"})
+"""Kinds and operations below which other calls belong to somebody else."""
+
+_INDEXED: Final = re.compile(r"(?:gen_ai\.prompt|llm\.input_messages)\.(\d+)\.(?:message\.)?(role|content)")
+_PARTS: Final = re.compile(r"llm\.input_messages\.(\d+)\.message\.contents\.(\d+)\.message_content\.text")
+_ANSWERS: Final = ("gen_ai.completion.0.content", "llm.output_messages.0.message.content", "ai.response.text")
+
+
+def first(attributes: Attributes, names: Sequence[str]) -> Any:
+    """The first value that one of the names has; None if none has."""
+    return next((attributes[name] for name in names if attributes.get(name) not in (None, "")), None)
+
+
+def word(attributes: Attributes, names: Sequence[str]) -> str:
+    """The same as lower-case text."""
+    return values.text(first(attributes, names)).lower()
+
+
+def is_call(attributes: Attributes) -> bool:
+    """Whether a span says that it is, or wraps, a call to a model that writes text."""
+    operation, kind = word(attributes, OPERATION), word(attributes, KIND)
+    if operation in OTHER_OPERATIONS or kind in OTHER_KINDS:
+        return False
+    if first(attributes, (*REQUEST_MODEL, *RESPONSE_MODEL)) is None:
+        return False
+    counted = first(attributes, (*INPUT_TOKENS, *OUTPUT_TOKENS)) is not None
+    return operation in CALL_OPERATIONS or kind in CALL_KINDS or counted
+
+
+def messages(attributes: Attributes) -> list[dict[str, str]] | None:
+    """The prompt in OpenAI's form, if the span carries it."""
+    for name in ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"):
+        found = values.json_of(attributes.get(name))
+        if isinstance(found, list) and found:
+            return [_message(each) for each in found if isinstance(each, Mapping)] or None
+    return _indexed(attributes)
+
+
+def answer(attributes: Attributes) -> str | None:
+    """The answer's text, if the span carries it."""
+    found = values.json_of(attributes.get("gen_ai.output.messages"))
+    if isinstance(found, list) and found and isinstance(found[0], Mapping):
+        return _message(found[0])["content"] or None
+    return values.text(first(attributes, _ANSWERS)) or None
+
+
+def has_tools(attributes: Attributes) -> bool | None:
+    """Whether the call offers tools. Instrumentations that write prompts by number write tools the same way."""
+    listed = (
+        "llm.request.functions.0.name",
+        "llm.tools.0.tool.json_schema",
+        "gen_ai.tool.definitions",
+        "ai.prompt.tools",
+    )
+    if first(attributes, listed) is not None:
+        return True
+    parameters = values.mapping_of(attributes.get("llm.invocation_parameters"))
+    if parameters:
+        return bool(parameters.get("tools") or parameters.get("functions"))
+    return False if _indexed(attributes) is not None else None
+
+
+def wants_json(attributes: Attributes) -> bool | None:
+    """Whether the call asks for structured output, where the span says anything about it."""
+    kind = word(attributes, ("gen_ai.output.type", "gen_ai.request.output_type"))
+    if kind:
+        return kind == "json"
+    parameters = values.mapping_of(attributes.get("llm.invocation_parameters"))
+    if not parameters:
+        return None
+    wanted = values.mapping_of(parameters.get("response_format")).get("type")
+    return wanted in ("json_object", "json_schema")
+
+
+def _message(message: Mapping[str, Any]) -> dict[str, str]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return {"role": values.text(message.get("role")), "content": content}
+    parts = message.get("parts", content)
+    texts = [
+        values.text(part.get("content") or part.get("text"))
+        for part in (parts if isinstance(parts, list) else ())
+        if isinstance(part, Mapping) and part.get("type", "text") == "text"
+    ]
+    return {"role": values.text(message.get("role")), "content": "\n".join(filter(None, texts))}
+
+
+def _indexed(attributes: Attributes) -> list[dict[str, str]] | None:
+    """`gen_ai.prompt.N.role` and `.content`, or OpenInference's `llm.input_messages.N.message.*`."""
+    found: dict[int, dict[str, str]] = {}
+    parts: dict[int, list[tuple[int, str]]] = {}
+    for key, value in attributes.items():
+        if match := _INDEXED.fullmatch(key):
+            found.setdefault(int(match[1]), {"role": "", "content": ""})[match[2]] = values.text(value)
+        elif match := _PARTS.fullmatch(key):
+            parts.setdefault(int(match[1]), []).append((int(match[2]), values.text(value)))
+    for number, texts in parts.items():
+        held = found.setdefault(number, {"role": "", "content": ""})
+        held["content"] = held["content"] or "\n".join(text for _, text in sorted(texts))
+    return [found[number] for number in sorted(found)] or None

@@ -1,0 +1,161 @@
+"""Which spans of a trace are calls to a model, each call once.
+
+Instrumentations nest: a framework, an SDK and an HTTP client may each write a span for one call, with the same usage.
+Agents write a span whose usage is the sum of their calls. Adding all of them up would count tokens three times.
+
+The rule, for spans that say they call a model:
+1. Of spans with the same response id in a trace the innermost counts.
+2. A span with such spans below it wraps them, and does not count, if its usage is that of one of them or their sum, if
+   it reports no usage, or if not all of them stand below a tool or an agent. A tool that asks a model of its own is
+   not the call that chose the tool: then both count.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from collector.imports import otel_attributes as names
+from collector.imports import values
+from collector.imports.call import Skipped
+
+Usage = tuple[int | None, int | None]
+
+NESTED = "a span around a call that counts already"
+TWICE = "a second span of one response"
+
+
+@dataclass(slots=True, kw_only=True)
+class CallSpan:
+    """A span of the file. `parent` and `callees` are filled in by `calls_of`."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    start_ns: int
+    end_ns: int
+    failed: bool
+    attributes: Mapping[str, Any]
+    parent: CallSpan | None = field(default=None, repr=False)
+    callees: list[CallSpan] = field(default_factory=list, repr=False)
+
+    @property
+    def usage(self) -> Usage:
+        """Input and output tokens as reported."""
+        return (
+            values.tokens(names.first(self.attributes, names.INPUT_TOKENS)),
+            values.tokens(names.first(self.attributes, names.OUTPUT_TOKENS)),
+        )
+
+    @property
+    def response_id(self) -> str:
+        """The provider's id, empty if it is not reported."""
+        return values.text(names.first(self.attributes, names.RESPONSE_ID))
+
+    def ancestors(self) -> Iterable[CallSpan]:
+        """The spans around this one, innermost first. A trace that bites its tail ends where it began."""
+        seen = {id(self)}
+        above = self.parent
+        while above is not None and id(above) not in seen:
+            yield above
+            seen.add(id(above))
+            above = above.parent
+
+    def inherited(self, keys: Sequence[str]) -> str:
+        """What this span or the nearest one around it says; empty if none does."""
+        for span in (self, *self.ancestors()):
+            if found := values.text(names.first(span.attributes, keys)):
+                return found
+        return ""
+
+
+def calls_of(spans: Sequence[CallSpan]) -> tuple[list[CallSpan], list[Skipped]]:
+    """The spans that are calls, in the given order, and the others that speak of a model, with the reason."""
+    by_id = {(span.trace_id, span.span_id): span for span in spans}
+    unique = list(by_id.values())  # a file may hold a span twice: the exporter tried again
+    for span in unique:
+        span.parent = by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
+    candidates = [span for span in unique if names.is_call(span.attributes)]
+    _link(candidates)
+    depth = {id(span): sum(1 for _ in span.ancestors()) for span in candidates}
+    kept: list[CallSpan] = []
+    skipped: list[Skipped] = []
+    innermost = _innermost(candidates, depth)
+    for span in candidates:
+        place = f"span {span.span_id}"
+        if span.response_id and innermost[span.trace_id, span.response_id] is not span:
+            skipped.append(Skipped(place, TWICE))
+        elif _wraps(span):
+            skipped.append(Skipped(place, NESTED))
+        else:
+            kept.append(span)
+    return kept, skipped
+
+
+def _link(candidates: Sequence[CallSpan]) -> None:
+    """Give every candidate the candidates next below it."""
+    known = {id(span) for span in candidates}
+    for span in candidates:
+        above = next((each for each in span.ancestors() if id(each) in known), None)
+        if above is not None:
+            above.callees.append(span)
+
+
+def _innermost(candidates: Sequence[CallSpan], depth: Mapping[int, int]) -> dict[tuple[str, str], CallSpan]:
+    found: dict[tuple[str, str], CallSpan] = {}
+    for span in candidates:
+        key = span.trace_id, span.response_id
+        if key not in found or depth[id(span)] > depth[id(found[key])]:
+            found[key] = span
+    return found
+
+
+def _wraps(span: CallSpan) -> bool:
+    if not span.callees:
+        return False
+    own = span.usage
+    if own == (None, None) or own in {callee.usage for callee in span.callees} or own == _total(_all_below(span)):
+        return True
+    if own == _total(span.callees):
+        return True
+    if span.response_id and span.response_id not in {callee.response_id for callee in _all_below(span)}:
+        return False
+    return not all(_is_anothers(callee, span) for callee in span.callees)
+
+
+def _all_below(span: CallSpan) -> list[CallSpan]:
+    """Innermost candidates below a span."""
+    below: dict[str, CallSpan] = {}
+    stack = list(span.callees)
+    seen = {id(span)}
+    while stack:
+        callee = stack.pop()
+        if id(callee) in seen:
+            continue
+        seen.add(id(callee))
+        if callee.callees:
+            stack += callee.callees
+        else:
+            below[callee.span_id] = callee
+    return list(below.values())
+
+
+def _total(spans: Sequence[CallSpan]) -> Usage:
+    sums: dict[int, int] = defaultdict(int)
+    for span in spans:
+        for place, count in enumerate(span.usage):
+            sums[place] += count or 0
+    return sums[0], sums[1]
+
+
+def _is_anothers(callee: CallSpan, caller: CallSpan) -> bool:
+    """Whether a tool or an agent stands between a call and the one above it."""
+    for above in callee.ancestors():
+        if above is caller:
+            return False
+        kinds = {names.word(above.attributes, names.OPERATION), names.word(above.attributes, names.KIND)}
+        if kinds & names.PARTS_OF_AN_AGENT:
+            return True
+    return False

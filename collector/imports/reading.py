@@ -1,0 +1,89 @@
+"""What the user says about a log: which of its columns means what, and which of them judge the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from collector.imports import values
+from collector.imports.call import LoggedSignal
+from shadow.errors import ConfigError
+from shadow.request import LABEL, nothing
+
+FEEDBACK: Final = "feedback"
+"""A column of this name is a signal without being asked for."""
+RENAMEABLE: Final = (
+    "request_id", "time", "end_time", "model", "planned_model", "provider", "response_id", "input_tokens",
+    "output_tokens", "cached_input_tokens", "cache_write_tokens", "cost_usd", "latency_s", "ttft_s", "status",
+    "error_type", "cache_hit", "fallback", "retries", "prompt", "messages", "response", "user", "session", "task",
+    "user_tier", "prompt_version", "has_tools", "wants_json",
+)  # fmt: skip
+"""What `--rename` may name besides `label:KEY`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalColumn:
+    """A column that judges the answer. Its values go from `low` (worst) to `high` (best)."""
+
+    column: str
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How a log is to be read.
+
+    Attributes:
+        rename: the log's column, attribute or dotted path -> our name.
+        signals: columns that judge the answer.
+    """
+
+    rename: Mapping[str, str] = field(default_factory=nothing)
+    signals: tuple[SignalColumn, ...] = ()
+
+    def __post_init__(self) -> None:
+        for ours in self.rename.values():
+            if ours not in RENAMEABLE and not ours.startswith(LABEL):
+                raise ConfigError(
+                    f"--rename must lead to one of {', '.join(RENAMEABLE)} or label:KEY, got {ours!r}", file=None
+                )
+        for each in self.signals:
+            if not each.low < each.high:
+                raise ConfigError(f"--signal {each.column} must go from low to high, got {each.low:g}..{each.high:g}")
+
+    def renamed(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What the user named, by our names; a column that the row lacks is absent."""
+        return {ours: value for theirs, ours in self.rename.items() if (value := _found(row, theirs)) is not MISSING}
+
+    def labels(self, renamed: Mapping[str, Any]) -> dict[str, str]:
+        """The labels among what the user named."""
+        return {name[len(LABEL) :]: values.text(value) for name, value in renamed.items() if name.startswith(LABEL)}
+
+    def judgements(self, row: Mapping[str, Any]) -> Iterator[LoggedSignal | str]:
+        """Every signal of a row, or why a value is none. A cell without a value is no signal."""
+        columns = {each.column for each in self.signals}
+        specs = self.signals
+        if FEEDBACK in row and FEEDBACK not in columns:
+            specs = (*specs, SignalColumn(column=FEEDBACK, name=FEEDBACK))
+        for spec in specs:
+            value = values.at_path(row, spec.column)
+            if value is None or value == "":
+                continue
+            scored = values.score(value, spec.low, spec.high)
+            if scored is None:
+                yield f"{spec.column} is no value from {spec.low:g} to {spec.high:g}"
+            else:
+                yield LoggedSignal(name=spec.name, value=scored)
+
+
+MISSING: Final = object()
+
+
+def _found(row: Mapping[str, Any], path: str) -> Any:
+    """The value, None where a column or JSON object is there without it; `MISSING` where there is no such column."""
+    if path in row or path.partition(".")[0] in row:
+        return values.at_path(row, path)
+    return MISSING

@@ -1,0 +1,146 @@
+"""Single values of logs: times, counts, amounts and flags in the spellings that exporters use.
+
+What cannot be read is None, which means unknown; the readers decide whether a call can do without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from shadow.usage import count_of
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+YEAR_2000_US: Final = 946_684_800_000_000
+YEAR_2100_US: Final = 4_102_444_800_000_000
+YES: Final = frozenset({"true", "1", "yes", "y", "t", "on"})
+NO: Final = frozenset({"false", "0", "no", "n", "f", "off", "none", "null"})
+UP: Final = frozenset({"up", "thumbs_up", "thumbs-up", "positive", "good", "like", "+1"})
+DOWN: Final = frozenset({"down", "thumbs_down", "thumbs-down", "negative", "bad", "dislike", "-1"})
+UNITS_US: Final = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))
+"""Epoch numbers below the first are seconds, then milliseconds, then microseconds; above them nanoseconds."""
+
+
+def time_us(value: Any) -> int | None:
+    """Epoch microseconds of a moment: a datetime or ISO text (without a zone: UTC), or an epoch number of any unit."""
+    moment = _datetime(value) if isinstance(value, (datetime, str)) else None
+    if moment is not None:
+        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        found = (aware - EPOCH) // timedelta(microseconds=1)
+    else:
+        amount = number(value)
+        if amount is None:
+            return None
+        found = round(_epoch_us(amount))
+    return found if YEAR_2000_US <= found <= YEAR_2100_US else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also written as text."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    try:
+        amount = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return amount if math.isfinite(amount) else None
+
+
+def amount(value: Any) -> float | None:
+    """Seconds or dollars: a finite number from 0 on."""
+    found = number(value)
+    return found if found is not None and found >= 0 else None
+
+
+def tokens(value: Any) -> int | None:
+    """A count of tokens, also written as text or as a whole double."""
+    return count_of(number(value))
+
+
+def flag(value: Any) -> bool | None:
+    """Yes or no in the spellings of exporters."""
+    if isinstance(value, bool):
+        return value
+    if value is None:
+        return None
+    word = str(value).strip().lower()
+    if word in YES:
+        return True
+    return False if word in NO else None
+
+
+def score(value: Any, low: float, high: float) -> float | None:
+    """A judgement in [0, 1]: a number between low and high, yes or no, or a thumb."""
+    if isinstance(value, str):
+        word = value.strip().lower()
+        if word in UP or word in DOWN:
+            return 1.0 if word in UP else 0.0
+    found = number(value)
+    if found is None:
+        known = flag(value)
+        return None if known is None else float(known)
+    scaled = (found - low) / (high - low)
+    return scaled if 0 <= scaled <= 1 else None
+
+
+def text(value: Any) -> str:
+    """A value as text; empty for none."""
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def json_of(value: Any) -> Any:
+    """What a JSON text holds; a value that is no text is itself, a text that is no JSON is None."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
+
+
+def mapping_of(value: Any) -> Mapping[str, Any]:
+    """A JSON object, empty for anything else."""
+    found = json_of(value)
+    return found if isinstance(found, Mapping) else {}
+
+
+def at_path(row: Mapping[str, Any], path: str) -> Any:
+    """A column, or a dotted path into one that holds JSON: `metadata.spend_logs_metadata.task`."""
+    if path in row:
+        return row[path]
+    head, _, rest = path.partition(".")
+    value: Any = row.get(head)
+    for name in rest.split(".") if rest else ():
+        value = mapping_of(value).get(name)
+    return value if rest else None
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """An id for a row without one, the same in every import: a hash of all that it holds."""
+    body = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
+    return "row-" + hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _datetime(value: datetime | str) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+
+
+def _epoch_us(amount: float) -> float:
+    for below, factor in UNITS_US:
+        if abs(amount) < below:
+            return amount * factor
+    return amount / 1_000
