@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from analysis.backtest.columns import counts, numbers, read, schema, texts
+from collector.imports.columns import counts, numbers, read, schema, texts
 from shadow.errors import ConfigError
 from shadow.outcome import Answer, Usage
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.queries.executions import signals_executed
+from analysis.cost_cube import CostCube
+from analysis.measures.executed_cost import CostFrame, cost_change
+from analysis.measures.executed_draws import NOT_RUN, Drawn, Unit, frame_refusal, units
+from analysis.measures.executed_scores import ExecutedQuality, escalation_rate
+from analysis.prices import PriceTable
+from analysis.queries.executions import (
+    ExecutedAnswer,
+    Frame,
+    executed_answers,
+    executed_frame,
+    executed_frame_by_value,
+    signals_executed,
+)
+from analysis.queries.money import cost_cube, cost_cubes_by_value
 from analysis.queries.reader import Reader
 from analysis.results import Measured, Undefined
 from analysis.selection import ALL, PolicyRef, Slice, Window
+from collector.price_books import book_prices
 
-__all__ = ["Executed", "executed", "executed_by_value", "signals_executed"]
-
-_NOTHING = Undefined(
-    reason="no answer of the shadow was run",
-    next_step="draw a sample, run it, and load it: shadowroute import executions FILE",
-)
+__all__ = ["NOTHING", "Executed", "executed", "executed_by_value", "executed_of", "signals_executed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +70,12 @@ NOTHING = Executed(
     missing_share=None,
     samples=(),
     signal="",
-    quality_change=_NOTHING,
-    diverging_quality_change=_NOTHING,
-    shadow_score=_NOTHING,
-    live_score=_NOTHING,
-    cost_change=_NOTHING,
-    escalation=_NOTHING,
+    quality_change=NOT_RUN,
+    diverging_quality_change=NOT_RUN,
+    shadow_score=NOT_RUN,
+    live_score=NOT_RUN,
+    cost_change=NOT_RUN,
+    escalation=NOT_RUN,
     spend_usd=None,
     rung="none",
 )
@@ -75,14 +85,112 @@ NOTHING = Executed(
 def executed(
     q: Reader, policy: PolicyRef, window: Window, where: Slice = ALL, *, signal: str, book: str, level: float = 0.95
 ) -> Executed:
-    """What executed answers show about a policy in a window and a slice."""
-    del q, policy, window, where, signal, book, level
-    return NOTHING
+    """What executed answers show about a policy in a window and a slice.
+
+    Args:
+        q: of the project.
+        policy: a shadow policy.
+        window: UTC days of the live decisions.
+        where: slice of the requests.
+        signal: what the answers were scored by; empty for the signal that most of them have.
+        book: price book of the live costs and of the predictions.
+        level: nominal coverage of the intervals.
+    """
+    answers = executed_answers(q, window, policy, where)
+    if not answers:
+        return NOTHING
+    return executed_of(
+        answers,
+        executed_frame(q, window, policy, where),
+        cost_frame(cost_cube(q, window, policy, book, where)),
+        PriceTable(book_prices(q.client, book)),
+        signal=signal,
+        level=level,
+    )
 
 
 def executed_by_value(
     q: Reader, policy: PolicyRef, window: Window, key: str, *, signal: str, book: str, level: float = 0.95
 ) -> dict[str, Executed]:
-    """The same for every value of a segment key."""
-    del q, policy, window, key, signal, book, level
-    return {}
+    """The same for every value of a segment key; `NOTHING` where no answer was run."""
+    frames = executed_frame_by_value(q, window, policy, key)
+    answers: dict[str, list[ExecutedAnswer]] = {value: [] for value in frames}
+    for answer in executed_answers(q, window, policy, key=key):
+        answers.setdefault(answer.segment_value, []).append(answer)
+    cubes = cost_cubes_by_value(q, window, policy, book, key)
+    prices = PriceTable(book_prices(q.client, book))
+    wanted = signal or most_scored([answer for group in answers.values() for answer in group])
+    return {
+        value: executed_of(
+            answers[value], frame, cost_frame(cubes.get(value, CostCube(book=book))), prices, signal=wanted, level=level
+        )
+        for value, frame in frames.items()
+    }
+
+
+def executed_of(
+    answers: Sequence[ExecutedAnswer],
+    frame: Frame,
+    costs: CostFrame,
+    prices: PriceTable,
+    *,
+    signal: str = "",
+    level: float = 0.95,
+) -> Executed:
+    """The same from rows and sums."""
+    if not answers:
+        return NOTHING
+    signal = signal or most_scored(answers)
+    everything = units(answers, signal)
+    needed = [unit for unit in everything if unit.answer.needs_execution]
+    judged = Drawn.of(_of_scored_draws(needed))
+    spent = [unit.cost_usd for unit in everything]
+    scored = [unit.score is not None and unit.live_score is not None for unit in judged.units]
+    missing = 1 - judged.keep(scored).requests / judged.requests if judged.units else None
+    quality = ExecutedQuality(judged, scored, frame, missing or 0.0, level)
+    change = quality.change()
+    return Executed(
+        n=sum(scored),
+        drawn=len({unit.answer.request_id for unit in needed}),
+        missing_share=missing,
+        samples=tuple(sorted({answer.sample for answer in answers})),
+        signal=signal,
+        quality_change=change,
+        diverging_quality_change=quality.diverging_change(),
+        shadow_score=quality.score(lambda unit: unit.score),
+        live_score=quality.score(lambda unit: unit.live_score),
+        cost_change=_cost(Drawn.of(needed), frame, costs, prices, level),
+        escalation=escalation_rate(Drawn.of([u for u in everything if u.answer.is_cascade]), frame, level),
+        spend_usd=sum(usd for usd in spent if usd is not None) if None not in spent else None,
+        rung="none" if isinstance(change, Undefined) else "executed",
+    )
+
+
+def most_scored(answers: Sequence[ExecutedAnswer]) -> str:
+    """The signal that most answers were scored by; empty if none was."""
+    counts: dict[str, int] = {}
+    for answer in answers:
+        if answer.signal and answer.score is not None:
+            counts[answer.signal] = counts.get(answer.signal, 0) + 1
+    return min(counts, key=lambda name: (-counts[name], name)) if counts else ""
+
+
+def _of_scored_draws(taken: Sequence[Unit]) -> list[Unit]:
+    """Units of the draws that were scored by the signal at all: in these, one without a score is missing."""
+    scored = {unit.answer.sample for unit in taken if unit.score is not None}
+    return [unit for unit in taken if unit.answer.sample in scored]
+
+
+def cost_frame(cube: CostCube) -> CostFrame:
+    """Both sides of the clean requests of a cube."""
+    costs = cube.sums()
+    return CostFrame(
+        live=costs.live.numerator,
+        predicted=costs.shadow.numerator,
+        unpriced=tuple(sorted({*costs.live_unpriced, *costs.shadow_unpriced})),
+        n=costs.n,
+    )
+
+
+def _cost(drawn: Drawn, frame: Frame, costs: CostFrame, prices: PriceTable, level: float) -> Measured:
+    return frame_refusal(drawn, frame) or cost_change(drawn, frame, costs, prices, level=level)

@@ -16,6 +16,8 @@ from app.cli import exits
 from app.cli.backtest import backtest
 from app.cli.demo import demo
 from app.cli.doctor import doctor
+from app.cli.gate import gate
+from app.cli.importing import imports
 from app.cli.migrate import migrate
 from app.cli.report import report
 from app.cli.rollup import rollup
@@ -47,8 +49,11 @@ def options(
     """Hold the options that stand before a command."""
 
 
-for command in (demo, up, report, backtest, doctor, migrate, rollup):
+for command in (demo, up, report, gate, backtest, doctor, migrate, rollup):
     app.command()(command)
+
+
+app.add_typer(imports)
 
 
 def run(arguments: Sequence[str]) -> int:

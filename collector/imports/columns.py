@@ -1,4 +1,4 @@
-"""Columns of a Parquet file, checked whole: one pass over an Arrow column finds the first row that breaks a rule."""
+"""Columns of a Parquet, CSV or JSON-lines file, checked whole: one pass over a column finds the first wrong row."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import difflib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
 from shadow.errors import ConfigError
@@ -17,13 +20,18 @@ MOST_TOKENS = 100_000_000
 TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_null)
 NUMBER_TYPES = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
 
+_CSV: Final = frozenset({".csv"})
+_JSON_LINES: Final = frozenset({".jsonl", ".ndjson", ".json"})
+
 
 def schema(file: Path) -> pa.Schema:
-    """The columns of a Parquet file.
+    """The columns of a file; one that ends in neither `.csv` nor `.jsonl` is Parquet.
 
     Raises:
-        ConfigError: the file is absent or no Parquet file.
+        ConfigError: the file is absent or not of its kind.
     """
+    if file.suffix.lower() in _CSV | _JSON_LINES:
+        return _whole(file, ()).schema
     try:
         return pq.read_schema(file)
     except FileNotFoundError:
@@ -34,19 +42,25 @@ def schema(file: Path) -> pa.Schema:
         ) from error
 
 
-def read(file: Path, needed: Sequence[str], extras: Sequence[str], rename: Mapping[str, str]) -> pa.Table:
+def read(
+    file: Path, needed: Sequence[str], extras: Sequence[str], rename: Mapping[str, str], *, texts: Sequence[str] = ()
+) -> pa.Table:
     """The needed columns and those of the extras that are there, under our names.
 
     Args:
-        file: a Parquet file.
+        file: ends in `.csv`, `.jsonl` or, for Parquet, anything else.
         needed: columns that must be there.
         extras: columns that are read if they are there.
         rename: the file's column name -> ours.
+        texts: our names of columns that are text even where a CSV file shows only digits.
 
     Raises:
         ConfigError: a needed column is missing; the text names the nearest column and the renaming that would do.
     """
-    names = [rename.get(name, name) for name in schema(file).names]
+    theirs = {ours: name for name, ours in rename.items()}
+    whole = _whole(file, [theirs.get(name, name) for name in texts]) if _is_text(file) else None
+    found = list((schema(file) if whole is None else whole.schema).names)
+    names = [rename.get(name, name) for name in found]
     missing = [name for name in needed if name not in names]
     if missing:
         raise ConfigError(_missing_text(missing[0], needed, names, (*needed, *extras)), file=file)
@@ -54,9 +68,26 @@ def read(file: Path, needed: Sequence[str], extras: Sequence[str], rename: Mappi
     twice = [name for name in wanted if names.count(name) > 1]
     if twice:
         raise ConfigError(f"column {twice[0]!r} must be there once, got it twice after --rename", file=file)
-    theirs = {ours: name for name, ours in rename.items()}
-    table = pq.read_table(file, columns=[name if name in schema(file).names else theirs[name] for name in wanted])
+    columns = [name if name in found else theirs[name] for name in wanted]
+    table = pq.read_table(file, columns=columns) if whole is None else whole.select(columns)
     return table.rename_columns(wanted)
+
+
+def _is_text(file: Path) -> bool:
+    return file.suffix.lower() in _CSV | _JSON_LINES
+
+
+def _whole(file: Path, texts: Sequence[str]) -> pa.Table:
+    try:
+        if file.suffix.lower() in _CSV:
+            kinds: dict[str, Any] = dict.fromkeys(texts, pa.string())
+            return pacsv.read_csv(file, convert_options=pacsv.ConvertOptions(column_types=kinds))
+        return pajson.read_json(file)
+    except FileNotFoundError:
+        raise ConfigError("no such file", file=file) from None
+    except (pa.ArrowException, OSError) as error:
+        kind = "CSV with a header line" if file.suffix.lower() in _CSV else "JSON lines: one object per line"
+        raise ConfigError(f"must be {kind} ({str(error).splitlines()[0]})", file=file) from error
 
 
 def texts(table: pa.Table, name: str, file: Path, *, empty: str | None = None) -> list[str]:

@@ -1,0 +1,192 @@
+"""Scores and escalations of executed answers, spread over the requests that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from analysis.measures.executed_draws import NOT_RUN, SMALL_MISSING, Drawn, Unit, frame_refusal, not_covered, too_few
+from analysis.measures.rates import refusal
+from analysis.queries.executions import Frame
+from analysis.results import Estimate, Interval, Measured, Range, Undefined
+from analysis.stats.proportion import wilson
+from analysis.stats.signed import Side, signed_interval
+from analysis.stats.survey import Jackknife, jackknife
+from analysis.summaries import Floats, RatioSums
+
+_UNSCORED: Final = Undefined(
+    reason="the executed answers have no score",
+    next_step="score both answers of each request: columns score, live_score and signal",
+)
+_UNSEEN: Final = "answers that failed or have no score may be anything from worst to best"
+_METHOD: Final = "sample of executed answers, wilson on gains and losses, jackknife over buckets"
+
+_BETWEEN: Final = 10
+"""Scores strictly between 0 and 1 from which on a variance below the binomial one is believed."""
+
+
+class ExecutedQuality:
+    """The figures of quality.
+
+    Args:
+        drawn: requests that need an answer, of the draws that were scored at all.
+        scored: for each, whether both scores are known.
+        frame: all requests.
+        missing: weighted share of `drawn` that is not scored.
+        level: nominal coverage of the intervals.
+    """
+
+    def __init__(self, drawn: Drawn, scored: Sequence[bool], frame: Frame, missing: float, level: float) -> None:
+        self._drawn = drawn
+        self._scored = drawn.keep(scored)
+        self._frame = frame
+        self._missing = missing
+        self._level = level
+        self._why = self._refusal()
+
+    def change(self) -> Measured:
+        """Shadow minus live over all requests."""
+        return self._difference(self._frame)
+
+    def diverging_change(self) -> Measured:
+        """Shadow minus live over the requests that need an answer."""
+        return self._difference(None)
+
+    def score(self, of: Callable[[Unit], float | None]) -> Measured:
+        """Mean score of one side over the requests that need an answer."""
+        if self._why:
+            return self._why
+
+        def value(unit: Unit, unknown: float) -> float:
+            found = of(unit)
+            return unknown if found is None else found
+
+        return self._bounded(value, (0.0, 1.0), self._share)
+
+    def _refusal(self) -> Undefined | None:
+        if not any(unit.score is not None for unit in self._drawn.units):
+            return _UNSCORED
+        return frame_refusal(self._drawn, self._frame) or too_few(self._scored)
+
+    def _difference(self, frame: Frame | None) -> Measured:
+        if self._why:
+            return self._why
+
+        def difference(unit: Unit, unknown: float) -> float:
+            score = (unknown + 1) / 2 if unit.score is None else unit.score
+            live = (1 - unknown) / 2 if unit.live_score is None else unit.live_score
+            return score - live
+
+        return self._bounded(difference, (-1.0, 1.0), lambda drawn, values: self._signed(drawn, values, frame))
+
+    def _bounded(
+        self,
+        value: Callable[[Unit, float], float],
+        ends: tuple[float, float],
+        measure: Callable[[Drawn, Floats], Estimate],
+    ) -> Measured:
+        """An estimate from the scored answers, or bounds if more than a few are missing."""
+        if self._missing <= SMALL_MISSING:
+            return measure(self._scored, np.array([value(unit, 0.0) for unit in self._scored.units]))
+        low, high = (measure(self._drawn, np.array([value(unit, end) for unit in self._drawn.units])) for end in ends)
+        return Range(
+            low=low.value,
+            high=high.value,
+            n=low.n,
+            unit="score",
+            why=f"{self._missing:.1%} of the sample: {_UNSEEN}",
+            interval=Interval(low.interval.low, high.interval.high, self._level),
+        )
+
+    def _signed(self, drawn: Drawn, values: Floats, frame: Frame | None) -> Estimate:
+        gains, losses = np.maximum(values, 0.0), np.maximum(-values, 0.0)
+        gain, loss, net = (drawn.mean(each, frame) for each in (gains, losses, values))
+        scale = float(frame.needed.sum() / frame.requests.sum()) if frame else 1.0
+        error = net.error(drawn.effective_buckets)
+        interval = signed_interval(
+            _side(gain, gains, drawn, scale),
+            _side(loss, losses, drawn, scale),
+            correlation=gain.correlation(loss),
+            quantile=error.quantile(self._level),
+            level=self._level,
+        )
+        return self._estimate(drawn, net.value, Interval(interval.low * scale, interval.high * scale, self._level))
+
+    def _share(self, drawn: Drawn, values: Floats) -> Estimate:
+        mean = drawn.mean(values)
+        side = _side(mean, values, drawn, 1.0)
+        quantile = mean.error(drawn.effective_buckets).quantile(self._level)
+        return self._estimate(drawn, mean.value, wilson(side.mean, side.n, quantile=quantile, level=self._level))
+
+    def _estimate(self, drawn: Drawn, value: float, interval: Interval) -> Estimate:
+        return Estimate(
+            value=value,
+            interval=interval,
+            n=len(drawn.units),
+            clusters=int(np.count_nonzero(drawn.sums())),
+            effective_clusters=drawn.effective_buckets,
+            unit="score",
+            method=_METHOD,
+        )
+
+
+def _side(found: Jackknife, values: Floats, drawn: Drawn, scale: float) -> Side:
+    """A mean of values in 0 to 1 with the independent answers that it amounts to."""
+    mean = min(max(found.value / scale, 0.0), 1.0)
+    spread = mean * (1 - mean)
+    variance = found.variance / scale**2
+    if not variance or not spread:
+        return Side(mean=mean, n=max(drawn.effective_clusters, 1.0))
+    n = spread / variance
+    # Never more than the answers where scores are 0 or 1, or where too few are in between to tell their spread.
+    between = int(np.count_nonzero((values > 0) & (values < 1)))
+    return Side(mean=mean, n=max(n if between >= _BETWEEN else min(n, drawn.effective_answers), 1.0))
+
+
+def escalation_rate(drawn: Drawn, frame: Frame, level: float) -> Measured:
+    """Share of cascade requests that pay twice: what the log saw, and for the rest what was run."""
+    cascade, known = float(frame.cascade.sum()), float(frame.known.sum())
+    if not cascade:
+        return Undefined(reason="the policy never plans an escalation here")
+    unseen = drawn.keep([unit.answer.seen_escalated is None for unit in drawn.units])
+    if not unseen.units:
+        return NOT_RUN
+    seen = unseen.keep([unit.escalated is not None for unit in unseen.units])
+    refused = (
+        refusal(RatioSums(numerator=frame.paid_twice, denominator=frame.cascade, n=frame.n), "cascade decision")
+        or not_covered(unseen, cascade - known)
+        or too_few(seen)
+    )
+    if refused:
+        return refused
+    missing = 1 - seen.requests / unseen.requests
+
+    def rate(part: Drawn, unknown: float) -> Estimate:
+        values = np.array([unknown if unit.escalated is None else float(unit.escalated) for unit in part.units])
+        totals = np.stack([frame.paid_twice, frame.cascade, frame.known, part.sums(values), part.sums()])
+        found = jackknife(totals, lambda t: (t[0] + (t[1] - t[2]) * t[3] / t[4]) / t[1])
+        side = _side(found, values, part, 1.0)
+        quantile = found.error(part.effective_buckets).quantile(level)
+        return Estimate(
+            value=found.value,
+            interval=wilson(side.mean, side.n, quantile=quantile, level=level),
+            n=len(part.units),
+            clusters=int(np.count_nonzero(part.sums())),
+            effective_clusters=part.effective_buckets,
+            unit="share",
+            method="sample of executed answers, wilson, jackknife over buckets",
+        )
+
+    if missing <= SMALL_MISSING:
+        return rate(seen, 0.0)
+    low, high = rate(unseen, 0.0), rate(unseen, 1.0)
+    return Range(
+        low=low.value,
+        high=high.value,
+        n=low.n,
+        unit="share",
+        why=f"of {missing:.1%} of the sample nobody knows whether a second model was paid",
+        interval=Interval(low.interval.low, high.interval.high, level),
+    )
