@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test check sim bench lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -33,6 +33,9 @@ check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 	$(BIN)/lint-imports
 	$(BIN)/python tests/checks/sql_lint.py
 	$(BIN)/python tests/checks/wheel_contents.py
+
+sim: $(STAMP)    ## how often the intervals hold the truth, at 2,000 draws, as a table (DRAWS=400 is what the tests do)
+	SHADOWROUTE_DRAWS=$(or $(DRAWS),2000) $(BIN)/pytest tests/simulations -q -n auto --maxprocesses 4 --timeout 3600
 
 bench: $(STAMP)  ## measurements; they print figures and never fail on a time
 	$(BIN)/python -m tests.benchmarks

@@ -1,0 +1,57 @@
+"""Hall's interval over 256 bucket values against the same over the rows: nothing is lost by keeping bucket sums."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.stats.hall import hall_interval, hall_ratio_interval
+from analysis.stats.ratio import t_interval
+from analysis.summaries import BUCKETS, RatioSums
+from tests.support.draws import DRAWS, Figure, slack
+
+ROWS = 2_000
+
+
+def misses(sigma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether Hall's interval over rows, over buckets, and the t interval over buckets miss, one per sample."""
+    rng = np.random.default_rng([31, round(10 * sigma)])
+    truth = math.exp(sigma**2 / 2)
+    found = np.zeros((3, DRAWS), dtype=bool)
+    for draw in range(DRAWS):
+        values = rng.lognormal(0, sigma, ROWS)
+        bucket = rng.integers(0, BUCKETS, ROWS)
+        sums = RatioSums(
+            numerator=np.bincount(bucket, weights=values, minlength=BUCKETS),
+            denominator=np.bincount(bucket, minlength=BUCKETS).astype(np.float64),
+            n=ROWS,
+        )
+        for way, interval in enumerate((hall_interval(values), hall_ratio_interval(sums), t_interval(sums))):
+            found[way, draw] = not interval.low <= truth <= interval.high
+    return found[0], found[1], found[2]
+
+
+# Coverage over rows of contracts.md 4: nominal for sigma 1, and a known shortfall for heavier tails.
+@pytest.mark.parametrize(("sigma", "covers"), [(1.0, 0.945), (1.5, 0.936), (2.0, 0.921)])
+def test_buckets_cover_as_rows_do(sigma: float, covers: float, figure: Figure) -> None:
+    """Lognormal costs, 2,000 requests: both cover as known, and the t interval over the same buckets covers less."""
+    rows, buckets, student = misses(sigma)
+    figure(f"covers: rows {1 - rows.mean():.1%}, buckets {1 - buckets.mean():.1%}, t {1 - student.mean():.1%}")
+    # Both known figures are themselves simulated, at 2,000 draws.
+    known = math.hypot(slack(1 - covers), slack(1 - covers, 2_000))
+    assert abs(1 - rows.mean() - covers) <= known
+    assert abs(1 - buckets.mean() - covers) <= known
+    # Paired: the same samples, so that only those count where one holds and the other does not.
+    apart = buckets.astype(int) - rows.astype(int)
+    assert abs(apart.mean()) <= max(3 * apart.std() / math.sqrt(DRAWS), 0.005)
+    if sigma > 1:
+        assert student.mean() > buckets.mean()
+
+
+def test_the_symmetric_interval_fails_in_the_tail(figure: Figure) -> None:
+    """Control: at sigma 2 the t interval misses at least twice as often as it should."""
+    _, _, student = misses(2.0)
+    figure(f"t covers {1 - student.mean():.1%}")
+    assert student.mean() > 0.10 - slack(0.10)
