@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 imports = typer.Typer(
     name="import",
-    help="Load what others wrote: executed answers. An import that is repeated changes nothing.",
+    help="Load what others wrote: logs of calls, executed answers. An import that is repeated changes nothing.",
     no_args_is_help=True,
 )
 

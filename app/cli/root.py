@@ -17,7 +17,7 @@ from app.cli.backtest import backtest
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.gate import gate
-from app.cli.importing import imports
+from app.cli.import_logs import imports
 from app.cli.migrate import migrate
 from app.cli.report import report
 from app.cli.rollup import rollup

@@ -98,13 +98,14 @@ def _call(
     body = values.mapping_of(raw.get("proxy_server_request"))
     failed = values.text(raw.get("status") or metadata.get("status")).lower() in ("failure", "error", "failed")
     hit = values.flag(raw.get("cache_hit")) is True
+    contamination = _contamination(metadata, hit=hit)
     end_us = values.time_us(_first(raw, "endTime", "end_time"))
     request_id = values.text(raw.get("request_id"))
     return LoggedCall(
         request_id=request_id or values.row_id(raw),
         time_us=time_us,
         model=model,
-        planned_model=values.text(body.get("model")),
+        planned_model=values.text(body.get("model")) if "fallback" in contamination else "",
         provider=values.text(raw.get("custom_llm_provider")),
         response_id=values.text(raw.get("response_id")) or request_id.partition(CACHE_HIT_SUFFIX)[0],
         usage=_usage(raw, metadata, failed=failed),
@@ -113,7 +114,7 @@ def _call(
         ttft_s=_ttft_s(raw, time_us, end_us),
         status="error" if failed else "complete",
         error_type=_error_type(raw, metadata) if failed else "",
-        contamination=_contamination(metadata, hit=hit),
+        contamination=contamination,
         retries=min(values.tokens(metadata.get("attempted_retries")) or 0, 20),
         messages=_messages(raw, body),
         answer_text=_answer_text(raw),

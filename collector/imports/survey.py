@@ -34,6 +34,7 @@ class Survey:
         shared_sessions: share of the calls with a session id whose session has another call; None without ids.
         made_up: the session ids are taken for made up.
         models: every model that the calls name, most called first.
+        first_skipped: the first record that is skipped for each reason.
     """
 
     records: int
@@ -42,6 +43,7 @@ class Survey:
     shared_sessions: float | None
     made_up: bool
     models: tuple[str, ...]
+    first_skipped: tuple[Skipped, ...] = ()
 
 
 def survey(log: Log, told: Callable[[int], None] = lambda _: None) -> Survey:
@@ -55,10 +57,12 @@ def survey(log: Log, told: Callable[[int], None] = lambda _: None) -> Survey:
     newest_us: int | None = None
     sessions = SessionSample()
     models: Counter[str] = Counter()
+    skipped: dict[str, Skipped] = {}
     for records, read in enumerate(log.calls(), 1):
         if records % 1_000 == 0:
             told(records)
         if isinstance(read, Skipped):
+            skipped.setdefault(read.reason, read)
             continue
         calls += 1
         newest_us = read.time_us if newest_us is None else max(newest_us, read.time_us)
@@ -74,6 +78,7 @@ def survey(log: Log, told: Callable[[int], None] = lambda _: None) -> Survey:
         shared_sessions=shared,
         made_up=shared is not None and with_session >= FEWEST_CALLS and shared < SHARED_AT_LEAST,
         models=tuple(model for model, _ in models.most_common()),
+        first_skipped=tuple(skipped.values()),
     )
 
 

@@ -65,6 +65,11 @@ class Composed:
         """Features of a request that its decisions depend on, as `Request.unknown` names them; None = not known."""
         return self._chooser.reads
 
+    @property
+    def has_validators(self) -> bool:
+        """Whether some decision depends on the text of an answer."""
+        return bool(self._validators)
+
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
         """The chooser's plan, followed by the fallbacks that it does not name already.
 

@@ -1,0 +1,269 @@
+"""`shadowroute import litellm|otel|csv|parquet`: day 0, judged from a log that somebody else wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.backtest import renames
+from app.cli.importing import imports
+from app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from app.cli.progress import call_progress
+
+if TYPE_CHECKING:
+    from collector.imports.call import Log
+    from collector.imports.job import Wanted
+    from collector.imports.reading import Reading, SignalColumn
+    from shadow.config import LiveSpec
+
+__all__ = ["imports"]
+
+LiveOption = Annotated[str, typer.Option(help="NAME or NAME@VERSION of the policy that served these calls.")]
+ShadowOption = Annotated[
+    list[Path], typer.Option(help="Policy file that is to decide beside it; may be given several times.")
+]
+PricesOption = Annotated[
+    Path | None,
+    typer.Option(help="Models and prices. Default: models.yaml beside the policy or one folder above, else registry."),
+]
+ImportProjectOption = Annotated[
+    str, typer.Option("--project", envvar="SHADOWROUTE_PROJECT", help="Project that the calls become requests of.")
+]
+DaysOption = Annotated[int, typer.Option(min=1, max=3660, help="Days back from the newest call of the log.")]
+RenameOption = Annotated[
+    list[str] | None,
+    typer.Option(help="THEIRS=OURS: a column, attribute or path in a JSON column, as metadata.kind=task. Repeatable."),
+]
+SignalOption = Annotated[
+    list[str] | None,
+    typer.Option(help="COLUMN=NAME or COLUMN=NAME:LOW..HIGH: a column that judges the answer. Repeatable."),
+]
+LabelOption = Annotated[list[str] | None, typer.Option(help="A label to keep as a segment, as team. Repeatable.")]
+AbsentOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A feature that the service has not, as task or label:team: rules see none instead of unknown. Repeatable."
+    ),
+]
+FileArgument = Annotated[Path, typer.Argument(help="The file.", show_default=False)]
+
+SIGNAL = re.compile(r"(?P<column>[^=]+)=(?P<name>[^=:]+)(?::(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+))?")
+DSN = re.compile(r"[a-z]+(?:\+[a-z]+)?://")
+
+
+@imports.command()
+def litellm(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="LiteLLM_SpendLogs or spend_logs as Parquet, CSV or JSON lines; or clickhouse://HOST:PORT/DATABASE.",
+            show_default=False,
+        ),
+    ],
+    *,
+    live: LiveOption,
+    shadow: ShadowOption,
+    prices: PricesOption = None,
+    project: ImportProjectOption = "default",
+    days: DaysOption = 30,
+    rename: RenameOption = None,
+    signal: SignalOption = None,
+    label: LabelOption = None,
+    absent: AbsentOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Load the spend logs of a LiteLLM proxy, let shadow policies decide on them, and report."""
+    reading = reading_of(rename, signal)
+
+    def opened() -> Log:
+        from collector.imports.litellm import LiteLLMLog
+
+        return LiteLLMLog(spend_logs_file(source), reading)
+
+    wanted = wanted_of(live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent)
+    _import(opened, wanted, store, as_json=as_json)
+
+
+@imports.command()
+def otel(
+    file: FileArgument,
+    *,
+    live: LiveOption,
+    shadow: ShadowOption,
+    prices: PricesOption = None,
+    project: ImportProjectOption = "default",
+    days: DaysOption = 30,
+    rename: RenameOption = None,
+    signal: SignalOption = None,
+    label: LabelOption = None,
+    absent: AbsentOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Load model calls of OTLP traces (JSON or protobuf), each once, let shadow policies decide on them, and report."""
+    reading = reading_of(rename, signal)
+
+    def opened() -> Log:
+        from collector.imports.otel import OtelLog
+
+        return OtelLog(file, reading)
+
+    wanted = wanted_of(live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent)
+    _import(opened, wanted, store, as_json=as_json)
+
+
+def table(
+    file: FileArgument,
+    *,
+    live: LiveOption,
+    shadow: ShadowOption,
+    prices: PricesOption = None,
+    project: ImportProjectOption = "default",
+    days: DaysOption = 30,
+    rename: RenameOption = None,
+    signal: SignalOption = None,
+    label: LabelOption = None,
+    absent: AbsentOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Load a table: time, model, input_tokens, output_tokens and whatever else it has; decide on it, and report."""
+    reading = reading_of(rename, signal)
+
+    def opened() -> Log:
+        from collector.imports.table import TableLog
+
+        return TableLog(file, reading)
+
+    wanted = wanted_of(live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent)
+    _import(opened, wanted, store, as_json=as_json)
+
+
+imports.command("csv")(table)
+imports.command("parquet")(table)
+
+
+def reading_of(rename: list[str] | None, signal: list[str] | None) -> Reading:
+    """How the log is to be read, as the options say.
+
+    Raises:
+        typer.BadParameter: an option of another form.
+    """
+    from collector.imports.reading import Reading
+    from shadow.errors import ConfigError
+
+    try:
+        return Reading(rename=renames(rename or []), signals=tuple(signal_of(text) for text in signal or ()))
+    except ConfigError as error:
+        raise typer.BadParameter(error.message) from None
+
+
+def signal_of(text: str) -> SignalColumn:
+    """The column written as COLUMN=NAME or COLUMN=NAME:LOW..HIGH.
+
+    Raises:
+        typer.BadParameter: it is of another form.
+    """
+    from collector.imports.reading import SignalColumn
+
+    found = SIGNAL.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter(
+            f"--signal must be COLUMN=NAME or COLUMN=NAME:LOW..HIGH, got {text!r}; as stars=csat:1..5"
+        )
+    low, high = found["low"], found["high"]
+    return SignalColumn(
+        column=found["column"], name=found["name"], low=float(low) if low else 0.0, high=float(high) if high else 1.0
+    )
+
+
+def live_of(text: str) -> LiveSpec:
+    """The policy written as NAME or NAME@VERSION.
+
+    Raises:
+        typer.BadParameter: there is no name.
+    """
+    from shadow.config import LiveSpec
+
+    name, _, version = text.partition("@")
+    if not name.strip():
+        raise typer.BadParameter(f"--live must be NAME or NAME@VERSION, got {text!r}")
+    return LiveSpec(name=name.strip(), version=version.strip())
+
+
+def spend_logs_file(source: str) -> Path:
+    """The path of a file.
+
+    Raises:
+        typer.BadParameter: a database that is not read directly; the text says how to export it.
+    """
+    if DSN.match(source):
+        raise typer.BadParameter(
+            "SOURCE must be a file; export the table first: "
+            """psql "$DATABASE_URL" -c '\\copy "LiteLLM_SpendLogs" TO spend_logs.csv CSV HEADER'"""
+        )
+    return Path(source)
+
+
+def wanted_of(
+    *,
+    live: str,
+    shadow: list[Path],
+    prices: Path | None,
+    project: str,
+    days: int,
+    label: list[str] | None,
+    absent: list[str] | None,
+) -> Wanted:
+    """What the options ask for.
+
+    Raises:
+        typer.BadParameter: there is no live name, or a feature cannot be absent.
+    """
+    from collector.imports.job import Wanted
+    from collector.imports.send import MAY_BE_ABSENT
+    from shadow.request import LABEL
+
+    for feature in absent or ():
+        if feature not in MAY_BE_ABSENT and not feature.startswith(LABEL):
+            raise typer.BadParameter(
+                f"--absent must be one of {', '.join(MAY_BE_ABSENT)} or label:KEY, got {feature!r}"
+            )
+    return Wanted(
+        live=live_of(live),
+        shadows=tuple(shadow),
+        project=project,
+        prices=prices,
+        days=days,
+        labels=tuple(label or ()),
+        absent=frozenset(absent or ()),
+    )
+
+
+def _import(opened: Callable[[], Log], wanted: Wanted, store: str, *, as_json: bool) -> None:
+    from analysis.as_json import to_json
+    from analysis.queries import Queries
+    from analysis.report import project_report
+    from analysis.selection import Window
+    from app.import_text import document_of, summary_text
+    from app.text_report import report_text
+    from collector.imports.job import run
+    from collector.store import open_store
+
+    log = opened()
+    with call_progress() as progress, open_store(store) as used:
+        done = run(log, wanted, used, progress)
+        queries = Queries(used.reader(), wanted.project)
+        made = project_report(queries, Window(done.first, done.last), book=done.book)
+    if as_json:
+        print(json.dumps(document_of(done) | {"report": to_json(made)}, indent=2))
+    else:
+        print(summary_text(done, store))
+        print()
+        print(report_text(made))
