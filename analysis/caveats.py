@@ -12,6 +12,7 @@ from analysis.measures.divergence import Divergence
 from analysis.measures.escalation import Escalation
 from analysis.measures.quality import Quality
 from analysis.measures.rates import FEW_CLUSTERS, MINIMUM_CLUSTERS
+from analysis.measures.simpson import Simpson
 from analysis.results import Estimate, Measured, Range
 from analysis.rows import PolicyRow
 
@@ -78,6 +79,7 @@ def about_policy(
     escalation: Escalation,
     quality: Quality,
     completeness: Completeness | None,
+    simpson: Sequence[Simpson] = (),
 ) -> Iterator[Caveat]:
     """What limits the figures of one policy on one slice.
 
@@ -87,10 +89,12 @@ def about_policy(
         escalation: of the slice.
         quality: of the slice.
         completeness: decisions over live requests of the same hours; None if unknown.
+        simpson: the signal's difference, overall and within segments, per key.
     """
     yield from _about_rows(divergence, completeness)
     yield from _about_cost(cost)
     yield from _about_outcomes(escalation, quality)
+    yield from _about_signal(quality, simpson)
 
 
 def _about_rows(divergence: Divergence, completeness: Completeness | None) -> Iterator[Caveat]:
@@ -160,6 +164,35 @@ def _about_outcomes(escalation: Escalation, quality: Quality) -> Iterator[Caveat
         )
     else:
         yield Caveat("about_live", quality.note)
+
+
+def _about_signal(quality: Quality, simpson: Sequence[Simpson]) -> Iterator[Caveat]:
+    gap = quality.comparison.rated_gap
+    if isinstance(gap, Estimate) and not gap.interval.low <= 0 <= gap.interval.high:
+        down, rest = quality.downgrade.response_rate or 0.0, quality.rest.response_rate or 0.0
+        yield Caveat(
+            "response_gap",
+            f"{_percent(down)} of the requests that would be downgraded have {quality.signal}, and {_percent(rest)} of"
+            " the rest: their means are of different people.",
+        )
+    if quality.immature and quality.spec:
+        yield Caveat(
+            "immature",
+            f"{quality.immature:,.0f} requests are too young for {quality.signal}, which is complete after"
+            f" {quality.spec.matures_after_h:g} hours, and are left out of it.",
+        )
+    for found in simpson:
+        if found.is_reversed:
+            yield Caveat(
+                "simpson",
+                f"Where it would downgrade, live {quality.signal} is {_points(found.overall)} over all requests but"
+                f" {_points(found.within)} within {found.key}: the mix of {found.key} makes the difference.",
+                f"compare segment by segment: --by {found.key}",
+            )
+
+
+def _points(gap: float) -> str:
+    return f"{abs(gap) * 100:.1f} points {'higher' if gap > 0 else 'lower'}"
 
 
 def _said(measured: Measured) -> str:

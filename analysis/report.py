@@ -17,13 +17,16 @@ from analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value
 from analysis.measures.direction import Directions
 from analysis.measures.divergence import Divergence, divergence_of, excess_of
 from analysis.measures.escalation import Escalation, escalation_of
-from analysis.measures.quality import Quality, quality_of
+from analysis.measures.quality import Quality
+from analysis.measures.quality_readings import Readings
 from analysis.measures.rates import Clusters
+from analysis.measures.simpson import Simpson
 from analysis.queries import Queries
 from analysis.queries.money import cost_cube, cost_cubes_by_value
 from analysis.results import Measured
-from analysis.rows import Gaps, MatrixRow, PairSums, PolicyRow, SignalRow, SignalSums
+from analysis.rows import Gaps, MatrixRow, PairSums, PolicyRow, SignalRow
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from analysis.signals import SignalSpec
 
 ROW_DAYS: Final = 7
 """Days whose single rows a report counts for completeness and missing ids; every figure comes from rollups."""
@@ -35,6 +38,8 @@ class SliceReport:
 
     Attributes:
         share: of the policy's decisions in the window that lie in this slice, 0 to 1; None without decisions.
+        quality: the signal that was asked for.
+        further_signals: every other signal that arrived; in segments, those that have a bar.
     """
 
     slice: Slice
@@ -43,6 +48,7 @@ class SliceReport:
     cost: CostDelta
     escalation: Escalation
     quality: Quality
+    further_signals: tuple[Quality, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,8 @@ class PolicyReport:
             requests; None without live requests.
         overall: all traffic, or the slice that was asked for.
         segments: one per value of the keys that were asked for, the largest first.
+        simpson: per key that was asked for: whether the signal's difference between downgraded requests and the rest
+            turns round within the key's values.
     """
 
     policy: PolicyRef
@@ -64,6 +72,7 @@ class PolicyReport:
     completeness: float | None
     overall: SliceReport
     segments: tuple[SliceReport, ...]
+    simpson: tuple[Simpson, ...]
     caveats: tuple[Caveat, ...]
 
 
@@ -101,6 +110,7 @@ def project_report(
     segment: Slice = ALL,
     by: Sequence[str] = (),
     signal: SignalRow | None = None,
+    specs: Mapping[str, SignalSpec] | None = None,
 ) -> ProjectReport:
     """Measure every shadow policy of a project.
 
@@ -112,8 +122,9 @@ def project_report(
         segment: the slice that "overall" means.
         by: segment keys to split by, for example `("task",)`.
         signal: the quality signal; None for the most frequent one.
+        specs: how signals are read, by name; None for what their names are known to mean.
     """
-    study = _study(q, window, book=book, segment=segment, by=by, signal=signal)
+    study = _study(q, window, book=book, segment=segment, by=by, signal=signal, specs=specs)
     wanted = None if only is None else set(only)
     shadows = [row for row in study.policies if not row.is_live and (wanted is None or row.policy in wanted)]
     live = [row for row in study.policies if row.is_live]
@@ -124,7 +135,7 @@ def project_report(
     return ProjectReport(
         project=q.project,
         window=window,
-        as_of=q.freshness().rolled_up_to,
+        as_of=q.rolled_up_to(),
         book=book,
         requests=sum(row.n for row in live),
         live=tuple(row.policy for row in live),
@@ -143,9 +154,10 @@ def policy_report(
     segment: Slice = ALL,
     by: Sequence[str] = (),
     signal: SignalRow | None = None,
+    specs: Mapping[str, SignalSpec] | None = None,
 ) -> PolicyReport:
     """Measure one shadow policy; the arguments are those of `project_report`."""
-    return _study(q, window, book=book, segment=segment, by=by, signal=signal).report(policy)
+    return _study(q, window, book=book, segment=segment, by=by, signal=signal, specs=specs).report(policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +174,7 @@ class _Study:
     book: str
     segment: Slice
     by: Sequence[str]
-    signal: SignalRow | None
+    readings: Readings
     policies: Sequence[PolicyRow]
     looked_at: Window
     pairs: Callable[[PolicyRef | None, Slice], PairSums]
@@ -192,6 +204,8 @@ class _Study:
         control = None if self.is_control(policy) else self.control()
         whole, gaps = self.pairs(policy, ALL), self.q.gaps(self.window, policy)
         overall = self.overall(policy, whole, gaps)
+        by = [self.segments(policy, key, whole, gaps) for key in self.by]
+        simpson = tuple(found for _, found in by if found)
         completeness = self.completeness.get(policy)
         return PolicyReport(
             policy=policy,
@@ -199,7 +213,8 @@ class _Study:
             excess=excess_of(self._pairs(policy).model, self._pairs(control).model) if control else None,
             completeness=completeness.share if completeness else None,
             overall=overall,
-            segments=tuple(report for key in self.by for report in self.segments(policy, key, whole, gaps)),
+            segments=tuple(report for reports, _ in by for report in reports),
+            simpson=simpson,
             caveats=tuple(
                 say.about_policy(
                     divergence=overall.divergence,
@@ -207,6 +222,7 @@ class _Study:
                     escalation=overall.escalation,
                     quality=overall.quality,
                     completeness=completeness,
+                    simpson=simpson,
                 )
             ),
         )
@@ -217,6 +233,7 @@ class _Study:
     def overall(self, policy: PolicyRef, whole: PairSums, gaps: Gaps) -> SliceReport:
         """The measures on the slice that was asked for."""
         q, window, where = self.q, self.window, self.segment
+        clusters = cache(partial(q.effective_clusters, window, policy, where))
         return self._measured(
             where,
             whole=whole,
@@ -226,12 +243,14 @@ class _Study:
             matrix=q.matrix(window, policy, where),
             cube=cost_cube(q, window, policy, self.book, where),
             samples=samples_of(q, policy, window, where),
-            signals=q.signals(window, policy, self.signal, where) if self.signal else [],
-            clusters=cache(partial(q.effective_clusters, window, policy, where)),
+            signals=self.readings.of(policy, where, clusters),
+            clusters=clusters,
             live_clusters=cache(partial(q.effective_clusters, window, None, where)),
         )
 
-    def segments(self, policy: PolicyRef, key: str, whole: PairSums, gaps: Gaps) -> list[SliceReport]:
+    def segments(
+        self, policy: PolicyRef, key: str, whole: PairSums, gaps: Gaps
+    ) -> tuple[list[SliceReport], Simpson | None]:
         """The measures for every value of a key, the largest first; a handful of queries per key."""
         q, window = self.q, self.window
         pairs = q.pairs_by_value(window, policy, key)
@@ -239,10 +258,10 @@ class _Study:
         matrices = q.matrix_by_value(window, policy, key)
         cubes = cost_cubes_by_value(q, window, policy, self.book, key)
         samples = samples_by_value(q, policy, window, key)
-        signals = q.signals_by_value(window, policy, self.signal, key) if self.signal else {}
+        signals = self.readings.by_value(policy, key)
         clusters = cache(partial(q.effective_clusters_by_value, window, policy, key))
         live_clusters = cache(partial(q.effective_clusters_by_value, window, None, key))
-        return [
+        reports = [
             self._measured(
                 Segment(key, value),
                 whole=whole,
@@ -252,12 +271,13 @@ class _Study:
                 matrix=matrices.get(value, []),
                 cube=cubes.get(value) or CostCube(book=self.book),
                 samples=samples(value),
-                signals=signals.get(value, []),
+                signals=signals.of(value, partial(_of_value, clusters, value)),
                 clusters=partial(_of_value, clusters, value),
                 live_clusters=partial(_of_value, live_clusters, value),
             )
             for value in sorted(pairs, key=lambda value: (-pairs[value].weight, value))
         ]
+        return reports, signals.simpson
 
     def _measured(
         self,
@@ -270,7 +290,7 @@ class _Study:
         matrix: Sequence[MatrixRow],
         cube: CostCube,
         samples: Samples,
-        signals: Sequence[SignalSums],
+        signals: Sequence[Quality],
         clusters: Clusters,
         live_clusters: Clusters,
     ) -> SliceReport:
@@ -280,7 +300,8 @@ class _Study:
             divergence=divergence_of(pairs, matrix, gaps=gaps, directions=self.directions, clusters=clusters),
             cost=cost_of(cube, pairs, clusters=clusters, lengths=samples.lengths, escalation=samples.escalation),
             escalation=escalation_of(pairs, live, clusters=clusters, live_clusters=live_clusters),
-            quality=quality_of(signals, matrix, signal=self.signal, directions=self.directions, clusters=clusters),
+            quality=signals[0],
+            further_signals=tuple(signals[1:]),
         )
 
 
@@ -289,21 +310,40 @@ def _of_value(by_value: Callable[[], dict[str, float]], value: str) -> float:
 
 
 def _study(
-    q: Queries, window: Window, *, book: str, segment: Slice, by: Sequence[str], signal: SignalRow | None
+    q: Queries,
+    window: Window,
+    *,
+    book: str,
+    segment: Slice,
+    by: Sequence[str],
+    signal: SignalRow | None,
+    specs: Mapping[str, SignalSpec] | None,
 ) -> _Study:
     policies = q.policies(window)
     last = max((row.last for row in policies), default=window.last)
     looked_at = Window(max(window.first, last - timedelta(days=ROW_DAYS - 1)), last)
+    directions = Directions(q.blended_prices(book, window.last))
+    seen = q.signals_seen(window)
+    # What was asked for comes first, even if it never arrived.
+    others = [row for row in seen if signal is None or (row.name, row.source) != (signal.name, signal.source)]
+    signals = [signal, *others] if signal else others
     return _Study(
         q=q,
         window=window,
         book=book,
         segment=segment,
         by=by,
-        signal=signal or next(iter(q.signals_seen(window)), None),
+        readings=Readings(
+            q=q,
+            window=window,
+            directions=directions,
+            signals=signals,
+            specs=specs or {},
+            as_of=q.freshness().rolled_up_to,
+        ),
         policies=policies,
         looked_at=looked_at,
         pairs=cache(partial(q.pairs, window)),
         completeness=completeness_of(q.completeness(looked_at)),
-        directions=Directions(q.blended_prices(book, window.last)),
+        directions=directions,
     )

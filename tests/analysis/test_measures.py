@@ -6,21 +6,19 @@ from typing import Any
 
 import pytest
 
-from analysis.assemble import BINS, pair_sums
+from analysis.assemble import pair_sums
 from analysis.cost_cube import CostCube, Dollars, Line
 from analysis.measures.cost import CostDelta, cost_of
 from analysis.measures.direction import Directions
 from analysis.measures.divergence import Divergence, divergence_of
 from analysis.measures.escalation import Escalation, escalation_of
-from analysis.measures.quality import Quality, quality_of
 from analysis.results import Estimate, Interval, Range, Undefined
-from analysis.rows import Gaps, MatrixRow, SignalRow, SignalSums
-from analysis.summaries import RatioSums, spread
+from analysis.rows import Gaps, MatrixRow
+from analysis.summaries import spread
 
 BUCKETS = 100
 PRICES = Directions({"big": 10.0, "small": 1.0, "twin": 10.0})
 NO_GAPS = Gaps(models_without_tier=(), has_plans_without_id=False)
-THUMBS = SignalRow(name="thumbs", source="user", n=1)
 
 
 def pairs(buckets: int = BUCKETS, **changed: Any) -> list[dict[str, Any]]:
@@ -318,77 +316,7 @@ def test_live_escalations_are_of_all_requests() -> None:
     assert estimated(found.live).value == pytest.approx(0.1)
 
 
-# Quality
-
-
-def signal(live: str, shadow: str, ones: float, zeros: float) -> SignalSums:
-    """A thumb on so many requests per bucket."""
-    bins = [0.0] * BINS
-    bins[0], bins[-1] = zeros * BUCKETS, ones * BUCKETS
-    each = list(range(BUCKETS))
-    return SignalSums(
-        live_model=live,
-        shadow_model=shadow,
-        score=RatioSums.of(each, [ones] * BUCKETS, [ones + zeros] * BUCKETS, [int(ones + zeros)] * BUCKETS),
-        bins=tuple(bins),
-    )
-
-
-def move(live: str, shadow: str, clean: float) -> MatrixRow:
-    return MatrixRow(live_model=live, shadow_model=shadow, n=int(clean), weight=clean, clean_weight=clean)
-
-
-def judge(sums: list[SignalSums], matrix: list[MatrixRow], *, seen: SignalRow | None = THUMBS) -> Quality:
-    return quality_of(sums, matrix, signal=seen, directions=PRICES, clusters=lambda: float(BUCKETS))
-
-
-def test_quality_by_what_the_shadow_would_do() -> None:
-    """Downgraded 75 % of 400 signals on 1,000 requests; same 50 %; the rest is same and upgrade together."""
-    found = judge(
-        [signal("big", "small", 3, 1), signal("big", "big", 1, 1), signal("small", "big", 2, 0)],
-        [move("big", "small", 1000), move("big", "big", 800), move("small", "big", 200)],
-    )
-    down = found.downgrade
-    assert (estimated(down.mean).value, down.n, down.response_rate) == (pytest.approx(0.75), 400, pytest.approx(0.4))
-    assert (down.silent_low, down.silent_high) == (pytest.approx(0.3), pytest.approx(0.9))
-    assert (down.bins[0], down.bins[-1], sum(down.bins)) == (0.25, 0.75, 1.0)
-    assert estimated(found.same.mean).value == pytest.approx(0.5)
-    assert estimated(found.rest.mean).value == pytest.approx(0.75)
-    assert estimated(found.all.mean).value == pytest.approx(0.75)
-    assert estimated(found.all.mean).unit == "score"
-    assert "not of the shadow" in found.note
-    assert (found.signal, found.source) == ("thumbs", "user")
-
-
-def test_no_signal_is_said_with_the_line_that_sends_one() -> None:
-    """Without signals everything between 0 and 1 is possible, and nothing is claimed."""
-    found = judge([], [move("big", "small", 10), move("big", "big", 10)], seen=None)
-    assert undefined(found.downgrade.mean).reason == "no signal arrived for these requests"
-    assert "observer.signal(" in undefined(found.all.mean).next_step
-    assert (found.all.silent_low, found.all.silent_high, found.all.response_rate) == (0, 1, 0)
-    assert found.signal == ""
-
-
-def test_a_group_without_requests_has_nothing() -> None:
-    """Nothing is downgraded: no mean, no rate, no bounds."""
-    found = judge([signal("big", "big", 1, 1)], [move("big", "big", 800)])
-    assert undefined(found.downgrade.mean).reason == "no request in this group"
-    assert (found.downgrade.response_rate, found.downgrade.silent_low, found.downgrade.bins) == (None, None, ())
-
-
-def test_unranked_models_hide_what_is_a_downgrade() -> None:
-    """A diverging model without a price may be cheaper or dearer: the groups that depend on it are undefined."""
-    found = judge([signal("big", "mystery", 1, 1)], [move("big", "mystery", 10), move("big", "big", 10)])
-    assert "no price for mystery" in undefined(found.downgrade.mean).reason
-    assert "no price for mystery" in undefined(found.rest.mean).reason
-    assert estimated(found.all.mean).value == pytest.approx(0.5)
-
-
-def test_a_model_that_stays_needs_no_price() -> None:
-    """Live and shadow name the same unpriced model: nothing needs ranking."""
-    found = judge([signal("mystery", "mystery", 1, 1)], [move("mystery", "mystery", 400)])
-    assert estimated(found.same.mean).value == pytest.approx(0.5)
-    assert estimated(found.rest.mean).value == pytest.approx(0.5)
+# Rounding and few clusters
 
 
 def test_rounding_leaves_nothing_out() -> None:
