@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
@@ -10,6 +11,7 @@ from analysis.plan.amounts import Day, Duration, Limit, Percent, SegmentValue, s
 from shadow.config.fields import Document, Name, NotNegative, Positive, Segment, Text
 
 MOST_SEGMENTS: Final = 8
+MOST_DAYS: Final = 400
 
 Points = Annotated[float, Field(gt=0, le=100)]
 """Percentage points of a score: 1.0 = one of 100 answers."""
@@ -32,7 +34,19 @@ class WindowDocument(Document):
         starts = info.data.get("starts")
         if value is not None and starts is not None and value < starts:
             raise ValueError(f"ends must not be before starts, got {starts} to {value}; swap them, or correct one")
+        if value is not None and starts is not None:
+            days = (date.fromisoformat(value) - date.fromisoformat(starts)).days + 1
+            if days > MOST_DAYS:
+                raise ValueError(f"ends must be at most {MOST_DAYS} days after starts, got {days}; plan a nearer end")
         return value
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if self.ends is not None:
+            days = (date.fromisoformat(self.ends) - date.fromisoformat(self.starts)).days + 1
+            if days < self.min_days:
+                raise ValueError(f"window must hold min_days ({self.min_days}), got {days}; end it later")
+        return self
 
 
 class CostDocument(Document):
@@ -48,6 +62,12 @@ class QualityDocument(Document):
     loses_at_most_points: Points
     over: Literal["all_requests", "diverging"] = "all_requests"
     evidence: Literal["executed", "observed"] = "executed"
+
+    @model_validator(mode="after")
+    def _can_be_measured(self) -> Self:
+        if self.over == "diverging" and self.evidence == "observed":
+            raise ValueError("over: diverging must rest on executed answers, got evidence: observed; ask all_requests")
+        return self
 
 
 class EscalationDocument(Document):
@@ -114,7 +134,7 @@ class SignalDocument(Document):
 
     matures_after: Duration = "0h"
     lower_is_better: bool = False
-    bar: Annotated[float, Field(ge=0, le=1)] | None = None
+    bar: Percent | None = None
     source: Text | None = None
 
 
@@ -153,6 +173,6 @@ class PlanDocument(Document):
     @field_validator("confidence")
     @classmethod
     def _useful(cls, value: str) -> str:
-        if not 0.5 <= share_of(value) < 1:
-            raise ValueError(f"confidence must be at least 50% and below 100%, got {value}; 95% is usual")
+        if not 0.5 <= share_of(value) <= 0.9999:
+            raise ValueError(f"confidence must be 50% to 99.99%, got {value}; 95% is usual")
         return value

@@ -1,0 +1,223 @@
+"""What forbids a verdict whatever the figures say: data that are missing, mixed, too few or too young."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from scipy.stats import chi2
+
+from analysis.measures.completeness import Completeness
+from analysis.measures.rates import VERDICT_CLUSTERS
+from analysis.queries.row_counts import RowCount
+from analysis.rows import ClusterKindRow, PolicyRow
+from analysis.verdict.results import Blocker
+from analysis.verdict.wording import counted, day, days, listed, percent
+
+FAILED: Final = 0.001
+"""Share of shadow decisions that may end without a plan."""
+
+KNOWN_CLUSTERS: Final = 0.90
+"""Share of requests that must carry a user or session key."""
+
+MISMATCH_P: Final = 0.001
+"""p of the row counts below which they do not fit together; as A/B platforms test for a sample ratio mismatch."""
+
+_EXPECTED: Final = 5.0
+"""Expected rows below which a cell is added to the others of its day: the chi-square does not hold for fewer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What blockers look at.
+
+    Attributes:
+        policy: name of the shadow policy.
+        versions: rows of the shadow policy in the window, one per version.
+        live: rows of the live policies in the window.
+        known: shadow policies that decided in the window, for the message of a misspelt name.
+        completeness: of the shadow; None without live requests.
+        counts: rows by day and segment value, per segment key.
+        failed_share: of the shadow's decisions; None without any.
+        unpriced: models of live or of the shadow without a price.
+        book: the price book; empty if none is pinned.
+        days: days with requests.
+        min_days: that the plan asks for.
+        immature: days at the end of the window whose signals are not known yet.
+        mature_on: day on which they will be.
+        signals: the signals that are waited for.
+        effective_clusters: of the shadow's decisions.
+        cluster_kinds: live requests by the unit that they are clustered by.
+        clusters_are_requests: whether the plan says that requests are independent.
+    """
+
+    policy: str
+    versions: Sequence[PolicyRow]
+    live: Sequence[PolicyRow]
+    known: Sequence[str]
+    completeness: Completeness | None
+    counts: Mapping[str, Sequence[RowCount]]
+    failed_share: float | None
+    unpriced: Sequence[str]
+    book: str
+    days: int
+    min_days: int
+    immature: int
+    mature_on: date | None
+    signals: Sequence[str]
+    effective_clusters: float
+    cluster_kinds: Sequence[ClusterKindRow]
+    clusters_are_requests: bool
+
+
+def blockers(facts: Facts) -> tuple[Blocker, ...]:
+    """Everything that forbids a verdict; without any data only that."""
+    nothing = _nothing(facts)
+    if nothing is not None:
+        return (nothing,)
+    return (*_rows(facts), *_versions(facts), *_prices(facts), *_time(facts), *_clusters(facts))
+
+
+def _nothing(facts: Facts) -> Blocker | None:
+    if not facts.live:
+        return Blocker(
+            code="no_requests",
+            text="No complete day of the window has live requests",
+            next_step="wait for the first complete day (UTC), or correct window.starts",
+        )
+    if not facts.versions:
+        known = listed(list(facts.known)) or "none"
+        return Blocker(
+            code="no_decisions",
+            text=f"{facts.policy} has not decided in this window; policies that have: {known}",
+            next_step="correct policy in the plan, or add the policy under shadows in shadow.yaml",
+        )
+    return None
+
+
+def _rows(facts: Facts) -> Iterator[Blocker]:
+    done = facts.completeness
+    if done is not None and not done.is_complete:
+        yield Blocker(
+            code="incomplete",
+            text=f"{percent(1 - done.share)} of shadow rows are missing (limit 0.1 %)",
+            next_step="shadowroute doctor names the hours; start the window after them",
+        )
+    for key, counts in facts.counts.items():
+        p = mismatch_p(counts)
+        if p is not None and p < MISMATCH_P / max(len(facts.counts), 1):
+            worst = _worst(counts)
+            where = "" if key == "all" else f" and {key}={worst.segment_value}"
+            yield Blocker(
+                code="row_mismatch",
+                text=(
+                    f"Shadow rows do not fit the live requests: on {day(worst.day)}{where} there are"
+                    f" {worst.shadow_weight:,.0f} for {worst.live_n:,}"
+                ),
+                next_step="find what lost or added rows there, then start the window after it",
+            )
+    if facts.failed_share is not None and facts.failed_share > FAILED:
+        yield Blocker(
+            code="failed",
+            text=f"{percent(facts.failed_share)} of this shadow's decisions failed (limit 0.1 %)",
+            next_step="open Requests and filter by status",
+        )
+
+
+def _versions(facts: Facts) -> Iterator[Blocker]:
+    for code, rows, who in (("live_changed", facts.live, "live"), ("shadow_changed", facts.versions, facts.policy)):
+        if len(rows) > 1:
+            names = listed([f"{row.policy} ({days(row.first, row.last)})" for row in rows])
+            yield Blocker(
+                code=code,
+                text=f"The {who} policy changed within the window: {names}",
+                next_step="start a new plan on the first whole day of the newest version",
+            )
+
+
+def _prices(facts: Facts) -> Iterator[Blocker]:
+    if not facts.book:
+        yield Blocker(
+            code="unpriced",
+            text="No price book is pinned",
+            next_step="pin prices: shadowroute up --prices models.yaml, or name price_book in a new plan",
+        )
+    elif facts.unpriced:
+        yield Blocker(
+            code="unpriced",
+            text=f"No price in book {facts.book} for {listed(list(facts.unpriced))}",
+            next_step="add price_usd_per_million to models.yaml, or name the model under aliases of a priced one",
+        )
+
+
+def _time(facts: Facts) -> Iterator[Blocker]:
+    if facts.days < facts.min_days:
+        short = facts.min_days - facts.days
+        yield Blocker(
+            code="min_days",
+            text=f"{counted(facts.days, 'complete day')} of {facts.min_days} with requests",
+            next_step=f"wait for {counted(short, 'more day')}",
+        )
+    if facts.immature:
+        when = "" if facts.mature_on is None else f" until {day(facts.mature_on)}"
+        yield Blocker(
+            code="immature",
+            text=f"{listed(list(facts.signals))} of the last {counted(facts.immature, 'day')} may still arrive",
+            next_step=f"wait{when}",
+        )
+
+
+def _clusters(facts: Facts) -> Iterator[Blocker]:
+    total = sum(row.n for row in facts.cluster_kinds)
+    named = sum(row.n for row in facts.cluster_kinds if row.kind != "request")
+    if total and named < KNOWN_CLUSTERS * total and not facts.clusters_are_requests:
+        yield Blocker(
+            code="unknown_clusters",
+            text=f"Only {percent(named / total)} of requests carry a user or session id (limit 90 %)",
+            next_step="set from_request.user or from_request.session in shadow.yaml, or say clusters: request in a new"
+            " plan if no user comes twice",
+        )
+    if facts.effective_clusters < VERDICT_CLUSTERS:
+        yield Blocker(
+            code="few_clusters",
+            text=f"{facts.effective_clusters:.0f} effective clusters ({VERDICT_CLUSTERS} needed)",
+            next_step="wait for more users or sessions",
+        )
+
+
+def mismatch_p(counts: Iterable[RowCount]) -> float | None:
+    """The p of the counts if shadow rows were missing by chance alone, alike in every day and segment value.
+
+    Chi-square over cells of seen against expected rows, where a cell expects its live requests times the rate at which
+    the policy was sampled that day, times the share of rows that arrived overall. Cells that expect fewer than five
+    rows are added up. None with fewer than two cells.
+    """
+    rates: dict[date, tuple[int, float]] = {}
+    rows = [row for row in counts if row.live_n or row.shadow_n]
+    for row in rows:
+        n, weight = rates.get(row.day, (0, 0.0))
+        rates[row.day] = (n + row.shadow_n, weight + row.shadow_weight)
+    # A day without a single shadow row has no rate of its own; the policy's overall rate is expected of it.
+    overall = _rate(sum(n for n, _ in rates.values()), sum(weight for _, weight in rates.values()))
+    planned = [(row.shadow_n, row.live_n * (_rate(*rates[row.day]) or overall or 1.0)) for row in rows]
+    seen, expected = sum(n for n, _ in planned), sum(e for _, e in planned)
+    if not seen or not expected:
+        return None
+    cells = [(n, e * seen / expected) for n, e in planned]
+    large = [cell for cell in cells if cell[1] >= _EXPECTED]
+    small = [cell for cell in cells if cell[1] < _EXPECTED]
+    rest = (sum(n for n, _ in small), sum(e for _, e in small))
+    kept = [*large, rest] if rest[1] >= _EXPECTED else large
+    if len(kept) < 2:
+        return None
+    return float(chi2.sf(sum((n - e) ** 2 / e for n, e in kept), len(kept) - 1))
+
+
+def _rate(n: int, weight: float) -> float:
+    return n / weight if weight else 0.0
+
+
+def _worst(counts: Iterable[RowCount]) -> RowCount:
+    return max(counts, key=lambda row: (row.shadow_weight - row.live_n) ** 2 / max(row.live_n, 1))

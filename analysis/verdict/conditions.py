@@ -1,0 +1,223 @@
+"""What the plan says must be true, against what was measured: met, not met, or still unknown.
+
+Every condition is a quantity with a limit above which it fails: the change of cost, the loss of quality, the rate of
+escalation, the added latency. Met means that the whole interval of this look lies at or below the limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from analysis.plan.document import QualityDocument
+from analysis.results import Estimate, Measured, Range, Rung, Undefined
+from analysis.verdict.bounds import Missing, at_most, bounds, is_above, missing, negated
+from analysis.verdict.results import Condition, ConditionState
+from analysis.verdict.wording import about, counted, milliseconds, percent, points, shown, whole_percent
+
+BELIEVED: Final[tuple[Rung, ...]] = ("executed", "observed")
+"""Rungs that a quality condition may rest on: answers of the shadow's own plan. Live's answers and decisions never."""
+
+RUN_ANSWERS: Final = "run answers of the shadow and load them: shadowroute import executions FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One measured quantity and what it rests on.
+
+    Attributes:
+        n: requests, or executed answers, that the figure rests on.
+        grows_with_traffic: whether waiting brings more of them; executed answers must be run.
+        per_day: of them, at the present rate; None if unknown.
+    """
+
+    measured: Measured
+    rung: Rung
+    n: int
+    grows_with_traffic: bool = True
+    per_day: float | None = None
+
+
+def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
+    """Net change of cost, relative to live, against the saving that the plan asks for.
+
+    It is a harm only where the shadow certainly costs more than live; a saving that is certainly too small is not met.
+    """
+    measured = change.measured
+    state = at_most(measured, -saves_at_least)
+    return _condition(
+        change,
+        key="cost",
+        requirement=f"saves at least {whole_percent(saves_at_least)}",
+        state=state,
+        is_harm=is_above(measured, 0.0),
+        limit=-saves_at_least,
+        shown_as=shown(negated(measured), percent),
+        fails="costs more than live" if is_above(measured, 0.0) else "saves less than the plan asks for",
+        waits="run the first answers of the cascade: how often they fail their check is unknown",
+    )
+
+
+def quality_condition(change: Evidence, asked: QualityDocument, *, loses_at_most: float) -> Condition:
+    """Change of a signal's mean, shadow minus live, against the margin; -0.004 loses 0.4 points.
+
+    A figure that rests on less than the plan asks for is unknown, whatever it says.
+    """
+    disbelieved = _disbelieved(change, asked)
+    measured = change.measured if disbelieved is None else disbelieved
+    loss = negated(measured)
+    over = "" if asked.over == "all_requests" else " on requests that differ"
+    return _condition(
+        replace(change, measured=measured),
+        key=f"quality:{asked.signal}",
+        requirement=f"{asked.signal} loses at most {points(loses_at_most)}{over}",
+        state=at_most(loss, loses_at_most),
+        is_harm=is_above(loss, loses_at_most),
+        limit=loses_at_most,
+        shown_as=shown(loss, points),
+        fails="loses more than the plan allows",
+        waits=RUN_ANSWERS,
+        compared=loss,
+    )
+
+
+def escalation_condition(rate: Evidence, *, limit: Measured, limit_name: str) -> Condition:
+    """Share of cascade requests that pay twice, against the share at which the saving is gone.
+
+    Args:
+        rate: of the cascade requests.
+        limit: the break-even rate with its own interval, or a number of the plan.
+        limit_name: `break-even` or empty.
+    """
+    interval = bounds(limit)
+    if interval is None:
+        reason = limit.reason if isinstance(limit, Undefined) else "the break-even rate is unknown"
+        compared: Measured = Undefined(reason=reason, next_step=getattr(limit, "next_step", ""), n=rate.n)
+        low = high = 1.0
+        requirement = "escalation below break-even"
+    else:
+        compared, low, high = rate.measured, interval.low, interval.high
+        value = limit.value if isinstance(limit, Estimate) else low
+        requirement = f"escalation below {whole_percent(round(value, 3))}" + (f" ({limit_name})" if limit_name else "")
+    # The limit has an interval of its own: met below its lower end, failed above its upper end.
+    state: ConditionState = "not met" if is_above(compared, high) else "unknown"
+    return _condition(
+        rate,
+        key="escalation",
+        requirement=requirement,
+        state="met" if at_most(compared, low) == "met" else state,
+        is_harm=is_above(compared, high),
+        limit=low,
+        shown_as=shown(rate.measured, percent) if not isinstance(compared, Undefined) else compared.reason,
+        fails="pays twice so often that the saving is gone" if limit_name else "pays twice more often than allowed",
+        waits="run the first answers of the cascade: how often they fail their check is unknown",
+        compared=compared,
+    )
+
+
+def no_escalation() -> Condition:
+    """The escalation condition of a policy that plans none."""
+    return Condition(
+        key="escalation",
+        requirement="escalation below break-even",
+        state="met",
+        is_harm=False,
+        measured=Undefined(reason="this policy never plans an escalation"),
+        shown="no cascade",
+        rung="none",
+        n=0,
+        why="",
+        next_step="",
+    )
+
+
+def latency_condition(added_ms: Evidence, *, adds_at_most_ms: float) -> Condition:
+    """Predicted change of the 95th percentile of latency, in milliseconds, against the margin."""
+    measured = added_ms.measured
+    return _condition(
+        added_ms,
+        key="latency_p95",
+        requirement=f"p95 adds at most {milliseconds(adds_at_most_ms)}",
+        state=at_most(measured, adds_at_most_ms),
+        is_harm=is_above(measured, adds_at_most_ms),
+        limit=adds_at_most_ms,
+        shown_as=shown(measured, milliseconds),
+        fails="is slower than the plan allows",
+        waits=RUN_ANSWERS,
+    )
+
+
+def _disbelieved(change: Evidence, asked: QualityDocument) -> Undefined | None:
+    """Why the figure may not be believed for this plan; None if it may."""
+    enough = ("executed",) if asked.evidence == "executed" else BELIEVED
+    if isinstance(change.measured, Undefined) or change.rung in enough:
+        return None
+    return Undefined(
+        reason=f"the plan asks for {asked.evidence} evidence, this figure is {change.rung}",
+        next_step=RUN_ANSWERS,
+        n=change.n,
+    )
+
+
+def _condition(
+    evidence: Evidence,
+    *,
+    key: str,
+    requirement: str,
+    state: ConditionState,
+    is_harm: bool,
+    limit: float,
+    shown_as: str,
+    fails: str,
+    waits: str,
+    compared: Measured | None = None,
+) -> Condition:
+    measured = evidence.measured if compared is None else compared
+    more = missing(measured, limit) if state == "unknown" else None
+    return Condition(
+        key=key,
+        requirement=requirement,
+        state=state,
+        is_harm=is_harm,
+        measured=evidence.measured,
+        shown=shown_as,
+        rung=evidence.rung,
+        n=evidence.n,
+        why={"met": "", "not met": fails, "unknown": _why_unknown(measured)}[state],
+        next_step="" if state == "met" else _next_step(state, measured, evidence, more, waits),
+        more_requests=None if more is None else more.requests,
+        more_days=_days(more, evidence),
+    )
+
+
+def _why_unknown(measured: Measured) -> str:
+    match measured:
+        case Undefined():
+            return measured.reason
+        case Range():
+            return measured.why
+        case Estimate():
+            return "the interval can still fall on either side of the limit"
+
+
+def _next_step(state: ConditionState, measured: Measured, evidence: Evidence, more: Missing | None, waits: str) -> str:
+    if state == "not met":
+        return "change the policy and give it a new plan"
+    if isinstance(measured, Undefined):
+        return measured.next_step or waits
+    if isinstance(measured, Range):
+        return waits
+    if more is None:
+        return "the figure lies on the limit: more data will hardly settle it"
+    if not evidence.grows_with_traffic:
+        wanted = counted(about(more.requests), "more answer")
+        return f"run about {wanted} and load them: shadowroute import executions FILE"
+    days = _days(more, evidence)
+    when = "" if days is None else f", {counted(max(1, round(days)), 'day')} at the present rate"
+    return f"wait for about {counted(about(more.requests), 'more request')}{when}"
+
+
+def _days(more: Missing | None, evidence: Evidence) -> float | None:
+    if more is None or not evidence.grows_with_traffic or not evidence.per_day:
+        return None
+    return more.requests / evidence.per_day

@@ -1,0 +1,110 @@
+"""What was measured of one slice for a plan, and what the plan says about it. No database here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analysis.plan.amounts import BREAK_EVEN, share_of
+from analysis.plan.loading import Plan
+from analysis.results import Estimate, Interval, Measured
+from analysis.selection import ALL, Segment
+from analysis.verdict.bounds import difference, negated
+from analysis.verdict.conditions import (
+    Evidence,
+    cost_condition,
+    escalation_condition,
+    latency_condition,
+    no_escalation,
+    quality_condition,
+)
+from analysis.verdict.results import Condition
+from analysis.verdict.segments import Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """One slice.
+
+    Attributes:
+        share: of all requests; None without any.
+        cost: net change relative to live, unit `ratio`.
+        quality: per quality condition of the plan, in its order: change of the mean, unit `score`, better is higher.
+        escalation: share of cascade requests that pay twice; None if the policy plans no escalation.
+        break_even: share of cascade requests that pay twice at which the saving is gone.
+        latency_ms: change of the 95th percentile; positive is slower.
+    """
+
+    segment: Segment = ALL
+    share: float | None = None
+    cost: Evidence
+    quality: tuple[Evidence, ...]
+    escalation: Evidence | None = None
+    break_even: Measured | None = None
+    latency_ms: Evidence | None = None
+
+
+def conditions_of(plan: Plan, figures: Figures) -> tuple[Condition, ...]:
+    """Every condition of the plan on all traffic, in the order of the file's reference."""
+    must = plan.document.must
+    found = [cost_condition(figures.cost, saves_at_least=plan.saves_at_least())]
+    for asked, evidence in zip(must.quality, figures.quality, strict=True):
+        found.append(quality_condition(evidence, asked, loses_at_most=plan.loses_at_most(asked)))
+    if must.escalation is not None:
+        found.append(_escalation(must.escalation.below, figures))
+    if must.latency_p95 is not None and figures.latency_ms is not None:
+        found.append(latency_condition(figures.latency_ms, adds_at_most_ms=must.latency_p95.adds_at_most_ms))
+    return tuple(found)
+
+
+def cells_of(plan: Plan, figures: Figures) -> tuple[Cell, ...]:
+    """Cost and quality of one segment: it must not cost more than live, nor lose more than its margin."""
+    segment = figures.segment
+    cost = cost_condition(figures.cost, saves_at_least=plan.saves_at_least(segment))
+    cells = [
+        Cell(
+            segment=segment,
+            key=cost.key,
+            requirement=cost.requirement if plan.saves_at_least(segment) else "costs no more than live",
+            measured=cost.measured,
+            harm=difference(cost.measured, -plan.saves_at_least(segment)),
+            shown=cost.shown,
+            share=figures.share,
+        )
+    ]
+    for asked, evidence in zip(plan.document.must.quality, figures.quality, strict=True):
+        margin = plan.loses_at_most(asked, segment)
+        quality = quality_condition(evidence, asked, loses_at_most=margin)
+        cells.append(
+            Cell(
+                segment=segment,
+                key=quality.key,
+                requirement=quality.requirement,
+                measured=quality.measured,
+                harm=difference(negated(quality.measured), margin),
+                shown=quality.shown,
+                share=figures.share,
+            )
+        )
+    return tuple(cells)
+
+
+def _escalation(below: str, figures: Figures) -> Condition:
+    if figures.escalation is None:
+        return no_escalation()
+    if below != BREAK_EVEN:
+        return escalation_condition(figures.escalation, limit=_number(share_of(below)), limit_name="")
+    assert figures.break_even is not None  # noqa: S101  # who measures escalation gives the break-even with it
+    return escalation_condition(figures.escalation, limit=figures.break_even, limit_name="break-even")
+
+
+def _number(share: float) -> Estimate:
+    """A limit that the plan gives: it has no error."""
+    return Estimate(
+        value=share,
+        interval=Interval(share, share, 1.0),
+        n=0,
+        clusters=0,
+        effective_clusters=0.0,
+        unit="share",
+        method="from the plan",
+    )

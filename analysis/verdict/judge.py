@@ -1,0 +1,137 @@
+"""Judges a shadow policy by its plan: blockers, conditions, segments, and the verdict that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from analysis.plan.amounts import share_of
+from analysis.plan.loading import Plan
+from analysis.plan.registration import RegisteredPlan
+from analysis.queries import Queries
+from analysis.results import Estimate
+from analysis.selection import Window
+from analysis.verdict.blockers import blockers
+from analysis.verdict.figures import cells_of, conditions_of
+from analysis.verdict.gather import Gathered, gather
+from analysis.verdict.looks import Judged, judged_days
+from analysis.verdict.results import Condition, Judgement, PlanStatus, Verdict
+from analysis.verdict.rule import verdict_of
+from analysis.verdict.segments import findings
+from analysis.verdict.sentences import Told, sentence
+from analysis.verdict.wording import counted
+from collector.price_books import current_book
+
+RUN_QUEUE = (
+    "Today: run the answers yourself and load them with their inclusion probabilities:"
+    " shadowroute import executions FILE"
+)
+LATER = (
+    "In a later version: mirror, which answers a few diverging requests as they come and needs no stored content",
+    "In a later version: replay with a loader, which fetches the prompts from where you keep them",
+    "In a later version: captured content (export.content), which keeps prompts here, whole or redacted",
+)
+
+
+def judge(q: Queries, plan: RegisteredPlan, *, now: datetime | None = None) -> Judgement:
+    """The judgement of the plan's policy on the complete days of its window.
+
+    Args:
+        q: reads the project.
+        plan: the registered plan.
+        now: the clock; None for the present. Days that were not over at that moment are left out.
+    """
+    data_through = q.freshness().rolled_up_to
+    judged = judged_days(plan.plan, data_through=data_through, now=now or datetime.now(UTC))
+    book = plan.plan.document.price_book or current_book(q.client, q.project) or ""
+    gathered = gather(q, plan.plan, judged, book=book)
+    return judgement_of(q.project, plan, judged, gathered, data_through=data_through, book=book)
+
+
+def judgement_of(
+    project: str,
+    plan: RegisteredPlan,
+    judged: Judged,
+    gathered: Gathered,
+    *,
+    data_through: datetime | None,
+    book: str,
+) -> Judgement:
+    """The judgement that follows from what was read; no database here."""
+    document = plan.plan.document
+    level = judged.look.level
+    stands = blockers(gathered.facts)
+    conditions = conditions_of(plan.plan, gathered.overall)
+    cells = [cell for figures in gathered.segments for cell in cells_of(plan.plan, figures)]
+    segments = findings(cells, level=level)
+    verdict = verdict_of(stands, conditions, segments, worth=gathered.worth)
+    told = Told(
+        policy=document.policy,
+        headline=gathered.headline,
+        blockers=stands,
+        conditions=conditions,
+        segments=segments,
+        worth=gathered.worth,
+        requests=gathered.requests,
+        executed=gathered.executed,
+        days=gathered.days,
+        loses_at_most=plan.plan.loses_at_most(document.must.quality[0]),
+        first_step=share_of(document.review.first_step),
+        signatures=document.review.signatures,
+    )
+    return Judgement(
+        verdict=verdict,
+        sentence=sentence(verdict, told),
+        project=project,
+        policy=gathered.policy,
+        live=gathered.live,
+        plan=replace(plan.status, days_before=days_before(plan.status, plan.plan, judged.window)),
+        window=judged.window or Window(plan.plan.starts, plan.plan.starts),
+        days=gathered.days,
+        look=judged.look,
+        book=book,
+        requests=gathered.requests,
+        executed=gathered.executed,
+        headline=gathered.headline,
+        blockers=stands,
+        conditions=conditions,
+        segments=segments,
+        doors=doors(conditions) if verdict is Verdict.NEED_MORE else (),
+        worth=gathered.worth,
+        data_through=data_through,
+        caveats=tuple(_caveats(plan, judged, gathered)),
+    )
+
+
+def days_before(status: PlanStatus, plan: Plan, window: Window | None) -> int:
+    """Days of the window that were over when the plan was registered: their data could be seen."""
+    if status.registered_at is None or window is None:
+        return 0
+    registered: date = status.registered_at.astimezone(UTC).date()
+    return max((min(registered, date.fromordinal(window.last.toordinal() + 1)) - plan.starts).days, 0)
+
+
+def doors(conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """What would bring the shadow's own answers, where they are what is missing."""
+    wanted = any(
+        condition.state == "unknown"
+        and (condition.key.startswith("quality:") or not isinstance(condition.measured, Estimate))
+        for condition in conditions
+    )
+    return (RUN_QUEUE, *LATER) if wanted else ()
+
+
+def _caveats(plan: RegisteredPlan, judged: Judged, gathered: Gathered) -> Iterator[str]:
+    if plan.status.registered_at is None:
+        yield "This plan is not recorded: the store could not be written, so nobody can prove that it came first."
+    seen = days_before(plan.status, plan.plan, judged.window)
+    if seen:
+        yield f"The plan was registered after {counted(seen, 'day')} of its window: their data could already be seen."
+    if plan.plan.document.clusters == "request":
+        yield "Requests count as independent, because the plan says clusters: request."
+    if gathered.live is not None and not gathered.has_control:
+        yield (
+            "How often live differs from itself is not known: no A/A shadow ran (add the live policy under shadows in"
+            " shadow.yaml)."
+        )

@@ -1,0 +1,91 @@
+"""Whether a segment is harmed, corrected for how many were looked at.
+
+Each figure of a segment gives a one-sided p of "no harm": from the distance between the figure and its margin in
+standard errors, as the side of its interval that faces the margin has them. Benjamini and Hochberg (1995) keep the
+share of false alarms among all alarms at 1 - level of this look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from scipy.stats import norm
+
+from analysis.results import Estimate, Measured, Undefined
+from analysis.selection import Segment
+from analysis.stats.multiple import benjamini_hochberg
+from analysis.verdict.results import SegmentFinding
+
+MINIMUM_N: Final = 30
+MINIMUM_CLUSTERS: Final = 10
+"""Requests (or executed answers) and clusters below which a segment is not judged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One condition on one segment.
+
+    Attributes:
+        key: of the condition.
+        measured: the quantity, in its own direction.
+        harm: the same so that above 0 is a harm: cost change less what is allowed, loss less the margin.
+        shown: in words.
+        share: of all requests.
+    """
+
+    segment: Segment
+    key: str
+    requirement: str
+    measured: Measured
+    harm: Measured
+    shown: str
+    share: float | None
+
+
+def findings(cells: Sequence[Cell], *, level: float) -> tuple[SegmentFinding, ...]:
+    """The cells with their corrected p, harms first, then as they came."""
+    tested = [p_of_no_harm(cell.harm) if too_few(cell) is None else None for cell in cells]
+    known = [p for p in tested if p is not None]
+    corrected = iter(benjamini_hochberg(known))
+    q_values = [None if p is None else float(next(corrected)) for p in tested]
+    found = [
+        SegmentFinding(
+            segment=cell.segment,
+            key=cell.key,
+            requirement=cell.requirement,
+            measured=cell.measured,
+            shown=too_few(cell) or cell.shown,
+            q_value=q_value,
+            is_harm=q_value is not None and q_value <= 1 - level,
+            share=cell.share,
+        )
+        for cell, q_value in zip(cells, q_values, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda finding: not finding.is_harm))
+
+
+def too_few(cell: Cell) -> str | None:
+    """Why the cell is too small to be judged; None if it is not."""
+    measured = cell.measured
+    if isinstance(measured, Undefined):
+        return None
+    if measured.n < MINIMUM_N:
+        return f"too few: {measured.n:,} seen, {MINIMUM_N} needed"
+    if isinstance(measured, Estimate) and measured.effective_clusters < MINIMUM_CLUSTERS:
+        return f"too few: {measured.effective_clusters:.0f} effective clusters, {MINIMUM_CLUSTERS} needed"
+    return None
+
+
+def p_of_no_harm(harm: Measured) -> float | None:
+    """One-sided p of a quantity at most 0, from its interval; None where there is no estimate."""
+    if not isinstance(harm, Estimate):
+        return None
+    interval = harm.interval
+    quantile = float(norm.ppf((1 + interval.level) / 2))
+    facing = harm.value - interval.low if harm.value > 0 else interval.high - harm.value
+    error = facing / quantile
+    if error <= 0:
+        return 0.0 if harm.value > 0 else 1.0
+    return float(norm.sf(harm.value / error))

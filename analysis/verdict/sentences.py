@@ -1,0 +1,191 @@
+"""The headline of each verdict: the answer, the money, the answers' quality, what next. No jargon, no p-values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.format import count
+from analysis.results import Estimate, Interval, Measured, Range
+from analysis.verdict.bounds import bounds, negated
+from analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
+from analysis.verdict.wording import bare, counted, listed, money, percent, points, span, whole_percent
+
+NO_ANSWERS: Final = "Not yet: nobody has seen its answers."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Everything that a headline tells.
+
+    Attributes:
+        loses_at_most: margin of the first quality condition, as a score.
+        first_step: share of the traffic that a SHIP begins with.
+        signatures: that the plan asks for after a SHIP.
+    """
+
+    policy: str
+    headline: Headline
+    blockers: Sequence[Blocker]
+    conditions: Sequence[Condition]
+    segments: Sequence[SegmentFinding]
+    worth: str
+    requests: int
+    executed: int
+    days: int
+    loses_at_most: float
+    first_step: float
+    signatures: int
+
+
+def sentence(verdict: Verdict, told: Told) -> str:
+    """The headline as plain text; its first sentence is the answer."""
+    if told.blockers:
+        return _blocked(told)
+    match verdict:
+        case Verdict.SHIP:
+            return _ship(told)
+        case Verdict.REJECT:
+            return _reject(told)
+        case Verdict.HOLD:
+            return _hold(told)
+        case Verdict.NEED_MORE:
+            return _need_more(told)
+
+
+def _ship(told: Told) -> str:
+    next_step = "sign" if told.signatures else "the plan asks for no signature"
+    return (
+        f"Ship to {whole_percent(told.first_step)}. {told.policy} would {saves(told.headline.saving_usd_per_month)} and"
+        f" its answers hold up: {quality(told)}. {_basis(told)} Next: {next_step}."
+    )
+
+
+def _reject(told: Told) -> str:
+    if told.worth:
+        return f"Do not ship. {told.worth}"
+    harms = [condition for condition in told.conditions if condition.is_harm]
+    first = harms[0]
+    return f"Do not ship. {told.policy} {_harm(first, told)}{_also(harms[1:])}. {_basis(told)}"
+
+
+def _harm(condition: Condition, told: Told) -> str:
+    """What is wrong, as the end of a sentence about the policy."""
+    if condition.key == "cost":
+        escalation = next((each for each in told.conditions if each.key == "escalation" and each.is_harm), None)
+        why = f": it pays twice on {escalation.shown}, too often for the saving to remain" if escalation else ""
+        return f"would {saves(told.headline.saving_usd_per_month)}{why}"
+    if condition.key.startswith("quality:"):
+        return f"would {saves(told.headline.saving_usd_per_month)}, but its answers are worse: {_lost(condition)}"
+    if condition.key == "escalation":
+        return f"pays twice on {condition.shown} of its cascade requests; {condition.requirement} was asked for"
+    return f"would be slower: {condition.shown} more at the 95th percentile; {condition.requirement}"
+
+
+def _also(harms: Sequence[Condition]) -> str:
+    shown = [f"{condition.key.removeprefix('quality:')} {condition.shown}" for condition in harms]
+    return f" (also beyond the plan: {listed(shown)})" if shown else ""
+
+
+def _lost(condition: Condition) -> str:
+    signal = condition.key.removeprefix("quality:")
+    return f"{signal} loses {condition.shown}, the plan says it {condition.requirement.removeprefix(signal).strip()}"
+
+
+def _hold(told: Told) -> str:
+    harmed = [finding for finding in told.segments if finding.is_harm]
+    failed = [condition for condition in told.conditions if condition.state == "not met"]
+    text = f"Hold: more data will not settle this. {told.policy} would {saves(told.headline.saving_usd_per_month)}"
+    if failed:
+        text += f", and the plan asks that it {failed[0].requirement} ({failed[0].shown})"
+    if harmed:
+        first = harmed[0]
+        share = "" if first.share is None else f", {percent(first.share)} of traffic"
+        more = f" and {counted(len(harmed) - 1, 'more segment')}" if len(harmed) > 1 else ""
+        text += f", but {first.segment} gets worse: {first.shown}; {first.requirement}{share}{more}"
+        return f"{text}. Keep {_where(harmed)} as live decides it and start a new version, or accept it with a reason."
+    return f"{text}. Change the policy or accept it with a reason; a new margin needs a new plan."
+
+
+def _where(harmed: Sequence[SegmentFinding]) -> str:
+    return listed(list(dict.fromkeys(str(finding.segment) for finding in harmed)))
+
+
+def _need_more(told: Told) -> str:
+    unknown = [condition for condition in told.conditions if condition.state == "unknown"]
+    unseen = [each for each in unknown if each.key.startswith("quality:") and not isinstance(each.measured, Estimate)]
+    text = NO_ANSWERS if unseen or not unknown else "Not yet."
+    text += f" {told.policy} would {saves(told.headline.saving_usd_per_month)}"
+    if isinstance(told.headline.saving_usd_per_month, Range):
+        text += ", depending on how often its cheap answers fail their check; waiting will not tell"
+    text += "."
+    wanted = _wanted(unknown)
+    failed = [condition.requirement for condition in told.conditions if condition.state == "not met"]
+    if failed:
+        text += f" Already certain: it does not hold that it {listed(failed)}; more data cannot make this plan ship it."
+    return f"{text} {wanted}".rstrip()
+
+
+def _wanted(unknown: Sequence[Condition]) -> str:
+    """What would settle what is unknown, once each."""
+    steps = list(dict.fromkeys(condition.next_step for condition in unknown if condition.next_step))
+    return f"Next: {'; '.join(steps)}." if steps else ""
+
+
+def _blocked(told: Told) -> str:
+    texts = [blocker.text.rstrip(".") for blocker in told.blockers]
+    more = f" Also: {'; '.join(texts[1:])}." if len(texts) > 1 else ""
+    return (
+        f"Cannot judge yet: {_lowered(texts[0])}.{more} Next: {told.blockers[0].next_step}."
+        " The figures are shown, not judged."
+    )
+
+
+def saves(saving: Measured) -> str:
+    """`save $18,400 a month (16,300 to 20,500)`, or what it would cost more, or what is not known."""
+    interval = bounds(saving)
+    match saving:
+        case Estimate() if saving.value >= 0:
+            return f"save {money(saving.value)} a month ({_dollars(saving.interval)})"
+        case Estimate():
+            more = negated(saving)
+            assert isinstance(more, Estimate)  # noqa: S101  # an estimate the other way round
+            return f"cost {money(more.value)} more a month ({_dollars(more.interval)})"
+        case Range():
+            low, high = (saving.low, saving.high) if interval is None else (interval.low, interval.high)
+            return f"save {money(low)} to {money(high)} a month"
+    return f"change the bill by an amount that is not known ({saving.reason})"
+
+
+def quality(told: Told) -> str:
+    """`0.4 points fewer resolved (0.9 fewer to 0.1 more; you allow 1.0)`."""
+    change, signal = told.headline.quality_change, told.headline.quality_signal
+    if not isinstance(change, Estimate):
+        return f"{signal} {change.why if isinstance(change, Range) else change.reason}"
+    allowed = bare(told.loses_at_most, points)
+    interval = change.interval
+    return (
+        f"{_fewer(change.value, unit=True)} {signal} ({_fewer(interval.low)} to {_fewer(interval.high)};"
+        f" you allow {allowed})"
+    )
+
+
+def _fewer(change: float, *, unit: bool = False) -> str:
+    text = points(abs(change)) if unit else bare(abs(change), points)
+    return f"{text} {'fewer' if change < 0 else 'more'}"
+
+
+def _dollars(interval: Interval) -> str:
+    return span(interval.low, interval.high, money)
+
+
+def _basis(told: Told) -> str:
+    executed = f", {counted(told.executed, 'executed answer')}" if told.executed else ""
+    return f"Based on {count(told.requests)} decisions{executed}, {counted(told.days, 'day')}."
+
+
+def _lowered(text: str) -> str:
+    """A sentence inside another; names at its start keep their letters."""
+    first = text.split(" ", 1)[0]
+    return text if any(letter.isupper() for letter in first[1:]) else text[:1].lower() + text[1:]

@@ -1,0 +1,133 @@
+"""`shadowroute gate`: may this policy be rolled out, by its plan? The exit code is the answer."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
+from app.cli.report import chosen_project
+
+if TYPE_CHECKING:
+    from analysis.plan import RegisteredPlan
+    from analysis.plan.loading import Plan
+    from analysis.verdict.results import Judgement
+
+SHIPPED: Final = 0
+REJECTED: Final = 1
+NEEDS_MORE: Final = 2
+PERSON: Final = 3
+
+_PANEL: Final = "Output"
+
+
+def gate(
+    *,
+    plan: Annotated[Path, typer.Option(help="Plan file: what must be true.")],
+    policy: Annotated[str, typer.Option(help="The policy that the plan must be about; a check, no choice.")] = "",
+    project: ProjectOption = "",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    comment: Annotated[
+        str,
+        typer.Option(
+            help="Write the judgement as Markdown for a pull request to this file; - is stdout.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "",
+    public_url: Annotated[
+        str,
+        typer.Option(
+            envvar="SHADOWROUTE_PUBLIC_URL",
+            help="Address of the review app, for links in the comment.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "",
+) -> int:
+    """Print the verdict on a plan, condition by condition. Exit 0 SHIP, 1 REJECT, 2 NEED_MORE, 3 a person decides."""
+    from analysis.plan import load_plan
+    from analysis.verdict.as_json import judgement_json
+    from app.gate_text import gate_comment, gate_text
+
+    if as_json and comment == "-":
+        raise typer.BadParameter("--json and --comment - both write to stdout; give one of them a file")
+    wanted = load_plan(plan)
+    if policy and policy != wanted.document.policy:
+        raise typer.BadParameter(f"--policy must be the plan's, {wanted.document.policy}, got {policy!r}")
+    judgement, registered = judged(wanted, plan, store=store, project=project)
+    code, reason = answer(judgement, signatures=registered.plan.document.review.signatures)
+    if comment:
+        text = gate_comment(judgement, file=str(plan), code=code, reason=reason, public_url=public_url)
+        written(comment, text)
+    if as_json:
+        print(json.dumps(judgement_json(judgement) | {"exit_code": code, "exit_reason": reason}, indent=2))
+    elif comment != "-":
+        print(gate_text(judgement, file=str(plan), code=code, reason=reason))
+    return code
+
+
+def judged(plan: Plan, file: Path, *, store: str, project: str) -> tuple[Judgement, RegisteredPlan]:
+    """The judgement, and the plan that judged: the file is recorded in the store first."""
+    from analysis.plan import register
+    from analysis.queries import Queries
+    from analysis.verdict.judge import judge
+    from collector.store import open_store
+
+    with open_store(store, create=False) as opened:
+        queries = Queries(opened.reader(), chosen_project(opened, project))
+        registered = register(
+            plan,
+            queries.project,
+            reader=opened.reader(),
+            writer=opened.client(),
+            author=_author(),
+            source=file.name,
+        )
+        return judge(queries, registered), registered
+
+
+def answer(judgement: Judgement, *, signatures: int) -> tuple[int, str]:
+    """The exit code of a judgement, and why where the verdict alone does not say it."""
+    from analysis.verdict.results import Verdict
+
+    match judgement.verdict:
+        case Verdict.SHIP if signatures == 0:
+            return SHIPPED, "the plan asks for no signature"
+        case Verdict.SHIP:
+            return PERSON, "SHIP, not signed"
+        case Verdict.REJECT:
+            return REJECTED, ""
+        case Verdict.HOLD:
+            return PERSON, "HOLD"
+        case Verdict.NEED_MORE:
+            return NEEDS_MORE, ""
+
+
+def written(where: str, text: str) -> None:
+    """Write to a file, or to stdout for `-`.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    from shadow.errors import ConfigError
+
+    if where == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(where).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--comment must be a file that can be written ({error.strerror})", file=where) from None
+
+
+def _author() -> str:
+    """Login name of who runs the command; empty where the system knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""

@@ -1,0 +1,245 @@
+"""Everything that forbids a verdict, each alone; and the days that are judged."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.measures.completeness import Completeness
+from analysis.queries.row_counts import RowCount
+from analysis.rows import ClusterKindRow, PolicyRow
+from analysis.selection import PolicyRef, Window
+from analysis.verdict.blockers import Facts, blockers, mismatch_p
+from analysis.verdict.looks import judged_days
+from tests.support.plans import plan_with
+
+FIRST = dt.date(2026, 11, 9)
+
+
+def row(name: str, *, is_live: bool = False, version: str = "1", last: int = 13) -> PolicyRow:
+    return PolicyRow(
+        policy=PolicyRef(name, version),
+        is_live=is_live,
+        n=1000,
+        weight=1000.0,
+        failed_weight=0.0,
+        first=FIRST,
+        last=FIRST + dt.timedelta(days=last),
+    )
+
+
+def counts(*shadow: int, live: int = 1000) -> list[RowCount]:
+    """One row per day."""
+    return [
+        RowCount(
+            day=FIRST + dt.timedelta(days=place), segment_value="", live_n=live, shadow_n=n, shadow_weight=float(n)
+        )
+        for place, n in enumerate(shadow)
+    ]
+
+
+WELL = Facts(
+    policy="cheap-first",
+    versions=[row("cheap-first")],
+    live=[row("main", is_live=True)],
+    known=["cheap-first"],
+    completeness=Completeness(1.0, 0.0),
+    counts={"all": counts(*[1000] * 14)},
+    failed_share=0.0,
+    unpriced=(),
+    book="b",
+    days=14,
+    min_days=7,
+    immature=0,
+    mature_on=None,
+    signals=["resolved"],
+    effective_clusters=180.0,
+    cluster_kinds=[ClusterKindRow(kind="user", n=950), ClusterKindRow(kind="request", n=50)],
+    clusters_are_requests=False,
+)
+
+
+def test_nothing_stands_in_the_way_of_complete_data() -> None:
+    """No blocker without a reason."""
+    assert blockers(WELL) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"live": []}, "no_requests", "No complete day of the window has live requests"),
+        (
+            {"versions": []},
+            "no_decisions",
+            "cheap-first has not decided in this window; policies that have: cheap-first",
+        ),
+        (
+            {"completeness": Completeness(0.979, 0.0)},
+            "incomplete",
+            "2.1 % of shadow rows are missing (limit 0.1 %)",
+        ),
+        (
+            {"counts": {"all": counts(*[1000] * 13, 800)}},
+            "row_mismatch",
+            "Shadow rows do not fit the live requests: on 22 Nov there are 800 for 1,000",
+        ),
+        ({"failed_share": 0.0021}, "failed", "0.2 % of this shadow's decisions failed (limit 0.1 %)"),
+        ({"unpriced": ("llama-70b",)}, "unpriced", "No price in book b for llama-70b"),
+        ({"book": ""}, "unpriced", "No price book is pinned"),
+        ({"days": 5}, "min_days", "5 complete days of 7 with requests"),
+        (
+            {"immature": 2, "mature_on": dt.date(2026, 11, 25)},
+            "immature",
+            "resolved of the last 2 days may still arrive",
+        ),
+        ({"effective_clusters": 64.0}, "few_clusters", "64 effective clusters (100 needed)"),
+        (
+            {
+                "cluster_kinds": [
+                    ClusterKindRow(kind="session", n=89),
+                    ClusterKindRow(kind="request", n=11),
+                ]
+            },
+            "unknown_clusters",
+            "Only 89.0 % of requests carry a user or session id (limit 90 %)",
+        ),
+        (
+            {"live": [row("main", is_live=True, last=4), row("main-2", is_live=True)]},
+            "live_changed",
+            "The live policy changed within the window: main 1 (9 to 13 Nov) and main-2 1 (9 to 22 Nov)",
+        ),
+        (
+            {"versions": [row("cheap-first", last=4), row("cheap-first", version="2")]},
+            "shadow_changed",
+            "The cheap-first policy changed within the window: cheap-first 1 (9 to 13 Nov) and cheap-first 2 (9 to 22"
+            + " Nov)",
+        ),
+    ],
+)
+def test_each_blocker_alone(changes: dict[str, Any], code: str, text: str) -> None:
+    """The figures, the limit and the next step."""
+    (blocker,) = blockers(replace(WELL, **changes))
+    assert (blocker.code, blocker.text) == (code, text)
+    assert blocker.next_step
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"completeness": Completeness(0.9991, 0.0)},
+        {"completeness": Completeness(0.98, 0.01)},
+        {"completeness": None},
+        {"failed_share": 0.001},
+        {"counts": {"all": counts(*[1000] * 13, 990)}},
+        {"counts": {"all": counts(*[100] * 14)}},
+        {"days": 7},
+        {"effective_clusters": 100.0},
+        {
+            "cluster_kinds": [
+                ClusterKindRow(kind="user", n=90),
+                ClusterKindRow(kind="request", n=10),
+            ]
+        },
+        {"cluster_kinds": [ClusterKindRow(kind="request", n=10)], "clusters_are_requests": True},
+    ],
+)
+def test_what_is_within_the_limits_blocks_nothing(changes: dict[str, Any]) -> None:
+    """The limit itself is allowed."""
+    assert blockers(replace(WELL, **changes)) == ()
+
+
+def test_several_blockers_all_stand() -> None:
+    """Loss first."""
+    codes = [each.code for each in blockers(replace(WELL, days=2, failed_share=0.5, book=""))]
+    assert codes == ["failed", "unpriced", "min_days"]
+
+
+def test_a_segment_that_loses_its_rows_is_seen() -> None:
+    """Half the rows of a small segment are gone while 99.9 % of all rows are there."""
+    kept = [
+        RowCount(day=FIRST, segment_value=value, live_n=n, shadow_n=seen, shadow_weight=float(seen))
+        for value, n, seen in (("chat", 100_000, 100_000), ("refund", 100, 50), ("code", 50_000, 50_000))
+    ]
+    (blocker,) = blockers(replace(WELL, counts={"task": kept}))
+    assert blocker.code == "row_mismatch"
+    assert "and task=refund there are 50 for 100" in blocker.text
+
+
+def test_a_sampled_shadow_fits_its_rate() -> None:
+    """Rows taken at a tenth and at a half on other days are as many as they should be; 400 draws of chance alone."""
+    dice = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(400):
+        made = []
+        for place in range(14):
+            rate = 0.1 if place < 7 else 0.5
+            for value, live in (("a", 4000), ("b", 300)):
+                n = int(dice.binomial(live, rate))
+                made.append(
+                    RowCount(
+                        day=FIRST + dt.timedelta(days=place),
+                        segment_value=value,
+                        live_n=live,
+                        shadow_n=n,
+                        shadow_weight=n / rate,
+                    )
+                )
+        p = mismatch_p(made)
+        assert p is not None
+        alarms += p < 0.01
+    assert alarms <= 0.01 * 400 + 3 * (0.01 * 0.99 * 400) ** 0.5
+
+
+def test_one_cell_has_nothing_to_be_compared_with() -> None:
+    """Neither has a window without shadow rows."""
+    assert mismatch_p(counts(1000)) is None
+    assert mismatch_p(counts(0, 0)) is None
+    assert mismatch_p([]) is None
+
+
+def at(day: int, hour: int = 12) -> dt.datetime:
+    return dt.datetime(2026, 11, day, hour, tzinfo=dt.UTC)
+
+
+def test_only_complete_and_mature_days_are_judged(tmp_path: Path) -> None:
+    """A day is complete when the rollups passed its end, and mature when its signals had their time."""
+    plan = plan_with(tmp_path, "48h", "0h")
+    judged = judged_days(plan, data_through=at(15), now=at(20))
+    assert (judged.window, judged.look.number, judged.look.planned) == (Window(FIRST, dt.date(2026, 11, 14)), 6, 14)
+    assert judged_days(plan, data_through=at(20), now=at(15)).window == judged.window
+    assert judged_days(plan, data_through=at(15, 0), now=at(20)).window == judged.window
+    slow = judged_days(plan_with(tmp_path), data_through=at(15), now=at(20))
+    assert slow.window == Window(FIRST, dt.date(2026, 11, 12))
+    assert (slow.look.number, slow.immature) == (4, 0)
+
+
+def test_after_the_end_the_whole_window_is_judged_once_its_signals_are_there(tmp_path: Path) -> None:
+    """Until then the last days are said to be too young."""
+    plan = plan_with(tmp_path)
+    young = judged_days(plan, data_through=at(23), now=at(23))
+    assert (young.look.number, young.immature, young.mature_on) == (12, 2, dt.date(2026, 11, 25))
+    done = judged_days(plan, data_through=at(30), now=at(30))
+    assert (done.window, done.look.number, done.immature) == (Window(FIRST, dt.date(2026, 11, 22)), 14, 0)
+    assert done.look.level == pytest.approx(0.9645, abs=1e-3)
+    assert young.look.level > done.look.level
+
+
+def test_before_the_first_day_there_is_nothing_to_judge(tmp_path: Path) -> None:
+    """Neither before the window nor before anything was rolled up."""
+    plan = plan_with(tmp_path)
+    assert judged_days(plan, data_through=at(9), now=at(9)).window is None
+    assert judged_days(plan, data_through=None, now=at(30)).window is None
+
+
+def test_open_monitoring_has_one_width_for_every_look(tmp_path: Path) -> None:
+    """3.035 standard errors at any look, and no planned number."""
+    plan = plan_with(tmp_path, ", ends: 2026-11-22", "")
+    early = judged_days(plan, data_through=at(14), now=at(14)).look
+    late = judged_days(plan, data_through=at(29), now=at(29)).look
+    assert (early.kind, early.planned, early.number, late.number) == ("open", None, 3, 18)
+    assert early.level == late.level == pytest.approx(0.9976, abs=1e-4)
