@@ -66,31 +66,35 @@ def _reject(told: Told) -> str:
     if told.worth:
         return f"Do not ship. {told.worth}"
     harms = [condition for condition in told.conditions if condition.is_harm]
-    first = harms[0]
-    return f"Do not ship. {told.policy} {_harm(first, told)}{_also(harms[1:])}. {_basis(told)}"
+    explained = [harm for harm in harms[1:] if not (harms[0].key == "cost" and harm.key == "escalation")]
+    also = f" (also beyond the plan: {listed([harm.requirement for harm in explained])})" if explained else ""
+    return f"Do not ship. {told.policy} {_harm(harms[0], harms, told)}{also}. {_basis(told)}"
 
 
-def _harm(condition: Condition, told: Told) -> str:
+def _harm(harm: Condition, harms: Sequence[Condition], told: Told) -> str:
     """What is wrong, as the end of a sentence about the policy."""
-    if condition.key == "cost":
-        escalation = next((each for each in told.conditions if each.key == "escalation" and each.is_harm), None)
-        why = f": it pays twice on {escalation.shown}, too often for the saving to remain" if escalation else ""
-        return f"would {saves(told.headline.saving_usd_per_month)}{why}"
-    if condition.key.startswith("quality:"):
-        return f"would {saves(told.headline.saving_usd_per_month)}, but its answers are worse: {_lost(condition)}"
-    if condition.key == "escalation":
-        return f"pays twice on {condition.shown} of its cascade requests; {condition.requirement} was asked for"
-    return f"would be slower: {condition.shown} more at the 95th percentile; {condition.requirement}"
+    saved = f"would {saves(told.headline.saving_usd_per_month)}"
+    if harm.key == "cost":
+        twice = next((each for each in harms if each.key == "escalation"), None)
+        return f"{saved}: {_twice(twice, verb=' pay twice')}" if twice else saved
+    if harm.key.startswith("quality:"):
+        signal = harm.key.removeprefix("quality:")
+        return f"{saved}, but its answers are worse: {signal} loses {harm.shown}; you allow {_allowed(harm)}"
+    if harm.key == "escalation":
+        return f"pays twice too often: {_twice(harm)}"
+    value, _, interval = harm.shown.partition(" (")
+    return f"would be slower: {value} more at the 95th percentile ({interval}; you allow {_allowed(harm)}"
 
 
-def _also(harms: Sequence[Condition]) -> str:
-    shown = [f"{condition.key.removeprefix('quality:')} {condition.shown}" for condition in harms]
-    return f" (also beyond the plan: {listed(shown)})" if shown else ""
+def _twice(escalation: Condition, *, verb: str = "") -> str:
+    rate = escalation.shown.partition(" (")[0]
+    limit = escalation.requirement.removeprefix("escalation below ").partition(" (")[0]
+    return f"{rate} of its cascade requests{verb}, and above {limit} the saving is gone"
 
 
-def _lost(condition: Condition) -> str:
-    signal = condition.key.removeprefix("quality:")
-    return f"{signal} loses {condition.shown}, the plan says it {condition.requirement.removeprefix(signal).strip()}"
+def _allowed(condition: Condition) -> str:
+    """The number of a requirement such as `loses at most 1.0 point`."""
+    return condition.requirement.partition(" at most ")[2].partition(" ")[0]
 
 
 def _hold(told: Told) -> str:
@@ -98,14 +102,22 @@ def _hold(told: Told) -> str:
     failed = [condition for condition in told.conditions if condition.state == "not met"]
     text = f"Hold: more data will not settle this. {told.policy} would {saves(told.headline.saving_usd_per_month)}"
     if failed:
-        text += f", and the plan asks that it {failed[0].requirement} ({failed[0].shown})"
-    if harmed:
-        first = harmed[0]
-        share = "" if first.share is None else f", {percent(first.share)} of traffic"
-        more = f" and {counted(len(harmed) - 1, 'more segment')}" if len(harmed) > 1 else ""
-        text += f", but {first.segment} gets worse: {first.shown}; {first.requirement}{share}{more}"
-        return f"{text}. Keep {_where(harmed)} as live decides it and start a new version, or accept it with a reason."
-    return f"{text}. Change the policy or accept it with a reason; a new margin needs a new plan."
+        text += f": {_short(failed[0])}"
+    if not harmed:
+        return f"{text}. Change the policy or accept it with a reason; a new margin needs a new plan."
+    first = harmed[0]
+    share = "" if first.share is None else f" ({percent(first.share)} of traffic)"
+    more = f" and {counted(len(harmed) - 1, 'more segment')}" if len(harmed) > 1 else ""
+    what = first.key.removeprefix("quality:")
+    return (
+        f"{text}, but {first.segment} is harmed: {what} {first.shown}, where the plan says: {first.requirement}{share}"
+        f"{more}. Keep {_where(harmed)} as live decides it and start a new version, or accept it with a reason."
+    )
+
+
+def _short(failed: Condition) -> str:
+    """What a condition that is certainly not met shows, and what was asked for."""
+    return f"{failed.shown}, and the plan says: {failed.requirement}"
 
 
 def _where(harmed: Sequence[SegmentFinding]) -> str:
@@ -121,9 +133,9 @@ def _need_more(told: Told) -> str:
         text += ", depending on how often its cheap answers fail their check; waiting will not tell"
     text += "."
     wanted = _wanted(unknown)
-    failed = [condition.requirement for condition in told.conditions if condition.state == "not met"]
+    failed = [condition for condition in told.conditions if condition.state == "not met"]
     if failed:
-        text += f" Already certain: it does not hold that it {listed(failed)}; more data cannot make this plan ship it."
+        text += f" Already certain: {_short(failed[0])}; this plan cannot ship it."
     return f"{text} {wanted}".rstrip()
 
 
@@ -154,15 +166,24 @@ def saves(saving: Measured) -> str:
             return f"cost {money(more.value)} more a month ({_dollars(more.interval)})"
         case Range():
             low, high = (saving.low, saving.high) if interval is None else (interval.low, interval.high)
-            return f"save {money(low)} to {money(high)} a month"
+            return _between(low, high)
     return f"change the bill by an amount that is not known ({saving.reason})"
+
+
+def _between(low: float, high: float) -> str:
+    """A range of savings, which may be losses at one end or at both."""
+    if low >= 0:
+        return f"save {money(low)} to {money(high)} a month"
+    if high <= 0:
+        return f"cost {money(-high)} to {money(-low)} more a month"
+    return f"save {money(high)} to cost {money(-low)} more a month"
 
 
 def quality(told: Told) -> str:
     """`0.4 points fewer resolved (0.9 fewer to 0.1 more; you allow 1.0)`."""
     change, signal = told.headline.quality_change, told.headline.quality_signal
     if not isinstance(change, Estimate):
-        return f"{signal} {change.why if isinstance(change, Range) else change.reason}"
+        return f"{signal}: {change.why if isinstance(change, Range) else change.reason}"
     allowed = bare(told.loses_at_most, points)
     interval = change.interval
     return (

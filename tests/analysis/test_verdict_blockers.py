@@ -114,10 +114,9 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
             "The live policy changed within the window: main 1 (9 to 13 Nov) and main-2 1 (9 to 22 Nov)",
         ),
         (
-            {"versions": [row("cheap-first", last=4), row("cheap-first", version="2")]},
+            {"policy": "cheap", "versions": [row("cheap", last=4), row("cheap", version="2")]},
             "shadow_changed",
-            "The cheap-first policy changed within the window: cheap-first 1 (9 to 13 Nov) and cheap-first 2 (9 to 22"
-            + " Nov)",
+            "The cheap policy changed within the window: cheap 1 (9 to 13 Nov) and cheap 2 (9 to 22 Nov)",
         ),
     ],
 )
