@@ -25,10 +25,10 @@ def count(number: float) -> str:
 
 
 def usd(amount: float) -> str:
-    """Dollars with as many digits as the size deserves: `$18,400`, `$5.55`, `$0.00041`."""
+    """Dollars with as many digits as the size deserves: `$18,400`, `$228`, `$5.55`, `$0.00041`."""
     size = abs(amount)
     sign = "-" if amount < 0 else ""
-    if size >= 1000:
+    if size >= 100:
         return f"{sign}${size:,.0f}"
     if size >= 0.1 or size == 0:
         return f"{sign}${size:,.2f}"

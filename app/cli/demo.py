@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DATA = Path(".shadowroute/demo")
 STORE = "store"
+PLANS = "plans"
 MARKER = "made-by-shadowroute-demo"
 """A file in the folder that says that it is ours, and may be thrown away."""
 
@@ -41,7 +42,7 @@ def demo(
     dsn = f"chdb://{data / STORE}"
     if exit_after:
         with open_store(dsn, own=True) as store:
-            _week(store, requests, seed)
+            _week(store, data / PLANS, requests, seed)
         return
     from app.up import Platform, UpOptions
 
@@ -54,7 +55,7 @@ def demo(
         prices=MODELS_FILE,
     )
     with Platform(options) as platform:
-        _week(platform.store, requests, seed)
+        _week(platform.store, data / PLANS, requests, seed)
         ready = f"Open {platform.ui_url} (Ctrl-C stops; data in {data / STORE})"
         platform.serve_pages(lambda: print(ready, flush=True))
 
@@ -80,7 +81,7 @@ def fresh_folder(folder: Path) -> None:
     (folder / MARKER).touch()
 
 
-def _week(store: Store, requests: int, seed: int) -> None:
+def _week(store: Store, plans: Path, requests: int, seed: int) -> None:
     """Simulates, sends and measures one week, and prints the summary."""
     from app.demo.policies import load
     from app.demo.run import run
@@ -92,6 +93,6 @@ def _week(store: Store, requests: int, seed: int) -> None:
     traffic = simulate(requests, seed, past_week(datetime.now(UTC).date()))
     print(headline(traffic), flush=True)
     with ingest(store) as endpoint, progress_bar() as progress:
-        outcome = run(traffic, load(endpoint.url), store, endpoint, progress)
+        outcome = run(traffic, load(endpoint.url), store, endpoint, plans=plans, progress=progress)
     print(summary(outcome))
     print(f"{time.perf_counter() - started:.0f} s", flush=True)

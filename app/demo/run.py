@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from analysis.backtest.feed import Feed
 from analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
+from analysis.plan.loading import load_plan
+from analysis.plan.registration import register
 from analysis.prices import PriceTable
 from analysis.queries import Queries
 from analysis.report import ProjectReport, project_report
 from analysis.selection import Window
+from analysis.verdict.judge import judge
+from analysis.verdict.results import Judgement
+from app.demo.executed import SAMPLED, AnswerSample, drawn
+from app.demo.plans import write_plans
 from app.demo.provider import SimulatedProvider
 from app.demo.traffic import Traffic, Turn
 from app.demo.truth import World, thumb
+from collector.executions import write
 from collector.price_books import pin
 from collector.serve import IngestEndpoint, rollup_now
 from collector.store import Store
@@ -35,16 +44,23 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured, and what is true of each shadow policy, by name."""
+    """What was measured, what is true of each shadow policy, and what its plan makes of it, by name."""
 
     report: ProjectReport
     truths: dict[str, PolicyTruth]
+    judgements: dict[str, Judgement]
 
 
 def run(
-    traffic: Traffic, routing: Routing, store: Store, endpoint: IngestEndpoint, progress: Progress = lambda *_: None
+    traffic: Traffic,
+    routing: Routing,
+    store: Store,
+    endpoint: IngestEndpoint,
+    *,
+    plans: Path,
+    progress: Progress = lambda *_: None,
 ) -> Outcome:
-    """Sends the week, rolls it up and measures it.
+    """Sends the week, runs a sample of the shadows' answers, rolls up, measures, and judges by plans written there.
 
     Raises:
         LostRecordsError: not everything that was sent arrived.
@@ -53,15 +69,29 @@ def run(
     book = routing.catalogue.book_id
     pin(store.client(), routing.project, rows, book, "simulated")
     send(traffic, routing, endpoint, progress)
-    progress("compute the truth", 0, 1)
-    known = truths(traffic, routing)
-    progress("compute the truth", 1, 1)
+    progress("run the sample, compute the truth", 0, 1)
+    prices = PriceTable(rows)
+    samples = {
+        shadow.name: AnswerSample(shadow.name, shadow.version, SAMPLED[shadow.name], traffic, prices)
+        for shadow in routing.shadows
+        if shadow.name in SAMPLED
+    }
+    known = truths(traffic, routing, samples)
+    write(store.client(), routing.project, list(drawn(samples)), now=datetime.now(UTC))
+    progress("run the sample, compute the truth", 1, 1)
     progress("roll up and measure", 0, 1)
     rollup_now(store)
-    window = Window(traffic.first_day, traffic.last_day)
-    report = project_report(Queries(store.reader(), routing.project), window, book=book)
+    queries = Queries(store.reader(), routing.project)
+    report = project_report(queries, Window(traffic.first_day, traffic.last_day), book=book)
+    judgements = {
+        policy: judge(
+            queries,
+            register(load_plan(file), routing.project, reader=queries.client, writer=store.client(), source=str(file)),
+        )
+        for policy, file in write_plans(plans, traffic).items()
+    }
     progress("roll up and measure", 1, 1)
-    return Outcome(report, known)
+    return Outcome(report, known, judgements)
 
 
 def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress: Progress = lambda *_: None) -> None:
@@ -85,8 +115,11 @@ def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress:
         _send_ratings(feed, ratings, until_us=traffic.end_us)
 
 
-def truths(traffic: Traffic, routing: Routing) -> dict[str, PolicyTruth]:
-    """What each shadow policy would really have done, each in a world of its own."""
+def truths(
+    traffic: Traffic, routing: Routing, samples: Mapping[str, AnswerSample] | None = None
+) -> dict[str, PolicyTruth]:
+    """What each shadow would really have done, each in a world of its own; offers every request to its sample."""
+    taken = samples or {}
     prices = PriceTable(routing.catalogue.price_rows())
     hash_id = KeyedHash(routing.project)
     live = _Resident(_policy(routing), routing)
@@ -96,7 +129,10 @@ def truths(traffic: Traffic, routing: Routing) -> dict[str, PolicyTruth]:
         request = _request(turn, hash_id)
         lived = live.walk(turn, request)
         for shadow, total in zip(shadows, sums, strict=True):
-            total.add(lived, shadow.walk(turn, request), traffic.first_day)
+            walked = shadow.walk(turn, request)
+            total.add(lived, walked, traffic.first_day)
+            if shadow.name in taken:
+                taken[shadow.name].offer(turn, lived, walked)
     return {shadow.name: total.result() for shadow, total in zip(routing.shadows, sums, strict=True)}
 
 
@@ -107,6 +143,10 @@ class _Resident:
         self._policy = policy
         self._catalogue = routing.catalogue
         self._world = World()
+
+    @property
+    def name(self) -> str:
+        return self._policy.name
 
     def walk(self, turn: Turn, request: Request) -> Walk:
         decision = self._policy.decide(request, Snapshot())

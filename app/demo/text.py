@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+from typing import Final
+
 from analysis.backtest.text import bounds, percent
 from analysis.backtest.truth import PolicyTruth
-from analysis.measures.cost import CostDelta
+from analysis.format import brief
 from analysis.report import PolicyReport
 from analysis.results import Estimate, Measured, Range, Undefined
+from analysis.verdict.results import Judgement
 from app.demo.run import Outcome
 from app.demo.traffic import Traffic
 
-HEADER = ("shadow", "differs", "cost (caches warm)", "paid twice", "live quality", "live quality", "truth")
-SUBHEADER = ("", "", "", "(of its cascade)", "downgraded", "the rest", "cost, quality, paid twice")
-WIDTHS = (13, 20, 33, 18, 20, 20, 0)
+HEADER = ("shadow", "differs", "cost (caches warm)", "quality, run answers", "live quality", "verdict", "truth")
+SUBHEADER = ("", "", "", "", "where it downgrades", "", "cost, quality, paid twice")
+WIDTH: Final = 150
+"""Characters of a line of text; the table needs as many."""
+WIDTHS = (13, 20, 33, 24, 21, 11, 0)
 
 
 def headline(traffic: Traffic) -> str:
@@ -27,28 +33,28 @@ def summary(outcome: Outcome) -> str:
     """The table, and how to read it."""
     lines = [_row(HEADER), _row(SUBHEADER)]
     measured = {policy.policy.name: policy for policy in outcome.report.policies}
-    lines += [_line(measured[name], truth) for name, truth in outcome.truths.items()]
+    lines += [_line(measured[name], truth, outcome.judgements.get(name)) for name, truth in outcome.truths.items()]
     lines += [f"undefined: {reason}" for reason in _reasons(outcome)]
-    lines += [
-        "Measured, not judged. Cost at the tokens of the live answers; another model starts with a cold cache.",
-        "Live quality is about the models that answered, not about the shadow's: compare it with the truth.",
-    ]
+    lines += ["Live quality is about the models that answered, not about the shadow's: compare it with the truth."]
+    for name, judgement in outcome.judgements.items():
+        told = fill(judgement.sentence, WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += ["", f"{judgement.verdict}  {name}", told]
     return "\n".join(lines)
 
 
-def _line(policy: PolicyReport, truth: PolicyTruth) -> str:
+def _line(policy: PolicyReport, truth: PolicyTruth, judgement: Judgement | None) -> str:
     overall = policy.overall
     differs = _shown(overall.divergence.model)
-    if policy.is_control:
+    if judgement is None:
         return _row((policy.policy.name, differs, "(A/A control: the noise floor)"))
     return _row(
         (
             policy.policy.name,
             differs,
-            _cost(overall.cost),
-            _shown(overall.escalation.shadow) if overall.escalation.n_cascade else "-",
+            _cost(judgement.headline.cost_change, overall.cost.warm_relative),
+            _points(judgement.headline.quality_change),
             _shown(overall.quality.downgrade.mean),
-            _shown(overall.quality.rest.mean),
+            str(judgement.verdict),
             _truth(truth),
         )
     )
@@ -70,11 +76,14 @@ def _reasons(outcome: Outcome) -> list[str]:
     return list(dict.fromkeys(value.reason for value in shown if isinstance(value, Undefined)))
 
 
-def _cost(cost: CostDelta) -> str:
+def _cost(cold: Measured, warm: Measured) -> str:
     """The change with cold caches, and in brackets with the live ones: the truth lies between the two."""
-    cold, warm = cost.relative, cost.warm_relative
     between = f" ({percent(warm.value, signed=True)} %)" if isinstance(warm, Estimate) else ""
     return _shown(cold, signed=True) + between
+
+
+def _points(value: Measured) -> str:
+    return brief(value, "points", signed=True) if isinstance(value, Estimate | Range) else "no answer was run"
 
 
 def _truth(truth: PolicyTruth) -> str:
