@@ -26,7 +26,8 @@ class Line:
         live_model: planned by live.
         shadow_model: planned by the shadow.
         side: `live` = paid, `shadow` = would be paid at the tokens that were served.
-        kind: live: primary, retry, fallback, escalation. shadow: primary, escalation, escalation_unknown.
+        kind: live: primary, retry, fallback, escalation. shadow: primary, escalation,
+            escalation_unknown (may happen), escalation_avoided (was seen not to happen, so it costs nothing).
         model: whose price counts.
         is_contaminated: whether what was served is not simply the choice of live; such lines are in no change of cost.
     """
@@ -165,8 +166,8 @@ class CostCube:
 
     @property
     def clean(self) -> CostCube:
-        """Without the lines of contaminated requests."""
-        return self.only(lambda line: not line.is_contaminated)
+        """What is compared: without contaminated requests, and without escalations that were seen not to happen."""
+        return self.only(lambda line: not line.is_contaminated and line.kind != "escalation_avoided")
 
     def only(self, keep: Callable[[Line], bool]) -> CostCube:
         """The cells whose line is kept."""

@@ -77,10 +77,16 @@ class Samples:
     Attributes:
         lengths: what the shadow's models read and write.
         escalation: share of the unseen escalations that happen; None if no cascade was executed.
+        executed: answers that were run, each once.
+        spend_usd: paid for those whose cost is known.
+        unknown_spend: answers whose cost is not known.
     """
 
     lengths: Lengths = SAME_TOKENS
     escalation: Measured | None = None
+    executed: int = 0
+    spend_usd: float = 0.0
+    unknown_spend: int = 0
 
 
 def cost(
@@ -141,9 +147,13 @@ def samples_by_value(
 
 
 def _samples(answers: list[ExecutedAnswer], scope: Slice, wider: Lengths, level: float) -> Samples:
+    paid = {(a.sample, a.request_id, a.model, a.is_whole_plan): a.cost_usd for a in answers}
     return Samples(
         lengths=lengths_of(answers, scope=scope, wider=wider, level=level),
         escalation=unseen_rate(answers, level=level),
+        executed=len(paid),
+        spend_usd=sum(usd for usd in paid.values() if usd is not None),
+        unknown_spend=sum(usd is None for usd in paid.values()),
     )
 
 

@@ -38,32 +38,37 @@ class Escalation:
     known_share: float | None
 
 
-def escalation(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL) -> Escalation:
+def escalation(
+    q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, level: float = 0.95
+) -> Escalation:
     """The escalation of a shadow policy and of live, in a window and a slice."""
     return escalation_of(
         q.pairs(window, policy, segment),
         q.pairs(window, None, segment),
         clusters=lambda: q.effective_clusters(window, policy, segment),
         live_clusters=lambda: q.effective_clusters(window, None, segment),
+        level=level,
     )
 
 
-def escalation_of(shadow: PairSums, live: PairSums, *, clusters: Clusters, live_clusters: Clusters) -> Escalation:
+def escalation_of(
+    shadow: PairSums, live: PairSums, *, clusters: Clusters, live_clusters: Clusters, level: float = 0.95
+) -> Escalation:
     """The same from sums."""
     cascade = shadow.escalated.total
     unseen = missing_share(shadow.escalated_known.total, cascade)
     return Escalation(
-        shadow=_rate(shadow, "this policy", overall=False, clusters=clusters),
-        shadow_overall=_rate(shadow, "this policy", overall=True, clusters=clusters),
-        known=_known(shadow, clusters),
-        live=_rate(live, "live", overall=True, clusters=live_clusters),
+        shadow=_rate(shadow, "this policy", overall=False, clusters=clusters, level=level),
+        shadow_overall=_rate(shadow, "this policy", overall=True, clusters=clusters, level=level),
+        known=_known(shadow, clusters, level),
+        live=_rate(live, "live", overall=True, clusters=live_clusters, level=level),
         n=shadow.n,
         n_cascade=cascade,
         known_share=None if unseen is None else 1 - unseen,
     )
 
 
-def _rate(pairs: PairSums, who: str, *, overall: bool, clusters: Clusters) -> Measured:
+def _rate(pairs: PairSums, who: str, *, overall: bool, clusters: Clusters, level: float) -> Measured:
     cascade, known = pairs.escalated.total, pairs.escalated_known.total
     if not pairs.n:
         return Undefined(reason=f"no decision of {who} in this window")
@@ -72,18 +77,20 @@ def _rate(pairs: PairSums, who: str, *, overall: bool, clusters: Clusters) -> Me
     low, high = (pairs.escalated_overall, pairs.possible_overall) if overall else (pairs.escalated, pairs.possible)
     unseen = cascade - known
     if unseen <= ROUNDING * cascade:
-        return share_of(low, subject=f"decision of {who}", clusters=clusters)
+        return share_of(low, subject=f"decision of {who}", clusters=clusters, level=level)
     why = (
         f"the first model did not answer {unseen:,.0f} of {cascade:,.0f} cascade requests, so nobody has seen whether"
         " its answer passes"
     )
-    return range_of(low, high, subject=f"decision of {who}", why=why, clusters=clusters)
+    return range_of(low, high, subject=f"decision of {who}", why=why, clusters=clusters, level=level)
 
 
-def _known(pairs: PairSums, clusters: Clusters) -> Measured:
+def _known(pairs: PairSums, clusters: Clusters, level: float) -> Measured:
     if not pairs.escalated_known.total:
         return Undefined(reason="no outcome of an escalation was seen", n=pairs.escalated_known.n)
-    return share_of(pairs.escalated_known, subject="cascade request with a known outcome", clusters=clusters)
+    return share_of(
+        pairs.escalated_known, subject="cascade request with a known outcome", clusters=clusters, level=level
+    )
 
 
 def unseen_rate(answers: Iterable[ExecutedAnswer], *, level: float = 0.95) -> Measured | None:

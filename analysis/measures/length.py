@@ -57,6 +57,11 @@ class LengthFit:
     smeared_output: float | None
     n: int
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there were enough samples."""
+        return isinstance(self.output, Estimate)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lengths:
@@ -127,9 +132,9 @@ def lengths_of(
     fits = {pair: _fit(pair, list(found.values()), str(scope), level) for pair, found in sorted(groups.items())}
     reported = {(fit.live_model, fit.model): fit for fit in wider.fits}
     for pair, (fit, _) in fits.items():
-        if isinstance(fit.output, Estimate) or pair not in wider.fitted:
+        if fit.is_fitted or pair not in wider.fitted:
             reported[pair] = fit
-    fitted = {pair: sums for pair, (fit, sums) in fits.items() if isinstance(fit.output, Estimate)}
+    fitted = {pair: sums for pair, (fit, sums) in fits.items() if fit.is_fitted}
     return Lengths(fits=tuple(reported[pair] for pair in sorted(reported)), fitted={**wider.fitted, **fitted})
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from analysis.assemble import by_value
 from analysis.cost_cube import CostCube, Dollars, Line
-from analysis.queries.reader import Reader, Record, days, of_policy
+from analysis.queries.reader import Reader, Record, conditions, days, of_policy
 from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.summaries import spread
+from analysis.stats.concentration import Sizes
+from analysis.summaries import Floats, spread
 
 
 def cost_cube(reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> CostCube:
@@ -21,6 +23,65 @@ def cost_cubes_by_value(reader: Reader, window: Window, policy: PolicyRef, book:
     """The same for every value of a segment key."""
     records = reader.per_value("cost_cube", key, **of_policy(policy), book=book, **days(window))
     return by_value(records, lambda rows: _cube(book, rows))
+
+
+def active_days(reader: Reader, window: Window, policy: PolicyRef) -> int:
+    """Days of the window on which a shadow policy decided."""
+    return int(reader.one("active_days", **of_policy(policy), **days(window))["days"])
+
+
+def cheapest_dollars(reader: Reader, window: Window, policy: PolicyRef, book: str) -> Floats | None:
+    """What the clean requests of a shadow policy cost at least, (256,) USD; None if a day has no price at all.
+
+    Each kind of token takes its lowest price among the models that live or any shadow names, so no plan over these
+    models can cost less at the tokens that were served.
+    """
+    rows = list(reader.select("cheapest_dollars", **of_policy(policy), book=book, **days(window)))
+    if any(row["is_unpriced"] for row in rows):
+        return None
+    return spread([row["bucket"] for row in rows], [row["usd"] for row in rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestSizes:
+    """How dollars are spread over single requests.
+
+    Attributes:
+        cost: USD paid for live; None without priced requests.
+        change: USD of shadow minus live, both at the served tokens; None without priced requests.
+        n: requests with prices on both sides.
+        unpriced_n: requests without.
+    """
+
+    cost: Sizes | None
+    change: Sizes | None
+    n: int
+    unpriced_n: int
+
+
+def request_sizes(reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> RequestSizes:
+    """How dollars are spread over the clean requests of a shadow policy; one pass over its decisions."""
+    params = {**of_policy(policy), "book": book, **days(window), **conditions(where)}
+    rows = list(reader.select("concentration", **params))
+    counted = {key: [row for row in rows if row["quantity"] == key] for key in ("cost", "change", "unpriced")}
+    return RequestSizes(
+        cost=_sizes(counted["cost"]),
+        change=_sizes(counted["change"]),
+        n=sum(row["n"] for row in counted["cost"]),
+        unpriced_n=sum(row["n"] for row in counted["unpriced"]),
+    )
+
+
+def _sizes(rows: list[Record]) -> Sizes | None:
+    if not rows:
+        return None
+    return Sizes.of(
+        [row["bin"] for row in rows],
+        [row["weight"] for row in rows],
+        [row["total"] for row in rows],
+        largest=max(row["largest"] for row in rows),
+        moments=[sum(row[name] for row in rows) for name in ("first_moment", "second_moment", "third_moment")],
+    )
 
 
 def _cube(book: str, records: Iterable[Record]) -> CostCube:

@@ -52,10 +52,10 @@ WITH requests AS (
   FROM requests
   UNION ALL
   SELECT
-    day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, if(escalated = 1, 'escalation', 'escalation_unknown') AS kind,
+    day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided') AS kind,
     escalation_model AS model, escalation_model = served_model AS cache_kept, w, input, cache_read, cache_write, output
   FROM requests
-  WHERE escalation_model != '' AND (escalated = 1 OR escalated IS NULL)
+  WHERE escalation_model != ''
 )
 SELECT
   '' AS segment_value,

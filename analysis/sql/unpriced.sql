@@ -13,7 +13,7 @@ FROM (
     policy_version,
     sum(n) AS n
   FROM cost_daily
-  WHERE project = {project:String} AND segment_key = 'all' AND contaminated = 0 AND day BETWEEN {first:Date} AND {last:Date}
+  WHERE project = {project:String} AND segment_key = 'all' AND contaminated = 0 AND kind != 'escalation_avoided' AND day BETWEEN {first:Date} AND {last:Date}
   GROUP BY day, model, context_band, policy, policy_version
 ) AS lines
 ASOF LEFT JOIN (

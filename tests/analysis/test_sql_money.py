@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 import pytest
@@ -90,3 +91,59 @@ def test_cost_cube_rows(four_requests: Store) -> None:
         found = rows[line]
         assert (found[0], found[1], found[2], found[3]) == (n, unpriced, buckets, [weight])
         assert [part[0] * 1e6 for part in found[4:]] == pytest.approx(dollars, rel=1e-12), line
+
+
+def test_active_days(store: Store) -> None:
+    """Days on which the policy decided, other policies and days outside of the window left out."""
+    rows = [{}, {"bucket": 2}, {"day": D17}, {"day": D17 + dt.timedelta(days=1)}, {"policy": "bold", "day": D17}]
+    insert(store.client(), "pair_daily", rows)
+    assert run(store, "active_days", policy="cheap", version="2", **DAYS) == [(2,)]
+    assert run(store, "active_days", policy="cheap", version="2", first=DAY, last=DAY) == [(1,)]
+    assert run(store, "active_days", policy="none", version="2", **DAYS) == [(0,)]
+
+
+def test_cheapest_dollars(store: Store) -> None:
+    """Every kind of token at its lowest price of the day among the models seen; clean first answers only."""
+    client = store.client()
+    first = {"side": "shadow", "model": "big"}
+    insert(
+        client,
+        "cost_daily",
+        [
+            {
+                **first,
+                "uncached_tokens": 1e6,
+                "cache_read_tokens": 1e6,
+                "cache_write_tokens": 1e6,
+                "output_tokens": 1e6,
+            },
+            {**first, "bucket": 2, "day": D17, "output_tokens": 1e6},
+            {**first, "policy": "bold", "model": "small", "output_tokens": 9e9},
+            {**first, "contaminated": 1, "output_tokens": 9e9},
+            {**first, "kind": "escalation", "output_tokens": 9e9},
+            {"output_tokens": 9e9},
+        ],
+    )
+    small = {"model": "small", "input_usd_per_mtok": 1.0, "cache_read_usd_per_mtok": 2.0, "output_usd_per_mtok": 50.0}
+    cheap_later = {"model": "small", "effective_from": D17, "output_usd_per_mtok": 3.0}
+    unseen = {"model": "free", "input_usd_per_mtok": 0.0, "output_usd_per_mtok": 0.0}
+    insert(client, "price_books", [{}, small, cheap_later, unseen])
+    # the 16th: input 1 (small), reads 1 (big; small reads at its input price 1), writes 1 (as input), output 40 (big)
+    assert run(store, "cheapest_dollars", **CHEAP, **DAYS) == [(1, pytest.approx(43.0), 0), (2, pytest.approx(3.0), 0)]
+    assert [row[2] for row in run(store, "cheapest_dollars", **{**CHEAP, "book": "none"}, **DAYS)] == [1, 1]
+
+
+def test_concentration(four_requests: Store) -> None:
+    """r1 moves to a smaller model, r2 stays: two costs of 10,400 and one change of -9,400 millionths of a dollar."""
+    rows = run(four_requests, "concentration", **CHEAP, **DAYS, **ANY_ROW)
+    cost, change = (6000 + 400 + 4000) / 1e6, (1000 + 400) / 1e6 - (6000 + 400 + 4000) / 1e6
+    place = math.floor(64 * math.log2(cost)), math.floor(64 * math.log2(-change))
+    assert [row[:4] for row in rows] == [
+        ("change", -32768, 1, 1.0),
+        ("change", place[1], 1, 1.0),
+        ("cost", place[0], 2, 2.0),
+    ]
+    assert rows[1][4:] == pytest.approx((-change, -change, change, change**2, change**3), rel=1e-12)
+    assert rows[2][4:] == pytest.approx((2 * cost, cost, 2 * cost, 2 * cost**2, 2 * cost**3), rel=1e-12)
+    unpriced = run(four_requests, "concentration", **{**CHEAP, "book": "none"}, **DAYS, **ANY_ROW)
+    assert [row[:3] for row in unpriced] == [("unpriced", -32768, 2)]

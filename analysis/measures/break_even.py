@@ -1,0 +1,179 @@
+"""How often a cheap-first policy may pay twice before its saving is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.cost_cube import CostCube, Line, total
+from analysis.measures.change import Prediction, change_of, difference, why_not
+from analysis.measures.cost import Samples, samples_of
+from analysis.measures.escalation import escalation_of
+from analysis.measures.rates import Clusters, estimate, refusal
+from analysis.measures.scaled import scaled
+from analysis.queries import Queries
+from analysis.queries.money import cost_cube
+from analysis.results import Estimate, Measured, Range, Undefined
+from analysis.rows import PairSums
+from analysis.selection import ALL, PolicyRef, Slice, Window
+from analysis.stats.ratio import t_interval
+from analysis.summaries import BUCKETS, Floats, RatioSums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationBreakEven:
+    """The escalation rate at which the saving is gone, and how far away it is.
+
+    Attributes:
+        rate: share of the cascade requests, by the dollars of their second answers: (live - first answers - router) /
+            second answers if all were paid. Below 0 the policy costs more even if nothing escalates, above 1 it saves
+            even if everything does. `Undefined` without a cascade.
+        escalation: share of the cascade requests that pay twice: seen, executed, or a range.
+        distance: `rate` minus the upper bound of `escalation`, as a share; negative = not shown to stay below. None
+            where one of them is unknown.
+        wasted_usd: first answers of the window that are paid and refused, at the mean price of a first answer.
+    """
+
+    rate: Measured
+    escalation: Measured
+    distance: float | None
+    wasted_usd: Measured
+
+
+def break_even(first: float, check: float, router: float, large: float) -> float:
+    """The escalation rate at which a cascade costs what the large model alone does: 1 - (c_s + c_v + c_r) / c_L.
+
+    Args:
+        first: cost of the small model's answer, any currency, per request.
+        check: cost of validating it.
+        router: cost of deciding.
+        large: cost of the large model's answer, above 0.
+    """
+    return 1 - (first + check + router) / large
+
+
+def escalation_break_even(
+    q: Queries,
+    policy: PolicyRef,
+    window: Window,
+    segment: Slice = ALL,
+    *,
+    book: str,
+    router_usd_per_decision: float = 0.0,
+    samples: Samples | None = None,
+    level: float = 0.95,
+) -> EscalationBreakEven:
+    """The break-even of a shadow policy in a window and a slice.
+
+    Args:
+        q: reads the project.
+        policy: a shadow policy.
+        window: UTC days.
+        segment: slice of the requests.
+        book: price book.
+        router_usd_per_decision: what deciding and checking costs per request.
+        samples: what executed answers say about cost; None reads them.
+        level: nominal coverage of all intervals.
+    """
+    return break_even_of(
+        cost_cube(q, window, policy, book, segment),
+        q.pairs(window, policy, segment),
+        samples or samples_of(q, policy, window, segment, level=level),
+        router_usd_per_decision=router_usd_per_decision,
+        clusters=lambda: q.effective_clusters(window, policy, segment),
+        level=level,
+    )
+
+
+def break_even_of(
+    cube: CostCube,
+    pairs: PairSums,
+    samples: Samples,
+    *,
+    clusters: Clusters,
+    router_usd_per_decision: float = 0.0,
+    level: float = 0.95,
+) -> EscalationBreakEven:
+    """The same from sums; `pairs` holds how often escalations were seen."""
+    rate = _rate(cube, samples, router_usd_per_decision, level)
+    share = _share(pairs, samples, clusters, level)
+    high = None
+    if isinstance(share, Estimate | Range):
+        high = share.interval.high if share.interval else share.high if isinstance(share, Range) else None
+    return EscalationBreakEven(
+        rate=rate,
+        escalation=share,
+        distance=rate.value - high if isinstance(rate, Estimate) and high is not None else None,
+        wasted_usd=_wasted(cube, samples, clusters, level),
+    )
+
+
+def _rate(cube: CostCube, samples: Samples, router_usd: float, level: float) -> Measured:
+    unknown = why_not(cube.clean)
+    if unknown:
+        return unknown
+    second = cube.only(lambda line: not line.is_contaminated and _is_second(line)).scaled(samples.lengths.factors)
+    if second.unpriced():
+        names = ", ".join(second.unpriced())
+        return Undefined(reason=f"no price in book {cube.book} for {names}", n=cube.n)
+    if not second.cells:
+        return Undefined(reason="this policy never plans an escalation", n=cube.n)
+    # Before anything escalates: what live paid, minus the first answers and the router.
+    first = change_of(cube.only(lambda line: not _is_second(line)), samples.lengths, None)
+    gap = -difference(first.predictions[0].usd, first.live) - router_usd * cube.requests
+    sums = RatioSums(numerator=gap, denominator=second.usd(), n=cube.n)
+    refused = refusal(RatioSums(numerator=gap, denominator=cube.requests, n=cube.n), "request with known tokens")
+    if refused:
+        return refused
+    error = first.predictions[0].error
+    extra = replace(error, variance=error.variance / sums.total**2) if error and error.variance else None
+    return estimate(sums, t_interval(sums, level=level, extra=extra), unit="share", method="jackknife t over buckets")
+
+
+def _share(pairs: PairSums, samples: Samples, clusters: Clusters, level: float) -> Measured:
+    seen = escalation_of(pairs, pairs, clusters=clusters, live_clusters=clusters, level=level).shadow
+    rate, cascade = samples.escalation, pairs.escalated.total
+    if not isinstance(seen, Range) or not isinstance(rate, Estimate):
+        return seen
+    # What was seen is counted; only the rest follows the executed rate.
+    unseen = (cascade - pairs.escalated_known.total) / cascade
+    return scaled(rate, factor=unseen, shift=float(pairs.escalated.numerator.sum()) / cascade)
+
+
+def _wasted(cube: CostCube, samples: Samples, clusters: Clusters, level: float) -> Measured:
+    first = cube.clean.scaled(samples.lengths.factors)
+    price: dict[tuple[str, str], Floats] = {}
+    for line, dollars in first.cells.items():
+        if line.counts_requests:
+            mean = np.divide(dollars.usd(), dollars.weight, out=np.zeros(BUCKETS), where=dollars.weight > 0)
+            price[line.live_model, line.shadow_model] = mean
+
+    def refused(keep: Callable[[Line], bool]) -> Floats:
+        return total(
+            dollars.weight * price.get((line.live_model, line.shadow_model), np.zeros(BUCKETS))
+            for line, dollars in first.cells.items()
+            if line.side == "shadow" and keep(line)
+        )
+
+    known, unseen = (
+        refused(lambda line: line.kind == "escalation"),
+        refused(lambda line: line.kind == "escalation_unknown"),
+    )
+    rate = samples.escalation
+    highest = known + unseen
+    ends = [known + rate.value * unseen] if isinstance(rate, Estimate) else [known, highest]
+    change = replace(
+        change_of(cube, samples.lengths, rate),
+        live=np.zeros(BUCKETS),
+        predictions=tuple(Prediction(usd=usd, error=None) for usd in (ends if unseen.any() else [known])),
+        why_range="the first answers that nobody has checked may all pass or all fail",
+    )
+    if not highest.any() and not change.why_not:
+        return Undefined(reason="no first answer is known to be refused", n=cube.n)
+    return scaled(change.per_request(clusters, level=level), factor=float(change.requests.sum()))
+
+
+def _is_second(line: Line) -> bool:
+    return line.side == "shadow" and line.kind.startswith("escalation")
