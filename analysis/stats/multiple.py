@@ -8,28 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import stats
 
-from analysis.stats.ratio import ratio_error
-from analysis.summaries import Floats, RatioSums
-
-
-def p_above(sums: RatioSums, limit: float) -> float:
-    """One-sided p-value against "the ratio is at most `limit`", Student's t over buckets.
-
-    Small where the ratio is shown to lie above the limit; negate the numerators and the limit for the other side.
-
-    Args:
-        sums: of the ratio.
-        limit: same unit as the ratio.
-
-    Raises:
-        ValueError: if fewer than two buckets are non-empty, or the buckets do not vary: then there is no test.
-    """
-    error = ratio_error(sums)
-    if sums.is_constant or not error.variance:
-        raise ValueError("buckets must vary, got one ratio in all of them; judge such a figure by its interval")
-    return float(special.stdtr(error.df, (limit - sums.value) / error.standard_error))
+from analysis.summaries import Floats
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:

@@ -13,21 +13,14 @@ from scipy import stats
 from analysis.results import Undefined
 from analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
 from analysis.stats.distance import js_distance, psi
-from analysis.stats.multiple import benjamini_hochberg, e_bh, p_above, selected_level
+from analysis.stats.multiple import benjamini_hochberg, e_bh, selected_level
 from analysis.stats.ordinal import brunner_munzel
 from analysis.stats.proportion import clopper_pearson
-from analysis.stats.ratio import t_interval
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from analysis.summaries import BUCKETS, Floats
 
 # Benjamini and Hochberg (1995), section 3: 15 outcomes of a trial.
 BH_1995 = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
 BH_1995 += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
-
-
-def sums(seed: int) -> RatioSums:
-    rng = np.random.default_rng(seed)
-    size = rng.uniform(1, 5, BUCKETS)
-    return RatioSums(numerator=size * rng.normal(0.3, 1, BUCKETS), denominator=size, n=1_000)
 
 
 def test_benjamini_hochberg_rejects_as_published() -> None:
@@ -69,21 +62,6 @@ def test_selected_intervals_are_wider() -> None:
     assert selected_level(0.95, selected=1, tested=20) == pytest.approx(0.9975)
     with pytest.raises(ValueError, match="selected must be 1 to 3"):
         selected_level(0.95, selected=0, tested=3)
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_p_value_and_interval_agree(seed: int) -> None:
-    """Identity: against the lower end of a 95 % interval p is 0.025, against the upper end 0.975."""
-    interval = t_interval(sums(seed))
-    assert p_above(sums(seed), interval.low) == pytest.approx(0.025, abs=1e-9)
-    assert p_above(sums(seed), interval.high) == pytest.approx(0.975, abs=1e-9)
-
-
-def test_no_variation_has_no_p_value() -> None:
-    """One ratio everywhere would have p = 0: an error instead."""
-    alike = RatioSums(numerator=np.full(BUCKETS, 0.1), denominator=np.ones(BUCKETS), n=BUCKETS)
-    with pytest.raises(ValueError, match="buckets must vary"):
-        p_above(alike, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -108,7 +108,7 @@ def samples(population: Regulars, days: int) -> list[Weeks]:
     return [population.draw(rng, days) for _ in range(DRAWS)]
 
 
-@cache
+@lru_cache(maxsize=4)
 def shares(population: Regulars, days: int) -> list[list[RatioSums]]:
     """One set of samples serves the plans that are compared on it; 90 days are too large to keep."""
     return [weeks.shares() for weeks in samples(population, days)]
