@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
+from analysis.measures.scaled import scaled
+from analysis.results import Estimate, Interval, Measured, Undefined
 from analysis.verdict.results import ConditionState
 
 HOPELESS: Final = 50.0
@@ -20,42 +21,12 @@ def bounds(measured: Measured) -> Interval | None:
 
 def negated(measured: Measured) -> Measured:
     """The same quantity counted the other way: a saving for a change of cost, a loss for a change of quality."""
-    match measured:
-        case Estimate():
-            return replace(measured, value=-measured.value, interval=_mirrored(measured.interval))
-        case Range():
-            interval = None if measured.interval is None else _mirrored(measured.interval)
-            return replace(measured, low=-measured.high, high=-measured.low, interval=interval)
-        case Undefined():
-            return measured
+    return scaled(measured, factor=-1.0)
 
 
 def difference(measured: Measured, limit: float) -> Measured:
     """The quantity less a number that is known."""
-    match measured:
-        case Estimate():
-            return replace(measured, value=measured.value - limit, interval=_moved(measured.interval, -limit))
-        case Range():
-            interval = None if measured.interval is None else _moved(measured.interval, -limit)
-            return replace(measured, low=measured.low - limit, high=measured.high - limit, interval=interval)
-        case Undefined():
-            return measured
-
-
-def scaled(measured: Measured, factor: float, *, unit: str) -> Measured:
-    """The quantity in another unit; the factor is above 0."""
-    match measured:
-        case Estimate():
-            return replace(
-                measured, value=measured.value * factor, interval=_stretched(measured.interval, factor), unit=unit
-            )
-        case Range():
-            interval = None if measured.interval is None else _stretched(measured.interval, factor)
-            return replace(
-                measured, low=measured.low * factor, high=measured.high * factor, interval=interval, unit=unit
-            )
-        case Undefined():
-            return measured
+    return scaled(measured, shift=-limit)
 
 
 def at_most(measured: Measured, limit: float) -> ConditionState:
@@ -100,15 +71,3 @@ def missing(measured: Measured, limit: float) -> Missing | None:
     if factor <= 1 or factor > HOPELESS:
         return None
     return Missing(requests=math.ceil(round(measured.n * (factor - 1), 6)), share=factor - 1)
-
-
-def _mirrored(interval: Interval) -> Interval:
-    return Interval(-interval.high, -interval.low, interval.level)
-
-
-def _moved(interval: Interval, by: float) -> Interval:
-    return Interval(interval.low + by, interval.high + by, interval.level)
-
-
-def _stretched(interval: Interval, factor: float) -> Interval:
-    return Interval(interval.low * factor, interval.high * factor, interval.level)

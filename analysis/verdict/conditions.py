@@ -29,6 +29,8 @@ class Evidence:
         n: requests, or executed answers, that the figure rests on.
         grows_with_traffic: whether waiting brings more of them; executed answers must be run.
         per_day: of them, at the present rate; None if unknown.
+        doubt: the same quantity under the worst of what is only assumed; None where nothing is.
+        doubt_why: what is assumed.
     """
 
     measured: Measured
@@ -36,24 +38,32 @@ class Evidence:
     n: int
     grows_with_traffic: bool = True
     per_day: float | None = None
+    doubt: Measured | None = None
+    doubt_why: str = ""
 
 
 def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
     """Net change of cost, relative to live, against the saving that the plan asks for.
 
     It is a harm only where the shadow certainly costs more than live; a saving that is certainly too small is not met.
+    What holds only under an assumption (how much a model writes that nobody has run) is unknown.
     """
     measured = change.measured
     state = at_most(measured, -saves_at_least)
+    is_harm = is_above(measured, 0.0)
+    if change.doubt is not None and state != "unknown":
+        doubted = at_most(change.doubt, -saves_at_least) != state or is_above(change.doubt, 0.0) != is_harm
+        if doubted:
+            return _assumed(change, saves_at_least)
     return _condition(
         change,
         key="cost",
         requirement=f"saves at least {whole_percent(saves_at_least)}",
         state=state,
-        is_harm=is_above(measured, 0.0),
+        is_harm=is_harm,
         limit=-saves_at_least,
         shown_as=shown(negated(measured), percent),
-        fails="costs more than live" if is_above(measured, 0.0) else "saves less than the plan asks for",
+        fails="costs more than live" if is_harm else "saves less than the plan asks for",
         waits="run the first answers of the cascade: how often they fail their check is unknown",
     )
 
@@ -98,7 +108,9 @@ def escalation_condition(rate: Evidence, *, limit: Measured, limit_name: str) ->
     else:
         compared, low, high = rate.measured, interval.low, interval.high
         value = limit.value if isinstance(limit, Estimate) else low
-        requirement = f"escalation below {whole_percent(round(value, 3))}" + (f" ({limit_name})" if limit_name else "")
+        # Above 1 everything may escalate, below 0 nothing may; a share says that too.
+        written = whole_percent(round(min(max(value, 0.0), 1.0), 3))
+        requirement = f"escalation below {written}" + (f" ({limit_name})" if limit_name else "")
     # The limit has an interval of its own: met below its lower end, failed above its upper end.
     state: ConditionState = "not met" if is_above(compared, high) else "unknown"
     return _condition(
@@ -144,6 +156,24 @@ def latency_condition(added_ms: Evidence, *, adds_at_most_ms: float) -> Conditio
         shown_as=shown(measured, milliseconds),
         fails="is slower than the plan allows",
         waits=RUN_ANSWERS,
+    )
+
+
+def _assumed(change: Evidence, saves_at_least: float) -> Condition:
+    """The cost condition where an assumption decides it."""
+    assert change.doubt is not None  # noqa: S101  # only then is this asked
+    figure, doubt = (shown(negated(measured), percent) for measured in (change.measured, change.doubt))
+    return Condition(
+        key="cost",
+        requirement=f"saves at least {whole_percent(saves_at_least)}",
+        state="unknown",
+        is_harm=False,
+        measured=change.measured,
+        shown=f"{figure}; {doubt} if {change.doubt_why}",
+        rung=change.rung,
+        n=change.n,
+        why=f"it depends on an assumption: {change.doubt_why}",
+        next_step=RUN_ANSWERS,
     )
 
 

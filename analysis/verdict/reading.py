@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 
-from analysis.measures.cost import cost, cost_of, samples_by_value
-from analysis.measures.escalation import Escalation, escalation
+from analysis.cost_cube import CostCube
+from analysis.measures.break_even import EscalationBreakEven, break_even_of
+from analysis.measures.cost import Samples, cost_of, samples_by_value, samples_of
 from analysis.measures.executed import Executed
 from analysis.measures.latency import latency
-from analysis.measures.ledger import Costs, Ledger, ledger, most_that_routing_could_save
-from analysis.measures.rates import share_of
+from analysis.measures.ledger import Costs, Ledger, ledger_of, most_that_routing_could_save
+from analysis.measures.length import DEFAULT_BOUNDS
+from analysis.measures.rates import missing_share, share_of
+from analysis.measures.scaled import scaled
 from analysis.plan.loading import Plan
 from analysis.queries import Queries
-from analysis.queries.money import cost_cube, cost_cubes_by_value
+from analysis.queries.money import active_days, cost_cube, cost_cubes_by_value
 from analysis.queries.row_counts import RowCount, row_counts
 from analysis.results import Estimate, Measured, Range, Rung, Undefined
 from analysis.rows import PairSums, PolicyRow
-from analysis.selection import ALL, PolicyRef, Segment, Window
-from analysis.verdict.bounds import bounds, difference, negated, scaled
+from analysis.selection import PolicyRef, Segment, Window
+from analysis.verdict.bounds import bounds, difference, negated
 from analysis.verdict.conditions import Evidence
 from analysis.verdict.figures import Figures
 from analysis.verdict.quality import QualityReader
@@ -96,13 +100,41 @@ class Reading:
         return tuple(self.quality.overall(each, found) for each, found in zip(asked, self.executed, strict=True))
 
     @cached_property
+    def cube(self) -> CostCube:
+        """Dollars of live and of the shadow."""
+        return cost_cube(self.q, self.window, self.policy, self.book)
+
+    @cached_property
+    def samples(self) -> Samples:
+        """What executed answers say about cost."""
+        return samples_of(self.q, self.policy, self.window, level=self.level)
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The monthly bill."""
         change = self.qualities[0].measured
-        return ledger(
-            self.q, self.policy, self.window, book=self.book, costs=self.costs,
-            quality_change=None if isinstance(change, Undefined) else change, level=self.level,
-        )  # fmt: skip
+        return ledger_of(
+            self.cube,
+            self.samples,
+            requests=self.pairs.weight,
+            days=active_days(self.q, self.window, self.policy),
+            clusters=self._independent,
+            costs=self.costs,
+            quality_change=None if isinstance(change, Undefined) else change,
+            level=self.level,
+        )
+
+    @cached_property
+    def break_even(self) -> EscalationBreakEven:
+        """How often the policy may pay twice, and how often it does."""
+        return break_even_of(
+            self.cube,
+            self.pairs,
+            self.samples,
+            clusters=self._independent,
+            router_usd_per_decision=self.costs.router_usd_per_decision,
+            level=self.level,
+        )
 
     def overall(self) -> Figures:
         """All traffic."""
@@ -111,7 +143,7 @@ class Reading:
             cost=self._cost(),
             quality=self.qualities,
             escalation=self._escalation(),
-            break_even=self._break_even(),
+            break_even=self.break_even.rate,
             latency_ms=self._latency() if self.plan.document.must.latency_p95 else None,
         )
 
@@ -122,7 +154,7 @@ class Reading:
 
     def unpriced(self) -> tuple[str, ...]:
         """Models of live or of the shadow that have no price."""
-        sums = cost_cube(self.q, self.window, self.policy, self.book).clean.sums()
+        sums = self.cube.clean.sums()
         return tuple(sorted({*sums.live_unpriced, *sums.shadow_unpriced}))
 
     def control(self) -> PolicyRef | None:
@@ -133,7 +165,7 @@ class Reading:
     def differs(self, policy: PolicyRef) -> Measured:
         """Share of requests on which a policy names another model than live."""
         pairs = self.pairs if policy == self.policy else self.q.pairs(self.window, policy)
-        clusters = partial(self.q.effective_clusters, self.window, policy, ALL)
+        clusters = partial(self.q.effective_clusters, self.window, policy)
         return share_of(pairs.model, subject="shadow decision", clusters=clusters, level=self.level)
 
     def saving(self) -> Measured:
@@ -155,8 +187,24 @@ class Reading:
 
     def _cost(self) -> Evidence:
         """Net change relative to live: of the provider's bill, moved by what the ledger adds to it."""
-        delta = cost(self.q, self.policy, self.window, book=self.book, level=self.level)
-        return self._evidence(net_relative(delta.relative, self.ledger), delta.n)
+        delta = cost_of(
+            self.cube,
+            self.pairs,
+            clusters=self._independent,
+            lengths=self.samples.lengths,
+            escalation=self.samples.escalation,
+            level=self.level,
+        )
+        change = net_relative(delta.relative, self.ledger)
+        evidence = self._evidence(change, delta.n)
+        if isinstance(change, Undefined) or delta.length_range == delta.relative:
+            return evidence
+        low, high = DEFAULT_BOUNDS
+        why = f"models that nobody has run write {low:g} to {high:g} times as much"
+        return replace(evidence, doubt=net_relative(delta.length_range, self.ledger, delta.relative), doubt_why=why)
+
+    def _independent(self) -> float:
+        return self.q.effective_clusters(self.window, self.policy)
 
     def _by_value(self, key: str) -> Iterator[Figures]:
         pairs = self.q.pairs_by_value(self.window, self.policy, key)
@@ -192,42 +240,50 @@ class Reading:
         return self.q.effective_clusters_by_value(self.window, self.policy, key).get(value, 0.0)
 
     def _escalation(self) -> Evidence | None:
-        seen: Escalation = escalation(self.q, self.policy, self.window)
-        if not seen.n_cascade:
+        if not self.pairs.escalated.total:
             return None
-        executed = self.executed[0]
-        if not isinstance(executed.escalation, Undefined):
-            return Evidence(
-                measured=executed.escalation, rung="executed", n=executed.escalation.n, grows_with_traffic=False
-            )
-        return self._evidence(seen.shadow, seen.n)
-
-    def _break_even(self) -> Measured | None:
-        return Undefined(reason="the break-even rate is not computed")
+        rate = self.break_even.escalation
+        is_seen = missing_share(self.pairs.escalated_known.total, self.pairs.escalated.total) == 0
+        if is_seen or not isinstance(rate, Estimate):
+            return self._evidence(rate, self.pairs.n)
+        return Evidence(measured=rate, rung="executed", n=rate.n, grows_with_traffic=False)
 
     def _latency(self) -> Evidence:
         found = latency(self.q, self.policy, self.window, level=self.level)
-        return self._evidence(scaled(found.p95_delta_s, 1000.0, unit="ms"), found.n)
+        return self._evidence(scaled(found.p95_delta_s, factor=1000.0, unit="ms"), found.n)
 
     def _evidence(self, measured: Measured, n: int) -> Evidence:
         rung: Rung = "observed" if isinstance(measured, Estimate) else "none"
         return Evidence(measured=measured, rung=rung, n=n, per_day=n / self.days if self.days else None)
 
 
-def net_relative(provider: Measured, books: Ledger) -> Measured:
-    """Net change of cost relative to the live provider cost.
+def net_relative(change: Measured, books: Ledger, provider: Measured | None = None) -> Measured:
+    """Net change of cost relative to what live costs.
 
     The interval is that of the provider's relative change, whose numerator and denominator vary together, moved by what
-    the ledger adds (router, evaluation and so on). With a price of bad answers the ledger's own, wider interval holds.
+    the ledger adds (router, running costs, evaluation). With a price of bad answers the ledger's own, wider one holds.
+
+    Args:
+        change: relative change of the provider's bill, as assumed.
+        books: the ledger.
+        provider: the same without further assumptions, which the ledger rests on; None if that is `change`.
     """
+    base = change if provider is None else provider
     live = books.live_usd_per_month
-    if not live or isinstance(provider, Undefined) or isinstance(books.net, Undefined):
-        return provider if isinstance(provider, Undefined) else books.net
-    net = scaled(books.net, 1 / live, unit="ratio")
-    if any(line.key == "bad_answers" for line in books.lines):
+    if isinstance(change, Undefined) or isinstance(base, Undefined) or isinstance(books.net, Undefined) or not live:
+        return change if isinstance(change, Undefined) else books.net
+    net = scaled(books.net, factor=1 / live, unit="ratio")
+    if provider is None and any(line.key == "bad_answers" for line in books.lines):
         return net
-    if isinstance(net, Estimate) and isinstance(provider, Estimate):
-        return difference(provider, provider.value - net.value)
-    if isinstance(net, Range) and isinstance(provider, Range):
-        return difference(provider, provider.low - net.low)
-    return net
+    return scaled(change, shift=_lowest(net) - _lowest(base))
+
+
+def _lowest(measured: Measured) -> float:
+    """The value, or the lower end of a range."""
+    match measured:
+        case Estimate():
+            return measured.value
+        case Range():
+            return measured.low
+        case Undefined():
+            raise ValueError(f"a quantity must be known to be compared, got {measured.reason!r}")
