@@ -138,10 +138,16 @@ def executed_of(
     level: float = 0.95,
 ) -> Executed:
     """The same from rows and sums."""
-    if not answers:
+    wanted = signal or most_scored(answers)
+    return executed_of_units(units(answers, wanted), frame, costs, prices, signal=wanted, level=level)
+
+
+def executed_of_units(
+    everything: Sequence[Unit], frame: Frame, costs: CostFrame, prices: PriceTable, *, signal: str, level: float = 0.95
+) -> Executed:
+    """The same from one unit per draw and request."""
+    if not everything:
         return NOTHING
-    signal = signal or most_scored(answers)
-    everything = units(answers, signal)
     needed = [unit for unit in everything if unit.answer.needs_execution]
     judged = Drawn.of(_of_scored_draws(needed))
     spent = [unit.cost_usd for unit in everything]
@@ -153,7 +159,7 @@ def executed_of(
         n=sum(scored),
         drawn=len({unit.answer.request_id for unit in needed}),
         missing_share=missing,
-        samples=tuple(sorted({answer.sample for answer in answers})),
+        samples=tuple(sorted({unit.answer.sample for unit in everything})),
         signal=signal,
         quality_change=change,
         diverging_quality_change=quality.diverging_change(),

@@ -46,7 +46,7 @@ def cost_change(drawn: Drawn, frame: Frame, costs: CostFrame, prices: PriceTable
     refused = _refused(drawn, costs)
     if refused:
         return refused
-    residuals = [_residual(unit, prices) for unit in drawn.units]
+    residuals = [residual_usd(unit, prices) for unit in drawn.units]
     # Requests whose live tokens are unknown are in no dollar sum, so they add nothing here either.
     uncosted = [value is None for value in residuals]
     kept = drawn.keep([value is not None for value in residuals])
@@ -93,7 +93,7 @@ def _refused(drawn: Drawn, costs: CostFrame) -> Undefined | None:
     return None
 
 
-def _residual(unit: Unit, prices: PriceTable) -> float | None:
+def residual_usd(unit: Unit, prices: PriceTable) -> float | None:
     """What the plan cost minus what was predicted for it, USD; 0 for a request that no dollar sum holds."""
     answer = unit.answer
     if answer.live_input_tokens is None or answer.live_output_tokens is None:

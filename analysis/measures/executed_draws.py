@@ -169,7 +169,7 @@ def _shares(taken: Sequence[Unit]) -> dict[tuple[str, date], float]:
         (sample, day): rates[sample]
         / sum(rate for other, rate in rates.items() if spans[other][0] <= day <= spans[other][1])
         for sample, each in days.items()
-        for day in each
+        for day in set(each)
     }
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+from scipy import special
 
 from analysis.measures.executed_draws import NOT_RUN, SMALL_MISSING, Drawn, Unit, frame_refusal, not_covered, too_few
 from analysis.measures.rates import refusal
 from analysis.queries.executions import Frame
 from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.stats.proportion import wilson
 from analysis.stats.signed import Side, signed_interval
 from analysis.stats.survey import Jackknife, jackknife
 from analysis.summaries import Floats, RatioSums
@@ -23,8 +23,10 @@ _UNSCORED: Final = Undefined(
 _UNSEEN: Final = "answers that failed or have no score may be anything from worst to best"
 _METHOD: Final = "sample of executed answers, wilson on gains and losses, jackknife over buckets"
 
-_BETWEEN: Final = 10
+_ENOUGH_BETWEEN: Final = 10
 """Scores strictly between 0 and 1 from which on a variance below the binomial one is believed."""
+_ENOUGH_DIFFERING: Final = 30
+"""Answers of either kind from which on the variance between buckets is good enough alone."""
 
 
 class ExecutedQuality:
@@ -104,21 +106,18 @@ class ExecutedQuality:
         gains, losses = np.maximum(values, 0.0), np.maximum(-values, 0.0)
         gain, loss, net = (drawn.mean(each, frame) for each in (gains, losses, values))
         scale = float(frame.needed.sum() / frame.requests.sum()) if frame else 1.0
-        error = net.error(drawn.effective_buckets)
         interval = signed_interval(
-            _side(gain, gains, drawn, scale),
-            _side(loss, losses, drawn, scale),
+            _side(gain, gains, drawn, self._level, frame),
+            _side(loss, losses, drawn, self._level, frame),
             correlation=gain.correlation(loss),
-            quantile=error.quantile(self._level),
             level=self._level,
         )
         return self._estimate(drawn, net.value, Interval(interval.low * scale, interval.high * scale, self._level))
 
     def _share(self, drawn: Drawn, values: Floats) -> Estimate:
         mean = drawn.mean(values)
-        side = _side(mean, values, drawn, 1.0)
-        quantile = mean.error(drawn.effective_buckets).quantile(self._level)
-        return self._estimate(drawn, mean.value, wilson(side.mean, side.n, quantile=quantile, level=self._level))
+        side = _side(mean, values, drawn, self._level)
+        return self._estimate(drawn, mean.value, side.interval(self._level))
 
     def _estimate(self, drawn: Drawn, value: float, interval: Interval) -> Estimate:
         return Estimate(
@@ -132,17 +131,39 @@ class ExecutedQuality:
         )
 
 
-def _side(found: Jackknife, values: Floats, drawn: Drawn, scale: float) -> Side:
-    """A mean of values in 0 to 1 with the independent answers that it amounts to."""
+def _side(found: Jackknife, values: Floats, drawn: Drawn, level: float, frame: Frame | None = None) -> Side:
+    """A mean of values in 0 to 1 with the independent answers that it amounts to, and the quantile that goes with them.
+
+    Two ways lead there. The variance between buckets holds everything, but few differing answers hardly tell it, which
+    its degrees of freedom say. If the answers of one user were all alike, there would be as many as users; with few
+    differing answers that bound is often the narrower one.
+    """
+    scale, share_error = _share_needed(frame)
     mean = min(max(found.value / scale, 0.0), 1.0)
     spread = mean * (1 - mean)
-    variance = found.variance / scale**2
-    if not variance or not spread:
-        return Side(mean=mean, n=max(drawn.effective_clusters, 1.0))
-    n = spread / variance
-    # Never more than the answers where scores are 0 or 1, or where too few are in between to tell their spread.
+    quantile = float(special.stdtrit(max(drawn.effective_buckets - 1, 1.0), (1 + level) / 2))
+    error = found.error(drawn.effective_buckets)
+    if not error.variance or not spread:
+        return Side(mean=mean, n=max(drawn.effective_clusters, 1.0), quantile=quantile)
+    n = spread * scale**2 / error.variance
     between = int(np.count_nonzero((values > 0) & (values < 1)))
-    return Side(mean=mean, n=max(n if between >= _BETWEEN else min(n, drawn.effective_answers), 1.0))
+    if between >= _ENOUGH_BETWEEN:
+        return Side(mean=mean, n=n, quantile=error.quantile(level))
+    # Where scores are 0 or 1, a variance below the binomial one is luck.
+    seen = Side(mean=mean, n=max(min(n, drawn.effective_answers), 1.0), quantile=error.quantile(level))
+    if min(np.count_nonzero(values), np.count_nonzero(values < 1)) >= _ENOUGH_DIFFERING:
+        return seen
+    alike = max(drawn.effective_clusters, 1.0)
+    bound = Side(mean=mean, n=spread / (spread / alike + mean**2 * share_error), quantile=quantile)
+    return min(seen, bound, key=lambda side: side.interval(level).high)
+
+
+def _share_needed(frame: Frame | None) -> tuple[float, float]:
+    """Share of the frame's requests that need an answer, and its relative variance; 1 and 0 without a frame."""
+    if frame is None:
+        return 1.0, 0.0
+    share = jackknife(np.stack([frame.needed, frame.requests]), lambda t: t[0] / t[1])
+    return share.value, share.variance / share.value**2
 
 
 def escalation_rate(drawn: Drawn, frame: Frame, level: float) -> Measured:
@@ -167,11 +188,10 @@ def escalation_rate(drawn: Drawn, frame: Frame, level: float) -> Measured:
         values = np.array([unknown if unit.escalated is None else float(unit.escalated) for unit in part.units])
         totals = np.stack([frame.paid_twice, frame.cascade, frame.known, part.sums(values), part.sums()])
         found = jackknife(totals, lambda t: (t[0] + (t[1] - t[2]) * t[3] / t[4]) / t[1])
-        side = _side(found, values, part, 1.0)
-        quantile = found.error(part.effective_buckets).quantile(level)
+        side = _side(found, values, part, level)
         return Estimate(
             value=found.value,
-            interval=wilson(side.mean, side.n, quantile=quantile, level=level),
+            interval=side.interval(level),
             n=len(part.units),
             clusters=int(np.count_nonzero(part.sums())),
             effective_clusters=part.effective_buckets,

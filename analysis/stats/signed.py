@@ -21,26 +21,28 @@ class Side:
     Attributes:
         mean: 0 to 1.
         n: independent answers that carry as much as the sampled ones do.
+        quantile: in place of the normal one, for example of t.
     """
 
     mean: float
     n: float
+    quantile: float | None = None
+
+    def interval(self, level: float) -> Interval:
+        """Wilson's, 0 to 1."""
+        return wilson(self.mean, self.n, quantile=self.quantile, level=level)
 
 
-def signed_interval(
-    gain: Side, loss: Side, *, correlation: float, quantile: float | None = None, level: float = 0.95
-) -> Interval:
+def signed_interval(gain: Side, loss: Side, *, correlation: float, level: float = 0.95) -> Interval:
     """The interval of gain minus loss.
 
     Args:
         gain: mean of the positive parts of the differences.
         loss: mean of the negative parts, as a positive number.
         correlation: between the two means; below 0, because no answer is both.
-        quantile: in place of the normal one of `level`.
         level: nominal coverage.
     """
-    up = wilson(gain.mean, gain.n, quantile=quantile, level=level)
-    down = wilson(loss.mean, loss.n, quantile=quantile, level=level)
+    up, down = gain.interval(level), loss.interval(level)
     value = gain.mean - loss.mean
     low = _combined(gain.mean - up.low, down.high - loss.mean, correlation)
     high = _combined(up.high - gain.mean, loss.mean - down.low, correlation)
