@@ -237,11 +237,11 @@ def _nothing(policy: PolicyRef, window: Window, seed: int) -> EvaluationList:
     )
 
 
-COLUMNS: Final[Mapping[str, Callable[[EvaluationList, DrawnRow], object]]] = {
+COLUMNS: Final[Mapping[str, Callable[[EvaluationList, DrawnRow], str | int | float | None]]] = {
     "sample": lambda made, _: made.sample,
     "request_id": lambda _, row: row.request_id,
     "policy": lambda made, _: made.policy.name,
-    "policy_version": lambda made, _: made.policy.version,
+    "version": lambda made, _: made.policy.version,
     "model": lambda _, row: row.cell.shadow_model,
     "inclusion_probability": lambda _, row: row.chance,
     "ts": lambda _, row: row.ts.isoformat(),
@@ -259,6 +259,6 @@ COLUMNS: Final[Mapping[str, Callable[[EvaluationList, DrawnRow], object]]] = {
 """Columns of the file that goes out; the first six come back with the results."""
 
 
-def records(made: EvaluationList) -> list[dict[str, object]]:
+def records(made: EvaluationList) -> list[dict[str, str | int | float | None]]:
     """The draw as rows of the file that goes out; None is unknown."""
     return [{name: value(made, row) for name, value in COLUMNS.items()} for row in made.rows]

@@ -14,14 +14,17 @@ import typer
 
 from app.cli import exits
 from app.cli.backtest import backtest
+from app.cli.calculator import calculator
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.gate import gate
 from app.cli.import_logs import imports
 from app.cli.migrate import migrate
+from app.cli.queue import queue
 from app.cli.report import report
 from app.cli.rollup import rollup
 from app.cli.up import up
+from app.cli.worksheet import worksheet
 
 app = typer.Typer(
     name="shadowroute",
@@ -49,7 +52,7 @@ def options(
     """Hold the options that stand before a command."""
 
 
-for command in (demo, up, report, gate, backtest, doctor, migrate, rollup):
+for command in (demo, up, report, gate, queue, worksheet, calculator, backtest, doctor, migrate, rollup):
     app.command()(command)
 
 

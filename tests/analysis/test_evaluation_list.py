@@ -135,7 +135,7 @@ def test_the_file_that_goes_out(traffic: tuple[Draw, list[dict[str, Any]]]) -> N
     made = draw(n=50)
     out = records(made)
     assert len(out) == len(made.rows) > 0
-    assert list(out[0])[:6] == ["sample", "request_id", "policy", "policy_version", "model", "inclusion_probability"]
+    assert list(out[0])[:6] == ["sample", "request_id", "policy", "version", "model", "inclusion_probability"]
     assert {row["sample"] for row in out} == {made.sample}
 
 

@@ -1,0 +1,101 @@
+"""`shadowroute calculator`: what a mix of routes would cost, take and get wrong, before anything is measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from app.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from analysis.calculator import Expected
+
+SCHEMA: Final = "shadowroute/calculator/1"
+
+
+def calculator(
+    *,
+    file: Annotated[Path | None, typer.Option(help="YAML file of routes; else give --route.")] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="'small: share=70%, usd=0.0004, latency_s=0.8, quality=91%, escalates=8%, to=large'; once per route."
+        ),
+    ] = None,
+    requests: Annotated[float, typer.Option(min=0, help="Requests that totals are for, for example of a month.")] = 1.0,
+    router_usd: Annotated[float, typer.Option(min=0, help="Cost of one routing decision, USD.")] = 0.0,
+    bad_answer_usd: Annotated[
+        float | None, typer.Option(min=0, help="What a bad answer costs later: a retry, a support case. USD.")
+    ] = None,
+    baseline: Annotated[str, typer.Option(help="Route that all requests would take without a router.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Expected cost, latency, quality, escalation and risk over route shares. Reads no store."""
+    from analysis.as_json import plain
+    from analysis.calculator_file import load_mix, mix_of
+    from shadow.errors import ConfigError
+
+    if (file is None) == (not route):
+        raise typer.BadParameter("give either --file or --route")
+    if file is not None:
+        made = load_mix(file).expected()
+    else:
+        try:
+            made = mix_of(
+                route or [],
+                requests=requests,
+                router_usd=router_usd,
+                bad_answer_usd=bad_answer_usd,
+                baseline=baseline or None,
+            ).expected()
+        except (ConfigError, ValueError) as error:
+            raise typer.BadParameter(str(error)) from None
+    print(json.dumps({"schema": SCHEMA, **plain(made)}, indent=2) if as_json else _text(made))
+
+
+def _text(made: Expected) -> str:
+    from analysis.format import UNKNOWN, count, number, percent, usd
+    from app.tables import text_table
+
+    def money(value: float | None) -> str:
+        return UNKNOWN if value is None else usd(value)
+
+    def share(value: float | None) -> str:
+        return UNKNOWN if value is None else percent(value)
+
+    def seconds(value: float | None) -> str:
+        return UNKNOWN if value is None else number(value, "seconds")
+
+    header = ("route", "share", "usd a request", "latency", "good answers", "escalates", "break-even")
+    routes = [
+        (
+            each.name,
+            percent(each.share),
+            usd(each.usd),
+            seconds(each.latency_s),
+            share(each.quality),
+            percent(each.escalates),
+            "" if each.break_even is None else percent(each.break_even),
+        )
+        for each in made.routes
+    ]
+    request = f"{usd(made.usd)}, {seconds(made.latency_s)}, {share(made.quality)} good answers"
+    lines = [text_table(header, routes), f"A request: {request}, {percent(made.escalation)} pay twice."]
+    bad = UNKNOWN if made.bad_answers is None else count(made.bad_answers)
+    lines.append(
+        f"{count(made.requests)} requests: {usd(made.total_usd)}; {bad} bad answers"
+        + ("." if made.risk_usd is None else f", {money(made.risk_usd)} of that.")
+    )
+    if made.baseline_usd is not None:
+        lines.append(
+            f"Without a router: {usd(made.baseline_usd)}; the mix saves {share(made.saves)}"
+            + (
+                "."
+                if made.quality_change is None
+                else f" and changes quality by {number(made.quality_change, 'points', signed=True)}."
+            )
+        )
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""`shadowroute queue`: which requests to answer again with the shadow, drawn with known chances."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
+from app.cli.report import chosen_policies, chosen_project, chosen_window
+
+if TYPE_CHECKING:
+    from analysis.evaluation_list import EvaluationList
+
+SCHEMA: Final = "shadowroute/queue/1"
+SHOWN: Final = 10
+
+
+def queue(
+    *,
+    policy: Annotated[str, typer.Option(help="The shadow policy whose answers are to be run.")],
+    version: Annotated[str, typer.Option(help="Its version, where several decided in the window.")] = "",
+    n: Annotated[float | None, typer.Option("--n", help="Requests to draw, on average.")] = None,
+    budget_usd: Annotated[
+        float | None, typer.Option(help="In place of --n: what the answers may cost on average, USD.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another seed takes other requests with the same chances.")] = 1,
+    segment: Annotated[list[str] | None, typer.Option(help="Only requests with key=value; may be repeated.")] = None,
+    first: Annotated[
+        str, typer.Option("--from", help="First UTC day, YYYY-MM-DD; default: the first with requests.")
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD; default: the last with requests.")] = "",
+    project: ProjectOption = "",
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per request.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Draw the requests worth answering again, to run them elsewhere and load them with `import executions`.
+
+    Reads only and calls no model. Every request on which the shadow's answer could differ may be drawn.
+    """
+    from analysis.evaluation_list import COLUMNS, evaluation_list, records
+    from analysis.measures.direction import Directions
+    from analysis.queries import Queries
+    from analysis.selection import Segment, slice_of
+    from app.tables import csv_text
+    from collector.price_books import current_book
+    from collector.store import open_store
+
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    first_day, last_day = day(first), day(last)
+    try:
+        where = slice_of(tuple(Segment.parse(text) for text in segment or []))
+    except ValueError as error:
+        raise typer.BadParameter(f"--segment: {error}") from None
+    with open_store(store, create=False) as opened:
+        queries = Queries(opened.reader(), chosen_project(opened, project))
+        window = chosen_window(queries, first_day, last_day)
+        found = [each for each in chosen_policies(queries, window, policy) if version in {"", each.version}]
+        if len(found) != 1:
+            versions = ", ".join(each.version for each in chosen_policies(queries, window, policy))
+            raise typer.BadParameter(f"--version must be one of {versions}, got {version!r}")
+        book = current_book(queries.client, queries.project) or ""
+        try:
+            made = evaluation_list(
+                queries,
+                found[0],
+                window,
+                where,
+                book=book,
+                seed=seed,
+                n=n,
+                budget_usd=budget_usd,
+                directions=Directions(queries.blended_prices(book, window.last)),
+            )
+        except ValueError as error:
+            raise typer.BadParameter(str(error).replace("budget_usd", "--budget-usd")) from None
+    if as_csv:
+        print(csv_text(tuple(COLUMNS), (tuple(row.values()) for row in records(made))), end="")
+    elif as_json:
+        print(json.dumps({"schema": SCHEMA, **_summary(made), "requests": records(made)}, indent=2))
+    else:
+        print(_text(made))
+
+
+def _summary(made: EvaluationList) -> dict[str, object]:
+    return {
+        "sample": made.sample,
+        "policy": made.policy.name,
+        "policy_version": made.policy.version,
+        "from": made.window.first.isoformat(),
+        "to": made.window.last.isoformat(),
+        "seed": made.seed,
+        "drawn": len(made.rows),
+        "frame": made.frame_n,
+        "expected": made.expected_n,
+        "expected_usd": made.expected_usd,
+        "drawn_usd": made.drawn_usd,
+        "smallest_chance": made.floor,
+    }
+
+
+def _text(made: EvaluationList) -> str:
+    from analysis.format import count, usd
+    from app.tables import text_table
+
+    if not made.rows:
+        return f"{made.policy}: no request to run: it names the same plan as live on all of them, or nothing was drawn."
+    cost = "unknown cost" if made.drawn_usd is None else f"about {usd(made.drawn_usd)} at the served tokens"
+    header = ("request", "task", "live", "shadow", "chance", "priority")
+    cells = [
+        (
+            row.request_id,
+            row.cell.task,
+            row.cell.live_model,
+            row.cell.shadow_model,
+            f"{row.chance:.4f}",
+            f"{row.score:.2g}",
+        )
+        for row in made.rows[:SHOWN]
+    ]
+    rest = len(made.rows) - len(cells)
+    lines = [
+        f"{made.policy}: {count(len(made.rows))} of {count(made.frame_n)} requests drawn, {cost}; sample {made.sample}",
+        text_table(header, cells),
+        *([f"  and {count(rest)} more"] if rest else []),
+        "Next: shadowroute queue ... --csv > queue.csv, run the policy on these requests and add what it answered,",
+        "      then shadowroute import executions queue.csv",
+    ]
+    return "\n".join(lines)

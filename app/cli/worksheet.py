@@ -1,0 +1,52 @@
+"""`shadowroute worksheet`: what live does with each task, and which route to optimise first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
+from app.cli.report import chosen_project, chosen_window
+
+
+def worksheet(
+    *,
+    project: ProjectOption = "",
+    first: Annotated[
+        str, typer.Option("--from", help="First UTC day, YYYY-MM-DD; default: the first with requests.")
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD; default: the last with requests.")] = "",
+    plan: Annotated[
+        list[Path] | None, typer.Option(help="Plan file whose margins are the quality thresholds; may be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per task.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Print the routing worksheet: one row per task, the route to optimise first on top. Reads only."""
+    from analysis.plan import load_plan
+    from analysis.queries import Queries
+    from analysis.worksheet import worksheet as make
+    from app.tables import csv_text
+    from app.worksheet_text import CSV_HEADER, csv_rows, worksheet_json, worksheet_text
+    from collector.price_books import current_book
+    from collector.store import open_store
+
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    first_day, last_day = day(first), day(last)
+    plans = [load_plan(path) for path in plan or []]
+    with open_store(store, create=False) as opened:
+        queries = Queries(opened.reader(), chosen_project(opened, project))
+        window = chosen_window(queries, first_day, last_day)
+        book = current_book(queries.client, queries.project) or ""
+        sheet = make(queries, window, book=book, plans=plans)
+    if as_json:
+        print(json.dumps(worksheet_json(sheet), indent=2))
+    elif as_csv:
+        print(csv_text(CSV_HEADER, csv_rows(sheet)), end="")
+    else:
+        print(worksheet_text(sheet))
