@@ -77,7 +77,7 @@ def signal_row(record: Record) -> SignalRow:
 
 def cluster_kind_row(record: Record) -> ClusterKindRow:
     """A row of `cluster_kinds`."""
-    return ClusterKindRow(kind=record["cluster_kind"], n=record["n"], clusters=record["clusters"])
+    return ClusterKindRow(kind=record["cluster_kind"], n=record["n"])
 
 
 def completeness_row(record: Record) -> CompletenessRow:
@@ -92,13 +92,18 @@ def completeness_row(record: Record) -> CompletenessRow:
 
 
 def freshness(record: Record) -> Freshness:
-    """The row of `freshness`; the epoch stands for "never" in SQL."""
-    worker_ran = record["rolled_up_to"] is not None and utc(record["rolled_up_to"]).timestamp() > 0
+    """The row of `freshness`."""
     return Freshness(
         newest_decision=utc(record["newest_decision"]) if record["n"] else None,
         newest_arrival=utc(record["newest_arrival"]) if record["n"] else None,
-        rolled_up_to=utc(record["rolled_up_to"]) if worker_ran else None,
+        rolled_up_to=rolled_up_to(record),
     )
+
+
+def rolled_up_to(record: Record) -> datetime | None:
+    """The row of `rolled_up_to`; the epoch stands for "never" in SQL."""
+    moment = record["rolled_up_to"]
+    return utc(moment) if moment is not None and utc(moment).timestamp() > 0 else None
 
 
 def gaps(records: Iterable[Record]) -> Gaps:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, partial
-from typing import Final
 
 from analysis import caveats as say
 from analysis.assemble import pair_sums
@@ -27,9 +26,6 @@ from analysis.results import Measured
 from analysis.rows import Gaps, MatrixRow, PairSums, PolicyRow, SignalRow
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 from analysis.signals import SignalSpec
-
-ROW_DAYS: Final = 7
-"""Days whose single rows a report counts for completeness and missing ids; every figure comes from rollups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +54,7 @@ class PolicyReport:
     Attributes:
         is_control: whether it is the live policy run as its own shadow (A/A); its divergence is the noise floor.
         excess: divergence by model above the control's, request buckets paired; None without a control or for it.
-        completeness: its decisions over the live requests of the same hours, in the last `ROW_DAYS` days that have
-            requests; None without live requests.
+        completeness: its decisions over the live requests of the same hours; None without live requests.
         overall: all traffic, or the slice that was asked for.
         segments: one per value of the keys that were asked for, the largest first.
         simpson: per key that was asked for: whether the signal's difference between downgraded requests and the rest
@@ -85,8 +80,7 @@ class ProjectReport:
         book: the price book; empty if none is pinned.
         requests: live requests.
         live: live policies of the window; more than one means the live policy changed.
-        known_clusters_share: of live requests of the last `ROW_DAYS` days that have any, those with a user or session
-            id; None without requests.
+        known_clusters_share: of live requests, those with a user or session id; None without requests.
         policies: the largest first, controls last.
     """
 
@@ -128,7 +122,7 @@ def project_report(
     wanted = None if only is None else set(only)
     shadows = [row for row in study.policies if not row.is_live and (wanted is None or row.policy in wanted)]
     live = [row for row in study.policies if row.is_live]
-    kinds = q.cluster_kinds(study.looked_at)
+    kinds = q.cluster_kinds(window)
     total = sum(kind.n for kind in kinds)
     known = sum(kind.n for kind in kinds if kind.kind != "request") / total if total else None
     ordered = sorted(shadows, key=lambda row: (study.is_control(row.policy), -row.n, row.policy))
@@ -165,7 +159,6 @@ class _Study:
     """What all policies of one report share, read once.
 
     Attributes:
-        looked_at: the days whose single rows are counted, where no rollup has the answer.
         pairs: decisions of a policy (None: live) in a slice, each read once.
     """
 
@@ -176,7 +169,6 @@ class _Study:
     by: Sequence[str]
     readings: Readings
     policies: Sequence[PolicyRow]
-    looked_at: Window
     pairs: Callable[[PolicyRef | None, Slice], PairSums]
     completeness: Mapping[PolicyRef, Completeness]
     directions: Directions
@@ -320,8 +312,6 @@ def _study(
     specs: Mapping[str, SignalSpec] | None,
 ) -> _Study:
     policies = q.policies(window)
-    last = max((row.last for row in policies), default=window.last)
-    looked_at = Window(max(window.first, last - timedelta(days=ROW_DAYS - 1)), last)
     directions = Directions(q.blended_prices(book, window.last))
     seen = q.signals_seen(window)
     # What was asked for comes first, even if it never arrived.
@@ -342,8 +332,7 @@ def _study(
             as_of=q.freshness().rolled_up_to,
         ),
         policies=policies,
-        looked_at=looked_at,
         pairs=cache(partial(q.pairs, window)),
-        completeness=completeness_of(q.completeness(looked_at)),
+        completeness=completeness_of(q.completeness(window)),
         directions=directions,
     )

@@ -69,7 +69,6 @@ class ClusterKindRow:
 
     kind: str
     n: int
-    clusters: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

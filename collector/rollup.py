@@ -1,4 +1,4 @@
-"""The rollup worker: daily sums per hash bucket, rebuilt from deduplicated rows and swapped in whole.
+"""The rollup worker: daily sums per hash bucket and counts, rebuilt from deduplicated rows and swapped in whole.
 
 A day of a project is rebuilt when something of it arrived, into private stage tables, and takes the place of the old
 partition in one step. So redelivery changes nothing, a reader never sees half a day, and two workers on one server
@@ -28,7 +28,7 @@ from collector.store import Store
 
 _log = logging.getLogger(__name__)
 
-TABLES: Final = ("pair_daily", "cost_daily", "signal_daily")
+TABLES: Final = ("pair_daily", "cost_daily", "signal_daily", "count_hourly", "count_daily")
 MOST_SEGMENT_VALUES: Final = 50
 """Values of one segment key that get sums of their own in a project; the rest is summed as `other`."""
 REBUILD_DAYS: Final = 393
@@ -190,7 +190,7 @@ def _until(stop: threading.Event, days: Sequence[_Day]) -> Iterator[_Day]:
 def _stages(client: Client) -> Iterator[dict[str, str]]:
     """Empty private twins of the rollup tables; dropped afterwards, as are those that a killed run left behind."""
     left = client.query(
-        "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '_daily_stage_[0-9a-f]{8}$')"
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '_stage_[0-9a-f]{8}$')"
         " AND metadata_modification_time < now() - INTERVAL 1 HOUR"
     ).result_rows
     run = secrets.token_hex(4)

@@ -23,7 +23,7 @@ ROUNDING: Final = 1e-9
 """Relative difference up to which two weighted counts are the same: summation order, never a row."""
 
 Clusters = Callable[[], float]
-"""Effective number of clusters by key; a pass over the rows, so it is asked only where the buckets say nothing."""
+"""Effective number of clusters by key; a query of its own, so it is asked only where the buckets say nothing."""
 
 
 def refusal(sums: RatioSums, subject: str) -> Undefined | None:

@@ -70,6 +70,10 @@ class Queries(Reader):
         """How current the stored data are."""
         return assemble.freshness(self.one("freshness"))
 
+    def rolled_up_to(self) -> datetime | None:
+        """Everything that arrived before this is in the rollups; None if the worker never ran."""
+        return assemble.rolled_up_to(self.one("rolled_up_to"))
+
     def signals_seen(self, window: Window) -> list[SignalRow]:
         """Signals on decisions of the window, the most frequent first."""
         return [assemble.signal_row(record) for record in self.select("signals_seen", **days(window))]
@@ -155,15 +159,18 @@ class Queries(Reader):
         return {value: assemble.signal_sums(records, bins.get(value, [])) for value, records in sums.items()}
 
     def effective_clusters(self, window: Window, policy: PolicyRef | None, where: Slice = ALL) -> float:
-        """(sum of cluster sizes)^2 / sum of squared sizes, by cluster key; one pass over the slice's decisions."""
+        """(sum of cluster sizes)^2 / sum of squared sizes, by cluster key; 0 without decisions.
+
+        Of one segment it is estimated from the rollups, to 5 %; of several it is counted in one pass over the rows.
+        """
         role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
-        record = self.one("cluster_sizes", **role, **days(window), **conditions(where))
-        return float(record["effective_clusters"])
+        records = self.in_slice("clusters", "cluster_sizes", where, **role, **days(window))
+        return float(next((record["effective_clusters"] for record in records), 0.0))
 
     def effective_clusters_by_value(self, window: Window, policy: PolicyRef | None, key: str) -> dict[str, float]:
-        """The same for every value of a segment key, still one pass."""
+        """The same for every value of a segment key."""
         role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
-        records = self.select("cluster_sizes_by_value", **role, **days(window), segment_key=key)
+        records = self.per_value("clusters", key, **role, **days(window))
         return {record["segment_value"]: record["effective_clusters"] for record in records}
 
     # Single requests

@@ -3,9 +3,8 @@
 -- params: project String, first Date, last Date
 SELECT
   cluster_kind,
-  count() AS n,                      -- live requests
-  uniqExact(cluster_key) AS clusters -- different users, sessions or requests
-FROM decisions FINAL
-WHERE project = {project:String} AND role = 'live' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  sum(count_hourly.n) AS n           -- live requests
+FROM count_hourly
+WHERE project = {project:String} AND role = 'live' AND day BETWEEN {first:Date} AND {last:Date}
 GROUP BY cluster_kind
 ORDER BY n DESC, cluster_kind

@@ -12,29 +12,29 @@ FROM (
   SELECT
     policy,
     policy_version,
-    min(toStartOfHour(ts)) AS first_hour,
-    max(toStartOfHour(ts)) AS last_hour
-  FROM decisions FINAL
-  WHERE project = {project:String} AND role = 'shadow' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+    min(hour) AS first_hour,
+    max(hour) AS last_hour
+  FROM count_hourly
+  WHERE project = {project:String} AND role = 'shadow' AND day BETWEEN {first:Date} AND {last:Date}
   GROUP BY policy, policy_version
 ) AS seen
 CROSS JOIN (
   SELECT
-    toStartOfHour(ts) AS hour,
-    count() AS live_n
-  FROM decisions FINAL
-  WHERE project = {project:String} AND role = 'live' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+    hour,
+    sum(n) AS live_n
+  FROM count_hourly
+  WHERE project = {project:String} AND role = 'live' AND day BETWEEN {first:Date} AND {last:Date}
   GROUP BY hour
 ) AS live
 LEFT JOIN (
   SELECT
     policy,
     policy_version,
-    toStartOfHour(ts) AS hour,
-    count() AS shadow_n,
-    sum(1 / sample_rate) AS shadow_weight
-  FROM decisions FINAL
-  WHERE project = {project:String} AND role = 'shadow' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+    hour,
+    sum(n) AS shadow_n,
+    sum(w) AS shadow_weight
+  FROM count_hourly
+  WHERE project = {project:String} AND role = 'shadow' AND day BETWEEN {first:Date} AND {last:Date}
   GROUP BY policy, policy_version, hour
 ) AS shadow
   ON shadow.policy = seen.policy AND shadow.policy_version = seen.policy_version AND shadow.hour = live.hour

@@ -5,5 +5,5 @@ SELECT
   min(day) AS first_day,             -- UTC
   max(day) AS last_day,              -- UTC
   uniqExact(day) AS days
-FROM pair_daily
-WHERE project = {project:String} AND segment_key = 'all'
+FROM count_daily
+WHERE project = {project:String}

@@ -4,11 +4,10 @@
 SELECT
   policy,
   policy_version,
-  decisions.status AS status,        -- error, timeout or invalid
+  count_daily.status AS status,      -- error, timeout or invalid
   error_type,
-  count() AS n                       -- decisions
-FROM decisions FINAL
-WHERE project = {project:String} AND role = 'shadow' AND decisions.status != 'ok'
-  AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  sum(count_daily.n) AS n            -- decisions
+FROM count_daily
+WHERE project = {project:String} AND role = 'shadow' AND count_daily.status != 'ok' AND day BETWEEN {first:Date} AND {last:Date}
 GROUP BY policy, policy_version, status, error_type
 ORDER BY n DESC, policy, policy_version, status, error_type

@@ -3,13 +3,14 @@
 -- params: project String, policy String, version String, first Date, last Date
 SELECT
   live_model,
-  model AS shadow_model,
-  countIf(tier = '') AS shadow_no_tier_n,                              -- rows, copies included
-  countIf(live_tier = '') AS live_no_tier_n,                           -- rows, copies included
-  countIf(steps_id = '' OR live_steps_id = '') AS no_steps_n           -- rows, copies included
-FROM decisions
-WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  shadow_model,
+  sum(no_tier_n) AS shadow_no_tier_n,        -- decisions
+  sum(no_live_tier_n) AS live_no_tier_n,     -- decisions
+  sum(count_daily.no_steps_n) AS no_steps_n  -- decisions
+FROM count_daily
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
   AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
-  AND status = 'ok' AND live_model != '' AND (tier = '' OR live_tier = '' OR steps_id = '' OR live_steps_id = '')
+  AND status = 'ok' AND live_model != ''
 GROUP BY live_model, shadow_model
+HAVING shadow_no_tier_n + live_no_tier_n + no_steps_n > 0
 ORDER BY live_model, shadow_model

@@ -3,8 +3,8 @@
 -- params: project String, first Date, last Date
 SELECT
   outcome_status,                    -- complete, partial, error or unreported
-  count() AS n                       -- live requests
-FROM decisions FINAL
-WHERE project = {project:String} AND role = 'live' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  sum(count_hourly.n) AS n           -- live requests
+FROM count_hourly
+WHERE project = {project:String} AND role = 'live' AND day BETWEEN {first:Date} AND {last:Date}
 GROUP BY outcome_status
 ORDER BY n DESC, outcome_status

@@ -5,12 +5,12 @@ SELECT
   role = 'live' AS is_live,
   policy,
   policy_version,
-  sum(n) AS n,                       -- decisions
+  sum(count_daily.n) AS n,           -- decisions
   sum(w) AS weight,                  -- decisions, each counted 1/sample_rate times
-  sum(w_failed) AS failed_weight,    -- of those, without a plan
+  sumIf(w, status != 'ok') AS failed_weight, -- of those, without a plan
   min(day) AS first_day,             -- UTC
   max(day) AS last_day               -- UTC
-FROM pair_daily
-WHERE project = {project:String} AND segment_key = 'all' AND day BETWEEN {first:Date} AND {last:Date}
+FROM count_daily
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
 GROUP BY role, policy, policy_version
 ORDER BY is_live DESC, n DESC, policy, policy_version

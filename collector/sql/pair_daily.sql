@@ -3,7 +3,8 @@
 -- params: stage Identifier, project String, day Date, labels Array(String)
 INSERT INTO {stage:Identifier} (
   project, day, role, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket,
-  n, w, w_failed, w_div_model, w_div_tier, w_div_steps, w_cascade, w_esc_known, w_esc)
+  n, w, w_failed, w_div_model, w_div_tier, w_div_steps, w_cascade, w_esc_known, w_esc, w_sign_1, w_sign_2, w_sign_3, w_sign_4)
+WITH sipHash64(cluster_key) AS cluster_hash
 SELECT
   project,
   toDate(ts) AS day,
@@ -24,7 +25,11 @@ SELECT
   sumIf(1 / sample_rate, status = 'ok' AND steps_id != live_steps_id) AS w_div_steps,
   sumIf(1 / sample_rate, escalation_model != '') AS w_cascade,
   sumIf(1 / sample_rate, escalation_model != '' AND escalated IS NOT NULL) AS w_esc_known,
-  sumIf(1 / sample_rate, escalation_model != '' AND escalated = 1) AS w_esc
+  sumIf(1 / sample_rate, escalation_model != '' AND escalated = 1) AS w_esc,
+  sumIf(1 / sample_rate, bitTest(cluster_hash, 0)) * 2 - w AS w_sign_1,
+  sumIf(1 / sample_rate, bitTest(cluster_hash, 1)) * 2 - w AS w_sign_2,
+  sumIf(1 / sample_rate, bitTest(cluster_hash, 2)) * 2 - w AS w_sign_3,
+  sumIf(1 / sample_rate, bitTest(cluster_hash, 3)) * 2 - w AS w_sign_4
 FROM decisions FINAL
 ARRAY JOIN arrayConcat(
   [('all', ''), ('task', task::String), ('user_tier', user_tier::String), ('complexity_band', complexity_band::String), ('input_band', input_band::String)],

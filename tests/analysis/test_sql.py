@@ -58,6 +58,17 @@ def rollups(store: Store) -> Store:
     )
     insert(
         client,
+        "count_daily",
+        [
+            {"n": 13, "w": 13.0},
+            {"day": D17, "shadow_model": "big", "n": 6, "w": 6.0},
+            {"shadow_model": "", "status": "error", "error_type": "ValueError"},
+            {"role": "live", "policy": "main", "policy_version": "1", "shadow_model": "big", "n": 20, "w": 20.0},
+            {"project": "q", "n": 99, "w": 99.0},
+        ],
+    )
+    insert(
+        client,
         "cost_daily",
         [
             {"uncached_tokens": 6e5, "cache_read_tokens": 4e5, "output_tokens": 1e5},
@@ -173,21 +184,19 @@ def test_matrix_rows(four_requests: Store) -> None:
 
 
 def test_levels(store: Store) -> None:
-    """Only pairs of models that lack a tier or an id of the plan on one side."""
+    """Only pairs of models that lack a tier or an id of the plan on one side; failed decisions have neither."""
     insert(
         store.client(),
-        "decisions",
+        "count_daily",
         [
-            {**SHADOW_ROW, "model": "tiny", "tier": ""},
-            {**SHADOW_ROW, "request_id": "r2", "live_steps_id": ""},
-            {**SHADOW_ROW, "request_id": "r3", "status": "error", "model": "", "tier": "", "steps_id": ""},
-            {**SHADOW_ROW, "request_id": "r4"},
+            {"n": 3, "shadow_model": "tiny", "no_tier_n": 2},
+            {"n": 3, "shadow_model": "tiny", "no_tier_n": 1, "day": D17},
+            {"n": 5, "shadow_model": "big", "no_steps_n": 1, "no_live_tier_n": 4},
+            {"n": 7, "status": "error", "shadow_model": "", "no_tier_n": 7, "no_steps_n": 7},
+            {"n": 9},
         ],
     )
-    assert run(store, "levels", **POLICY, **DAYS) == [("big", "big", 0, 0, 1), ("big", "tiny", 1, 0, 0)]
-
-
-SHADOW_ROW = {"role": "shadow", "policy": "cheap", "policy_version": "2"}
+    assert run(store, "levels", **POLICY, **DAYS) == [("big", "big", 0, 4, 1), ("big", "tiny", 3, 0, 0)]
 
 
 def test_prices(rollups: Store) -> None:
@@ -243,9 +252,34 @@ def test_signal_rows_average_over_scorers(four_requests: Store) -> None:
     assert rows == [("", "big", "small", 1, 10, 1, 1.0, 0.5)]
 
 
-def test_cluster_kinds(four_requests: Store) -> None:
-    """Live requests by the unit they are clustered by; a row that arrived twice counts once."""
-    assert run(four_requests, "cluster_kinds", **DAYS) == [("user", 3, 2), ("session", 1, 1)]
+def test_cluster_kinds(hours: Store) -> None:
+    """Live requests by the unit they are clustered by, the most frequent first."""
+    assert run(hours, "cluster_kinds", **DAYS) == [("user", 4), ("session", 1)]
+
+
+@pytest.fixture
+def hours(store: Store) -> Store:
+    """Counts of project p: five live requests in four hours, two of them unreported, and three of `cheap`."""
+    at_8 = {"day": D17, "hour": dt.datetime(2026, 11, 17, 8, tzinfo=dt.UTC)}
+    at_9 = {"day": D17, "hour": dt.datetime(2026, 11, 17, 9, tzinfo=dt.UTC)}
+    after = {"day": D17, "hour": dt.datetime(2026, 11, 17, 20, tzinfo=dt.UTC)}
+    cheap = {"role": "shadow", "policy": "cheap", "policy_version": "2"}
+    insert(
+        store.client(),
+        "count_hourly",
+        [
+            {"n": 2, "w": 2.0},
+            {"outcome_status": "unreported", **at_8},
+            {"cluster_kind": "session", **at_9},
+            {"outcome_status": "unreported", **after},
+            {**cheap, "w": 2.0},
+            {**cheap, "outcome_status": "unreported", **at_9},
+            {**cheap, "cluster_kind": "session", **at_9, "w": 1.5},
+            {"project": "q", "n": 99},
+            {"day": dt.date(2026, 11, 20), "n": 99},
+        ],
+    )
+    return store
 
 
 def test_cluster_sizes(four_requests: Store) -> None:
@@ -256,28 +290,46 @@ def test_cluster_sizes(four_requests: Store) -> None:
     assert run(four_requests, "cluster_sizes", **SHADOW, **DAYS, **nobody) == [(0.0,)]
 
 
-def test_cluster_sizes_by_value(four_requests: Store) -> None:
-    """Per value what a query per value gives; without rollups every value is still `other`."""
-    assert run(four_requests, "cluster_sizes_by_value", **SHADOW, **DAYS, segment_key="label:team") == [("other", 2.0)]
-    tasks = [["p", "task", task, dt.datetime(2026, 11, 16, tzinfo=dt.UTC)] for task in ("code", "chat")]
-    names = ["project", "segment_key", "segment_value", "first_seen"]
-    four_requests.client().insert("segment_values", tasks, column_names=names)
-    sizes = dict(run(four_requests, "cluster_sizes_by_value", **SHADOW, **DAYS, segment_key="task"))
-    assert sizes == {"chat": 1.0, "code": 3.0}
-    for task, size in sizes.items():
-        where = {"segment_keys": ["task"], "segment_values": [task]}
-        assert run(four_requests, "cluster_sizes", **SHADOW, **DAYS, **where) == [(size,)]
-
-
-def test_completeness(four_requests: Store) -> None:
-    """Live requests of an hour without any shadow row count as missing ones."""
-    later = {"ts": dt.datetime(2026, 11, 17, 8, tzinfo=dt.UTC), "request_id": "r5"}
-    insert(four_requests.client(), "decisions", [later])
-    assert [(*row[:2], row[2].day, row[2].hour, *row[3:]) for row in run(four_requests, "completeness", **DAYS)] == [
-        ("cheap", "2", 16, 10, 2, 2, 2.0),
-        ("cheap", "2", 17, 8, 1, 0, 0.0),
-        ("cheap", "2", 17, 9, 2, 2, 2.0),
+def test_clusters(store: Store) -> None:
+    """A user keeps its signs on every day: (3 + 1 + 1)^2 / (9 + 1 + 1)."""
+    signs = ("w_sign_1", "w_sign_2", "w_sign_3", "w_sign_4")
+    code, chat = ({"segment_key": "task", "segment_value": value, "n": 4, "w": 4.0} for value in ("code", "chat"))
+    insert(
+        store.client(),
+        "pair_daily",
+        [
+            # Bucket 1 holds a user of 3 requests, two of them on the 16th, and one of 1; bucket 2 a user of 1.
+            {"n": 2, "w": 2.0} | dict(zip(signs, (2.0, 2.0, 2.0, 2.0), strict=True)),
+            {"day": D17, "n": 2, "w": 2.0} | dict(zip(signs, (0.0, 2.0, 0.0, 2.0), strict=True)),
+            {"bucket": 2, "n": 1, "w": 1.0} | dict(zip(signs, (1.0, -1.0, 1.0, -1.0), strict=True)),
+            code | dict(zip(signs, (2.0, 4.0, -2.0, 2.0), strict=True)),
+            chat | {"bucket": 7},
+        ],
+    )
+    # Signed sums of bucket 1 are 2, 4, 2, 4: squares (4 + 16 + 4 + 16) / 4 = 10 = 9 + 1; of bucket 2 they are 1.
+    assert run(store, "clusters", **SHADOW, **DAYS, **ALL) == [("", pytest.approx(25 / 11))]
+    # By chance 7 for the 9 + 1 of two users of 3 and 1; without signs (a day older than they are) only buckets count.
+    assert run(store, "clusters", **SHADOW, **DAYS, **EVERY_TASK) == [
+        ("chat", pytest.approx(1.0)),
+        ("code", pytest.approx(16 / 7)),
     ]
+    assert run(store, "clusters", **{**SHADOW, "policy": "nobody"}, **DAYS, **ALL) == []
+
+
+def test_completeness(hours: Store) -> None:
+    """Live requests of an hour without any shadow row count as missing ones; hours after its last do not."""
+    assert [(*row[:2], row[2].day, row[2].hour, *row[3:]) for row in run(hours, "completeness", **DAYS)] == [
+        ("cheap", "2", 16, 10, 2, 1, 2.0),
+        ("cheap", "2", 17, 8, 1, 0, 0.0),
+        ("cheap", "2", 17, 9, 1, 2, 2.5),
+    ]
+
+
+def test_rolled_up_to(four_requests: Store) -> None:
+    """The start of the newest run; the epoch if there was none."""
+    assert run(four_requests, "rolled_up_to")[0][0].day == 18
+    four_requests.client().command("TRUNCATE TABLE rollup_runs")
+    assert run(four_requests, "rolled_up_to")[0][0].year == 1970
 
 
 def test_freshness(four_requests: Store) -> None:
@@ -366,16 +418,14 @@ def test_request_signals(four_requests: Store) -> None:
     assert [row[1:] for row in rows] == [("thumbs", "user", "", None, "late", "")]
 
 
-def test_failures(four_requests: Store) -> None:
-    """Shadow decisions without a plan, by reason; a row that arrived twice counts once."""
-    assert run(four_requests, "failures", **DAYS) == [("cheap", "2", "error", "ValueError", 1)]
+def test_failures(rollups: Store) -> None:
+    """Shadow decisions without a plan, by reason."""
+    assert run(rollups, "failures", **DAYS) == [("cheap", "2", "error", "ValueError", 1)]
 
 
-def test_outcomes(four_requests: Store) -> None:
+def test_outcomes(hours: Store) -> None:
     """Live requests by how they ended."""
-    late = {"request_id": "r5", "outcome_status": "unreported"}
-    insert(four_requests.client(), "decisions", [late])
-    assert run(four_requests, "outcomes", **DAYS) == [("complete", 4), ("unreported", 1)]
+    assert run(hours, "outcomes", **DAYS) == [("complete", 3), ("unreported", 2)]
 
 
 def test_projects(four_requests: Store) -> None:

@@ -80,6 +80,40 @@ _PAIR: Final[Mapping[str, Any]] = {
     "w_cascade": 0.0,
     "w_esc_known": 0.0,
     "w_esc": 0.0,
+    "w_sign_1": 0.0,
+    "w_sign_2": 0.0,
+    "w_sign_3": 0.0,
+    "w_sign_4": 0.0,
+}
+
+_COUNT_HOURLY: Final[Mapping[str, Any]] = {
+    "project": "p",
+    "day": DAY,
+    "role": "live",
+    "policy": "main",
+    "policy_version": "1",
+    "hour": dt.datetime(2026, 11, 16, 10, tzinfo=dt.UTC),
+    "cluster_kind": "user",
+    "outcome_status": "complete",
+    "n": 1,
+    "w": 1.0,
+}
+
+_COUNT_DAILY: Final[Mapping[str, Any]] = {
+    "project": "p",
+    "day": DAY,
+    "role": "shadow",
+    "policy": "cheap",
+    "policy_version": "2",
+    "status": "ok",
+    "error_type": "",
+    "live_model": "big",
+    "shadow_model": "small",
+    "n": 1,
+    "w": 1.0,
+    "no_tier_n": 0,
+    "no_live_tier_n": 0,
+    "no_steps_n": 0,
 }
 
 _COST: Final[Mapping[str, Any]] = {
@@ -164,6 +198,8 @@ _RUN: Final[Mapping[str, Any]] = {
 DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "decisions": _DECISION,
     "pair_daily": _PAIR,
+    "count_hourly": _COUNT_HOURLY,
+    "count_daily": _COUNT_DAILY,
     "cost_daily": _COST,
     "signal_daily": _SIGNAL_DAILY,
     "signals": _SIGNAL,
@@ -176,7 +212,9 @@ def insert(client: Client, table: str, rows: Sequence[Mapping[str, Any]]) -> Non
     """Insert rows, each as differences from the table's defaults."""
     defaults = DEFAULTS[table]
     unknown = (
-        {key for row in rows for key in row} - defaults.keys() - {"revision", "prompt_version", "reported_cost_usd"}
+        {key for row in rows for key in row}
+        - defaults.keys()
+        - {"revision", "prompt_version", "reported_cost_usd", "propensity"}
     )
     if unknown:
         raise ValueError(f"{table} rows must have known columns, got {sorted(unknown)}; see DEFAULTS")

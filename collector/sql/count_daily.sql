@@ -1,0 +1,24 @@
+-- what: decisions of one project-day by how they ended, and those that cannot be compared by tier or by steps
+-- grain: role, policy, version, status, error type, pair of planned models
+-- params: stage Identifier, project String, day Date
+INSERT INTO {stage:Identifier} (
+  project, day, role, policy, policy_version, status, error_type, live_model, shadow_model,
+  n, w, no_tier_n, no_live_tier_n, no_steps_n)
+SELECT
+  project,
+  toDate(ts) AS day,
+  role,
+  policy,
+  policy_version,
+  status,
+  error_type,
+  live_model,
+  model AS shadow_model,
+  count() AS n,
+  sum(1 / sample_rate) AS w,
+  countIf(tier = '') AS no_tier_n,
+  countIf(live_tier = '') AS no_live_tier_n,
+  countIf(steps_id = '' OR live_steps_id = '') AS no_steps_n
+FROM decisions FINAL
+WHERE project = {project:String} AND toDate(ts) = {day:Date}
+GROUP BY project, day, role, policy, policy_version, status, error_type, live_model, shadow_model;
