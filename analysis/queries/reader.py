@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from clickhouse_connect.driver.client import Client
 
@@ -15,6 +15,8 @@ LIVE: Final = {"role": "live", "policy": "", "version": ""}
 """Parameters of a statement that takes a role, for the decisions of live."""
 
 Record = Mapping[str, Any]
+Memory = dict[tuple[object, ...], list[Record]]
+"""File and parameters to the records that came back."""
 
 
 class Reader:
@@ -23,20 +25,35 @@ class Reader:
     Args:
         client: of this thread; a client must not be shared between threads.
         project: the only project that is read.
+        memory: answers that were read before; None reads every time.
     """
 
-    def __init__(self, client: Client, project: str) -> None:
+    def __init__(self, client: Client, project: str, memory: Memory | None = None) -> None:
         self.client = client
         self.project = project
+        self._memory = memory
+
+    def remembering(self) -> Self:
+        """A reader of the same project that asks the store each question once.
+
+        For one report or judgement: its measures share most of what they read, and figures that are shown together
+        should rest on the same answers even while rows arrive.
+        """
+        return type(self)(self.client, self.project, {} if self._memory is None else self._memory)
 
     def select(self, file: str, /, **params: Any) -> Iterator[Record]:
         """Records of `sql/<file>.sql`; parameters that it does not take are left out."""
         bound = {"project": self.project, **params}
-        wanted = statement(file).params
-        result = self.client.query(
-            statement(file).text, parameters={key: value for key, value in bound.items() if key in wanted}
+        wanted = {key: value for key, value in bound.items() if key in statement(file).params}
+        if self._memory is None:
+            return iter(self.client.query(statement(file).text, parameters=wanted).named_results())
+        asked = (
+            file,
+            *((key, tuple(value) if isinstance(value, list) else value) for key, value in sorted(wanted.items())),
         )
-        return iter(result.named_results())
+        if asked not in self._memory:
+            self._memory[asked] = list(self.client.query(statement(file).text, parameters=wanted).named_results())
+        return iter(self._memory[asked])
 
     def one(self, file: str, /, **params: Any) -> Record:
         """The only record of a statement that always has one."""
