@@ -33,19 +33,20 @@ def misses(sigma: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return found[0], found[1], found[2]
 
 
-# Coverage over rows of contracts.md 4: nominal for sigma 1, and a known shortfall for heavier tails.
+# Coverage over rows, as published for 2,000 draws: nominal at sigma 1, and a known shortfall for heavier tails.
 @pytest.mark.parametrize(("sigma", "covers"), [(1.0, 0.945), (1.5, 0.936), (2.0, 0.921)])
 def test_buckets_cover_as_rows_do(sigma: float, covers: float, figure: Figure) -> None:
-    """Lognormal costs, 2,000 requests: both cover as known, and the t interval over the same buckets covers less."""
+    """Lognormal costs, 2,000 requests: rows cover as known, buckets no less, and t over the same buckets less.
+
+    Buckets cover a little more: their quantile is Student's, with the degrees of freedom that heavy buckets leave.
+    """
     rows, buckets, student = misses(sigma)
     figure(f"covers: rows {1 - rows.mean():.1%}, buckets {1 - buckets.mean():.1%}, t {1 - student.mean():.1%}")
-    # Both known figures are themselves simulated, at 2,000 draws.
-    known = math.hypot(slack(1 - covers), slack(1 - covers, 2_000))
-    assert abs(1 - rows.mean() - covers) <= known
-    assert abs(1 - buckets.mean() - covers) <= known
-    # Paired: the same samples, so that only those count where one holds and the other does not.
+    assert abs(1 - rows.mean() - covers) <= math.hypot(slack(1 - covers), slack(1 - covers, 2_000))
+    # Paired: on the same samples only those count where one holds and the other does not.
     apart = buckets.astype(int) - rows.astype(int)
-    assert abs(apart.mean()) <= max(3 * apart.std() / math.sqrt(DRAWS), 0.005)
+    assert apart.mean() <= 3 * apart.std() / math.sqrt(DRAWS)
+    assert 1 - buckets.mean() <= 0.95 + slack()
     if sigma > 1:
         assert student.mean() > buckets.mean()
 
