@@ -7,6 +7,7 @@ contribution varies with who is in it and with who was drawn (Saerndal, Swensson
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from scipy import optimize
 
 from analysis.stats.ratio import RatioError, influence_error
 from analysis.summaries import Floats
+
+_NO_SCORE: Final = 1e-12
+"""Share of the highest score below which a score counts as none."""
 
 SMALLEST_STRATUM: Final = 30
 """Units to take from each stratum, if it has as many: fewer give no usable variance."""
@@ -158,22 +162,25 @@ def inclusion_probabilities(scores: ArrayLike, expected: float, floor: float) ->
         raise ValueError(f"expected must lie above 0 and at most {n} (the requests), got {expected!r}")
     if not 0 < floor <= expected / n * (1 + 1e-12):
         raise ValueError(f"floor must lie above 0 and at most expected / requests = {expected / n:.6g}, got {floor!r}")
+    highest = float(wanted.max())
+    wanted = wanted / highest if highest else wanted
+    wanted = np.where(wanted > _NO_SCORE, wanted, 0.0)
     scored = wanted > 0
-    if not scored.any() or int(scored.sum()) + floor * int((~scored).sum()) <= expected:
+    if int(scored.sum()) + floor * int((~scored).sum()) <= expected:
         # Every scored unit is taken for certain; what is left is spread over the others.
         rest = max(n - int(scored.sum()), 1)
         return np.where(scored, 1.0, (expected - int(scored.sum())) / rest)
-    wanted = wanted / wanted.max()
 
     def chances(scale: float) -> Floats:
         clipped: Floats = np.clip(scale * wanted, floor, 1.0)
         return clipped
 
-    highest = 1.0 / float(wanted[scored].min())
-    if float(chances(highest).sum()) <= expected:
-        return chances(highest)
-    scale: float = optimize.brentq(lambda scale: float(chances(scale).sum()) - expected, 0.0, highest)
-    return chances(scale)
+    # The sum is linear in the scale between the places where a unit leaves the floor or reaches 1.
+    turns = np.sort(np.concatenate([[0.0], floor / wanted[scored], 1 / wanted[scored]]))
+    after = bisect.bisect_left(turns, expected, key=lambda scale: float(chances(float(scale)).sum()))
+    low, high = float(turns[max(after - 1, 0)]), float(turns[min(after, len(turns) - 1)])
+    below, above = float(chances(low).sum()), float(chances(high).sum())
+    return chances(low + (high - low) * (expected - below) / (above - below) if above > below else high)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
