@@ -2,16 +2,36 @@
 
 Works only where the live policy chose at random with a known probability: then each answer that both name stands for
 1 / probability requests (Horvitz and Thompson). Where live never does what the shadow would, nothing is known.
+An answer counts as the shadow's own if both name the same first model and the same escalation. Everything is about
+requests that have the signal; if one model's answers are rated more often than another's, the mean weight shows it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from analysis.measures.rates import estimate, refusal, share_of
+from analysis.queries.off_policy import Exploration, WeightedAnswers, exploration, weighted_answers
 from analysis.queries.reader import Reader
-from analysis.results import Measured, Undefined
+from analysis.results import Estimate, Measured, Undefined
 from analysis.rows import SignalRow
 from analysis.selection import ALL, PolicyRef, Slice, Window
+from analysis.signals import DERIVED
+from analysis.stats.ratio import ratio_error, t_interval
+from analysis.summaries import RatioSums
+
+UNKNOWN: Final = 0.001
+"""Share of requests that may lack a propensity, or lie where live cannot choose as the shadow does."""
+
+SMALLEST_ESS: Final = 100.0
+"""Effective requests below which a handful of heavy ones decides the figure."""
+
+MEAN_WEIGHT_ERRORS: Final = 3.0
+"""Standard errors that the mean weight may lie off 1."""
+
+_DOORS: Final = "let live explore (a split with a propensity), or execute a sample of the shadow's answers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +90,124 @@ def off_policy(
         signal: name and source.
         level: nominal coverage of the intervals.
     """
-    return refused("not measured yet")
+    if signal.source == DERIVED:
+        return refused(
+            f"{signal.name} is derived from the log, and off-policy estimates take signals that were sent",
+            "name a signal that users, code or judges sent",
+        )
+    chance = exploration(q, window)
+    reason = _no_chance(chance)
+    if reason:
+        return refused(reason, _DOORS, n=chance.n)
+    answers = weighted_answers(q, window, policy, signal, where)
+    if answers is None:
+        return refused(f"no request of this shadow has {signal.name}", "send the signal, or choose other days")
+    return off_policy_of(answers, level=level)
+
+
+def off_policy_of(answers: WeightedAnswers, *, level: float = 0.95) -> OffPolicy:
+    """The same from sums."""
+    sums = answers.sums
+    weights = sums.totals(sums.weight)
+    live, robust = sums.totals(sums.reward), sums.totals(sums.doubly_robust)
+    reason, next_step = next(_refusals(answers), ("", ""))
+    change = sums.totals(sums.doubly_robust - sums.reward)
+    squares = float(answers.weight_sq.sum())
+    total = float(sums.weight.sum())
+    undefined = Undefined(reason=reason, next_step=next_step, n=answers.n)
+    return OffPolicy(
+        value_change=undefined if reason else _doubly_robust(change, level),
+        shadow_value=undefined if reason else _doubly_robust(robust, level),
+        live_value=share_of(
+            live,
+            subject="request with this signal",
+            clusters=lambda: weights.effective_clusters,
+            unit="score",
+            level=level,
+        ),
+        ips=float(sums.weighted_reward.sum()) / weights.total,
+        snips=float(sums.weighted_reward.sum()) / total if total else None,
+        dm=sums.totals(sums.direct).value,
+        dr=robust.value,
+        ess=total**2 / squares if squares else 0.0,
+        max_weight=float(answers.heaviest.max()),
+        mean_weight=weights.value,
+        mean_weight_error=ratio_error(weights).standard_error if weights.clusters > 1 else None,
+        overlap_share=overlap_share(answers),
+        n=answers.n,
+        refusal=reason,
+    )
+
+
+def overlap_share(answers: WeightedAnswers) -> float:
+    """Share of requests on which live could have chosen as the shadow does.
+
+    It could not where it chose another plan without chance, nor where it never once chose a plan that the shadow names.
+    """
+    sums = answers.sums
+    seen = set(sums.logged[sums.logged == sums.evaluated].tolist())
+    missing = 0.0
+    for logged, evaluated, certain, size in zip(sums.logged, sums.evaluated, answers.certain, sums.size, strict=True):
+        if evaluated not in seen:
+            missing += size
+        elif logged != evaluated:
+            missing += certain
+    return float(1 - missing / sums.size.sum())
+
+
+def _no_chance(chance: Exploration) -> str:
+    if not chance.n:
+        return "no live decision in this window"
+    if chance.unknown > UNKNOWN * chance.n:
+        return f"{chance.unknown:,} of {chance.n:,} live decisions do not say with which probability they were made"
+    if not chance.random:
+        return "live chose without chance on every request, so where the shadow differs its answer was never seen"
+    return ""
+
+
+def _refusals(answers: WeightedAnswers) -> Iterator[tuple[str, str]]:
+    """Why there is no estimate, the deepest reason first."""
+    sums = answers.sums
+    weights = sums.totals(sums.weight)
+    if answers.unknown > UNKNOWN * answers.n:
+        yield f"{answers.unknown:,} of {answers.n:,} requests have no known propensity of live's choice", _DOORS
+    few = refusal(weights, "request with this signal")
+    if few:
+        yield few.reason, few.next_step
+    missing = 1 - overlap_share(answers)
+    if missing > UNKNOWN:
+        yield (
+            f"no overlap: on {missing * 100:.1f} % of requests live could not have chosen as the shadow does",
+            f"choose a segment in which live explores; or {_DOORS}",
+        )
+    ess = float(sums.weight.sum()) ** 2 / max(float(answers.weight_sq.sum()), 1e-300)
+    if ess < SMALLEST_ESS:
+        yield (
+            f"too few answers of the shadow's own: they weigh as {ess:.0f} requests, {SMALLEST_ESS:.0f} needed",
+            _DOORS,
+        )
+    if not weights.is_constant:
+        error = ratio_error(weights).standard_error
+        if abs(weights.value - 1) > MEAN_WEIGHT_ERRORS * error:
+            off = f"the mean weight is {weights.value:.3f} +- {error:.3f} and must be 1"
+            yield (
+                f"{off}: propensities are wrong, or the models' answers are rated unequally often",
+                "check what live logs as llm_router.decision.propensity",
+            )
+
+
+def _doubly_robust(sums: RatioSums, level: float) -> Measured:
+    if sums.is_constant:
+        return Undefined(
+            reason="the shadow would have done as live on every request with this signal"
+            if not sums.numerator.any()
+            else "the value is the same in every bucket, so its error is unknown",
+            n=sums.n,
+        )
+    found: Estimate = estimate(
+        sums, t_interval(sums, level=level), unit="score", method="doubly robust, cross-fitted, jackknife t"
+    )
+    return found
 
 
 def refused(reason: str, next_step: str = "", *, n: int = 0) -> OffPolicy:

@@ -1,0 +1,85 @@
+-- what: a signal with the weight that each live answer has under a shadow policy: 1/propensity of live's plan where the shadow names the same first model and escalation, else 0
+-- grain: one row per bucket, task, complexity band, live plan and shadow plan; contaminated requests and failed decisions are left out
+-- params: project String, policy String, version String, name String, source String, first Date, last Date, segment_keys Array(String), segment_values Array(String)
+SELECT
+  bucket,
+  task,
+  complexity_band,
+  live_plan,
+  shadow_plan,
+  count() AS n,                                                  -- requests with the signal
+  countIf(propensity = 0) AS unknown_n,                          -- of those, without a known propensity
+  sum(1 / sample_rate) AS size,                                  -- the same, weighted
+  sumIf(1 / sample_rate, propensity >= 1) AS certain,            -- of those, chosen by live without chance
+  sum(value / sample_rate) AS score,                             -- weighted sum of values
+  sum(w / sample_rate) AS importance,                            -- weighted sum of importance weights
+  sum(pow(w / sample_rate, 2)) AS importance_sq,                 -- sum of their squares
+  sum(w * value / sample_rate) AS importance_score,              -- weighted sum of weight times value
+  max(w) AS heaviest                                             -- largest importance weight
+FROM (
+  SELECT
+    shadow.bucket AS bucket,
+    shadow.task AS task,
+    shadow.complexity_band AS complexity_band,
+    live.plan AS live_plan,
+    shadow.plan AS shadow_plan,
+    shadow.sample_rate AS sample_rate,
+    live.propensity AS propensity,
+    judged.value AS value,
+    if(live.plan = shadow.plan AND live.propensity > 0, 1 / live.propensity, 0.) AS w
+  FROM (
+    SELECT
+      request_id,
+      bucket,
+      task::String AS task,
+      complexity_band::String AS complexity_band,
+      concat(model, if(escalation_model = '', '', concat(' > ', escalation_model))) AS plan,
+      sample_rate
+    FROM decisions FINAL
+    WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+      AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
+      AND status = 'ok' AND live_model != '' AND model != '' AND empty(contamination)
+      AND arrayAll(
+        (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
+          AND (found = v OR (v = 'other' AND found != ''
+            AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
+        {segment_keys:Array(String)}, {segment_values:Array(String)},
+        arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
+          k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+  ) AS shadow
+  INNER JOIN (
+    SELECT
+      request_id,
+      concat(model, if(escalation_model = '', '', concat(' > ', escalation_model))) AS plan,
+      ifNull(propensity, 0.) AS propensity
+    FROM decisions FINAL
+    WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live' AND status = 'ok'
+  ) AS live ON live.request_id = shadow.request_id
+  INNER JOIN (
+    SELECT
+      request_id,
+      avg(assumeNotNull(newest.1)) AS value -- mean over scorers
+    FROM (
+      -- Without FINAL: a withdrawal may name another target of the same request than the signal that it withdraws.
+      SELECT
+        named.request_id AS request_id,
+        scorer,
+        argMax((signals.value, is_deleted), version) AS newest
+      FROM signals
+      INNER JOIN (
+        SELECT
+          request_id,
+          arrayJoin(arrayConcat([request_id, concat('span:', trace_id, span_id)],
+            if(response_id = '', [], [concat('response:', response_id)]))) AS target
+        FROM decisions FINAL
+        WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
+      ) AS named ON signals.target = named.target
+      WHERE signals.project = {project:String} AND signals.name = {name:String} AND signals.source = {source:String}
+      GROUP BY request_id, scorer
+    )
+    WHERE newest.2 = 0 AND newest.1 IS NOT NULL
+    GROUP BY request_id
+  ) AS judged ON judged.request_id = shadow.request_id
+)
+GROUP BY bucket, task, complexity_band, live_plan, shadow_plan
+ORDER BY bucket, task, complexity_band, live_plan, shadow_plan
