@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from analysis.queries import Queries
-from analysis.selection import Window
+from analysis.selection import PolicyRef, Window
 from collector.store import Store
 from tests.support.decision_rows import DAY, insert
 
 WINDOW = Window(DAY, DAY)
+CHEAP = PolicyRef("cheap", "2")
 
 
 def test_a_remembering_reader_keeps_its_answers(store: Store) -> None:
@@ -15,17 +16,17 @@ def test_a_remembering_reader_keeps_its_answers(store: Store) -> None:
     insert(store.client(), "pair_daily", [{}])
     plain = Queries(store.client(), "p")
     remembering = plain.remembering()
-    before = [row.n for row in remembering.policies(WINDOW)]
+    assert remembering.pairs(WINDOW, CHEAP).n == 10
     insert(store.client(), "pair_daily", [{"bucket": 2, "n": 5}])
-    assert [row.n for row in remembering.policies(WINDOW)] == before
-    assert [row.n for row in remembering.remembering().policies(WINDOW)] == before
-    assert [row.n for row in plain.policies(WINDOW)] != before
-    assert [row.n for row in plain.remembering().policies(WINDOW)] != before
+    assert remembering.pairs(WINDOW, CHEAP).n == 10
+    assert remembering.remembering().pairs(WINDOW, CHEAP).n == 10
+    assert plain.pairs(WINDOW, CHEAP).n == 15
+    assert plain.remembering().pairs(WINDOW, CHEAP).n == 15
 
 
 def test_another_question_is_asked(store: Store) -> None:
-    """Parameters tell questions apart, lists among them."""
+    """Parameters tell questions apart."""
     insert(store.client(), "pair_daily", [{}, {"policy": "other", "n": 3}])
     q = Queries(store.client(), "p").remembering()
-    ns = {row.policy.name: q.pairs(WINDOW, row.policy).n for row in q.policies(WINDOW)}
-    assert ns == {"cheap": 10, "other": 3}
+    assert q.pairs(WINDOW, CHEAP).n == 10
+    assert q.pairs(WINDOW, PolicyRef("other", "2")).n == 3
