@@ -132,7 +132,8 @@ def heavy_tail(change: RatioSums | None, concentration: Concentration | None = N
     if concentration and concentration.change:
         tail = concentration.change
         if tail.top_1_share > TOP_SHARE:
-            return f"the largest 1 % of requests hold {tail.top_1_share:.0%} of the change (limit {TOP_SHARE:.0%})"
+            held, most = 100 * tail.top_1_share, 100 * TOP_SHARE
+            return f"the largest 1 % of requests hold {held:.0f} % of the change (limit {most:.0f})"
         needed = KOHAVI * (tail.skewness or 0.0) ** 2
         if concentration.n < needed:
             return f"{concentration.n:,} requests of skewness {tail.skewness:.1f}, about {needed:,.0f} needed"
