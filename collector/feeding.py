@@ -13,11 +13,11 @@ from shadow.stats import RecorderStats
 
 CHECK_EVERY = 100
 """Requests between two looks at how much is on its way."""
-MOST_UNDER_WAY = 3_000
-"""Requests and spans on their way. A request becomes a span per policy, so it is far below what the queue holds."""
+MOST_UNDER_WAY = 8_000
+"""Requests and spans on their way: below the requests from which on a recorder sheds, so that none is."""
 QUEUE_SPANS = 200_000
 """What the sink of a feed may hold, so that nothing is shed however slow the store is."""
-WAIT_S = 0.002
+WAIT_S = 0.01
 FLUSH_TIMEOUT_S = 120.0
 CLOSE_TIMEOUT_S = 5.0
 """After a check there is nothing left to wait for, and after an error nobody needs the rest."""
@@ -48,11 +48,15 @@ class Pace:
     Args:
         stats: what the recorder counts.
         flush: waits until everything arrived, at most so many seconds.
+        most: requests and spans that may be on their way.
     """
 
-    def __init__(self, stats: Callable[[], RecorderStats], flush: Callable[[float], bool]) -> None:
+    def __init__(
+        self, stats: Callable[[], RecorderStats], flush: Callable[[float], bool], *, most: int = MOST_UNDER_WAY
+    ) -> None:
         self._stats = stats
         self._flush = flush
+        self._most = most
         self.sent = 0
 
     def note(self) -> None:
@@ -95,7 +99,7 @@ class Pace:
 
     def _let_arrive(self) -> None:
         last, since = -1, time.monotonic()
-        while (backlog := self._stats().backlog) > MOST_UNDER_WAY:
+        while (backlog := self._stats().backlog) > self._most:
             if backlog != last:
                 last, since = backlog, time.monotonic()
             elif time.monotonic() - since > FLUSH_TIMEOUT_S:

@@ -12,13 +12,13 @@ from clickhouse_connect.driver.client import Client
 
 from collector.imports.call import Log
 from collector.imports.gaps import Gaps
-from collector.imports.send import SHADOW_BUDGET_S, send_log
+from collector.imports.send import LIMITS, send_log
 from collector.imports.survey import Survey, survey
 from collector.price_books import pin
 from collector.serve import ingest, rollup_now
 from collector.store import Store
 from shadow.catalogue import MODELS_FILE, Catalogue
-from shadow.config import Limits, LiveSpec, Routing, load_catalogue, load_policy
+from shadow.config import LiveSpec, Routing, load_catalogue, load_policy
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
 from shadow.policy import Policy
@@ -93,7 +93,7 @@ def routing_of(wanted: Wanted, export_to: str = "") -> tuple[Routing, str]:
         catalogue=catalogue,
         export_to=export_to or "http://127.0.0.1:4318",
         labels=labels_read(shadows) | set(wanted.labels),
-        limits=Limits(budget_s=SHADOW_BUDGET_S),
+        limits=LIMITS,
     )
     return routing, source
 

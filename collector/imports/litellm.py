@@ -24,6 +24,8 @@ NEEDED: Final = (
     ("prompt_tokens", "input_tokens"),
     ("completion_tokens", "output_tokens"),
 )
+PARSED: Final = ("metadata", "request_tags", "proxy_server_request")
+"""Columns that hold JSON, read once per row."""
 CHAT_CALLS: Final = frozenset({
     "", "completion", "acompletion", "text_completion", "atext_completion", "responses", "aresponses",
     "anthropic_messages", "generate_content", "agenerate_content", "generate_content_stream",
@@ -58,7 +60,10 @@ class LiteLLMLog:
             else:
                 yield from self._read(place, row)
 
-    def _read(self, place: str, raw: Row) -> Iterator[Read]:
+    def _read(self, place: str, row: Row) -> Iterator[Read]:
+        raw = {**row, **{name: values.json_of(row.get(name)) for name in PARSED if name in row}}
+        if not raw.get("request_id"):
+            raw["request_id"] = values.row_id(row)
         kind = values.text(raw.get("call_type"))
         time_us = values.time_us(_first(raw, "startTime", "start_time", "time"))
         renamed = self._reading.renamed(raw)
@@ -102,12 +107,12 @@ def _call(
     end_us = values.time_us(_first(raw, "endTime", "end_time"))
     request_id = values.text(raw.get("request_id"))
     return LoggedCall(
-        request_id=request_id or values.row_id(raw),
+        request_id=request_id,
         time_us=time_us,
         model=model,
         planned_model=values.text(body.get("model")) if "fallback" in contamination else "",
         provider=values.text(raw.get("custom_llm_provider")),
-        response_id=values.text(raw.get("response_id")) or request_id.partition(CACHE_HIT_SUFFIX)[0],
+        response_id=values.text(raw.get("response_id")) or _response_id(request_id),
         usage=_usage(raw, metadata, failed=failed),
         cost_usd=_cost_usd(raw, hit=hit),
         duration_s=_duration_s(raw, time_us, end_us),
@@ -128,6 +133,11 @@ def _call(
         labels={**_labels(raw, metadata), **labels},
         signals=signals,
     )
+
+
+def _response_id(request_id: str) -> str:
+    """The provider's id within the log's; a hash of a row is none."""
+    return "" if request_id.startswith(values.ROW) else request_id.partition(CACHE_HIT_SUFFIX)[0]
 
 
 def _first(row: Row, *names: str) -> Any:

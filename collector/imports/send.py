@@ -11,12 +11,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
-from collector.feeding import CLOSE_TIMEOUT_S, QUEUE_SPANS, EventClock, Pace
+from collector.feeding import CLOSE_TIMEOUT_S, EventClock, Pace
 from collector.imports.call import FEATURES, Log, LoggedCall, Skipped
 from collector.imports.gaps import GapCounter, Gaps, PolicyGap
 from collector.imports.survey import Survey
 from collector.serve import IngestEndpoint
-from shadow.config import LiveSpec, Routing
+from shadow.config import Limits, LiveSpec, Routing
 from shadow.export.otlp import OtlpSink
 from shadow.features import extract
 from shadow.hooks.observed import STATELESS, Watch
@@ -27,12 +27,17 @@ from shadow.recorder import Recorder
 from shadow.request import LABEL, Request
 
 DAY_US: Final = 86_400_000_000
-SHADOW_BUDGET_S: Final = 5.0
-"""Nobody waits for a shadow here: a slow policy is to be measured, not switched off."""
 UNKNOWN_FAILURE: Final = "unknown"
 """Error type of an attempt of which the log tells only that it failed."""
 MAY_BE_ABSENT: Final = ("task", "user_tier", "has_tools", "wants_json")
 """What a service may simply not have, besides labels. Every request has a prompt, a length and somebody who sent it."""
+BATCH_SPANS: Final = 6_000
+"""Spans per POST: an insert costs the store as much for a thousand rows as for six thousand."""
+LINGER_S: Final = 1.0
+MOST_UNDER_WAY: Final = 30_000
+"""Requests and spans on their way to the store: the batch that is being stored, and the next ones."""
+LIMITS: Final = Limits(budget_s=5.0, max_pending=2 * MOST_UNDER_WAY)
+"""Nobody waits for a shadow here: a slow policy is to be measured, not switched off, and no request is shed."""
 JSON_FORMAT: Final = {"type": "json_object"}
 
 Told = Callable[[int, int], None]
@@ -54,10 +59,16 @@ class CallFeed:
         self._routing = routing
         self._absent = absent
         self._clock = EventClock()
-        self._sink = OtlpSink(endpoint.url, endpoint.headers, queue_spans=QUEUE_SPANS)
+        self._sink = OtlpSink(
+            endpoint.url,
+            endpoint.headers,
+            queue_spans=MOST_UNDER_WAY * (2 + len(routing.shadows)),
+            batch_spans=BATCH_SPANS,
+            linger_s=LINGER_S,
+        )
         self._recorder = Recorder(routing, exporter=self._sink, clock=self._clock)
         self._watch = Watch(routing, self._recorder, self._clock)
-        self._pace = Pace(lambda: self._recorder.stats, self._recorder.flush)
+        self._pace = Pace(lambda: self._recorder.stats, self._recorder.flush, most=MOST_UNDER_WAY)
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,8 @@ YES: Final = frozenset({"true", "1", "yes", "y", "t", "on"})
 NO: Final = frozenset({"false", "0", "no", "n", "f", "off", "none", "null"})
 UP: Final = frozenset({"up", "thumbs_up", "thumbs-up", "positive", "good", "like", "+1"})
 DOWN: Final = frozenset({"down", "thumbs_down", "thumbs-down", "negative", "bad", "dislike", "-1"})
+ROW: Final = "row-"
+"""Before an id that is a hash."""
 UNITS_US: Final = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))
 """Epoch numbers below the first are seconds, then milliseconds, then microseconds; above them nanoseconds."""
 
@@ -127,7 +129,7 @@ def at_path(row: Mapping[str, Any], path: str) -> Any:
 def row_id(row: Mapping[str, Any]) -> str:
     """An id for a row without one, the same in every import: a hash of all that it holds."""
     body = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
-    return "row-" + hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:32]
+    return ROW + hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _datetime(value: datetime | str) -> datetime | None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
+TOO_LARGE = 413
+"""The collector takes less at once; half of it may do."""
 FIRST_DELAY_S = 0.25
 LONGEST_DELAY_S = 30.0
 
@@ -96,6 +98,9 @@ class OtlpSink:
             if isinstance(response, Response):
                 if 200 <= response.status < 300:
                     return len(batch) - min(self._rejected(response), len(batch))
+                if response.status == TOO_LARGE and len(batch) > 1:
+                    middle = len(batch) // 2
+                    return self._deliver(batch[:middle]) + self._deliver(batch[middle:])
                 reason = f"{self._poster.label} answered {response.status}: {_message(response)}"
                 if response.status not in RETRYABLE_STATUSES:
                     self._log_loss(len(batch), reason)

@@ -115,6 +115,15 @@ def test_a_refused_batch_is_dropped_and_counted(
     assert sink.stats.last_error == f"{collector.url} answered {status}: no such tenant"
 
 
+def test_a_batch_that_is_too_large_is_sent_in_halves(collector: ScriptedCollector, sink: OtlpSink) -> None:
+    """A collector that takes less at once loses nothing; one span that is too large alone is refused as ever."""
+    collector.script += [Answer(413), Answer(), Answer(413), Answer(), Answer(413, b"too long", "text/plain")]
+    sink.submit(spans("a", "b", "c"))
+    assert not sink.flush(5)
+    assert collector.names() == ["a", "b", "c", "a", "b", "c", "b", "c"]
+    assert (sink.stats.exported, sink.stats.dropped) == (2, 1)
+
+
 def test_the_reason_of_a_protobuf_refusal_is_read(collector: ScriptedCollector, sink: OtlpSink) -> None:
     """OTLP servers answer an error with a google.rpc.Status: code and message."""
     status = ExportTracePartialSuccess(rejected_spans=3, error_message="token is missing").SerializeToString()
