@@ -68,7 +68,7 @@ class ExecutedQuality:
         return self._bounded(value, (0.0, 1.0), self._share)
 
     def _refusal(self) -> Undefined | None:
-        if not any(unit.score is not None for unit in self._drawn.units):
+        if self._frame.needed.any() and not any(unit.score is not None for unit in self._drawn.units):
             return _UNSCORED
         return frame_refusal(self._drawn, self._frame) or too_few(self._scored)
 

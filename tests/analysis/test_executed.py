@@ -1,0 +1,320 @@
+"""What executed answers say: identities, refusals, missing answers, several draws, and how often intervals hold."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.measures.executed import NOTHING, Executed, executed_of
+from analysis.measures.executed_cost import CostFrame
+from analysis.prices import PriceTable
+from analysis.queries.executions import ExecutedAnswer, Frame, PaidCall
+from analysis.results import Estimate, Measured, Range, Undefined
+from analysis.summaries import BUCKETS, spread
+from shadow.pricing import Price, PriceRow
+
+DAY = dt.date(2026, 11, 16)
+N = 2_000
+"""Requests of the frame, the first half of them diverging; each its own user."""
+PRICES = PriceTable(
+    PriceRow(
+        provider="x", model=model, context_band=0, effective_from=dt.date(2020, 1, 1), source="test",
+        price=Price(
+            input_usd_per_mtok=usd, cache_read_usd_per_mtok=usd, cache_write_usd_per_mtok=usd, output_usd_per_mtok=usd
+        ),
+    )
+    for model, usd in (("big", 10.0), ("small", 1.0))
+)  # fmt: skip
+
+BASE = ExecutedAnswer(
+    request_id="", day=DAY, bucket=0, cluster_key="", weight=1.0, sample="s1", inclusion_probability=0.5, stratum="",
+    live_model="big", shadow_model="small", escalation_model="", served_model="big", model="small", is_whole_plan=True,
+    needs_execution=True, status="ok", signal="resolved", scorer="", score=1.0, live_score=1.0, cost_usd=0.002,
+    input_tokens=1000, output_tokens=1000, escalated=None, seen_escalated=None, latency_s=None,
+    live_calls=(PaidCall("big", 1000, 0, 0, 1000),), live_input_tokens=1000, live_cache_read_tokens=0,
+    live_cache_write_tokens=0, live_output_tokens=1000, live_latency_s=None, task="", user_tier="", complexity_band="",
+    input_band="",
+)  # fmt: skip
+"""Live paid 0.02 USD, and the small model at the same tokens would be 0.002 USD."""
+
+
+def answer(number: int, **changes: Any) -> ExecutedAnswer:
+    """The answer to request `number`; those from N/2 on do not diverge."""
+    own = {"request_id": f"r{number}", "cluster_key": f"u{number}", "bucket": number % BUCKETS}
+    return replace(BASE, **{**own, "needs_execution": number < N // 2, **changes})
+
+
+def every(step: int = 2, **changes: Any) -> list[ExecutedAnswer]:
+    """A draw that took every `step`-th request."""
+    return [answer(number, inclusion_probability=1 / step, **changes) for number in range(0, N, step)]
+
+
+def frame(cascade: bool = False) -> Frame:
+    buckets = np.arange(N) % BUCKETS
+    ones, needed = np.ones(N), (np.arange(N) < N // 2).astype(float)
+    none = np.zeros(BUCKETS)
+    return Frame(
+        requests=spread(buckets, ones),
+        needed=spread(buckets, needed),
+        cascade=spread(buckets, needed) if cascade else none,
+        known=none,
+        paid_twice=none,
+        n=N,
+    )
+
+
+def costs() -> CostFrame:
+    buckets = np.arange(N) % BUCKETS
+    needed = np.arange(N) < N // 2
+    return CostFrame(
+        live=spread(buckets, np.full(N, 0.02)),
+        predicted=spread(buckets, np.where(needed, 0.002, 0.02)),
+        unpriced=(),
+        n=N,
+    )
+
+
+def measure(answers: Sequence[ExecutedAnswer], **changes: Any) -> Executed:
+    return executed_of(answers, changes.pop("frame", frame()), changes.pop("costs", costs()), PRICES, **changes)
+
+
+def point(value: Measured) -> float:
+    assert isinstance(value, Estimate), value
+    assert value.interval.low <= value.value <= value.interval.high
+    return value.value
+
+
+def refusal(value: Measured) -> str:
+    assert isinstance(value, Undefined), value
+    return value.reason
+
+
+def losing(answers: Sequence[ExecutedAnswer], share: float) -> list[ExecutedAnswer]:
+    """The same with that share of the shadow's answers wrong, spread evenly."""
+    period = round(1 / share)
+    return [replace(each, score=0.0) if place % period == 0 else each for place, each in enumerate(answers)]
+
+
+def test_nothing_was_run() -> None:
+    """Without executions every figure has the reason and the next step."""
+    found = measure([])
+    assert found is NOTHING
+    assert refusal(found.quality_change) == "no answer of the shadow was run"
+    assert found.rung == "none"
+
+
+def test_the_change_is_of_all_requests() -> None:
+    """A tenth of the diverging half loses: 10 points there, 5 points of all requests; the others are 0 by identity."""
+    found = measure(losing(every(), 0.1))
+    assert (found.n, found.drawn, found.missing_share, found.samples) == (500, 500, 0.0, ("s1",))
+    assert point(found.diverging_quality_change) == pytest.approx(-0.1)
+    assert point(found.quality_change) == pytest.approx(-0.05)
+    assert point(found.shadow_score) == pytest.approx(0.9)
+    assert point(found.live_score) == pytest.approx(1.0)
+    assert (found.signal, found.rung) == ("resolved", "executed")
+
+
+def test_answers_where_the_plans_agree_add_nothing() -> None:
+    """Executions of requests that need none change no figure, whatever their scores."""
+    some = losing(every(), 0.1)
+    others = [replace(each, score=0.0) if not each.needs_execution else each for each in some]
+    assert measure(others).quality_change == measure(some).quality_change
+
+
+def test_a_level_widens_the_interval() -> None:
+    """The verdict asks for wider intervals at an early look."""
+    narrow, wide = (measure(losing(every(), 0.1), level=level).quality_change for level in (0.95, 0.999))
+    assert isinstance(narrow, Estimate)
+    assert isinstance(wide, Estimate)
+    assert wide.interval.low < narrow.interval.low < narrow.interval.high < wide.interval.high
+    assert wide.interval.level == 0.999
+
+
+def test_no_difference_keeps_a_width() -> None:
+    """Every sampled answer was as good: 0, between Wilson's bounds of 0 losses and 0 gains among 500 users."""
+    found = measure(every()).diverging_quality_change
+    assert point(found) == 0
+    assert isinstance(found, Estimate)
+    assert found.interval.high == -found.interval.low == pytest.approx(0.0077, abs=0.0003)
+
+
+def test_the_prediction_is_corrected_by_what_was_paid() -> None:
+    """The small model wrote 50 % more than the log assumes: -45 % is predicted, and -42.5 % is paid."""
+    found = measure(every(cost_usd=0.003))
+    assert point(found.cost_change) == pytest.approx(-0.425)
+    assert found.spend_usd == pytest.approx(0.003 * N / 2)
+
+
+def test_costs_are_priced_where_the_file_has_tokens_only() -> None:
+    """2,000 output tokens at the book's price, 0.003 USD; a model without a price is a reason."""
+    assert point(measure(every(cost_usd=None, output_tokens=2000)).cost_change) == pytest.approx(-0.425)
+    unpriced = replace(costs(), unpriced=("mystery",))
+    assert "no price for mystery" in refusal(measure(every(), costs=unpriced).cost_change)
+
+
+def test_missing_costs_are_said_or_refused() -> None:
+    """A few answers without a cost are named in the method; many are a reason."""
+    few = [
+        replace(each, cost_usd=None, output_tokens=None) if place < 10 else each for place, each in enumerate(every())
+    ]
+    found = measure(few).cost_change
+    assert isinstance(found, Estimate)
+    assert "10 answers without a cost left out" in found.method
+    assert measure(few).spend_usd is None
+    many = measure(every(cost_usd=None, output_tokens=None)).cost_change
+    assert "500 of 500 executed answers have no cost" in refusal(many)
+
+
+def test_failed_answers_are_bounds() -> None:
+    """One in ten failed: the change lies between all of them being worst and all being best."""
+    some = [
+        replace(each, status="error", score=None, live_score=None) if place % 10 == 0 else each
+        for place, each in enumerate(every())
+    ]
+    found = measure(some)
+    assert found.missing_share == pytest.approx(0.1)
+    assert isinstance(found.diverging_quality_change, Range)
+    assert (found.diverging_quality_change.low, found.diverging_quality_change.high) == pytest.approx((-0.1, 0.1))
+    assert isinstance(found.shadow_score, Range)
+    assert (found.shadow_score.low, found.shadow_score.high) == pytest.approx((0.9, 1.0))
+    assert found.n == 450
+
+
+def test_a_known_live_score_narrows_the_bounds() -> None:
+    """Live was right and the shadow failed: it can have lost a point or nothing."""
+    some = [replace(each, status="error") if place % 10 == 0 else each for place, each in enumerate(every())]
+    some = [replace(each, score=None) if each.status == "error" else each for each in some]
+    found = measure(some).diverging_quality_change
+    assert isinstance(found, Range)
+    assert found.low == pytest.approx(-0.1)
+    assert found.high <= 0.1
+
+
+def test_few_answers_are_refused() -> None:
+    """22 of 30 run: no figure, and how many more."""
+    small = replace_frame(44)
+    found = measure([answer(number) for number in range(0, 44, 2)], frame=small)
+    assert refusal(found.quality_change) == "too few: 22 run, 30 needed"
+    assert isinstance(found.quality_change, Undefined)
+    assert found.quality_change.next_step.startswith("run 8 more")
+    assert found.rung == "none"
+
+
+def replace_frame(needed: int) -> Frame:
+    """The frame with fewer diverging requests."""
+    numbers = np.arange(needed)
+    return replace(frame(), needed=spread(numbers % BUCKETS, np.ones(needed)))
+
+
+def test_few_users_are_refused() -> None:
+    """All answers in four buckets: they amount to four."""
+    found = measure([replace(each, bucket=number % 4) for number, each in enumerate(every())])
+    assert refusal(found.quality_change) == "too few clusters: the 500 answers amount to 4, 20 needed"
+
+
+def test_a_draw_of_other_requests_is_refused() -> None:
+    """A draw that stands for half of the requests says nothing about all of them."""
+    found = measure([each for each in every() if int(each.request_id[1:]) < N // 4])
+    assert refusal(found.quality_change) == "the sample stands for 500 of the 1,000 requests that need an answer"
+    assert "the sample stands for 500" in refusal(found.cost_change)
+
+
+def test_where_no_plan_differs_nothing_is_claimed() -> None:
+    """An A/A shadow needs no answers, and executions of it prove nothing."""
+    none = replace(frame(), needed=np.zeros(BUCKETS))
+    found = measure([replace(each, needs_execution=False) for each in every()], frame=none)
+    assert refusal(found.quality_change) == "no request needs an answer: the policy's plans are live's"
+
+
+def test_two_draws_of_the_same_days_are_averaged() -> None:
+    """A draw of a half that loses 20 %, and one of a quarter that loses nothing: two thirds of 20 %."""
+    first = losing(every(2), 0.2)
+    second = every(4, sample="s2")
+    found = measure([*first, *second])
+    assert point(found.diverging_quality_change) == pytest.approx(-0.2 * 2 / 3, abs=0.005)
+    assert found.samples == ("s1", "s2")
+
+
+def test_draws_of_two_weeks_stand_side_by_side() -> None:
+    """Each week has a draw of its own: together they stand for all requests, each for its days."""
+    later = DAY + dt.timedelta(days=7)
+    both = [replace(each, day=later, sample="s2") if place % 4 == 0 else each for place, each in enumerate(every())]
+    assert point(measure(both).quality_change) == 0
+    assert measure(both).quality_change == measure(every()).quality_change
+
+
+def test_scorers_are_averaged_and_other_signals_left_out() -> None:
+    """Two scorers of one signal make one score; an answer scored by another signal only is missing."""
+    pairs = [
+        replace(each, scorer=scorer, score=score) for each in every() for scorer, score in (("a", 1.0), ("b", 0.0))
+    ]
+    found = measure(pairs, signal="resolved")
+    assert point(found.shadow_score) == pytest.approx(0.5)
+    assert found.n == 500
+    other = [replace(each, signal="thumbs") if place % 5 == 0 else each for place, each in enumerate(every())]
+    assert measure(other, signal="resolved").missing_share == pytest.approx(0.2)
+
+
+def test_scores_in_between_are_narrower_than_yes_and_no() -> None:
+    """Differences of a tenth of a point are known far better than answers that are right or wrong."""
+    little = [replace(each, score=0.9) if place % 2 else each for place, each in enumerate(every())]
+    much = [replace(each, score=0.0) if place % 20 == 0 else each for place, each in enumerate(every())]
+    widths = []
+    for answers in (little, much):
+        found = measure(answers).diverging_quality_change
+        assert isinstance(found, Estimate)
+        assert found.value == pytest.approx(-0.05, abs=0.002)
+        widths.append(found.value - found.interval.low)
+    assert widths[0] < widths[1] / 3
+
+
+def test_escalation_is_of_cascade_requests() -> None:
+    """A quarter of the cascades that were run paid twice; unknown outcomes are bounds."""
+    cascades = [replace(each, escalation_model="big", escalated=place % 4 == 0) for place, each in enumerate(every())]
+    cascades = [each for each in cascades if each.needs_execution]
+    found = measure(cascades, frame=frame(cascade=True)).escalation
+    assert point(found) == pytest.approx(0.25)
+    assert "never plans an escalation" in refusal(measure(every()).escalation)
+    unknown = [replace(each, escalated=None) if place % 10 == 0 else each for place, each in enumerate(cascades)]
+    bounds = measure(unknown, frame=frame(cascade=True)).escalation
+    assert isinstance(bounds, Range)
+    assert bounds.high - bounds.low == pytest.approx(0.1)
+
+
+DRAWS = 400
+SLACK = 3 * math.sqrt(0.95 * 0.05 / DRAWS)
+
+
+@pytest.mark.parametrize(
+    ("loss", "gain", "share"), [(0.2, 0.1, 0.25), (0.05, 0.02, 0.25), (0.3, 0.1, 0.06)], ids=["many", "few", "small"]
+)
+def test_intervals_hold_the_truth_of_new_requests_and_new_draws(loss: float, gain: float, share: float) -> None:
+    """Requests and draw are both random: the true change lies inside in at least 95 % - 3 se of 400 samples."""
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(DRAWS):
+        diverges = rng.random(N) < 0.5
+        luck = rng.random(N)
+        taken = np.flatnonzero((rng.random(N) < share) & diverges)
+        answers = [
+            answer(
+                int(number),
+                inclusion_probability=share,
+                needs_execution=True,
+                score=0.0 if luck[number] < loss else 1.0,
+                live_score=0.0 if luck[number] > 1 - gain else 1.0,
+            )
+            for number in taken
+        ]
+        buckets = np.arange(N) % BUCKETS
+        found = measure(answers, frame=replace(frame(), needed=spread(buckets, diverges))).quality_change
+        assert isinstance(found, Estimate)
+        held.append(found.interval.low <= 0.5 * (gain - loss) <= found.interval.high)
+    print(f"{np.mean(held):.3f}")
+    assert np.mean(held) >= 0.95 - SLACK
