@@ -33,9 +33,9 @@ SELECT
   if(part.2 = 0, -32768, floor(64 * log2(abs(part.2))))::Int32 AS bin,
   count() AS n,                                      -- requests
   sum(w) AS weight,                                  -- the same, each 1/sample_rate times
-  sum(w * abs(part.2)) AS total,                 -- USD
-  max(abs(part.2)) AS largest,                   -- USD
-  sum(w * part.2) AS first_moment,               -- USD
+  sum(w * abs(part.2)) AS total,                     -- USD
+  max(abs(part.2)) AS largest,                       -- USD
+  sum(w * part.2) AS first_moment,                   -- USD
   sum(w * pow(part.2, 2)) AS second_moment,
   sum(w * pow(part.2, 3)) AS third_moment
 FROM (
@@ -44,7 +44,7 @@ FROM (
     arrayMap(a -> place(day, a.model::String, a.input_tokens), attempts) AS paid_places,
     place(day, model, input) AS planned_place,
     if(paid_twice, place(day, escalation_model, input), 1) AS second_place,
-    arraySum((a, p) -> usd(p, a.input_tokens, a.cache_read_tokens, a.cache_write_tokens, a.output_tokens), attempts, paid_places) AS live_usd,
+    arraySum(arrayMap((a, p) -> usd(p, a.input_tokens, a.cache_read_tokens, a.cache_write_tokens, a.output_tokens), attempts, paid_places)) AS live_usd,
     usd(planned_place, input, if(model = served_model, cache_read, 0), if(model = served_model, cache_write, 0), output) AS first_usd,
     usd(second_place, input, if(escalation_model = served_model, cache_read, 0), if(escalation_model = served_model, cache_write, 0), output) AS second_usd,
     first_usd + if(paid_twice, second_usd, 0) AS shadow_usd,
