@@ -155,6 +155,8 @@ def _format(file: Path) -> Format:
 
 def _missing(name: str, groups: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
     needed = ", ".join(group[0] for group in groups)
-    near = difflib.get_close_matches(name, columns, n=1, cutoff=0.4)
-    has = ", ".join([*near, *(column for column in columns if column not in near)])
-    return f'needs {needed}; "{name}" is missing (has: {has}). --rename {near[0] if near else "YOURS"}={name}'
+    used = {each for group in groups for each in group}
+    unused = [column for column in columns if column not in used]
+    near = difflib.get_close_matches(name, unused, n=1, cutoff=0.4)
+    has = f" (has: {', '.join([*near, *(column for column in unused if column not in near)])})" if unused else ""
+    return f'needs {needed}; "{name}" is missing{has}. --rename {near[0] if near else "YOURS"}={name}'
