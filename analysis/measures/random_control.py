@@ -1,0 +1,170 @@
+"""Does the shadow choose well, or does it only spend less? Its quality against a coin flip that spends the same.
+
+The control moves each request to the shadow's model with one fixed chance, the chance at which it changes the cost by
+as much as the shadow does. What the shadow gains over it is the worth of its choice. It takes answers of that model on
+a sample of **all** requests, not only of those that the shadow moves: a coin moves any.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.measures.executed_draws import MINIMUM_RUN
+from analysis.measures.rates import refusal
+from analysis.prices import PriceTable
+from analysis.queries.executions import executed_frame
+from analysis.queries.model_answers import Trials, trials
+from analysis.queries.reader import Reader
+from analysis.results import Estimate, Interval, Measured, Undefined
+from analysis.selection import ALL, PolicyRef, Slice, Window
+from analysis.stats.survey import jackknife
+from analysis.summaries import Floats, RatioSums, spread
+from collector.price_books import book_prices
+
+Flags = NDArray[np.bool_]
+
+_NEXT = "draw from all requests, run the shadow's model alone (column policy empty), and import with live_score"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomControl:
+    """A shadow against a random mix of live and one model at the same spend. Unit `score` unless said.
+
+    Attributes:
+        model: that requests are moved to; empty where the control is refused.
+        advantage: the shadow's change of quality minus the control's; above 0 = the choice is worth something.
+        shadow_change: mean score of the shadow minus live over all requests.
+        control_change: the same of the control.
+        moved_share: chance at which the control moves a request. Unit `share`; None where it is refused.
+        n: requests that were run.
+    """
+
+    model: str
+    advantage: Measured
+    shadow_change: float | None
+    control_change: float | None
+    moved_share: float | None
+    n: int
+
+
+def random_control(
+    q: Reader, policy: PolicyRef, window: Window, where: Slice = ALL, *, signal: str, book: str, level: float = 0.95
+) -> RandomControl:
+    """The control of a shadow policy in a window and a slice.
+
+    Args:
+        q: reads the project.
+        policy: the shadow.
+        window: UTC days of the live decisions.
+        where: slice of the requests.
+        signal: what the answers were scored by.
+        book: prices of answers whose cost is not in the file, and of live.
+        level: nominal coverage of the interval.
+    """
+    prices = PriceTable(book_prices(q.client, book))
+    found = trials(q, window, policy, where, signal=signal, prices=prices)
+    requests = float(executed_frame(q, window, policy, where).requests.sum()) if found is not None else 0.0
+    return random_control_of(found, requests, level=level)
+
+
+def random_control_of(drawn: Trials | None, requests: float, *, level: float = 0.95) -> RandomControl:
+    """The control from a sample of all requests.
+
+    Args:
+        drawn: answers of models alone; None if there are none.
+        requests: weighted clean requests that the sample must stand for.
+        level: nominal coverage of the interval.
+    """
+    if drawn is None:
+        return _refused("no model was run alone on a sample of all requests", 0)
+    moved_to = {shadow for shadow, live in zip(drawn.shadow_model, drawn.live_model, strict=True) if shadow != live}
+    if drawn.cascades.any():
+        return _refused("the shadow may escalate, and a coin that calls one model spends differently", len(drawn))
+    if len(moved_to) != 1:
+        names = ", ".join(sorted(moved_to)) or "none"
+        return _refused(f"the control needs one model that requests are moved to, the shadow has {names}", len(drawn))
+    model = next(iter(moved_to))
+    if model not in drawn.score:
+        return _refused(f"{model} was not run alone on a sample of all requests", len(drawn))
+    return _control(drawn, model, requests, level)
+
+
+def _control(drawn: Trials, model: str, requests: float, level: float) -> RandomControl:
+    stays = np.array([live == model for live in drawn.live_model])
+    # Where live calls the model itself there is nothing to move, whatever a second answer of it scored.
+    quality = np.where(stays, 0.0, drawn.score[model] - drawn.live_score)
+    cost = np.where(stays, 0.0, drawn.usd[model] - drawn.live_usd)
+    known = np.isfinite(quality) & np.isfinite(cost)
+    why = not_standing_for(drawn, known, requests)
+    if why is not None:
+        return _refused(why.reason, int(known.sum()), why.next_step)
+    moved = np.array([shadow == model for shadow in drawn.shadow_model]) & ~stays
+    totals = np.stack(
+        [_sums(drawn, known, values) for values in (moved * quality, moved * cost, quality, cost, np.ones(len(drawn)))]
+    )
+    whole = totals.sum(axis=1)
+    if not whole[3] or not 0 <= whole[1] / whole[3] <= 1:
+        return _refused(
+            "the shadow changes the cost by more than moving every request would: no coin spends the same",
+            int(known.sum()),
+            "",
+        )
+    found = jackknife(totals, lambda t: (t[0] - t[1] / t[3] * t[2]) / t[4])
+    sizes = totals[4]
+    effective = float(sizes.sum()) ** 2 / float(np.square(sizes).sum())
+    error = found.error(effective)
+    half = error.quantile(level) * error.standard_error
+    share = float(whole[1] / whole[3])
+    return RandomControl(
+        model=model,
+        advantage=Estimate(
+            value=found.value,
+            interval=Interval(found.value - half, found.value + half, level),
+            n=int(known.sum()),
+            clusters=int(np.count_nonzero(sizes)),
+            effective_clusters=effective,
+            unit="score",
+            method="same-spend random mix, jackknife t over buckets",
+        ),
+        shadow_change=float(whole[0] / whole[4]),
+        control_change=float(share * whole[2] / whole[4]),
+        moved_share=share,
+        n=int(known.sum()),
+    )
+
+
+def not_standing_for(drawn: Trials, known: Flags, requests: float) -> Undefined | None:
+    """Why the known answers of a sample say nothing about all requests, or None if they do."""
+    n = int(known.sum())
+    if n < MINIMUM_RUN:
+        return Undefined(
+            reason=f"too few: {n} requests with both scores and costs, {MINIMUM_RUN} needed", next_step=_NEXT, n=n
+        )
+    sizes = spread(drawn.bucket[known], drawn.stands_for[known])
+    few = refusal(RatioSums(numerator=sizes, denominator=sizes, n=n), "executed answer")
+    if few:
+        return few
+    stood = float(drawn.stands_for.sum())
+    error = math.sqrt(float(((1 - drawn.chance) * np.square(drawn.stands_for)).sum()))
+    if abs(stood - requests) > max(4 * error, 0.05 * requests):
+        return Undefined(reason=f"the sample stands for {stood:,.0f} of {requests:,.0f} requests", next_step=_NEXT, n=n)
+    return None
+
+
+def _sums(drawn: Trials, known: Flags, values: Floats) -> Floats:
+    return spread(drawn.bucket[known], (drawn.stands_for * values)[known])
+
+
+def _refused(reason: str, n: int, next_step: str = _NEXT) -> RandomControl:
+    return RandomControl(
+        model="",
+        advantage=Undefined(reason=reason, next_step=next_step, n=n),
+        shadow_change=None,
+        control_change=None,
+        moved_share=None,
+        n=n,
+    )
