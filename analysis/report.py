@@ -329,7 +329,7 @@ def _study(
             directions=directions,
             signals=signals,
             specs=specs or {},
-            as_of=q.freshness().rolled_up_to,
+            as_of=q.rolled_up_to(),
         ),
         policies=policies,
         pairs=cache(partial(q.pairs, window)),

@@ -128,6 +128,8 @@ def executed_answers(
         where: slice of the requests.
         key: segment key whose value each answer carries in `segment_value`.
     """
+    if not reader.one("executed_count")["n"]:
+        return []
     cascades = frozenset(record["model"] for record in reader.select("executed_live_cascades", **days(window)))
     records = reader.select(
         "executed_answers", **of_policy(policy), **days(window), **conditions(where), segment_key=key

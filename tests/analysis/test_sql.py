@@ -212,23 +212,6 @@ def test_unpriced(rollups: Store) -> None:
     assert {row[0] for row in run(rollups, "unpriced", book="nobody's", **DAYS)} == {"big", "small", "mystery"}
 
 
-def test_signal_sums(rollups: Store) -> None:
-    """Sums per pair of models and bucket, of one policy, one signal, and clean requests."""
-    assert run(rollups, "signal_sums", **POLICY, **DAYS, **ALL, name="thumbs", source="user") == [
-        ("", "big", "big", 2, 2, 2.0, 2.0),
-        ("", "big", "small", 1, 4, 4.0, 3.0),
-    ]
-
-
-def test_signal_bins(rollups: Store) -> None:
-    """Weights per pair of models and bin."""
-    assert run(rollups, "signal_bins", **POLICY, **DAYS, **ALL, name="thumbs", source="user") == [
-        ("", "big", "big", 20, 2.0),
-        ("", "big", "small", 0, 1.0),
-        ("", "big", "small", 20, 3.0),
-    ]
-
-
 def test_signal_rows(four_requests: Store) -> None:
     """The same from the decisions, whichever name the signal used."""
     assert run(four_requests, "signal_rows", **POLICY, **DAYS, **ANY_ROW, name="thumbs", source="user") == [
@@ -338,6 +321,14 @@ def test_freshness(four_requests: Store) -> None:
     assert n >= 8
     assert (newest.day, newest.hour, arrived.hour, rolled_up.day) == (17, 9, 11, 18)
     assert run(four_requests, "freshness", project="nobody")[0][0] == 0
+
+
+def test_executed_count(store: Store) -> None:
+    """Records of one project, whatever they are about."""
+    names = ["project", "sample", "request_id", "model"]
+    store.client().insert("executions", [["p", "s", "r1", "m"], ["p", "t", "r1", "m"], ["q", "s", "r1", "m"]], names)
+    assert run(store, "executed_count") == [(2,)]
+    assert run(store, "executed_count", project="nobody") == [(0,)]
 
 
 def test_requests(four_requests: Store) -> None:
