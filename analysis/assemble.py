@@ -22,16 +22,12 @@ from analysis.rows import (
     SegmentRow,
     SignalEvent,
     SignalRow,
-    SignalSums,
 )
 from analysis.selection import PolicyRef
 from analysis.summaries import RatioSums, spread
 
 Record = Mapping[str, Any]
 T = TypeVar("T")
-
-BINS: Final = 21
-"""Values of a signal in steps of 0.05; the last bin holds the value 1 alone."""
 
 
 def utc(moment: datetime) -> datetime:
@@ -156,29 +152,6 @@ def matrix(records: Iterable[Record]) -> list[MatrixRow]:
             clean_weight=row["clean_weight"],
         )
         for row in records
-    ]
-
-
-def signal_sums(sums: Iterable[Record], bins: Iterable[Record]) -> list[SignalSums]:
-    """The rows of `signal_sums` and `signal_bins`, of one slice, put together by pair of models."""
-    groups: dict[tuple[str, str], list[Record]] = {}
-    for row in sums:
-        groups.setdefault((row["live_model"], row["shadow_model"]), []).append(row)
-    shapes: dict[tuple[str, str], list[float]] = {pair: [0.0] * BINS for pair in groups}
-    for row in bins:
-        shapes[row["live_model"], row["shadow_model"]][row["bin"]] += row["weight"]
-    return [
-        SignalSums(
-            live_model=pair[0],
-            shadow_model=pair[1],
-            score=RatioSums(
-                numerator=_column(rows, "score"),
-                denominator=_column(rows, "weight"),
-                n=sum(row["n"] for row in rows),
-            ),
-            bins=tuple(shapes[pair]),
-        )
-        for pair, rows in groups.items()
     ]
 
 

@@ -158,21 +158,6 @@ class Freshness:
     rolled_up_to: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SignalSums:
-    """One signal on the requests of one pair of planned models, contaminated requests left out.
-
-    Attributes:
-        score: sum of values over weighted requests that have the signal.
-        bins: (21,) weights by value, in steps of 0.05.
-    """
-
-    live_model: str
-    shadow_model: str
-    score: RatioSums
-    bins: tuple[float, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFilter:
     """Which requests the Requests page lists.

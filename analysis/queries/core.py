@@ -27,9 +27,8 @@ from analysis.rows import (
     RequestTrace,
     SegmentRow,
     SignalRow,
-    SignalSums,
 )
-from analysis.selection import ALL, Cross, PolicyRef, Slice, Window
+from analysis.selection import ALL, PolicyRef, Slice, Window
 from analysis.sql_files import statement
 
 NEWEST: Final = PageKey(datetime(2299, 1, 1), "")  # noqa: DTZ001  # bound as UTC text; DateTime64(6) ends in 2299
@@ -139,24 +138,6 @@ class Queries(Reader):
         """The same for every value of a segment key."""
         records = self.per_value("matrix", key, **of_policy(policy), **days(window))
         return assemble.by_value(records, assemble.matrix)
-
-    def signals(self, window: Window, policy: PolicyRef, signal: SignalRow, where: Slice = ALL) -> list[SignalSums]:
-        """One signal in a slice, by pair of planned models."""
-        params = {**of_policy(policy), "name": signal.name, "source": signal.source, **days(window)}
-        if isinstance(where, Cross):
-            records = list(self.in_slice("", "signal_rows", where, **params))
-            return assemble.signal_sums(records, records)
-        sums = self.in_slice("signal_sums", "", where, **params)
-        return assemble.signal_sums(sums, self.in_slice("signal_bins", "", where, **params))
-
-    def signals_by_value(
-        self, window: Window, policy: PolicyRef, signal: SignalRow, key: str
-    ) -> dict[str, list[SignalSums]]:
-        """The same for every value of a segment key."""
-        params = {**of_policy(policy), "name": signal.name, "source": signal.source, **days(window)}
-        bins = assemble.by_value(self.per_value("signal_bins", key, **params), list)
-        sums = assemble.by_value(self.per_value("signal_sums", key, **params), list)
-        return {value: assemble.signal_sums(records, bins.get(value, [])) for value, records in sums.items()}
 
     def effective_clusters(self, window: Window, policy: PolicyRef | None, where: Slice = ALL) -> float:
         """(sum of cluster sizes)^2 / sum of squared sizes, by cluster key; 0 without decisions.

@@ -17,6 +17,7 @@ from analysis.measures.escalation import escalation
 from analysis.measures.quality import quality
 from analysis.queries import Queries
 from analysis.queries.money import cost_cube, cost_cubes_by_value
+from analysis.queries.quality import asked, signal_cells
 from analysis.rows import PairSums, SignalRow
 from analysis.selection import ALL, Cross, PolicyRef, Segment, Slice
 from analysis.summaries import RatioSums
@@ -86,15 +87,19 @@ def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]
     rolled, read = q.matrix(WINDOW, CHEAP, segment), q.matrix(WINDOW, CHEAP, rows)
     assert [(c.live_model, c.shadow_model, c.n) for c in rolled] == [(c.live_model, c.shadow_model, c.n) for c in read]
     assert [c.clean_weight for c in rolled] == pytest.approx([c.clean_weight for c in read], rel=1e-12)
-    signals = zip(q.signals(WINDOW, CHEAP, THUMBS, segment), q.signals(WINDOW, CHEAP, THUMBS, rows), strict=True)
-    for ours, theirs in signals:
+    cells = (signal_cells(q, WINDOW, CHEAP, THUMBS, where) for where in (segment, rows))
+    for ours, theirs in zip(*cells, strict=True):
         assert (ours.live_model, ours.shadow_model, ours.score.n) == (
             theirs.live_model,
             theirs.shadow_model,
             theirs.score.n,
         )
         np.testing.assert_allclose(ours.score.numerator, theirs.score.numerator, rtol=1e-12)
-        assert ours.bins == pytest.approx(theirs.bins, rel=1e-12)
+        np.testing.assert_allclose(ours.weights, theirs.weights, rtol=1e-12)
+    requests = (asked(q, WINDOW, CHEAP, where) for where in (segment, rows))
+    for could, might in zip(*requests, strict=True):
+        assert (could.live_model, could.shadow_model, could.n) == (might.live_model, might.shadow_model, might.n)
+        np.testing.assert_allclose(could.requests, might.requests, rtol=1e-12)
 
 
 @pytest.mark.parametrize("key", ["task", "user_tier", "label:team"])

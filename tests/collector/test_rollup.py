@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from analysis.queries import Queries
 from analysis.queries.money import cost_cube
+from analysis.queries.quality import signal_cells
 from analysis.rows import SignalRow
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 from collector import rollup
@@ -50,7 +51,7 @@ def measured(client: Client, policy: tuple[str, str], book: str = "plain", where
     ref = PolicyRef(*policy)
     pairs = queries.pairs(WINDOW, ref, where)
     costs = cost_cube(queries, WINDOW, ref, book, where).sums()
-    signals = queries.signals(WINDOW, ref, THUMBS, where)
+    signals = signal_cells(queries, WINDOW, ref, THUMBS, where)
     return Sums(
         compared=pairs.model.total,
         diverging=float(pairs.model.numerator.sum()),

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 import app
 from analysis.queries import Queries
 from analysis.queries.money import cost_cube
+from analysis.queries.quality import signal_cells
 from analysis.report import project_report
 from analysis.results import Estimate
 from app import runtime
@@ -100,7 +101,7 @@ def test_opentelemetry_for_javascript_is_measured(
     assert costs.shadow.numerator.sum() == pytest.approx(shadow, rel=1e-9)
     (thumbs,) = q.signals_seen(window)
     assert (thumbs.name, thumbs.source, thumbs.n) == ("thumbs", "user", REQUESTS)
-    scores = q.signals(window, policy.policy, thumbs)
+    scores = signal_cells(q, window, policy.policy, thumbs)
     assert sum(s.score.numerator.sum() for s in scores) == pytest.approx(REQUESTS * 0.8)
     trace = q.trace("node-7")
     assert trace is not None
