@@ -63,7 +63,7 @@ def executions(
     """Load answers that were run on purpose, for a sample of requests with known chances: the whole file or nothing."""
     from app.cli.report import chosen_project
     from collector.executions import write
-    from collector.imports.executions import Given, read_executions
+    from collector.imports.executions import Given, read_executions, unread_columns
     from collector.store import open_store
 
     if version and not policy:
@@ -90,6 +90,7 @@ def executions(
         "new": written.new,
         "replaced": written.replaced,
         "already_known": written.known,
+        "unread_columns": unread_columns(file, given),
     }
     print(json.dumps(found, indent=2) if as_json else summary_text(found))
 
@@ -198,4 +199,6 @@ def summary_text(found: dict[str, Any]) -> str:
     ]
     if found["failed"]:
         lines.append(f"failed   {found['failed']:,}: the draw took them and no answer came")
+    if found["unread_columns"]:
+        lines.append(f"not read {', '.join(found['unread_columns'])}: columns that mean nothing here")
     return "\n".join([*lines, *(f"missing  {each}" for each in found["missing"])])

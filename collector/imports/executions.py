@@ -71,6 +71,11 @@ def read_executions(file: Path, given: Given) -> list[Execution]:
     return _once(rows, file)
 
 
+def unread_columns(file: Path, given: Given) -> list[str]:
+    """Columns of the file that mean nothing here, in its order; a misspelt one is among them."""
+    return [name for name in columns.schema(file).names if given.rename.get(name, name) not in KNOWN]
+
+
 def _check_rename(file: Path, rename: Mapping[str, str]) -> None:
     present = columns.schema(file).names if rename else []
     for theirs, ours in rename.items():

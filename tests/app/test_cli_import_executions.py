@@ -128,6 +128,13 @@ def test_the_summary_says_what_is_missing(shell: Shell) -> None:
     ]
 
 
+def test_columns_that_are_not_read_are_named(shell: Shell) -> None:
+    """A misspelt optional column would otherwise be lost without a word."""
+    code, out, _ = shell.run(shell.csv("request_id,model,inclusion_probability,cost,why", "001,small,1,0.5,x"))
+    assert code == 0
+    assert "not read cost, why: columns that mean nothing here" in out.splitlines()
+
+
 def test_one_probability_for_all_and_renamed_columns(shell: Shell) -> None:
     """A simple random sample needs no column, and a file keeps its own names."""
     file = shell.csv("id,model,usd", "001,small,0.5", "002,small,")
