@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 
 from analysis.measures.latency import latency_of, quantiles_of
-from analysis.queries.latency import ExecutedTimes, LiveTimes, PairTimes
+from analysis.queries.latency import ExecutedTimes
 from analysis.results import Estimate, Range, Undefined
-from analysis.stats.log_bins import DOUBLED, RESOLUTION, Axis, BinRow, added, bin_of, by_bucket, quantile_s
+from analysis.stats.log_bins import DOUBLED, RESOLUTION, Axis, added, bin_of, by_bucket, quantile_s
+from tests.support.timed import live, pairs, rows_of
 
 RNG = np.random.default_rng(3)
 N = 20_000
 BUCKET = RNG.integers(0, 256, N)
 BIG = np.exp(RNG.normal(1.0, 0.6, N))
 SMALL = np.exp(RNG.normal(0.0, 0.4, N))
-
-
-def rows_of(bucket: np.ndarray, seconds: np.ndarray) -> list[BinRow]:
-    """One row per bucket, as SQL returns them."""
-    counts: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
-    for where, value in zip(bucket, seconds, strict=True):
-        counts[int(where)][bin_of(value)] += 1
-    return [
-        BinRow(where, np.array(list(bins), dtype=float), np.array(list(bins.values())))
-        for where, bins in counts.items()
-    ]
-
-
-def live(model: str, bucket: np.ndarray, seconds: np.ndarray, band: str = "lt1k") -> list[LiveTimes]:
-    return [
-        LiveTimes(model=model, input_band=band, is_single=True, n=int(row.weights.sum()), unknown_n=0, bins=row)
-        for row in rows_of(bucket, seconds)
-    ]
-
-
-def pairs(
-    bucket: np.ndarray, seconds: np.ndarray, first: str = "", second: str = "", escalates: str = "no"
-) -> list[PairTimes]:
-    band = "lt1k" if first or second else ""
-    return [
-        PairTimes(
-            first_model=first,
-            second_model=second,
-            escalates=escalates,  # type: ignore[arg-type]  # a parameter of the tests
-            input_band=band,
-            n=int(row.weights.sum()),
-            requests=float(row.weights.sum()),
-            left_out=0.0,
-            bins=row,
-        )
-        for row in rows_of(bucket, seconds)
-    ]
 
 
 def estimate(value: object) -> Estimate:
@@ -184,30 +145,3 @@ def test_few_clusters_are_refused() -> None:
     made = latency_of(live("big", few, BIG), pairs(few, BIG, first="big"))
     assert isinstance(made.p95_delta_s, Undefined)
     assert "clusters" in made.p95_delta_s.reason
-
-
-def coverage(draws: int, seed: int, shapes: Sequence[float]) -> float:
-    """Share of draws whose interval of the p95 change holds the truth; users differ in speed and in volume."""
-    rng = np.random.default_rng(seed)
-    held = 0
-    truth_rng = np.random.default_rng(1)
-    share_moved, sigma = shapes
-    slow = truth_rng.normal(0, 0.3, 400_000)
-    big, small = (np.exp(mu + slow + truth_rng.normal(0, sigma, slow.size)) for mu in (1.0, 0.0))
-    moved = truth_rng.random(slow.size) < share_moved
-    truth = np.quantile(np.where(moved, small, big), 0.95) - np.quantile(big, 0.95)
-    for _ in range(draws):
-        users = 2_000
-        counts = np.minimum(rng.pareto(1.5, users) + 1, 30).astype(int)
-        user = np.repeat(np.arange(users), counts)
-        bucket = rng.integers(0, 256, users)[user]
-        slow = rng.normal(0, 0.3, users)[user]
-        big = np.exp(1.0 + slow + rng.normal(0, sigma, user.size))
-        others = rng.integers(0, user.size, user.size // 2)
-        small = np.exp(slow[others] + rng.normal(0, sigma, others.size))
-        moved = rng.random(user.size) < share_moved
-        seen = [*live("big", bucket, big), *live("small", bucket[others], small)]
-        asked = [*pairs(bucket[moved], big[moved], first="small"), *pairs(bucket[~moved], big[~moved])]
-        interval = estimate(latency_of(seen, asked).p95_delta_s).interval
-        held += interval.low <= truth <= interval.high
-    return held / draws
