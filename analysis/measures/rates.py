@@ -13,8 +13,8 @@ MINIMUM_CLUSTERS: Final = 40
 """Effective clusters below which no interval is given: at 200 heavy-tailed users a nominal 95 % covered 80 %."""
 
 VERDICT_CLUSTERS: Final = 100
-"""Effective clusters below which no verdict is given: with 40, daily looks at users who arrive missed in 11 % of reviews
-instead of 5 % (tests/simulations/test_daily_looks.py)."""
+"""Effective clusters below which no verdict is given: with 40, daily looks at users who arrive missed in 11 % of
+reviews instead of 5 % (tests/simulations/test_daily_looks.py)."""
 
 FEW_CLUSTERS: Final = 100
 """Effective clusters below which intervals are called approximate."""
