@@ -129,7 +129,9 @@ def _rows(facts: Facts) -> Iterator[Blocker]:
 def _versions(facts: Facts) -> Iterator[Blocker]:
     for code, rows, who in (("live_changed", facts.live, "live"), ("shadow_changed", facts.versions, facts.policy)):
         if len(rows) > 1:
-            names = listed([f"{row.policy} ({days(row.first, row.last)})" for row in rows])
+            names = listed(
+                [f"{row.policy} ({days(row.first, row.last)})" for row in sorted(rows, key=lambda row: row.first)]
+            )
             yield Blocker(
                 code=code,
                 text=f"The {who} policy changed within the window: {names}",

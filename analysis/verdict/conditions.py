@@ -18,7 +18,7 @@ from analysis.verdict.wording import about, counted, milliseconds, percent, poin
 BELIEVED: Final[tuple[Rung, ...]] = ("executed", "observed")
 """Rungs that a quality condition may rest on: answers of the shadow's own plan. Live's answers and decisions never."""
 
-RUN_ANSWERS: Final = "run answers of the shadow and load them: shadowroute import executions FILE"
+RUN_ANSWERS: Final = "run answers of the shadow (shadowroute queue), then shadowroute import executions FILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class Evidence:
         per_day: of them, at the present rate; None if unknown.
         doubt: the same quantity under the worst of what is only assumed; None where nothing is.
         doubt_why: what is assumed.
+        lasting: the same quantity without what is spent only until the decision; None where nothing is.
     """
 
     measured: Measured
@@ -40,21 +41,23 @@ class Evidence:
     per_day: float | None = None
     doubt: Measured | None = None
     doubt_why: str = ""
+    lasting: Measured | None = None
 
 
 def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
     """Net change of cost, relative to live, against the saving that the plan asks for.
 
-    It is a harm only where the shadow certainly costs more than live; a saving that is certainly too small is not met.
+    It is a harm only where the shadow certainly costs more than live, evaluation aside: that is spent to decide, not by
+    the policy. A saving that is certainly too small is not met.
     What holds only under an assumption (how much a model writes that nobody has run) is unknown.
     """
     measured = change.measured
     state = at_most(measured, -saves_at_least)
-    is_harm = is_above(measured, 0.0)
-    if change.doubt is not None and state != "unknown":
-        doubted = at_most(change.doubt, -saves_at_least) != state or is_above(change.doubt, 0.0) != is_harm
-        if doubted:
-            return _assumed(change, saves_at_least)
+    is_harm = is_above(measured if change.lasting is None else change.lasting, 0.0)
+    if change.doubt is not None and state != "unknown" and at_most(change.doubt, -saves_at_least) != state:
+        return _assumed(change, saves_at_least)
+    if change.doubt is not None:
+        is_harm = is_harm and is_above(change.doubt, 0.0)
     return _condition(
         change,
         key="cost",
@@ -241,7 +244,7 @@ def _next_step(state: ConditionState, measured: Measured, evidence: Evidence, mo
         return "the figure lies on the limit: more data will hardly settle it"
     if not evidence.grows_with_traffic:
         wanted = counted(about(more.requests), "more answer")
-        return f"run about {wanted} and load them: shadowroute import executions FILE"
+        return f"run about {wanted} (shadowroute queue), then shadowroute import executions FILE"
     days = _days(more, evidence)
     when = "" if days is None else f", {counted(max(1, round(days)), 'day')} at the present rate"
     return f"wait for about {counted(about(more.requests), 'more request')}{when}"

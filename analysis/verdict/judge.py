@@ -24,7 +24,7 @@ from analysis.verdict.wording import counted
 from collector.price_books import current_book
 
 RUN_QUEUE = (
-    "Today: run the answers yourself and load them with their inclusion probabilities:"
+    "Today: draw requests with shadowroute queue, answer them with the shadow's models yourself, and load the answers:"
     " shadowroute import executions FILE"
 )
 LATER = (

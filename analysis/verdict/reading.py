@@ -53,6 +53,7 @@ class Reading:
         self.level = level
         self.book = book
         self.policies = policies
+        self._sizes: dict[str, dict[str, float]] = {}
         written = plan.document.costs
         self.costs = Costs(
             router_usd_per_decision=written.router_usd_per_decision,
@@ -196,12 +197,19 @@ class Reading:
             level=self.level,
         )
         change = net_relative(delta.relative, self.ledger)
-        evidence = self._evidence(change, delta.n)
+        evidence = replace(self._evidence(change, delta.n), lasting=self._without_evaluation(change))
         if isinstance(change, Undefined) or delta.length_range == delta.relative:
             return evidence
         low, high = DEFAULT_BOUNDS
         why = f"models that nobody has run write {low:g} to {high:g} times as much"
         return replace(evidence, doubt=net_relative(delta.length_range, self.ledger, delta.relative), doubt_why=why)
+
+    def _without_evaluation(self, change: Measured) -> Measured:
+        """The change without what was spent on executed answers."""
+        spent = [line.usd_per_month for line in self.ledger.lines if line.key == "evaluation"]
+        usd = sum(each.value for each in spent if isinstance(each, Estimate))
+        live = self.ledger.live_usd_per_month
+        return difference(change, usd / live) if live else change
 
     def _independent(self) -> float:
         return self.q.effective_clusters(self.window, self.policy)
@@ -237,7 +245,9 @@ class Reading:
             )
 
     def _clusters(self, key: str, value: str) -> float:
-        return self.q.effective_clusters_by_value(self.window, self.policy, key).get(value, 0.0)
+        if key not in self._sizes:
+            self._sizes[key] = self.q.effective_clusters_by_value(self.window, self.policy, key)
+        return self._sizes[key].get(value, 0.0)
 
     def _escalation(self) -> Evidence | None:
         if not self.pairs.escalated.total:

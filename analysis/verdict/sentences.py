@@ -133,9 +133,10 @@ def _need_more(told: Told) -> str:
         text += ", depending on how often its cheap answers fail their check; waiting will not tell"
     text += "."
     wanted = _wanted(unknown)
-    failed = [condition for condition in told.conditions if condition.state == "not met"]
-    if failed:
-        text += f" Already certain: {_short(failed[0])}; this plan cannot ship it."
+    certain = [_short(condition) for condition in told.conditions if condition.state == "not met"]
+    certain += [f"{each.segment} is harmed ({each.shown})" for each in told.segments if each.is_harm]
+    if certain:
+        text += f" Already certain: {listed(certain)}; this plan cannot ship it."
     return f"{text} {wanted}".rstrip()
 
 

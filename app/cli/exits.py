@@ -24,7 +24,8 @@ INTERRUPTED: Final = 130
 
 HELP: Final = (
     "Exit codes: 0 done, 1 a check failed (doctor), 64 usage, 65 a file is wrong, "
-    "69 the store, its data or a port is not available, 70 our bug."
+    "69 the store, its data or a port is not available, 70 our bug. "
+    "Of gate: 0 SHIP, 1 REJECT, 2 NEED_MORE, 3 a person must decide."
 )
 
 

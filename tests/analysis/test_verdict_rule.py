@@ -78,6 +78,27 @@ def test_a_saving_is_met_too_small_open_or_a_loss() -> None:
     assert DEARER.shown == "-5.0 % (-7.0 to -3.0)"
 
 
+def test_what_is_spent_to_decide_is_no_harm_of_the_policy() -> None:
+    """It counts against the saving, and never as a loss."""
+    dear = evidence(estimate(0.05, 0.03, 0.07), lasting=estimate(-0.02, -0.04, 0.0))
+    assert states(cost_condition(dear, saves_at_least=0.10)) == ("not met", False)
+    assert states(cost_condition(replace(dear, lasting=dear.measured), saves_at_least=0.10)) == ("not met", True)
+
+
+def test_no_assumption_decides_the_cost() -> None:
+    """Met or harmful only if it would be so at either end of what is assumed."""
+    cheaper = evidence(estimate(-0.27, -0.30, -0.24), doubt=between(-0.5, 0.1), doubt_why="it writes as much")
+    doubted = cost_condition(cheaper, saves_at_least=0.10)
+    assert states(doubted) == ("unknown", False)
+    assert doubted.shown == "27.0 % (24.0 to 30.0); -10.0 to 50.0 % if it writes as much"
+    assert doubted.next_step.startswith("run answers of the shadow")
+    sure = replace(cheaper, doubt=between(-0.5, -0.12))
+    assert states(cost_condition(sure, saves_at_least=0.10)) == ("met", False)
+    dearer = evidence(estimate(0.05, 0.03, 0.07), doubt=between(-0.05, 0.1), doubt_why="it writes as much")
+    assert states(cost_condition(dearer, saves_at_least=0.10)) == ("not met", False)
+    assert states(cost_condition(replace(dearer, doubt=between(0.01, 0.1)), saves_at_least=0.10)) == ("not met", True)
+
+
 def test_what_is_missing_follows_from_the_width() -> None:
     """A half-width three times the distance needs nine times the data: eight times more."""
     assert OPEN.more_requests == 8000
@@ -85,7 +106,7 @@ def test_what_is_missing_follows_from_the_width() -> None:
     assert OPEN.next_step == "wait for about 8,000 more requests, 80 days at the present rate"
     assert UNSURE.more_requests == pytest.approx(1000 * ((0.016 / 0.006) ** 2 - 1), rel=0.01)
     assert UNSURE.more_days is None
-    assert "more answers and load them: shadowroute import executions FILE" in UNSURE.next_step
+    assert "more answers (shadowroute queue), then shadowroute import executions FILE" in UNSURE.next_step
 
 
 def test_more_is_no_advice_on_the_limit_or_for_a_range() -> None:
