@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,9 @@ from analysis.summaries import RatioSums
 
 KOHAVI: Final = 355
 """Values per squared skewness below which an interval of a mean is too narrow (Kohavi et al. 2014)."""
+
+AT_MOST: Final = 1_000_000
+"""Requests whose sizes are looked at: ten times as many change no figure and take ten times as long."""
 
 TOP_SHARE: Final = 0.3
 """Share of a change in the largest 1 % of requests above which these decide it."""
@@ -51,8 +55,9 @@ class Concentration:
     Attributes:
         cost: of what was paid for live; None without requests or prices.
         change: of |shadow - live|; its skewness is that of shadow - live. None if no request changes.
-        n: requests.
-        unpriced_n: of those, without a price on one side; left out.
+        n: requests that were looked at.
+        unpriced_n: requests without a price on one side; left out.
+        one_in: of so many requests one was looked at; the largest size is then that of the sample.
         design_effect: of the diverging share: its variance over that of as many independent requests; None where no
             bucket differs.
         why_not: why there are no tails; empty if there are.
@@ -64,13 +69,25 @@ class Concentration:
     unpriced_n: int
     design_effect: float | None
     why_not: str
+    one_in: int = 1
 
 
-def concentration(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str) -> Concentration:
-    """Where the money of a shadow policy is, in a window and a slice; one pass over its decisions."""
-    return concentration_of(
-        request_sizes(q, window, policy, book, segment), diverging=q.pairs(window, policy, segment).model
-    )
+def concentration(
+    q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str, at_most: int = AT_MOST
+) -> Concentration:
+    """Where the money of a shadow policy is, in a window and a slice; one pass over its decisions.
+
+    Args:
+        q: reads the project.
+        policy: a shadow policy.
+        window: UTC days.
+        segment: slice of the requests.
+        book: price book.
+        at_most: requests that are looked at, roughly; of more, one in so many by the hash of its id.
+    """
+    diverging = q.pairs(window, policy, segment).model
+    one_in = max(math.ceil(diverging.n / at_most), 1)
+    return concentration_of(request_sizes(q, window, policy, book, segment, one_in=one_in), diverging=diverging)
 
 
 def concentration_of(sizes: RequestSizes, *, diverging: RatioSums) -> Concentration:
@@ -88,6 +105,7 @@ def concentration_of(sizes: RequestSizes, *, diverging: RatioSums) -> Concentrat
         unpriced_n=sizes.unpriced_n,
         design_effect=design_effect(diverging),
         why_not=why,
+        one_in=sizes.one_in,
     )
 
 
@@ -135,8 +153,9 @@ def heavy_tail(change: RatioSums | None, concentration: Concentration | None = N
             held, most = 100 * tail.top_1_share, 100 * TOP_SHARE
             return f"the largest 1 % of requests hold {held:.0f} % of the change (limit {most:.0f})"
         needed = KOHAVI * (tail.skewness or 0.0) ** 2
-        if concentration.n < needed:
-            return f"{concentration.n:,} requests of skewness {tail.skewness:.1f}, about {needed:,.0f} needed"
+        requests = concentration.n * concentration.one_in
+        if requests < needed:
+            return f"{requests:,} requests of skewness {tail.skewness:.1f}, about {needed:,.0f} needed"
         return ""
     if change is None or change.clusters < 2:
         return None

@@ -49,19 +49,23 @@ class RequestSizes:
     Attributes:
         cost: USD paid for live; None without priced requests.
         change: USD of shadow minus live, both at the served tokens; None without priced requests.
-        n: requests with prices on both sides.
+        n: requests with prices on both sides that were looked at.
         unpriced_n: requests without.
+        one_in: of so many requests one was looked at, chosen by the hash of its id.
     """
 
     cost: Sizes | None
     change: Sizes | None
     n: int
     unpriced_n: int
+    one_in: int = 1
 
 
-def request_sizes(reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> RequestSizes:
+def request_sizes(
+    reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL, *, one_in: int = 1
+) -> RequestSizes:
     """How dollars are spread over the clean requests of a shadow policy; one pass over its decisions."""
-    params = {**of_policy(policy), "book": book, **days(window), **conditions(where)}
+    params = {**of_policy(policy), "book": book, "one_in": one_in, **days(window), **conditions(where)}
     rows = list(reader.select("concentration", **params))
     counted = {key: [row for row in rows if row["quantity"] == key] for key in ("cost", "change", "unpriced")}
     return RequestSizes(
@@ -69,6 +73,7 @@ def request_sizes(reader: Reader, window: Window, policy: PolicyRef, book: str, 
         change=_sizes(counted["change"]),
         n=sum(row["n"] for row in counted["cost"]),
         unpriced_n=sum(row["n"] for row in counted["unpriced"]),
+        one_in=one_in,
     )
 
 

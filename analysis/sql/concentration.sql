@@ -1,7 +1,7 @@
 -- what: how dollars are spread over the requests of a shadow policy: what live paid, and what the shadow would change
 -- grain: one row per quantity (cost, change, unpriced) and size of a request: floor(64 log2 |USD|), -32768 for 0
--- params: project String, policy String, version String, book String, first Date, last Date, segment_keys Array(String), segment_values Array(String)
--- One pass: prices are looked up in arrays, because a join would have to carry every attempt of every request.
+-- params: project String, policy String, version String, book String, first Date, last Date, one_in UInt32, segment_keys Array(String), segment_values Array(String)
+-- One pass over one in `one_in` requests: prices are looked up in arrays, because a join would have to carry every attempt of every request.
 WITH (
   SELECT (groupArray(key), groupArray(input_price), groupArray(read_price), groupArray(write_price), groupArray(output_price))
   FROM (
@@ -32,7 +32,7 @@ SELECT
   part.1 AS quantity,
   if(part.2 = 0, -32768, floor(64 * log2(abs(part.2))))::Int32 AS bin,
   count() AS n,                                      -- requests
-  sum(w) AS weight,                                  -- the same, each 1/sample_rate times
+  sum(w) AS weight,                                  -- the same, each one_in/sample_rate times
   sum(w * abs(part.2)) AS total,                     -- USD
   max(abs(part.2)) AS largest,                       -- USD
   sum(w * part.2) AS first_moment,                   -- USD
@@ -57,7 +57,7 @@ FROM (
       escalation_model::String AS escalation_model,
       escalation_model != '' AND ifNull(escalated, 0) = 1 AS paid_twice,
       attempts,
-      1 / sample_rate AS w,
+      {one_in:UInt32} / sample_rate AS w,
       toFloat64(assumeNotNull(input_tokens)) AS input,
       toFloat64(cache_read_tokens) AS cache_read,
       toFloat64(cache_write_tokens) AS cache_write,
@@ -66,6 +66,7 @@ FROM (
     WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
       AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
       AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND empty(contamination)
+      AND cityHash64(request_id) % {one_in:UInt32} = 0
       AND arrayAll(
         (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
           AND (found = v OR (v = 'other' AND found != ''

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 
 from analysis.cost_cube import CostCube
+from analysis.measures.break_even import escalation_break_even
+from analysis.measures.concentration import concentration
 from analysis.measures.cost import cost
 from analysis.measures.divergence import divergence
 from analysis.measures.escalation import escalation
+from analysis.measures.ledger import Costs, ledger, most_that_routing_could_save
 from analysis.measures.quality import quality
 from analysis.queries import Queries
-from analysis.queries.money import cost_cube, cost_cubes_by_value
+from analysis.queries.money import cost_cube, cost_cubes_by_value, request_sizes
 from analysis.queries.quality import asked, signal_cells
+from analysis.results import Estimate, Range
 from analysis.rows import PairSums, SignalRow
 from analysis.selection import ALL, Cross, PolicyRef, Segment, Slice
 from analysis.summaries import RatioSums
@@ -160,6 +164,38 @@ def test_costs_agree_with_a_plain_sum(traffic: tuple[Queries, list[dict[str, Any
     assert found.live_usd == pytest.approx(live, rel=1e-9)
     assert found.shadow_usd == pytest.approx(shadow + escalated, rel=1e-9)
     assert found.shadow_high_usd == pytest.approx(shadow + escalated + unseen, rel=1e-9)
+
+
+def test_money_measures_agree_with_the_cube(traffic: tuple[Queries, list[dict[str, Any]]]) -> None:
+    """Single requests add up to the cube, the ledger to its net, and no policy saves more than the bound."""
+    q, _ = traffic
+    sums = cost_cube(q, WINDOW, CHEAP, BOOK).clean.sums()
+    found = request_sizes(q, WINDOW, CHEAP, BOOK)
+    assert found.cost is not None
+    assert found.change is not None
+    assert (found.n, found.unpriced_n) == (sums.n, 0)
+    live, shadow = float(sums.live.numerator.sum()), float(sums.shadow.numerator.sum())
+    assert found.cost.sum == pytest.approx(live, rel=1e-9)
+    assert found.change.moments[0] == pytest.approx(shadow - live, rel=1e-9)
+    seen = concentration(q, CHEAP, WINDOW, book=BOOK, at_most=600)
+    assert (seen.one_in, seen.n * seen.one_in) == (4, pytest.approx(found.n, rel=0.15))
+    bill = ledger(q, CHEAP, WINDOW, book=BOOK, costs=Costs(router_usd_per_decision=0.001))
+    lows = [line.usd_per_month for line in bill.lines]
+    assert isinstance(bill.net, Range)
+    assert bill.net.low == pytest.approx(sum(getattr(m, "low", getattr(m, "value", None)) for m in lows), rel=1e-9)
+    assert bill.days == WINDOW.days
+    most = most_that_routing_could_save(q, WINDOW, BOOK)
+    assert isinstance(most, Estimate)
+    assert bill.live_usd_per_month is not None
+    assert -bill.net.low < most.value < bill.live_usd_per_month
+    rate = escalation_break_even(q, CHEAP, WINDOW, book=BOOK).rate
+    assert isinstance(rate, Estimate)
+    escalated = cost_cube(q, WINDOW, CHEAP, BOOK).only(
+        lambda line: line.side == "shadow" and "escalation" in line.kind and not line.is_contaminated
+    )
+    happened = escalated.only(lambda line: line.kind == "escalation")
+    first = shadow - float(happened.usd().sum())
+    assert rate.value == pytest.approx((live - first) / float(escalated.usd().sum()), rel=1e-9)
 
 
 def _inside(row: dict[str, Any], where: Slice) -> bool:

@@ -135,7 +135,7 @@ def test_cheapest_dollars(store: Store) -> None:
 
 def test_concentration(four_requests: Store) -> None:
     """r1 moves to a smaller model, r2 stays: two costs of 10,400 and one change of -9,400 millionths of a dollar."""
-    rows = run(four_requests, "concentration", **CHEAP, **DAYS, **ANY_ROW)
+    rows = run(four_requests, "concentration", **CHEAP, **DAYS, **ANY_ROW, one_in=1)
     cost, change = (6000 + 400 + 4000) / 1e6, (1000 + 400) / 1e6 - (6000 + 400 + 4000) / 1e6
     place = math.floor(64 * math.log2(cost)), math.floor(64 * math.log2(-change))
     assert [row[:4] for row in rows] == [
@@ -145,5 +145,7 @@ def test_concentration(four_requests: Store) -> None:
     ]
     assert rows[1][4:] == pytest.approx((-change, -change, change, change**2, change**3), rel=1e-12)
     assert rows[2][4:] == pytest.approx((2 * cost, cost, 2 * cost, 2 * cost**2, 2 * cost**3), rel=1e-12)
-    unpriced = run(four_requests, "concentration", **{**CHEAP, "book": "none"}, **DAYS, **ANY_ROW)
+    unpriced = run(four_requests, "concentration", **{**CHEAP, "book": "none"}, **DAYS, **ANY_ROW, one_in=1)
     assert [row[:3] for row in unpriced] == [("unpriced", -32768, 2)]
+    none = run(four_requests, "concentration", **CHEAP, **DAYS, **ANY_ROW, one_in=1_000_003)
+    assert none == []  # neither id hashes to a multiple
