@@ -53,6 +53,8 @@ AbsentOption = Annotated[
 FileArgument = Annotated[Path, typer.Argument(help="The file.", show_default=False)]
 
 SIGNAL = re.compile(r"(?P<column>[^=]+)=(?P<name>[^=:]+)(?::(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+))?")
+EXPORT_POSTGRES = """psql "$DATABASE_URL" -c '\\copy "LiteLLM_SpendLogs" TO spend_logs.csv CSV HEADER'"""
+EXPORT_CLICKHOUSE = 'clickhouse-client -q "SELECT * FROM spend_logs FORMAT Parquet" > spend_logs.parquet'
 DSN = re.compile(r"[a-z]+(?:\+[a-z]+)?://")
 
 
@@ -61,7 +63,7 @@ def litellm(
     source: Annotated[
         str,
         typer.Argument(
-            help="LiteLLM_SpendLogs or spend_logs as Parquet, CSV or JSON lines; or clickhouse://HOST:PORT/DATABASE.",
+            help="LiteLLM_SpendLogs, or spend_logs of its ClickHouse callback, as Parquet, CSV or JSON lines.",
             show_default=False,
         ),
     ],
@@ -204,10 +206,8 @@ def spend_logs_file(source: str) -> Path:
         typer.BadParameter: a database that is not read directly; the text says how to export it.
     """
     if DSN.match(source):
-        raise typer.BadParameter(
-            "SOURCE must be a file; export the table first: "
-            """psql "$DATABASE_URL" -c '\\copy "LiteLLM_SpendLogs" TO spend_logs.csv CSV HEADER'"""
-        )
+        export = EXPORT_CLICKHOUSE if source.startswith("clickhouse") else EXPORT_POSTGRES
+        raise typer.BadParameter(f"SOURCE must be a file, got the address of a database; export its table: {export}")
     return Path(source)
 
 

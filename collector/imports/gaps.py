@@ -95,9 +95,12 @@ class Gaps:
             yield f"no token counts on {self._share(self.without_tokens)}: their cost is unknown, never 0"
         if self.without_cost == self.calls:
             yield "no reported cost: cost is computed from tokens and the price book alone"
-        missing = [WORDS[name] for name in ("task", "user_tier") if self.lacking.get(name) == self.calls]
-        if missing:
-            yield f"no {' and no '.join(missing)}: no segments by it; --rename COLUMN=task names the column"
+        missing = [name for name in ("task", "user_tier") if self.lacking.get(name) == self.calls]
+        for name in missing:
+            yield (
+                f"no {WORDS[name]}: no segments by it; --rename COLUMN={name} names the column, --absent {name} "
+                "says that there is none"
+            )
 
     def _about_keys(self) -> Iterator[str]:
         share = 1 - self.without_key / self.calls
