@@ -105,9 +105,11 @@ INNER JOIN (
       AND outcome_status IN ('complete', 'partial', 'error')
   ) AS answered
   ASOF LEFT JOIN (
+    -- Only of sessions in which an answer was cut off or failed: the others need no second look, and this is most of the work.
     SELECT request_id, session_key, toUnixTimestamp64Micro(ts) AS asked_us
     FROM decisions FINAL
-    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != ''
+    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != '' AND session_key IN (
+      SELECT session_key FROM decisions WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND outcome_status IN ('partial', 'error'))
   ) AS asked ON answered.session_key = asked.session_key AND asked.asked_us > answered.answered_us
   WHERE answered.answered_us + 1800 * 1000000 <= (
       SELECT max(toUnixTimestamp64Micro(ts)) FROM decisions WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live')
