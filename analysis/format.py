@@ -6,9 +6,9 @@ A quantity without a number is said as such; nothing here turns "unknown" into 0
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Final, Literal
 
+from analysis.measures.scaled import scaled
 from analysis.results import Estimate, Measured, Range, Undefined
 
 Scale = Literal["percent", "points", "usd", "seconds"]
@@ -99,15 +99,7 @@ def why_not(undefined: Undefined) -> str:
 
 def times(measured: Measured, factor: float) -> Measured:
     """The same quantity in another size, for example per 1,000 requests instead of per request; `factor` is above 0."""
-    match measured:
-        case Estimate():
-            bounds = measured.interval
-            scaled = replace(bounds, low=bounds.low * factor, high=bounds.high * factor)
-            return replace(measured, value=measured.value * factor, interval=scaled)
-        case Range():
-            return replace(measured, low=measured.low * factor, high=measured.high * factor)
-        case Undefined():
-            return measured
+    return scaled(measured, factor=factor)
 
 
 def plain(text: str) -> str:

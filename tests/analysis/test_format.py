@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.format import age, basis, brief, headline, interval, percent, sentence, usd, why_not
+from analysis.format import age, basis, brief, headline, interval, percent, sentence, times, usd, why_not
 from analysis.results import Estimate, Interval, Range, Undefined
 
 
@@ -74,3 +74,11 @@ def test_a_sentence_ends_once() -> None:
     """Reason and next step become one sentence, whatever they end with."""
     assert sentence("no ids.", "set from_request.session.") == "No ids; set from_request.session."
     assert sentence("no ids") == "No ids."
+
+
+def test_a_range_takes_its_interval_along() -> None:
+    """Per 1,000 requests: both bounds and the interval around them."""
+    unseen = Range(low=-0.002, high=0.001, n=9, unit="usd", why="unseen", interval=Interval(-0.003, 0.002))
+    moved = times(unseen, 1000)
+    assert isinstance(moved, Range)
+    assert (moved.low, moved.high, moved.interval) == (-2.0, 1.0, Interval(-3.0, 2.0))
