@@ -17,8 +17,8 @@ from analysis.queries.executions import (
     executed_answers,
     executed_frame,
     executed_frame_by_value,
-    signals_executed,
 )
+from analysis.queries.executions import signals_executed as _signals_executed
 from analysis.queries.money import cost_cube, cost_cubes_by_value
 from analysis.queries.reader import Reader
 from analysis.results import Measured, Undefined
@@ -126,6 +126,11 @@ def executed_by_value(
         )
         for value, frame in frames.items()
     }
+
+
+def signals_executed(q: Reader, policy: PolicyRef, window: Window) -> dict[str, int]:
+    """Signals that executed answers of the policy were scored by, with their requests, the most frequent first."""
+    return _signals_executed(q, window, policy)
 
 
 def executed_of(

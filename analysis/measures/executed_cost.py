@@ -15,6 +15,7 @@ from analysis.measures.executed_draws import Drawn, Unit, too_few
 from analysis.prices import PriceTable
 from analysis.queries.executions import ExecutedAnswer, Frame
 from analysis.results import Estimate, Interval, Measured, Undefined
+from analysis.stats.hall import corrected, skewness
 from analysis.stats.proportion import wilson
 from analysis.stats.survey import jackknife
 from analysis.summaries import Floats
@@ -64,15 +65,25 @@ def cost_change(drawn: Drawn, frame: Frame, costs: CostFrame, prices: PriceTable
     totals = np.stack([costs.predicted, costs.live, frame.needed, kept.sums(values), kept.sums()])
     found = jackknife(totals, lambda t: (t[0] - t[1] + t[2] * t[3] / t[4]) / t[1])
     error = found.error(kept.effective_buckets)
-    half = error.quantile(level) * error.standard_error
-    if not half:
+    if error.variance:
+        # What the prediction misses has a long tail: the missed tokens of a few answers carry much of it.
+        interval = corrected(
+            found.value,
+            error.standard_error,
+            skew=skewness(found.moved),
+            n=found.moved.size,
+            quantile=error.quantile(level),
+            level=level,
+        )
+    else:
         half = wilson(0.0, max(kept.effective_clusters, 1.0), level=level).high
-    method = "prediction corrected by executed answers; jackknife t over buckets"
+        interval = Interval(found.value - half, found.value + half, level)
+    method = "prediction corrected by executed answers; hall on the jackknife over buckets"
     if any(uncosted):
         method += f"; {sum(uncosted):,} answers without a cost left out"
     return Estimate(
         value=found.value,
-        interval=Interval(found.value - half, found.value + half, level),
+        interval=interval,
         n=len(kept.units),
         clusters=int(np.count_nonzero(kept.sums())),
         effective_clusters=kept.effective_buckets,

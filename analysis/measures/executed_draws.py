@@ -195,7 +195,9 @@ def too_few(drawn: Drawn, what: str = "run") -> Undefined | None:
 def not_covered(drawn: Drawn, needed: float) -> Undefined | None:
     """Why the draws do not stand for the requests of the frame, or None: a draw of other requests says nothing here."""
     stood = drawn.requests
-    error = math.sqrt(float(((1 - drawn.chance) * np.square(drawn.stands_for)).sum()))
+    # The draw's variance at the size that the frame has, or a small draw would look surer than it is.
+    seen = float(((1 - drawn.chance) * np.square(drawn.stands_for)).sum())
+    error = math.sqrt(seen * max(needed / stood, 1.0)) if stood else 0.0
     if abs(stood - needed) <= max(_STRAY * error, _STRAY_SHARE * needed):
         return None
     return Undefined(
