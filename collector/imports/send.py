@@ -33,7 +33,7 @@ MAY_BE_ABSENT: Final = ("task", "user_tier", "has_tools", "wants_json")
 """What a service may simply not have, besides labels. Every request has a prompt, a length and somebody who sent it."""
 BATCH_SPANS: Final = 6_000
 """Spans per POST: an insert costs the store as much for a thousand rows as for six thousand."""
-LINGER_S: Final = 1.0
+LINGER_S: Final = 10.0
 MOST_UNDER_WAY: Final = 30_000
 """Requests and spans on their way to the store: the batch that is being stored, and the next ones."""
 LIMITS: Final = Limits(budget_s=5.0, max_pending=2 * MOST_UNDER_WAY)
