@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import shadowroute
+from tests.support.cli import free_ports, running_up, shadowroute
 from tests.support.groups import ROOT
 from tests.support.judged_fortnight import PLAN
 
@@ -40,3 +40,16 @@ def test_the_exit_code_is_the_answer(folder: Path) -> None:
     nowhere = shadowroute("gate", "--plan", "plan.yaml", "--store", "chdb://none", cwd=folder)
     assert nowhere.returncode == 69
     assert not (folder / "none").exists()
+
+
+def test_a_plan_is_recorded_through_the_process_that_owns_the_store(folder: Path) -> None:
+    """While `up` runs, the gate reads and records over its port; what it recorded judges afterwards."""
+    with running_up(cwd=folder, ports=free_ports(3)):
+        through = shadowroute("gate", "--plan", "plan.yaml", cwd=folder)
+    assert (through.returncode, through.stderr) == (0, "")
+    assert "(unchanged)" in through.stdout
+    assert "not recorded" not in through.stdout
+    (folder / "plan.yaml").write_text(PLAN.replace("signatures: 0", "signatures: 1"))
+    edited = shadowroute("gate", "--plan", "plan.yaml", cwd=folder)
+    assert edited.returncode == 0, "the first plan judges"
+    assert "signatures 0 -> 1" in edited.stdout
