@@ -30,13 +30,13 @@ FROM (
         SELECT live_model FROM pair_daily
         WHERE project = {project:String} AND role = 'live' AND segment_key = 'all' AND day BETWEEN {first:Date} AND {last:Date} AND w_cascade > 0
       ), steps_id != live_steps_id, escalation_model != '')
-    AND arrayAll(
+    AND (empty({segment_keys:Array(String)}) OR arrayAll(
       (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
         AND (found = v OR (v = 'other' AND found != ''
           AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
       {segment_keys:Array(String)}, {segment_values:Array(String)},
       arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)})))
 )
 ORDER BY place
 LIMIT {page:UInt32}

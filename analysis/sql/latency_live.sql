@@ -14,7 +14,7 @@ FROM (
   SELECT
     served_model::String AS served_model,
     input_band::String AS input_band,
-    empty(contamination) AND length(attempts) <= 1 AND outcome_status = 'complete' AS is_single,
+    empty(contamination) AND attempts.size0 <= 1 AND outcome_status = 'complete' AS is_single,
     bucket,
     latency_s IS NOT NULL AS is_known,
     toInt32(floor(log(greatest(ifNull(latency_s, 1.), 1e-9)) / log(1.02))) AS bin,
@@ -23,13 +23,13 @@ FROM (
   FROM decisions FINAL
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
     AND outcome_status IN ('complete', 'partial')
-    AND arrayAll(
+    AND (empty({segment_keys:Array(String)}) OR arrayAll(
       (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
         AND (found = v OR (v = 'other' AND found != ''
           AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
       {segment_keys:Array(String)}, {segment_values:Array(String)},
       arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)})))
   GROUP BY served_model, input_band, is_single, bucket, is_known, bin
 )
 GROUP BY served_model, input_band, is_single, bucket

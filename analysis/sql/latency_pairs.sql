@@ -16,7 +16,7 @@ FROM (
   SELECT
     (steps_id != '' AND steps_id = live_steps_id) AS is_same_plan,
     empty(contamination) AND outcome_status = 'complete' AND latency_s IS NOT NULL AS is_usable,
-    if(NOT is_usable OR is_same_plan OR (model = served_model AND length(attempts) <= 1), '', model::String) AS first_model,
+    if(NOT is_usable OR is_same_plan OR (model = served_model AND attempts.size0 <= 1), '', model::String) AS first_model,
     multiIf(NOT is_usable OR is_same_plan OR escalation_model = '', 'no', escalated IS NULL, 'unknown', escalated = 1, 'yes', 'no') AS escalates,
     if(escalates = 'no', '', escalation_model::String) AS second_model,
     if(first_model = '' AND escalates = 'no', '', input_band::String) AS band,
@@ -28,13 +28,13 @@ FROM (
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
     AND status = 'ok' AND live_model != ''
-    AND arrayAll(
+    AND (empty({segment_keys:Array(String)}) OR arrayAll(
       (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
         AND (found = v OR (v = 'other' AND found != ''
           AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
       {segment_keys:Array(String)}, {segment_values:Array(String)},
       arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)})))
   GROUP BY is_same_plan, is_usable, first_model, escalates, second_model, band, bucket, bin
 )
 GROUP BY first_model, second_model, escalates, input_band, bucket
