@@ -23,9 +23,14 @@ CSV_HEADER: Final = (
 )  # fmt: skip
 
 
-def report_text(report: ProjectReport) -> str:
-    """The report as a person reads it in a terminal: what it rests on, a table per shadow policy, what limits it."""
-    parts = [_head(report)]
+def report_text(report: ProjectReport, *, judged: str = "") -> str:
+    """The report as a person reads it in a terminal: what it rests on, a table per shadow policy, what limits it.
+
+    Args:
+        report: what was measured.
+        judged: what a plan makes of it; empty says that nothing is judged.
+    """
+    parts = [*([judged] if judged else []), _head(report, "" if judged else f"{NOT_JUDGED}   ")]
     if not report.policies:
         parts.append("No shadow policy decided in this window.")
     common = shared(report.policies)
@@ -36,11 +41,11 @@ def report_text(report: ProjectReport) -> str:
     return "\n\n".join(parts)
 
 
-def _head(report: ProjectReport) -> str:
+def _head(report: ProjectReport, badge: str) -> str:
     live = ", ".join(str(policy) for policy in report.live) or "none"
     as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
     return (
-        f"{NOT_JUDGED}   project {report.project}, {report.window} (UTC)\n"
+        f"{badge}project {report.project}, {report.window} (UTC)\n"
         f"{count(report.requests)} requests · live {live} · prices {report.book or 'not pinned'}"
         f" · {as_of}"
     )

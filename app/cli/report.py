@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,20 +32,40 @@ def report(
         list[str] | None, typer.Option(help="Segment key to break down by: task, user_tier, ... May be repeated.")
     ] = None,
     signal: Annotated[str, typer.Option(help="Quality signal; default: the one most requests have.")] = "",
+    plan: Annotated[
+        Path | None, typer.Option(help="Plan file that judges its policy; it gives policy, days and prices.")
+    ] = None,
+    packet: Annotated[
+        Path | None, typer.Option(help="Write the evidence packet (JSON, HTML, worksheet, manifest) to this folder.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page of the packet to this file.")] = None,
+    as_md: Annotated[bool, typer.Option("--md", help="Print the page of the packet as Markdown.")] = False,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per policy, segment and measure.")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Print what every shadow policy would have done: divergence, cost, escalation, live quality. Reads only."""
+    """Print what every shadow policy would have done: divergence, cost, escalation, quality; with a plan, judge it."""
     from analysis.as_json import to_json
     from analysis.queries import Queries
+    from app.cli.report_packet import PacketRequest, write_packet
     from app.tables import csv_text
     from app.text_report import CSV_HEADER, csv_rows, report_text
     from collector.store import open_store
 
-    if as_json and as_csv:
-        raise typer.BadParameter("--json and --csv exclude each other")
+    if sum((as_json, as_csv, as_md)) > 1:
+        raise typer.BadParameter("--json, --csv and --md exclude each other")
     first_day, last_day = day(first), day(last)
+    if plan or packet or html or as_md:
+        if as_csv or by or signal:
+            raise typer.BadParameter(
+                "--csv, --by and --signal have no meaning in a packet; its plan names segments and signals"
+            )
+        wanted = PacketRequest(
+            store=store, project=project, policy=policy, plan=plan, first=first_day, last=last_day, folder=packet,
+            page=html, as_md=as_md, as_json=as_json,
+        )  # fmt: skip
+        write_packet(wanted)
+        return
     with open_store(store, create=False) as opened:
         queries = Queries(opened.reader(), chosen_project(opened, project))
         window = chosen_window(queries, first_day, last_day)

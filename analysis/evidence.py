@@ -1,0 +1,162 @@
+"""Everything that is known about one shadow policy: what a packet stores and the pages of a review show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.cost_cube import CostCube
+from analysis.measures.break_even import EscalationBreakEven, break_even_of
+from analysis.measures.concentration import Concentration, concentration
+from analysis.measures.cost import Samples, samples_of
+from analysis.measures.executed import Executed, executed, executed_by_value
+from analysis.measures.latency import Latency, latency
+from analysis.measures.ledger import NO_COSTS, Costs, Ledger, ledger
+from analysis.measures.off_policy import OffPolicy, off_policy
+from analysis.measures.rates import Clusters
+from analysis.measures.stress import BreakEvenFactor, Stress, break_even_factors, stressed
+from analysis.queries import Queries
+from analysis.queries.money import cost_cube
+from analysis.report import PolicyReport, policy_report
+from analysis.results import Measured
+from analysis.selection import PolicyRef, Segment, Window
+from analysis.signals import SignalSpec, spec_of
+
+PRICE_FACTORS: Final = (0.5, 1.5, 2.0, 4.0)
+LENGTH_FACTORS: Final = (0.75, 1.25, 1.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StressPoint:
+    """The relative change of cost if one thing were otherwise.
+
+    Attributes:
+        what: a model whose prices change, or `length`: answers of models that live did not name.
+        factor: on that; 1.5 = half as much again.
+    """
+
+    what: str
+    factor: float
+    relative: Measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentExecuted:
+    """What executed answers show on one segment."""
+
+    segment: Segment
+    executed: Executed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalOffPolicy:
+    """An off-policy estimate and the signal that it is of."""
+
+    signal: str
+    source: str
+    estimate: OffPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyEvidence:
+    """One shadow policy in one window, on all traffic; intervals for one look.
+
+    Attributes:
+        report: the four measures, overall and by segment.
+        ledger: the monthly bill, line by line.
+        escalation: where the saving of a cascade is gone.
+        stress: the change of cost at other prices and lengths.
+        gone_at: factors at which the saving is gone.
+        concentration: how few requests hold how much of the money.
+        latency: times, live and predicted.
+        executed: answers that were run, overall. by_segment: the same per segment of the report.
+        off_policy: per signal, from live answers that the shadow would have given too.
+    """
+
+    report: PolicyReport
+    ledger: Ledger
+    escalation: EscalationBreakEven
+    stress: tuple[StressPoint, ...]
+    gone_at: tuple[BreakEvenFactor, ...]
+    concentration: Concentration
+    latency: Latency
+    executed: Executed
+    by_segment: tuple[SegmentExecuted, ...]
+    off_policy: tuple[SignalOffPolicy, ...]
+
+
+def evidence(
+    q: Queries,
+    policy: PolicyRef,
+    window: Window,
+    *,
+    book: str,
+    by: Sequence[str] = (),
+    costs: Costs = NO_COSTS,
+    specs: Mapping[str, SignalSpec] | None = None,
+    signal: str = "",
+) -> PolicyEvidence:
+    """Measure one policy in every way there is.
+
+    Args:
+        q: reads the project.
+        policy: a shadow policy.
+        window: UTC days.
+        book: price book.
+        by: segment keys to split by.
+        costs: what no price book knows.
+        specs: what signals mean, by name; None for what their names are known to mean.
+        signal: what executed answers were scored by; empty for the signal that most of them have.
+    """
+    report = policy_report(q, policy, window, book=book, by=by, specs=specs)
+    cube, samples = cost_cube(q, window, policy, book), samples_of(q, policy, window)
+    ran = executed(q, policy, window, signal=signal, book=book)
+
+    def clusters() -> float:
+        return q.effective_clusters(window, policy)
+
+    return PolicyEvidence(
+        report=report,
+        ledger=ledger(q, policy, window, book=book, costs=costs, quality_change=ran.quality_change, samples=samples),
+        escalation=break_even_of(
+            cube,
+            q.pairs(window, policy),
+            samples,
+            clusters=clusters,
+            router_usd_per_decision=costs.router_usd_per_decision,
+        ),
+        stress=tuple(_stress(cube, samples, clusters)),
+        gone_at=break_even_factors(cube, samples),
+        concentration=concentration(q, policy, window, book=book),
+        latency=latency(q, policy, window),
+        executed=ran,
+        by_segment=tuple(
+            SegmentExecuted(segment=Segment(key, value), executed=each)
+            for key in by
+            for value, each in executed_by_value(q, policy, window, key, signal=ran.signal, book=book).items()
+            if each.n
+        ),
+        off_policy=tuple(_off_policy(q, policy, window, specs or {})),
+    )
+
+
+def _stress(cube: CostCube, samples: Samples, clusters: Clusters) -> Iterator[StressPoint]:
+    models = sorted({line.model for line in cube.clean.cells if line.side == "shadow" and line.model})
+    cases = [
+        *((model, factor, Stress(prices={model: factor})) for model in models for factor in PRICE_FACTORS),
+        *(("length", factor, Stress(length=factor)) for factor in LENGTH_FACTORS),
+    ]
+    for what, factor, stress in cases:
+        yield StressPoint(what=what, factor=factor, relative=stressed(cube, stress, samples, clusters=clusters))
+
+
+def _off_policy(
+    q: Queries, policy: PolicyRef, window: Window, specs: Mapping[str, SignalSpec]
+) -> Iterator[SignalOffPolicy]:
+    as_of = q.rolled_up_to()
+    for row in q.signals_seen(window):
+        matured = spec_of(row, specs).matured(window, as_of)
+        if matured is not None:
+            estimate = off_policy(q, policy, matured, signal=row)
+            yield SignalOffPolicy(signal=row.name, source=row.source, estimate=estimate)

@@ -1,0 +1,33 @@
+"""What a plan's words mean to the measures: its costs, and how its signals are to be read."""
+
+from __future__ import annotations
+
+from analysis.measures.ledger import Costs
+from analysis.plan.amounts import duration_of, share_of
+from analysis.plan.document import PlanDocument, SignalDocument
+from analysis.signals import SignalSpec
+
+
+def costs_of(document: PlanDocument) -> Costs:
+    """Costs that no price book knows; what the plan does not say costs nothing, but a bad answer's price is unknown."""
+    written = document.costs
+    return Costs(
+        router_usd_per_decision=written.router_usd_per_decision,
+        running_usd_per_month=written.running_usd_per_month or 0.0,
+        bad_answer_usd=written.bad_answer_usd,
+    )
+
+
+def specs_of(document: PlanDocument) -> dict[str, SignalSpec]:
+    """How to read the signals that the plan declares, by name."""
+    return {name: _spec(name, signal) for name, signal in document.signals.items()}
+
+
+def _spec(name: str, signal: SignalDocument) -> SignalSpec:
+    return SignalSpec(
+        name,
+        source=signal.source or "",
+        lower_is_better=signal.lower_is_better,
+        matures_after_h=duration_of(signal.matures_after).total_seconds() / 3600,
+        bar=None if signal.bar is None else share_of(signal.bar),
+    )

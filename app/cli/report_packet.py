@@ -1,0 +1,118 @@
+"""The part of `shadowroute report` that judges one policy by a plan and writes its evidence packet."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from app.cli.registering import registered_plan
+
+if TYPE_CHECKING:
+    from analysis.packet.content import Packet
+    from analysis.queries import Queries
+    from analysis.selection import PolicyRef, Window
+
+
+@dataclass(frozen=True, kw_only=True)
+class PacketRequest:
+    """What the command line asks for.
+
+    Attributes:
+        plan: judges; it gives policy, days and prices. None measures one policy without judging.
+        folder: of the packet; None writes none. page: file of its page alone.
+    """
+
+    store: str
+    project: str
+    policy: str
+    plan: Path | None
+    first: date | None
+    last: date | None
+    folder: Path | None
+    page: Path | None
+    as_md: bool
+    as_json: bool
+
+
+def write_packet(wanted: PacketRequest) -> None:
+    """Make the packet, write what was asked for, and print the rest.
+
+    Raises:
+        ConfigError: the plan is wrong, or the folder holds something else.
+    """
+    from analysis.as_json import plain
+    from analysis.packet.content import SCHEMA
+    from analysis.packet.manifest import key_from_environment
+    from app.packet import files, page
+    from shadow.errors import ConfigError
+
+    key = key_from_environment()
+    packet = _made(wanted)
+    if wanted.folder:
+        for file in files.write(packet, wanted.folder, key=key):
+            print(f"wrote {file}", file=sys.stderr)
+    if wanted.page:
+        try:
+            wanted.page.write_text(page.html(packet), encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"--html must be a file that can be written ({error.strerror})", file=wanted.page
+            ) from None
+    if wanted.as_json:
+        print(json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2))
+    elif wanted.as_md:
+        print(page.markdown(packet), end="")
+    else:
+        print(_text(packet))
+
+
+def _made(wanted: PacketRequest) -> Packet:
+    from analysis.packet.content import packet
+    from analysis.queries import Queries
+    from app.cli.report import chosen_project, chosen_window
+    from collector.price_books import current_book
+    from collector.store import open_store
+
+    now = datetime.now(UTC)
+    if wanted.plan and (wanted.first or wanted.last):
+        raise typer.BadParameter("--from and --to exclude --plan: the plan names the days")
+    with open_store(wanted.store, create=False) as opened:
+        q = Queries(opened.reader(), chosen_project(opened, wanted.project))
+        plan = registered_plan(wanted.plan, opened, q.project, policy=wanted.policy) if wanted.plan else None
+        window = chosen_window(q, wanted.first, wanted.last)
+        policy = _policy(q, window, plan.plan.document.policy if plan else wanted.policy)
+        return packet(q, policy, window, book=current_book(q.client, q.project) or "", now=now, plan=plan)
+
+
+def _policy(q: Queries, window: Window, name: str) -> PolicyRef:
+    """The newest version of the policy; a plan judges even a policy that has not decided yet."""
+    from analysis.selection import PolicyRef
+    from app.cli.report import chosen_policies
+
+    if not name:
+        raise typer.BadParameter("a packet is about one policy: give --policy NAME, or --plan FILE")
+    versions = {
+        row.policy: (row.last, row.first, row.n)
+        for row in q.policies(window)
+        if not row.is_live and row.policy.name == name
+    }
+    if not versions:
+        chosen_policies(q, window, name)
+    return max(versions, key=lambda policy: versions[policy], default=PolicyRef(name, ""))
+
+
+def _text(packet: Packet) -> str:
+    """The verdict, and the measures of the policy as `report` prints them."""
+    from dataclasses import replace
+
+    from app.text_report import report_text
+
+    measured = replace(packet.report, policies=(packet.evidence.report,))
+    judgement = packet.judgement
+    return report_text(measured, judged="" if judgement is None else f"{judgement.verdict}  {judgement.sentence}")

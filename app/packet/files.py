@@ -1,0 +1,72 @@
+"""Writes a packet to a folder, and reads one back for the gate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.as_json import plain
+from analysis.packet.content import SCHEMA, Packet
+from analysis.packet.manifest import MANIFEST, Integrity, seal, verify
+from app.packet.measure_sections import worksheet_section
+from app.packet.page import html
+from app.tables import csv_text
+from shadow.errors import ConfigError
+
+JSON: Final = "packet.json"
+PAGE: Final = "packet.html"
+WORKSHEET: Final = "worksheet.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A packet that was read and is as it was written.
+
+    Attributes:
+        content: of packet.json.
+    """
+
+    content: dict[str, Any]
+    integrity: Integrity
+
+    @property
+    def judgement(self) -> dict[str, Any] | None:
+        """The judgement that it holds; None if nothing was judged."""
+        found: dict[str, Any] | None = self.content["judgement"]
+        return found
+
+
+def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
+    """Write all files and the manifest; the folder is made, and an earlier packet in it is replaced.
+
+    Raises:
+        ConfigError: the folder holds something else, so nothing is written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()) and not (folder / MANIFEST).is_file():
+        raise ConfigError("folder of a packet must be new or hold an earlier packet; name another one", file=folder)
+    sheet = worksheet_section(packet.worksheet)
+    texts = {
+        JSON: json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2) + "\n",
+        PAGE: html(packet),
+        WORKSHEET: csv_text(sheet.header, sheet.rows),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    seal(folder, list(texts), key)
+    return [folder / name for name in (*texts, MANIFEST)]
+
+
+def check(folder: Path, *, key: bytes | None) -> Checked:
+    """Read a packet back.
+
+    Raises:
+        ConfigError: it is not there, was changed, is signed wrongly, or is of another version.
+    """
+    integrity = verify(folder, key)
+    content = json.loads((folder / JSON).read_text())
+    if content.get("schema") != SCHEMA:
+        raise ConfigError(f"packet must be of schema {SCHEMA}, got {content.get('schema')!r}", file=folder / JSON)
+    return Checked(content, integrity)

@@ -1,0 +1,122 @@
+"""Where the money goes, and what would have to change for the saving to be gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from analysis.evidence import PolicyEvidence
+from analysis.format import brief, count, headline, note, percent, usd
+from analysis.measures.concentration import Tail
+from analysis.results import Estimate, Measured, Undefined
+from app import charts
+from app.packet.section import Section
+
+ASSUMED: Final = "assumed"
+
+
+def money_sections(evidence: PolicyEvidence) -> Iterator[Section]:
+    """The ledger, the stress test, and the cascade."""
+    yield _ledger(evidence)
+    yield _stress(evidence)
+    if not isinstance(evidence.escalation.rate, Undefined):
+        yield _escalation(evidence)
+
+
+def concentration_section(evidence: PolicyEvidence) -> Section:
+    """How few requests hold how much of the money."""
+    found = evidence.concentration
+    tails = [("paid live", found.cost), ("changed", found.change)]
+    effect = "" if found.design_effect is None else f" Design effect of the divergence: {found.design_effect:.1f}."
+    return Section(
+        title="Who pays: concentration",
+        text=((found.why_not or f"{count(found.n)} requests.") + effect,),
+        header=("dollars", "top 1 %", "top 10 %", "Gini", "median", "p99", "largest", "skewness"),
+        rows=tuple(_tail(name, tail) for name, tail in tails if tail is not None),
+        is_folded=True,
+    )
+
+
+def _ledger(evidence: PolicyEvidence) -> Section:
+    ledger = evidence.ledger
+    marks = [charts.Mark(line.label, line.usd_per_month) for line in ledger.lines]
+    marks.append(charts.Mark("Net", ledger.net))
+    live = "unknown" if ledger.live_usd_per_month is None else usd(ledger.live_usd_per_month)
+    rows = [
+        (line.label, _amount(line.usd_per_month), ASSUMED if line.is_assumed else "", line.source)
+        for line in ledger.lines
+    ]
+    rows.append(("Net", _amount(ledger.net), "", note(ledger.net)))
+    return Section(
+        title="Where the money goes, per month",
+        text=(
+            (
+                f"Shadow minus live; a minus saves. Live costs {live} a month for {count(ledger.requests_per_month)}"
+                f" requests at the pace of {ledger.days} days. Prices {ledger.book or 'not pinned'}."
+            ),
+        ),
+        header=("line", "USD a month", "", "source"),
+        rows=tuple(rows),
+        chart=charts.intervals(marks, title="USD a month, shadow minus live", scale="usd", signed=True),
+        chart_says="Every line of the ledger with its 95 % interval; the table below holds the same numbers.",
+    )
+
+
+def _stress(evidence: PolicyEvidence) -> Section:
+    gone = ", ".join(
+        f"{'answer length' if each.what == 'length' else 'price of ' + each.what}: {each.text}"
+        for each in evidence.gone_at
+    )
+    return Section(
+        title="If prices or answers were otherwise",
+        text=(f"The saving is gone: {gone}." if gone else "Nothing can be said without prices.",),
+        header=("what", "times", "cost against live"),
+        rows=tuple(
+            (
+                "length of the other models' answers" if point.what == "length" else f"prices of {point.what}",
+                f"{point.factor:g}",
+                brief(point.relative, "percent", signed=True)
+                + ("" if not note(point.relative) else f" ({note(point.relative)})"),
+            )
+            for point in evidence.stress
+        ),
+    )
+
+
+def _escalation(evidence: PolicyEvidence) -> Section:
+    found = evidence.escalation
+    distance = "unknown" if found.distance is None else percent(found.distance)
+    return Section(
+        title="Paid twice",
+        text=("Share of the cascade's requests whose first answer is refused, so that a second model is paid.",),
+        header=("", "measured"),
+        rows=(
+            (
+                "escalation",
+                brief(found.escalation, "percent") + (f" ({note(found.escalation)})" if note(found.escalation) else ""),
+            ),
+            ("saving is gone at", headline(found.rate, "percent")),
+            ("room between them", distance),
+            ("paid for refused answers in the window", brief(found.wasted_usd, "usd")),
+        ),
+    )
+
+
+def _amount(measured: Measured) -> str:
+    """Dollars; what is configured or was paid has no interval."""
+    if isinstance(measured, Estimate) and measured.interval.low == measured.interval.high:
+        return headline(measured, "usd", signed=True)
+    return brief(measured, "usd", signed=True)
+
+
+def _tail(name: str, tail: Tail) -> tuple[str, ...]:
+    return (
+        name,
+        percent(tail.top_1_share),
+        percent(tail.top_10_share),
+        f"{tail.gini:.2f}",
+        usd(tail.p50_usd),
+        usd(tail.p99_usd),
+        usd(tail.max_usd),
+        "" if tail.skewness is None else f"{tail.skewness:.1f}",
+    )

@@ -1,0 +1,29 @@
+"""A part of a packet's page: a question, what answers it in words, a table, and perhaps a chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.charts import Chart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One part.
+
+    Attributes:
+        text: paragraphs above the table.
+        header: of the table; empty for none.
+        rows: its cells, as many per row as the header has.
+        chart: above the table; None for none.
+        chart_says: the chart in words, for who cannot see it.
+        is_folded: whether it is closed at first: for specialists.
+    """
+
+    title: str
+    text: tuple[str, ...] = ()
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    chart: Chart | None = None
+    chart_says: str = ""
+    is_folded: bool = False
