@@ -72,7 +72,7 @@ class SpendLogs:
 
 
 def spend_logs(
-    calls: int, *, seed: int = 7, prompts: bool = False, sessions: bool = True, users: bool = False, days: int = 14
+    calls: int, *, seed: int = 7, prompts: bool = False, sessions: bool = True, users: bool = False, days: int = 3
 ) -> SpendLogs:
     """Draws a table.
 
