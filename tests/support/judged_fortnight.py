@@ -54,6 +54,7 @@ class Fortnight:
         small_usd: price of `small` per million tokens of input; output costs four times as much. `big` costs 10.
         lost: share of the shadow's rows of the last day that are missing.
         user_share: share of requests that carry a user key.
+        explores: chance that live itself gives `small` what the shadow gives it; then every request has the signal.
         live_changes: whether another version of live decides from the second week on.
     """
 
@@ -65,6 +66,7 @@ class Fortnight:
     small_usd: float = 1.0
     lost: float = 0.0
     user_share: float = 1.0
+    explores: float = 0.0
     live_changes: bool = False
 
 
@@ -82,6 +84,8 @@ def fill(store: Store, truth: Fortnight = Fortnight(), *, seed: int = 7) -> None
         if diverges and dice.random() < truth.executed:
             answers.append(_answer(live, truth, dice))
     insert(client, "decisions", rows)
+    if truth.explores:
+        insert(client, "signals", [_signal(row, truth, dice) for row in rows if row.get("role") != "shadow"])
     if answers:
         columns = list(answers[0])
         client.insert("executions", [[answer[name] for name in columns] for answer in answers], column_names=columns)
@@ -95,13 +99,18 @@ def _live(number: int, truth: Fortnight, dice: random.Random) -> dict[str, Any]:
     named = dice.random() < truth.user_share
     user = f"user{dice.randrange(USERS)}" if named else f"request{number}"
     tokens, output = dice.randrange(200, 2000), dice.randrange(50, 400)
+    explored = task != "chat" and dice.random() < truth.explores
+    model, tier = ("small", "small") if explored else ("big", "large")
+    chance = 1.0 if task == "chat" or not truth.explores else truth.explores if explored else 1 - truth.explores
     version = "41ab07d3e5f6" if truth.live_changes and at.date() >= FIRST + dt.timedelta(days=7) else LIVE.version
     return {
         "project": PROJECT, "ts": at, "request_id": f"r{number}", "policy": LIVE.name, "policy_version": version,
         "cluster_key": user, "cluster_kind": "user" if named else "request",
         "bucket": hashlib.md5(user.encode(), usedforsecurity=False).digest()[0], "task": task,
         "input_tokens": tokens, "cache_read_tokens": 0, "output_tokens": output, "latency_s": output / 100,
-        "attempts": [("primary", "acme", "big", "", tokens, 0, 0, output, output / 100)],
+        "model": model, "tier": tier, "steps_id": model,
+        "live_model": model, "live_tier": tier, "live_steps_id": model, "served_model": model, "propensity": chance,
+        "attempts": [("primary", "acme", model, "", tokens, 0, 0, output, output / 100)],
         "ingested_at": dt.datetime.now(dt.UTC),
     }  # fmt: skip
 
@@ -109,8 +118,14 @@ def _live(number: int, truth: Fortnight, dice: random.Random) -> dict[str, Any]:
 def _shadow(live: dict[str, Any], model: str) -> dict[str, Any]:
     return {
         **live, "role": "shadow", "policy": SHADOW.name, "policy_version": SHADOW.version, "model": model,
-        "tier": "large" if model == "big" else "small", "steps_id": model,
+        "tier": "large" if model == "big" else "small", "steps_id": model, "propensity": 1.0,
     }  # fmt: skip
+
+
+def _signal(live: dict[str, Any], truth: Fortnight, dice: random.Random) -> dict[str, Any]:
+    good = dice.random() < (truth.resolved if live["model"] == "small" else 0.9)
+    given = {"project": PROJECT, "target": live["request_id"], "ts": live["ts"] + dt.timedelta(hours=1)}
+    return {**given, "name": "resolved", "value": float(good)}
 
 
 def _answer(live: dict[str, Any], truth: Fortnight, dice: random.Random) -> dict[str, Any]:

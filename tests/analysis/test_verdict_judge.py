@@ -1,0 +1,92 @@
+"""The judgement of a stored fortnight, beyond what the command line shows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analysis.plan import RegisteredPlan, load_plan, register
+from analysis.plan.registration import judged_by
+from analysis.queries import Queries
+from analysis.results import Estimate, Undefined
+from analysis.selection import Window
+from analysis.verdict.judge import days_before, judge
+from analysis.verdict.results import Judgement, PlanStatus, Verdict
+from collector.store import Store
+from tests.support.judged_fortnight import BOOK, FIRST, LAST, LIVE, PLAN, PROJECT, SHADOW, Fortnight, fill
+from tests.support.stores import fresh_store
+
+OBSERVED = PLAN.replace("points: 2.0", "points: 2.0, evidence: observed")
+
+
+@pytest.fixture(scope="module")
+def exploring(engine_folder: Path) -> Iterator[Store]:
+    """Live gives half of the shadow's requests to `small` itself; nobody ran an answer; `small` is clearly worse."""
+    with fresh_store(engine_folder) as store:
+        fill(store, Fortnight(requests=1500, executed=0.0, explores=0.5, resolved=0.6))
+        yield store
+
+
+def plan_of(folder: Path, text: str) -> RegisteredPlan:
+    (folder / "plan.yaml").write_text(text)
+    return judged_by(load_plan(folder / "plan.yaml"), [])
+
+
+def judged(store: Store, plan: RegisteredPlan, now: dt.datetime | None = None) -> Judgement:
+    return judge(Queries(store.reader(), PROJECT), plan, now=now)
+
+
+def test_observed_evidence_counts_where_the_plan_accepts_it(exploring: Store, tmp_path: Path) -> None:
+    """0.6 of the requests, half of them changed, 0.3 worse: 9 points are lost."""
+    seen = judged(exploring, plan_of(tmp_path, OBSERVED))
+    quality = seen.conditions[1]
+    assert isinstance(quality.measured, Estimate)
+    assert quality.measured.interval.low < -0.09 < quality.measured.interval.high
+    assert (seen.verdict, quality.rung, quality.is_harm) == (Verdict.REJECT, "observed", True)
+    assert (seen.policy, seen.live, seen.book, seen.requests) == (SHADOW, LIVE, BOOK, 1500)
+    assert (seen.window, seen.days, seen.look.number, seen.look.planned) == (Window(FIRST, LAST), 14, 14, 14)
+    assert "this plan is not recorded" in " ".join(seen.caveats).lower()
+
+
+def test_lives_own_answers_are_no_evidence_for_a_plan_that_asks_for_executed_ones(
+    exploring: Store, tmp_path: Path
+) -> None:
+    """The same store: signals arrived on every request, and nothing is known of the shadow."""
+    seen = judged(exploring, plan_of(tmp_path, PLAN))
+    quality = seen.conditions[1]
+    assert (seen.verdict, quality.state, quality.rung) == (Verdict.NEED_MORE, "unknown", "none")
+    assert isinstance(quality.measured, Undefined)
+    assert seen.doors
+    assert seen.executed == 0
+
+
+def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Store, tmp_path: Path) -> None:
+    """On the tenth day nine are complete; before the first there is nothing, and it is said."""
+    plan = plan_of(tmp_path, PLAN)
+    tenth = judged(exploring, plan, dt.datetime(2025, 3, 12, 12, tzinfo=dt.UTC))
+    assert (tenth.look.number, tenth.days, tenth.window.last) == (9, 9, dt.date(2025, 3, 11))
+    assert tenth.look.level > 0.99
+    nothing = judged(exploring, plan, dt.datetime(2025, 3, 3, 12, tzinfo=dt.UTC))
+    assert (nothing.verdict, nothing.days, nothing.requests) == (Verdict.NEED_MORE, 0, 0)
+    assert [blocker.code for blocker in nothing.blockers] == ["no_requests"]
+
+
+def test_a_plan_that_came_after_the_data_is_late_by_their_days(store: Store, tmp_path: Path) -> None:
+    """Registered on the first day it is not late; later by each day that was over; never by more than there are."""
+    registered = register(
+        plan_of(tmp_path, PLAN).plan, PROJECT, reader=store.reader(), writer=store.client(), author="ada"
+    )
+    window = Window(FIRST, LAST)
+
+    def late(day: int) -> int:
+        status = replace(registered.status, registered_at=dt.datetime(2025, 3, day, 9, tzinfo=dt.UTC))
+        return days_before(status, registered.plan, window)
+
+    assert [late(day) for day in (1, 3, 4, 10, 17, 30)] == [0, 0, 1, 7, 14, 14]
+    never = PlanStatus(name="p", hash="h", registered_at=None, edits=())
+    assert days_before(never, registered.plan, window) == 0
+    assert days_before(registered.status, registered.plan, None) == 0
