@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from analysis.measures.executed import NOTHING, Executed, executed, executed_by_value
 from analysis.measures.off_policy import off_policy
-from analysis.plan.amounts import duration_of, share_of
-from analysis.plan.document import QualityDocument, SignalDocument
+from analysis.plan.document import QualityDocument
 from analysis.plan.loading import Plan
+from analysis.plan.meaning import specs_of
 from analysis.queries import Queries
 from analysis.results import Rung, Undefined
 from analysis.rows import SignalRow
@@ -52,8 +52,7 @@ class QualityReader:
 
     def spec(self, asked: QualityDocument) -> SignalSpec:
         """How the signal is to be read: as the plan says, else as its name is known."""
-        declared = {name: signal_spec(name, document) for name, document in self.plan.document.signals.items()}
-        return spec_of(self._row(asked) or SignalRow(name=asked.signal, source="", n=0), declared)
+        return spec_of(self._row(asked) or SignalRow(name=asked.signal, source="", n=0), specs_of(self.plan.document))
 
     def _evidence(self, asked: QualityDocument, found: Executed, where: Segment) -> Evidence:
         """Executed answers wherever there are some; off-policy only where the plan accepts it."""
@@ -88,14 +87,3 @@ class QualityReader:
         source = document.source if document else None
         rows = [row for row in self.seen if row.name == asked.signal and source in {None, row.source}]
         return max(rows, key=lambda row: row.n, default=None)
-
-
-def signal_spec(name: str, document: SignalDocument) -> SignalSpec:
-    """A signal of a plan as the measures read it."""
-    return SignalSpec(
-        name,
-        source=document.source or "",
-        lower_is_better=document.lower_is_better,
-        matures_after_h=duration_of(document.matures_after).total_seconds() / 3600,
-        bar=None if document.bar is None else share_of(document.bar),
-    )

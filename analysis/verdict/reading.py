@@ -10,12 +10,14 @@ from analysis.cost_cube import CostCube
 from analysis.measures.break_even import EscalationBreakEven, break_even_of
 from analysis.measures.cost import Samples, cost_of, samples_by_value, samples_of
 from analysis.measures.executed import Executed
+from analysis.measures.floor import most_that_routing_could_save
 from analysis.measures.latency import latency
-from analysis.measures.ledger import Costs, Ledger, ledger_of, most_that_routing_could_save
+from analysis.measures.ledger import Ledger, ledger_of
 from analysis.measures.length import DEFAULT_BOUNDS
 from analysis.measures.rates import missing_share, share_of
 from analysis.measures.scaled import scaled
 from analysis.plan.loading import Plan
+from analysis.plan.meaning import costs_of
 from analysis.queries import Queries
 from analysis.queries.money import active_days, cost_cube, cost_cubes_by_value
 from analysis.queries.row_counts import RowCount, row_counts
@@ -54,12 +56,7 @@ class Reading:
         self.book = book
         self.policies = policies
         self._sizes: dict[str, dict[str, float]] = {}
-        written = plan.document.costs
-        self.costs = Costs(
-            router_usd_per_decision=written.router_usd_per_decision,
-            running_usd_per_month=written.running_usd_per_month or 0.0,
-            bad_answer_usd=written.bad_answer_usd,
-        )
+        self.costs = costs_of(plan.document)
 
     @cached_property
     def pairs(self) -> PairSums:

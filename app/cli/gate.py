@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from app.cli.report import chosen_project
 
 if TYPE_CHECKING:
     from analysis.plan import RegisteredPlan
-    from analysis.plan.loading import Plan
     from analysis.verdict.results import Judgement
 
 SHIPPED: Final = 0
@@ -50,16 +48,12 @@ def gate(
     ] = "",
 ) -> int:
     """Print the verdict on a plan, condition by condition. Exit 0 SHIP, 1 REJECT, 2 NEED_MORE, 3 a person decides."""
-    from analysis.plan import load_plan
     from analysis.verdict.as_json import judgement_json
     from app.gate_text import gate_comment, gate_text
 
     if as_json and comment == "-":
         raise typer.BadParameter("--json and --comment - both write to stdout; give one of them a file")
-    wanted = load_plan(plan)
-    if policy and policy != wanted.document.policy:
-        raise typer.BadParameter(f"--policy must be the plan's, {wanted.document.policy}, got {policy!r}")
-    judgement, registered = judged(wanted, plan, store=store, project=project)
+    judgement, registered = judged(plan, store=store, project=project, policy=policy)
     code, reason = answer(judgement, signatures=registered.plan.document.review.signatures)
     if comment:
         text = gate_comment(judgement, file=str(plan), code=code, reason=reason, public_url=public_url)
@@ -71,23 +65,18 @@ def gate(
     return code
 
 
-def judged(plan: Plan, file: Path, *, store: str, project: str) -> tuple[Judgement, RegisteredPlan]:
+def judged(file: Path, *, store: str, project: str, policy: str) -> tuple[Judgement, RegisteredPlan]:
     """The judgement, and the plan that judged: the file is recorded in the store first."""
-    from analysis.plan import register
+    from analysis.plan import load_plan
     from analysis.queries import Queries
     from analysis.verdict.judge import judge
+    from app.cli.registering import registered_plan
     from collector.store import open_store
 
+    load_plan(file)  # a bad plan is said before any store is opened
     with open_store(store, create=False) as opened:
         queries = Queries(opened.reader(), chosen_project(opened, project))
-        registered = register(
-            plan,
-            queries.project,
-            reader=opened.reader(),
-            writer=opened.client(),
-            author=_author(),
-            source=file.name,
-        )
+        registered = registered_plan(file, opened, queries.project, policy=policy)
         return judge(queries, registered), registered
 
 
@@ -123,11 +112,3 @@ def written(where: str, text: str) -> None:
         Path(where).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--comment must be a file that can be written ({error.strerror})", file=where) from None
-
-
-def _author() -> str:
-    """Login name of who runs the command; empty where the system knows none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
