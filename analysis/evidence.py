@@ -11,10 +11,13 @@ from analysis.measures.break_even import EscalationBreakEven, break_even_of
 from analysis.measures.concentration import Concentration, concentration
 from analysis.measures.cost import Samples, samples_of
 from analysis.measures.executed import Executed, executed, executed_by_value
+from analysis.measures.frontier import Frontier, frontier
 from analysis.measures.latency import Latency, latency
 from analysis.measures.ledger import NO_COSTS, Costs, Ledger, ledger
 from analysis.measures.off_policy import OffPolicy, off_policy
+from analysis.measures.random_control import RandomControl, random_control
 from analysis.measures.rates import Clusters
+from analysis.measures.savings import Savings, savings
 from analysis.measures.stress import BreakEvenFactor, Stress, break_even_factors, stressed
 from analysis.queries import Queries
 from analysis.queries.money import cost_cube
@@ -72,6 +75,9 @@ class PolicyEvidence:
         latency: times, live and predicted.
         executed: answers that were run, overall. by_segment: the same per segment of the report.
         off_policy: per signal, from live answers that the shadow would have given too.
+        random_control: against a coin flip of the same spend.
+        frontier: between single models, in the metrics of the router benchmarks.
+        savings: of what any choice between these models could save.
     """
 
     report: PolicyReport
@@ -84,6 +90,9 @@ class PolicyEvidence:
     executed: Executed
     by_segment: tuple[SegmentExecuted, ...]
     off_policy: tuple[SignalOffPolicy, ...]
+    random_control: RandomControl
+    frontier: Frontier
+    savings: Savings
 
 
 def evidence(
@@ -138,6 +147,9 @@ def evidence(
             if each.n
         ),
         off_policy=tuple(_off_policy(q, policy, window, specs or {})),
+        random_control=random_control(q, policy, window, signal=ran.signal, book=book),
+        frontier=frontier(q, policy, window, signal=ran.signal, book=book),
+        savings=savings(q, policy, window, signal=ran.signal, book=book),
     )
 
 

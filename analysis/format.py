@@ -11,12 +11,12 @@ from typing import Final, Literal
 from analysis.measures.scaled import scaled
 from analysis.results import Estimate, Measured, Range, Undefined
 
-Scale = Literal["percent", "points", "usd", "seconds"]
+Scale = Literal["percent", "points", "usd", "seconds", "ratio"]
 UNKNOWN: Final = "unknown"
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~$:])")
-_FACTOR: Final[dict[Scale, float]] = {"percent": 100.0, "points": 100.0, "usd": 1.0, "seconds": 1.0}
-_UNIT: Final[dict[Scale, str]] = {"percent": " %", "points": " pt", "usd": "", "seconds": " s"}
+_FACTOR: Final[dict[Scale, float]] = {"percent": 100.0, "points": 100.0, "usd": 1.0, "seconds": 1.0, "ratio": 1.0}
+_UNIT: Final[dict[Scale, str]] = {"percent": " %", "points": " pt", "usd": "", "seconds": " s", "ratio": ""}
 
 
 def count(number: float) -> str:
@@ -128,7 +128,7 @@ def _digits(value: float, scale: Scale, *, signed: bool) -> str:
         return f"+{text}" if signed and value > 0 else text
     scaled = value * _FACTOR[scale]
     # -0.04 prints as 0.0: a sign in front of a zero would claim a direction.
-    text = f"{scaled:.1f}" if scale != "seconds" else f"{scaled:.2f}"
+    text = f"{scaled:.2f}" if scale in {"seconds", "ratio"} else f"{scaled:.1f}"
     if float(text) == 0:
         return text.lstrip("-")
     return f"+{text}" if signed and scaled > 0 else text

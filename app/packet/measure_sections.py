@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.evidence import PolicyEvidence
-from analysis.format import basis, brief, count, headline, percent, sentence
+from analysis.format import Scale, basis, brief, count, headline, percent, sentence
 from analysis.measures.executed import Executed
 from analysis.measures.latency import Quantiles
 from analysis.measures.quality import Quality
@@ -48,6 +48,31 @@ def off_policy_section(evidence: PolicyEvidence) -> Section:
             )
             for each in evidence.off_policy
         ),
+        is_folded=True,
+    )
+
+
+def frontier_section(evidence: PolicyEvidence) -> Section:
+    """Between single models: hull, gap recovered, a coin of the same spend, the share of what could be saved."""
+    found, control, saved = evidence.frontier, evidence.random_control, evidence.savings
+    rows = [
+        ("better than a coin flip of the same spend", _points(control.advantage)),
+        ("share of the theoretical saving", _figure(saved.share, "percent")),
+        (f"gap between {found.weak or 'the weak'} and {found.strong or 'the strong model'} recovered (PGR)",
+         _figure(found.gap_recovered, "ratio")),
+        ("average gap recovered by its confidence (APGR)", _figure(found.average_gap_recovered, "ratio")),
+        ("calls of the strong model for half of the gap (CPT 50)", _figure(found.call_share_50, "percent")),
+        ("mean height of the hull (AIQ)", _figure(found.aiq, "ratio")),
+    ]  # fmt: skip
+    rows += [
+        (f"{point.name}: USD per request, score", f"{brief(point.cost_usd, 'usd')}, {brief(point.quality, 'percent')}")
+        for point in found.points
+    ]
+    return Section(
+        title="Between single models",
+        text=tuple(filter(None, (saved.warning,))),
+        header=("metric", "measured"),
+        rows=tuple(rows),
         is_folded=True,
     )
 
@@ -230,6 +255,10 @@ def _said(measured: Measured, *, signed: bool = False, seconds: bool = False) ->
 
 def _points(measured: Measured) -> str:
     return f"unknown: {measured.reason}" if isinstance(measured, Undefined) else brief(measured, "points", signed=True)
+
+
+def _figure(measured: Measured, scale: Scale) -> str:
+    return f"unknown: {measured.reason}" if isinstance(measured, Undefined) else brief(measured, scale)
 
 
 def _share(share: float | None) -> str:

@@ -16,7 +16,13 @@ from analysis.packet.content import Packet
 from analysis.results import Measured
 from app.caveats import own
 from app.charts import Chart
-from app.packet.measure_sections import measure_sections, off_policy_section, others_section, worksheet_section
+from app.packet.measure_sections import (
+    frontier_section,
+    measure_sections,
+    off_policy_section,
+    others_section,
+    worksheet_section,
+)
 from app.packet.money_sections import concentration_section, money_sections
 from app.packet.section import Section
 from app.packet.verdict_sections import verdict_sections
@@ -36,6 +42,7 @@ def sections(packet: Packet) -> Iterator[Section]:
     yield from measure_sections(packet.evidence)
     yield worksheet_section(packet.worksheet)
     yield others_section(packet.report)
+    yield frontier_section(packet.evidence)
     yield off_policy_section(packet.evidence)
     yield concentration_section(packet.evidence)
     yield _caveats(packet)
