@@ -30,6 +30,8 @@ class Gathered:
         requests: live requests of the window.
         executed: executed answers that the first quality condition rests on.
         worth: why routing is not worth it at all; empty if it may be.
+        has_control: whether the live policy ran as its own shadow.
+        heavy_tail: why the interval of the cost may be too narrow; empty if it is not.
     """
 
     policy: PolicyRef
@@ -43,6 +45,7 @@ class Gathered:
     days: int
     worth: str
     has_control: bool
+    heavy_tail: str
 
 
 def gather(q: Queries, plan: Plan, judged: Judged, *, book: str) -> Gathered:
@@ -73,6 +76,7 @@ def gather(q: Queries, plan: Plan, judged: Judged, *, book: str) -> Gathered:
         days=reading.days if judged.window else 0,
         worth=reading.worth() if has_data else "",
         has_control=control is not None,
+        heavy_tail=reading.provider.heavy_tail if has_data else "",
     )
 
 

@@ -130,6 +130,8 @@ def _caveats(plan: RegisteredPlan, judged: Judged, gathered: Gathered) -> Iterat
         yield f"The plan was registered after {counted(seen, 'day')} of its window: their data could already be seen."
     if plan.plan.document.clusters == "request":
         yield "Requests count as independent, because the plan says clusters: request."
+    if gathered.heavy_tail:
+        yield f"The interval of the cost may be too narrow: {gathered.heavy_tail.rstrip('.')}."
     if gathered.live is not None and not gathered.has_control:
         yield (
             "How often live differs from itself is not known: no A/A shadow ran (add the live policy under shadows in"

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 
 from analysis.cost_cube import CostCube
 from analysis.measures.break_even import EscalationBreakEven, break_even_of
-from analysis.measures.cost import Samples, cost_of, samples_by_value, samples_of
+from analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value, samples_of
 from analysis.measures.executed import Executed
 from analysis.measures.floor import most_that_routing_could_save
 from analysis.measures.latency import latency
@@ -108,6 +108,18 @@ class Reading:
         return samples_of(self.q, self.policy, self.window, level=self.level)
 
     @cached_property
+    def provider(self) -> CostDelta:
+        """The provider's bill, predicted against paid."""
+        return cost_of(
+            self.cube,
+            self.pairs,
+            clusters=self._independent,
+            lengths=self.samples.lengths,
+            escalation=self.samples.escalation,
+            level=self.level,
+        )
+
+    @cached_property
     def ledger(self) -> Ledger:
         """The monthly bill."""
         change = self.qualities[0].measured
@@ -185,14 +197,7 @@ class Reading:
 
     def _cost(self) -> Evidence:
         """Net change relative to live: of the provider's bill, moved by what the ledger adds to it."""
-        delta = cost_of(
-            self.cube,
-            self.pairs,
-            clusters=self._independent,
-            lengths=self.samples.lengths,
-            escalation=self.samples.escalation,
-            level=self.level,
-        )
+        delta = self.provider
         change = net_relative(delta.relative, self.ledger)
         evidence = replace(self._evidence(change, delta.n), lasting=self._without_evaluation(change))
         if isinstance(change, Undefined) or delta.length_range == delta.relative:
