@@ -78,12 +78,15 @@ class Plan:
         """Keys to split by, as the rollups call them."""
         return tuple(_SEGMENT_KEYS.get(key, key) for key in self.document.segments.by)
 
-    def saves_at_least(self, segment: Segment | None = None) -> float:
-        """Share of the live cost; of a segment 0 unless the plan is stricter there: it must only cause no harm."""
-        if segment is None:
-            return share_of(self.document.must.cost.saves_at_least)
+    @property
+    def saves_at_least(self) -> float:
+        """Share of the live cost, over all requests."""
+        return share_of(self.document.must.cost.saves_at_least)
+
+    def segment_saves_at_least(self, segment: Segment) -> float | None:
+        """The same for a segment, where the plan asks for it; None elsewhere: dollars add up over segments."""
         stricter = self._stricter(segment)
-        return share_of(stricter.cost.saves_at_least) if stricter and stricter.cost else 0.0
+        return share_of(stricter.cost.saves_at_least) if stricter and stricter.cost else None
 
     def loses_at_most(self, quality: QualityDocument, segment: Segment | None = None) -> float:
         """Margin as a score, 0.01 = one point."""

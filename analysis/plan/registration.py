@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from clickhouse_connect.driver.client import Client
@@ -58,17 +58,21 @@ def register(
 def judged_by(plan: Plan, records: Sequence[PlanRecord]) -> RegisteredPlan:
     """The plan that judges, given every content that was recorded, the first one first."""
     if not records:
-        status = PlanStatus(name=plan.name, hash=plan.hash, registered_at=None, edits=())
-        return RegisteredPlan(plan, status)
+        return RegisteredPlan(plan, _status(plan, registered_at=None, edits=()))
     first = records[0]
     original = plan if first.hash == plan.hash else plan_of(json.loads(first.content))
-    status = PlanStatus(
+    edits = tuple(_edits(original.content, plan.content, records))
+    return RegisteredPlan(original, _status(original, registered_at=first.seen_at, edits=edits))
+
+
+def _status(plan: Plan, *, registered_at: datetime | None, edits: tuple[PlanEdit, ...]) -> PlanStatus:
+    return PlanStatus(
         name=plan.name,
-        hash=first.hash,
-        registered_at=first.seen_at,
-        edits=tuple(_edits(original.content, plan.content, records)),
+        hash=plan.hash,
+        registered_at=registered_at,
+        edits=edits,
+        signatures=plan.document.review.signatures,
     )
-    return RegisteredPlan(original, status)
 
 
 def differences(before: Any, after: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from analysis.as_json import plain
 from analysis.json_schema import schema_of
+from analysis.selection import Segment
 from analysis.verdict.results import Judgement
 
 SCHEMA: Final = "shadowroute/judgement/1"
+_JUDGEMENT: Final = TypeAdapter(Judgement)
 
 
 def judgement_json(judgement: Judgement) -> dict[str, Any]:
     """The judgement as JSON values; a measure says by `kind` whether it is an estimate, a range or undefined."""
     return {"schema": SCHEMA, **plain(judgement)}
+
+
+def judgement_from_json(document: Mapping[str, Any]) -> Judgement:
+    """The judgement that `judgement_json` wrote, or that a packet holds.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    findings = [
+        {**finding, "segment": asdict(Segment.parse(finding["segment"]))} for finding in document.get("segments", ())
+    ]
+    return _JUDGEMENT.validate_python({**document, "segments": findings})
 
 
 def judgement_schema() -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Figures:
 def conditions_of(plan: Plan, figures: Figures) -> tuple[Condition, ...]:
     """Every condition of the plan on all traffic, in the order of the file's reference."""
     must = plan.document.must
-    found = [cost_condition(figures.cost, saves_at_least=plan.saves_at_least())]
+    found = [cost_condition(figures.cost, saves_at_least=plan.saves_at_least)]
     for asked, evidence in zip(must.quality, figures.quality, strict=True):
         found.append(quality_condition(evidence, asked, loses_at_most=plan.loses_at_most(asked)))
     if must.escalation is not None:
@@ -57,20 +57,26 @@ def conditions_of(plan: Plan, figures: Figures) -> tuple[Condition, ...]:
 
 
 def cells_of(plan: Plan, figures: Figures) -> tuple[Cell, ...]:
-    """Cost and quality of one segment: it must not cost more than live, nor lose more than its margin."""
+    """Quality of one segment, and its cost where the plan asks for that: dollars add up, answers do not.
+
+    A segment that both policies serve alike carries its part of the router's price; that is no harm.
+    """
     segment = figures.segment
-    cost = cost_condition(figures.cost, saves_at_least=plan.saves_at_least(segment))
-    cells = [
-        Cell(
-            segment=segment,
-            key=cost.key,
-            requirement=cost.requirement if plan.saves_at_least(segment) else "costs no more than live",
-            measured=cost.measured,
-            harm=difference(cost.measured, -plan.saves_at_least(segment)),
-            shown=cost.shown,
-            share=figures.share,
+    cells = []
+    wanted = plan.segment_saves_at_least(segment)
+    if wanted is not None:
+        cost = cost_condition(figures.cost, saves_at_least=wanted)
+        cells.append(
+            Cell(
+                segment=segment,
+                key=cost.key,
+                requirement=cost.requirement,
+                measured=cost.measured,
+                harm=difference(cost.measured, -wanted),
+                shown=cost.shown,
+                share=figures.share,
+            )
         )
-    ]
     for asked, evidence in zip(plan.document.must.quality, figures.quality, strict=True):
         margin = plan.loses_at_most(asked, segment)
         quality = quality_condition(evidence, asked, loses_at_most=margin)

@@ -112,6 +112,7 @@ class PlanStatus:
         hash: first 12 hex of the sha256 of its canonical content: that of the first registered content.
         registered_at: UTC; None if it was never stored.
         edits: how the file differs from what was registered; the first plan judges.
+        signatures: that the plan asks for after a SHIP.
         days_before: days with data that could already be seen when it was registered; 0 if it came before the data,
             or was never stored.
     """
@@ -120,6 +121,7 @@ class PlanStatus:
     hash: str
     registered_at: datetime | None
     edits: tuple[PlanEdit, ...]
+    signatures: int = 1
     days_before: int = 0
 
 

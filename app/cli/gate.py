@@ -13,7 +13,6 @@ from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOptio
 from app.cli.report import chosen_project
 
 if TYPE_CHECKING:
-    from analysis.plan import RegisteredPlan
     from analysis.verdict.results import Judgement
 
 SHIPPED: Final = 0
@@ -26,7 +25,11 @@ _PANEL: Final = "Output"
 
 def gate(
     *,
-    plan: Annotated[Path, typer.Option(help="Plan file: what must be true.")],
+    plan: Annotated[Path | None, typer.Option(help="Plan file: what must be true.")] = None,
+    packet: Annotated[
+        Path | None,
+        typer.Option(help="Folder of an evidence packet: check it and give its verdict, without a store."),
+    ] = None,
     policy: Annotated[str, typer.Option(help="The policy that the plan must be about; a check, no choice.")] = "",
     project: ProjectOption = "",
     store: StoreOption = DEFAULT_STORE,
@@ -53,20 +56,46 @@ def gate(
 
     if as_json and comment == "-":
         raise typer.BadParameter("--json and --comment - both write to stdout; give one of them a file")
-    judgement, registered = judged(plan, store=store, project=project, policy=policy)
-    code, reason = answer(judgement, signatures=registered.plan.document.review.signatures)
+    if packet is not None and plan is None:
+        judgement = from_packet(packet, policy=policy)
+    elif plan is not None and packet is None:
+        judgement = judged(plan, store=store, project=project, policy=policy)
+    else:
+        raise typer.BadParameter("the gate needs --plan FILE, or --packet DIR to check what was judged before")
+    file = str(plan or packet)
+    code, reason = answer(judgement)
     if comment:
-        text = gate_comment(judgement, file=str(plan), code=code, reason=reason, public_url=public_url)
+        text = gate_comment(judgement, file=file, code=code, reason=reason, public_url=public_url)
         written(comment, text)
     if as_json:
         print(json.dumps(judgement_json(judgement) | {"exit_code": code, "exit_reason": reason}, indent=2))
     elif comment != "-":
-        print(gate_text(judgement, file=str(plan), code=code, reason=reason))
+        print(gate_text(judgement, file=file, code=code, reason=reason))
     return code
 
 
-def judged(file: Path, *, store: str, project: str, policy: str) -> tuple[Judgement, RegisteredPlan]:
-    """The judgement, and the plan that judged: the file is recorded in the store first."""
+def from_packet(folder: Path, *, policy: str) -> Judgement:
+    """The judgement of a packet that is as it was written.
+
+    Raises:
+        ConfigError: the packet was changed, is not signed with our key, or judges nothing.
+    """
+    from analysis.packet.manifest import key_from_environment
+    from app.packet import files
+    from shadow.errors import ConfigError
+
+    checked = files.check(folder, key=key_from_environment())
+    print(f"{folder}: {checked.integrity}", file=sys.stderr)
+    judgement = checked.judgement
+    if judgement is None:
+        raise ConfigError("packet must hold a judgement; write it with report --plan FILE --packet DIR", file=folder)
+    if policy and policy != judgement.policy.name:
+        raise typer.BadParameter(f"--policy must be the packet's, {judgement.policy.name}, got {policy!r}")
+    return judgement
+
+
+def judged(file: Path, *, store: str, project: str, policy: str) -> Judgement:
+    """The judgement by a plan file, which is recorded in the store first."""
     from analysis.plan import load_plan
     from analysis.queries import Queries
     from analysis.verdict.judge import judge
@@ -77,15 +106,15 @@ def judged(file: Path, *, store: str, project: str, policy: str) -> tuple[Judgem
     with open_store(store, create=False) as opened:
         queries = Queries(opened.reader(), chosen_project(opened, project))
         registered = registered_plan(file, opened, queries.project, policy=policy)
-        return judge(queries, registered), registered
+        return judge(queries, registered)
 
 
-def answer(judgement: Judgement, *, signatures: int) -> tuple[int, str]:
+def answer(judgement: Judgement) -> tuple[int, str]:
     """The exit code of a judgement, and why where the verdict alone does not say it."""
     from analysis.verdict.results import Verdict
 
     match judgement.verdict:
-        case Verdict.SHIP if signatures == 0:
+        case Verdict.SHIP if judgement.plan.signatures == 0:
             return SHIPPED, "the plan asks for no signature"
         case Verdict.SHIP:
             return PERSON, "SHIP, not signed"

@@ -10,6 +10,8 @@ from typing import Any, Final
 from analysis.as_json import plain
 from analysis.packet.content import SCHEMA, Packet
 from analysis.packet.manifest import MANIFEST, Integrity, seal, verify
+from analysis.verdict.as_json import judgement_from_json
+from analysis.verdict.results import Judgement
 from app.packet.measure_sections import worksheet_section
 from app.packet.page import html
 from app.tables import csv_text
@@ -32,10 +34,10 @@ class Checked:
     integrity: Integrity
 
     @property
-    def judgement(self) -> dict[str, Any] | None:
+    def judgement(self) -> Judgement | None:
         """The judgement that it holds; None if nothing was judged."""
-        found: dict[str, Any] | None = self.content["judgement"]
-        return found
+        found = self.content["judgement"]
+        return None if found is None else judgement_from_json(found)
 
 
 def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:

@@ -73,14 +73,14 @@ def test_what_a_plan_means(tmp_path: Path) -> None:
     """Margins are shares and scores, days are dates, and the segment keys are those of the rollups."""
     plan = plan_with(tmp_path, "by: [task, user_tier]", "by: [task, complexity]")
     (quality,) = plan.document.must.quality
-    assert (plan.confidence, plan.saves_at_least(), plan.planned_days) == (0.95, 0.1, 14)
+    assert (plan.confidence, plan.saves_at_least, plan.planned_days) == (0.95, 0.1, 14)
     assert (plan.starts, plan.ends) == (dt.date(2026, 11, 9), dt.date(2026, 11, 22))
     assert plan.matures_after == dt.timedelta(hours=48)
     assert plan.segment_keys == ("task", "complexity_band")
     assert plan.loses_at_most(quality) == 0.01
     assert plan.loses_at_most(quality, Segment("task", "refund")) == 0.005
     assert plan.loses_at_most(quality, Segment("task", "chat")) == 0.01
-    assert plan.saves_at_least(Segment("task", "chat")) == 0.0
+    assert plan.segment_saves_at_least(Segment("task", "chat")) is None
 
 
 def test_layout_and_spelling_change_no_hash_and_a_margin_does(tmp_path: Path) -> None:

@@ -12,13 +12,17 @@ from typing import Any
 
 from analysis.json_schema import schema_of
 from analysis.packet.content import SCHEMA, Packet
+from analysis.verdict.as_json import judgement_schema
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs/reference"
 
 
 def schemas() -> dict[Path, dict[str, Any]]:
     """File to what must stand in it."""
-    return {REFERENCE / "packet.schema.json": schema_of(Packet, name=SCHEMA)}
+    return {
+        REFERENCE / "packet.schema.json": schema_of(Packet, name=SCHEMA),
+        REFERENCE / "judgement.schema.json": judgement_schema(),
+    }
 
 
 def main() -> int:
