@@ -31,7 +31,7 @@ SMALL_MISSING: Final = 0.01
 
 NOT_RUN: Final = Undefined(
     reason="no answer of the shadow was run",
-    next_step="draw a sample, run it, and load it: shadowroute import executions FILE",
+    next_step="draw a sample (shadowroute queue), run it, and load it (shadowroute import executions FILE)",
 )
 
 _STRAY: Final = 4.0

@@ -95,4 +95,5 @@ def _week(store: Store, plans: Path, requests: int, seed: int) -> None:
     with ingest(store) as endpoint, progress_bar() as progress:
         outcome = run(traffic, load(endpoint.url), store, endpoint, plans=plans, progress=progress)
     print(summary(outcome))
+    print(f"\nAsk the gate yourself: shadowroute gate --plan {plans / 'cheap-first.yaml'} --store {store.dsn}")
     print(f"{time.perf_counter() - started:.0f} s", flush=True)
