@@ -23,7 +23,7 @@ from analysis.queries import Queries
 from analysis.queries.money import cost_cube
 from analysis.report import PolicyReport, policy_report
 from analysis.results import Measured
-from analysis.selection import PolicyRef, Segment, Window
+from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 from analysis.signals import SignalSpec, spec_of
 
 PRICE_FACTORS: Final = (0.5, 1.5, 2.0, 4.0)
@@ -59,6 +59,18 @@ class SignalOffPolicy:
     signal: str
     source: str
     estimate: OffPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What changing to a policy does to the bill; the attributes are those of `PolicyEvidence`."""
+
+    ledger: Ledger
+    escalation: EscalationBreakEven
+    stress: tuple[StressPoint, ...]
+    gone_at: tuple[BreakEvenFactor, ...]
+    concentration: Concentration
+    executed: Executed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,38 +131,77 @@ def evidence(
         signal: what executed answers were scored by; empty for the signal that most of them have.
     """
     report = policy_report(q, policy, window, book=book, by=by, specs=specs)
-    cube, samples = cost_cube(q, window, policy, book), samples_of(q, policy, window)
-    ran = executed(q, policy, window, signal=signal, book=book)
-
-    def clusters() -> float:
-        return q.effective_clusters(window, policy)
-
+    found = money(q, policy, window, book=book, costs=costs, signal=signal)
+    scored = found.executed.signal
     return PolicyEvidence(
         report=report,
-        ledger=ledger(q, policy, window, book=book, costs=costs, quality_change=ran.quality_change, samples=samples),
+        ledger=found.ledger,
+        escalation=found.escalation,
+        stress=found.stress,
+        gone_at=found.gone_at,
+        concentration=found.concentration,
+        latency=latency(q, policy, window),
+        executed=found.executed,
+        by_segment=executed_by_segment(q, policy, window, by, signal=scored, book=book),
+        off_policy=off_policy_by_signal(q, policy, window, specs=specs),
+        random_control=random_control(q, policy, window, signal=scored, book=book),
+        frontier=frontier(q, policy, window, signal=scored, book=book),
+        savings=savings(q, policy, window, signal=scored, book=book),
+    )
+
+
+def money(
+    q: Queries,
+    policy: PolicyRef,
+    window: Window,
+    where: Slice = ALL,
+    *,
+    book: str,
+    costs: Costs = NO_COSTS,
+    signal: str = "",
+) -> Money:
+    """The part of the evidence that is about dollars, on a slice; the other arguments are those of `evidence`."""
+    cube, samples = cost_cube(q, window, policy, book, where), samples_of(q, policy, window, where)
+    ran = executed(q, policy, window, where, signal=signal, book=book)
+
+    def clusters() -> float:
+        return q.effective_clusters(window, policy, where)
+
+    return Money(
+        ledger=ledger(
+            q, policy, window, where, book=book, costs=costs, quality_change=ran.quality_change, samples=samples
+        ),
         escalation=break_even_of(
             cube,
-            q.pairs(window, policy),
+            q.pairs(window, policy, where),
             samples,
             clusters=clusters,
             router_usd_per_decision=costs.router_usd_per_decision,
         ),
         stress=tuple(_stress(cube, samples, clusters)),
         gone_at=break_even_factors(cube, samples),
-        concentration=concentration(q, policy, window, book=book),
-        latency=latency(q, policy, window),
+        concentration=concentration(q, policy, window, where, book=book),
         executed=ran,
-        by_segment=tuple(
-            SegmentExecuted(segment=Segment(key, value), executed=each)
-            for key in by
-            for value, each in executed_by_value(q, policy, window, key, signal=ran.signal, book=book).items()
-            if each.n
-        ),
-        off_policy=tuple(_off_policy(q, policy, window, specs or {})),
-        random_control=random_control(q, policy, window, signal=ran.signal, book=book),
-        frontier=frontier(q, policy, window, signal=ran.signal, book=book),
-        savings=savings(q, policy, window, signal=ran.signal, book=book),
     )
+
+
+def executed_by_segment(
+    q: Queries, policy: PolicyRef, window: Window, by: Sequence[str], *, signal: str, book: str
+) -> tuple[SegmentExecuted, ...]:
+    """What executed answers show on every value of the keys; values without an answer are left out."""
+    return tuple(
+        SegmentExecuted(segment=Segment(key, value), executed=each)
+        for key in by
+        for value, each in executed_by_value(q, policy, window, key, signal=signal, book=book).items()
+        if each.n
+    )
+
+
+def off_policy_by_signal(
+    q: Queries, policy: PolicyRef, window: Window, *, specs: Mapping[str, SignalSpec] | None = None
+) -> tuple[SignalOffPolicy, ...]:
+    """The off-policy estimate of every signal that is old enough."""
+    return tuple(_off_policy(q, policy, window, specs or {}))
 
 
 def _stress(cube: CostCube, samples: Samples, clusters: Clusters) -> Iterator[StressPoint]:

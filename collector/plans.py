@@ -38,6 +38,15 @@ def plan_records(client: Client, project: str, plan: str) -> list[PlanRecord]:
     ]
 
 
+def recorded_plan_names(client: Client, project: str) -> list[str]:
+    """Plans that were ever recorded for a project, the one that was recorded last first."""
+    found = client.query(
+        "SELECT plan FROM plans WHERE project = {project:String} GROUP BY plan ORDER BY min(seen_at) DESC, plan",
+        parameters={"project": project},
+    )
+    return [str(name) for (name,) in found.result_rows]
+
+
 def record_plan(client: Client, project: str, plan: str, hash_: str, content: str, *, author: str, source: str) -> None:
     """Store a content that the plan did not have before.
 

@@ -14,7 +14,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from analysis.plan.loading import Plan, plan_of
 from analysis.verdict.results import PlanEdit, PlanStatus
-from collector.plans import PlanRecord, plan_records, record_plan
+from collector.plans import PlanRecord, plan_records, record_plan, recorded_plan_names
+from shadow.errors import ConfigError
 from shadow.ids import canonical_json
 
 _NOTHING = "nothing"
@@ -53,6 +54,20 @@ def register(
             record_plan(writer, project, plan.name, plan.hash, content, author=author, source=source)
         records = plan_records(reader, project, plan.name)
     return judged_by(plan, records)
+
+
+def recorded_plans(reader: Client, project: str) -> tuple[RegisteredPlan, ...]:
+    """Every plan of a project that the store knows, the one that was recorded last first.
+
+    No file is read here, so the newest recorded content stands for it. A plan that this version cannot read any more is
+    left out: nothing could be judged by it.
+    """
+    found = []
+    for name in recorded_plan_names(reader, project):
+        records = plan_records(reader, project, name)
+        with suppress(ConfigError):
+            found.append(judged_by(plan_of(json.loads(records[-1].content)), records))
+    return tuple(found)
 
 
 def judged_by(plan: Plan, records: Sequence[PlanRecord]) -> RegisteredPlan:

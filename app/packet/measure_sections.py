@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from analysis.evidence import PolicyEvidence
-from analysis.format import Scale, basis, brief, count, headline, percent, sentence
-from analysis.measures.executed import Executed
-from analysis.measures.latency import Quantiles
-from analysis.measures.quality import Quality
+from analysis.evidence import PolicyEvidence, SignalOffPolicy
+from analysis.format import Scale, brief, count, headline, percent
+from analysis.measures.frontier import Frontier
+from analysis.measures.latency import Latency, Quantiles
+from analysis.measures.random_control import RandomControl
+from analysis.measures.savings import Savings
 from analysis.report import ProjectReport, SliceReport
 from analysis.results import Measured, Undefined
 from analysis.worksheet import Worksheet
-from app import charts
-from app.caveats import ABOUT_LIVE
+from app.packet.quality_sections import executed_section, live_quality_section, points
 from app.packet.section import Section
 
 
 def measure_sections(evidence: PolicyEvidence) -> Iterator[Section]:
     """One section per question."""
-    yield _executed(evidence)
+    yield executed_section(evidence.executed, evidence.by_segment)
     yield _divergence(evidence)
     yield _by_segment(evidence)
     overall = evidence.report.overall
     if overall.quality.signal:
-        yield _live_quality((overall.quality, *overall.further_signals))
-    yield _latency(evidence)
+        yield live_quality_section((overall.quality, *overall.further_signals))
+    yield latency_section(evidence.latency)
 
 
-def off_policy_section(evidence: PolicyEvidence) -> Section:
+def off_policy_section(off_policy: Sequence[SignalOffPolicy]) -> Section:
     """What live's exploration says about the shadow, or why it says nothing."""
     return Section(
         title="From live answers that the shadow would have given too",
@@ -46,17 +46,16 @@ def off_policy_section(evidence: PolicyEvidence) -> Section:
                 "" if each.estimate.overlap_share is None else percent(each.estimate.overlap_share),
                 each.estimate.refusal,
             )
-            for each in evidence.off_policy
+            for each in off_policy
         ),
         is_folded=True,
     )
 
 
-def frontier_section(evidence: PolicyEvidence) -> Section:
+def frontier_section(found: Frontier, control: RandomControl, saved: Savings) -> Section:
     """Between single models: hull, gap recovered, a coin of the same spend, the share of what could be saved."""
-    found, control, saved = evidence.frontier, evidence.random_control, evidence.savings
     rows = [
-        ("better than a coin flip of the same spend", _points(control.advantage)),
+        ("better than a coin flip of the same spend", points(control.advantage)),
         ("share of the theoretical saving", _figure(saved.share, "percent")),
         (f"gap between {found.weak or 'the weak'} and {found.strong or 'the strong model'} recovered (PGR)",
          _figure(found.gap_recovered, "ratio")),
@@ -124,42 +123,6 @@ def others_section(report: ProjectReport) -> Section:
     )
 
 
-def _executed(evidence: PolicyEvidence) -> Section:
-    found = evidence.executed
-    if not found.n:
-        return Section(title="Answers of the shadow", text=(sentence(basis(found.quality_change)),))
-    marks = [charts.Mark("all requests", found.quality_change)]
-    marks += [charts.Mark(str(each.segment), each.executed.quality_change) for each in evidence.by_segment]
-    rows = [
-        ("all", *_executed_row(found)),
-        *((str(each.segment), *_executed_row(each.executed)) for each in evidence.by_segment),
-    ]
-    spend = "at unknown cost" if found.spend_usd is None else f"for ${found.spend_usd:,.2f}"
-    return Section(
-        title="Answers of the shadow that were run",
-        text=(
-            (
-                f"{count(found.n)} scored by {found.signal}, {spend}, weighted to all requests by their chance to"
-                f" be drawn (draw {', '.join(found.samples)}). Where both plans are the same the difference is 0."
-            ),
-        ),
-        header=("requests", "quality, shadow minus live", "where they differ", "shadow", "live", "run"),
-        rows=tuple(rows),
-        chart=charts.intervals(marks, title=f"{found.signal}, points, shadow minus live", scale="points", signed=True),
-        chart_says="The change of quality with its 95 % interval, overall and per segment; the numbers stand below.",
-    )
-
-
-def _executed_row(found: Executed) -> tuple[str, ...]:
-    return (
-        _points(found.quality_change),
-        _points(found.diverging_quality_change),
-        headline(found.shadow_score, "percent"),
-        headline(found.live_score, "percent"),
-        count(found.n),
-    )
-
-
 def _divergence(evidence: PolicyEvidence) -> Section:
     found = evidence.report.overall.divergence
     excess = evidence.report.excess
@@ -204,29 +167,8 @@ def _slice_row(each: SliceReport) -> tuple[str, ...]:
     )
 
 
-def _live_quality(signals: tuple[Quality, ...]) -> Section:
-    return Section(
-        title="Live answers, by what the shadow would have done",
-        text=(ABOUT_LIVE.text,),
-        header=("signal", "would be downgraded", "rated", "the rest", "rated", "if the silent ones differ"),
-        rows=tuple(
-            (
-                f"{each.signal} ({each.source})",
-                brief(each.downgrade.mean, "percent"),
-                _share(each.downgrade.response_rate),
-                brief(each.rest.mean, "percent"),
-                _share(each.rest.response_rate),
-                ""
-                if each.downgrade.silent_low is None or each.downgrade.silent_high is None
-                else f"{percent(each.downgrade.silent_low)} to {percent(each.downgrade.silent_high)}",
-            )
-            for each in signals
-        ),
-    )
-
-
-def _latency(evidence: PolicyEvidence) -> Section:
-    found = evidence.latency
+def latency_section(found: Latency) -> Section:
+    """How long answers take now, by model, and how much longer the slow ones would take."""
     return Section(
         title="Waiting time",
         text=(
@@ -253,16 +195,8 @@ def _said(measured: Measured, *, signed: bool = False, seconds: bool = False) ->
     return brief(measured, "seconds" if seconds else "percent", signed=signed or seconds)
 
 
-def _points(measured: Measured) -> str:
-    return f"unknown: {measured.reason}" if isinstance(measured, Undefined) else brief(measured, "points", signed=True)
-
-
 def _figure(measured: Measured, scale: Scale) -> str:
     return f"unknown: {measured.reason}" if isinstance(measured, Undefined) else brief(measured, scale)
-
-
-def _share(share: float | None) -> str:
-    return "" if share is None else percent(share)
 
 
 def _number(value: float | None) -> str:

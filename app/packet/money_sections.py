@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from analysis.evidence import PolicyEvidence
+from analysis.evidence import PolicyEvidence, StressPoint
 from analysis.format import brief, count, headline, note, percent, usd
-from analysis.measures.concentration import Tail
+from analysis.measures.break_even import EscalationBreakEven
+from analysis.measures.concentration import Concentration, Tail
+from analysis.measures.ledger import Ledger
+from analysis.measures.stress import BreakEvenFactor
 from analysis.results import Estimate, Measured, Undefined
 from app import charts
 from app.packet.section import Section
@@ -17,15 +20,14 @@ ASSUMED: Final = "assumed"
 
 def money_sections(evidence: PolicyEvidence) -> Iterator[Section]:
     """The ledger, the stress test, and the cascade."""
-    yield _ledger(evidence)
-    yield _stress(evidence)
+    yield ledger_section(evidence.ledger)
+    yield stress_section(evidence.stress, evidence.gone_at)
     if not isinstance(evidence.escalation.rate, Undefined):
-        yield _escalation(evidence)
+        yield escalation_section(evidence.escalation)
 
 
-def concentration_section(evidence: PolicyEvidence) -> Section:
+def concentration_section(found: Concentration) -> Section:
     """How few requests hold how much of the money."""
-    found = evidence.concentration
     tails = [("paid live", found.cost), ("changed", found.change)]
     effect = "" if found.design_effect is None else f" Design effect of the divergence: {found.design_effect:.1f}."
     return Section(
@@ -37,8 +39,8 @@ def concentration_section(evidence: PolicyEvidence) -> Section:
     )
 
 
-def _ledger(evidence: PolicyEvidence) -> Section:
-    ledger = evidence.ledger
+def ledger_section(ledger: Ledger) -> Section:
+    """The monthly bill, line by line, with what each line rests on."""
     marks = [charts.Mark(line.label, line.usd_per_month) for line in ledger.lines]
     marks.append(charts.Mark("Net", ledger.net))
     live = "unknown" if ledger.live_usd_per_month is None else usd(ledger.live_usd_per_month)
@@ -62,10 +64,10 @@ def _ledger(evidence: PolicyEvidence) -> Section:
     )
 
 
-def _stress(evidence: PolicyEvidence) -> Section:
+def stress_section(stress: Sequence[StressPoint], gone_at: Sequence[BreakEvenFactor]) -> Section:
+    """The change of cost at other prices and lengths, and where the saving is gone."""
     gone = ", ".join(
-        f"{'answer length' if each.what == 'length' else 'price of ' + each.what}: {each.text}"
-        for each in evidence.gone_at
+        f"{'answer length' if each.what == 'length' else 'price of ' + each.what}: {each.text}" for each in gone_at
     )
     return Section(
         title="If prices or answers were otherwise",
@@ -78,13 +80,13 @@ def _stress(evidence: PolicyEvidence) -> Section:
                 brief(point.relative, "percent", signed=True)
                 + ("" if not note(point.relative) else f" ({note(point.relative)})"),
             )
-            for point in evidence.stress
+            for point in stress
         ),
     )
 
 
-def _escalation(evidence: PolicyEvidence) -> Section:
-    found = evidence.escalation
+def escalation_section(found: EscalationBreakEven) -> Section:
+    """How often a cascade pays twice, and how often it may."""
     distance = "unknown" if found.distance is None else percent(found.distance)
     return Section(
         title="Paid twice",

@@ -42,9 +42,10 @@ def sections(packet: Packet) -> Iterator[Section]:
     yield from measure_sections(packet.evidence)
     yield worksheet_section(packet.worksheet)
     yield others_section(packet.report)
-    yield frontier_section(packet.evidence)
-    yield off_policy_section(packet.evidence)
-    yield concentration_section(packet.evidence)
+    known = packet.evidence
+    yield frontier_section(known.frontier, known.random_control, known.savings)
+    yield off_policy_section(known.off_policy)
+    yield concentration_section(known.concentration)
     yield _caveats(packet)
     yield _inputs(packet)
 

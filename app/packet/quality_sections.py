@@ -1,0 +1,81 @@
+"""What is known of quality: answers of the shadow that were run, and beside them live's own signals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analysis.evidence import SegmentExecuted
+from analysis.format import basis, brief, count, headline, percent, sentence
+from analysis.measures.executed import Executed
+from analysis.measures.quality import Quality
+from analysis.results import Measured, Undefined
+from app import charts
+from app.caveats import ABOUT_LIVE
+from app.packet.section import Section
+
+
+def executed_section(found: Executed, by_segment: Sequence[SegmentExecuted]) -> Section:
+    """Answers of the shadow that were run and scored, overall and per segment."""
+    if not found.n:
+        return Section(title="Answers of the shadow", text=(sentence(basis(found.quality_change)),))
+    marks = [charts.Mark("all requests", found.quality_change)]
+    marks += [charts.Mark(str(each.segment), each.executed.quality_change) for each in by_segment]
+    rows = [
+        ("all", *_executed_row(found)),
+        *((str(each.segment), *_executed_row(each.executed)) for each in by_segment),
+    ]
+    spend = "at unknown cost" if found.spend_usd is None else f"for ${found.spend_usd:,.2f}"
+    return Section(
+        title="Answers of the shadow that were run",
+        text=(
+            (
+                f"{count(found.n)} scored by {found.signal}, {spend}, weighted to all requests by their chance to"
+                f" be drawn (draw {', '.join(found.samples)}). Where both plans are the same the difference is 0."
+            ),
+        ),
+        header=("requests", "quality, shadow minus live", "where they differ", "shadow", "live", "run"),
+        rows=tuple(rows),
+        chart=charts.intervals(marks, title=f"{found.signal}, points, shadow minus live", scale="points", signed=True),
+        chart_says="The change of quality with its 95 % interval, overall and per segment; the numbers stand below.",
+    )
+
+
+def _executed_row(found: Executed) -> tuple[str, ...]:
+    return (
+        points(found.quality_change),
+        points(found.diverging_quality_change),
+        headline(found.shadow_score, "percent"),
+        headline(found.live_score, "percent"),
+        count(found.n),
+    )
+
+
+def live_quality_section(signals: Sequence[Quality]) -> Section:
+    """Every signal on live's answers, by what the shadow would have done with the request."""
+    return Section(
+        title="Live answers, by what the shadow would have done",
+        text=(ABOUT_LIVE.text,),
+        header=("signal", "would be downgraded", "rated", "the rest", "rated", "if the silent ones differ"),
+        rows=tuple(
+            (
+                f"{each.signal} ({each.source})",
+                brief(each.downgrade.mean, "percent"),
+                _share(each.downgrade.response_rate),
+                brief(each.rest.mean, "percent"),
+                _share(each.rest.response_rate),
+                ""
+                if each.downgrade.silent_low is None or each.downgrade.silent_high is None
+                else f"{percent(each.downgrade.silent_low)} to {percent(each.downgrade.silent_high)}",
+            )
+            for each in signals
+        ),
+    )
+
+
+def points(measured: Measured) -> str:
+    """A change in points with its interval, or why there is none."""
+    return f"unknown: {measured.reason}" if isinstance(measured, Undefined) else brief(measured, "points", signed=True)
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else percent(share)
