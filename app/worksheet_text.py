@@ -59,7 +59,7 @@ def worksheet_text(sheet: Worksheet) -> str:
     lines = [
         f"{sheet.window} · {count(sum(row.n for row in sheet.rows))} live requests · prices {sheet.book or 'none'}"
     ]
-    lines.append(text_table(HEADER, [_cells(row) for row in sheet.rows]))
+    lines.append(text_table(HEADER, [cells(row) for row in sheet.rows]))
     lines.append(RULE)
     if sheet.unpriced:
         lines.append(f"No price for {', '.join(sheet.unpriced)}: the cost of their tasks is unknown, not 0.")
@@ -94,7 +94,8 @@ def csv_rows(sheet: Worksheet) -> Iterator[tuple[Cell, ...]]:
         )
 
 
-def _cells(row: WorksheetRow) -> tuple[str, ...]:
+def cells(row: WorksheetRow) -> tuple[str, ...]:
+    """One row of the table, as `HEADER` names its columns."""
     saving = "" if row.saving_usd_per_month is None else usd(row.saving_usd_per_month)
     return (
         row.task or "(none)",

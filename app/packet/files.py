@@ -12,9 +12,9 @@ from analysis.packet.content import SCHEMA, Packet
 from analysis.packet.manifest import MANIFEST, Integrity, seal, verify
 from analysis.verdict.as_json import judgement_from_json
 from analysis.verdict.results import Judgement
-from app.packet.measure_sections import worksheet_section
 from app.packet.page import html
 from app.tables import csv_text
+from app.worksheet_text import CSV_HEADER, csv_rows
 from shadow.errors import ConfigError
 
 JSON: Final = "packet.json"
@@ -49,11 +49,10 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()) and not (folder / MANIFEST).is_file():
         raise ConfigError("folder of a packet must be new or hold an earlier packet; name another one", file=folder)
-    sheet = worksheet_section(packet.worksheet)
     texts = {
         JSON: json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2) + "\n",
         PAGE: html(packet),
-        WORKSHEET: csv_text(sheet.header, sheet.rows),
+        WORKSHEET: csv_text(CSV_HEADER, csv_rows(packet.worksheet)),
     }
     for name, text in texts.items():
         (folder / name).write_text(text)

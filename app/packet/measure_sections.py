@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.evidence import PolicyEvidence, SignalOffPolicy
-from analysis.format import Scale, brief, count, headline, percent
+from analysis.format import Scale, brief, count, percent
 from analysis.measures.frontier import Frontier
 from analysis.measures.latency import Latency, Quantiles
 from analysis.measures.random_control import RandomControl
@@ -15,6 +15,7 @@ from analysis.results import Measured, Undefined
 from analysis.worksheet import Worksheet
 from app.packet.quality_sections import executed_section, live_quality_section, points
 from app.packet.section import Section
+from app.worksheet_text import HEADER, RULE, cells
 
 
 def measure_sections(evidence: PolicyEvidence) -> Iterator[Section]:
@@ -78,32 +79,7 @@ def frontier_section(found: Frontier, control: RandomControl, saved: Savings) ->
 
 def worksheet_section(sheet: Worksheet) -> Section:
     """The twelve columns, the task to optimise first on top."""
-    return Section(
-        title="Worksheet",
-        text=("One row per task, the one to optimise first on top. Empty cells are unknown.",),
-        header=(
-            "task", "share", "quality threshold", "primary", "fallback", "tokens in", "tokens out", "validation rule",
-            "pass rate", "latency p95", "USD per request", "last review", "best shadow saves a month",
-        ),
-        rows=tuple(
-            (
-                row.task or "(none)",
-                percent(row.share),
-                row.quality_threshold,
-                row.primary,
-                ", ".join(row.fallback),
-                "" if row.input_tokens is None else count(row.input_tokens),
-                "" if row.output_tokens is None else count(row.output_tokens),
-                row.validation_rule,
-                "" if row.pass_rate is None else brief(row.pass_rate, "percent"),
-                headline(row.latency_p95_s, "seconds"),
-                "" if row.cost_usd is None else f"{row.cost_usd:.6f}",
-                "" if row.last_review is None else str(row.last_review),
-                "" if row.saving_usd_per_month is None else f"{row.saving_usd_per_month:,.2f} {row.saved_by or ''}",
-            )
-            for row in sheet.rows
-        ),
-    )  # fmt: skip
+    return Section(title="Worksheet", text=(RULE,), header=HEADER, rows=tuple(cells(row) for row in sheet.rows))
 
 
 def others_section(report: ProjectReport) -> Section:
