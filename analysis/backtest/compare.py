@@ -7,14 +7,20 @@ from analysis.backtest.result import (
     CostDocument,
     DiffersDocument,
     EscalationDocument,
+    FrontierDocument,
     MissDocument,
+    PointDocument,
     PolicyDocument,
     QualityDocument,
+    RandomControlDocument,
+    SavingsDocument,
     ShadowDocument,
+    SpecialistsDocument,
     TruthDocument,
     measured,
     miss,
 )
+from analysis.backtest.specialists import Specialists
 from analysis.backtest.truth import PolicyTruth
 from analysis.measures.cost import CostDelta
 from analysis.measures.divergence import Divergence
@@ -23,8 +29,8 @@ from analysis.measures.quality import Quality
 from analysis.report import PolicyReport
 
 
-def shadow_document(report: PolicyReport, truth: PolicyTruth) -> ShadowDocument:
-    """The measures of a report beside the truth."""
+def shadow_document(report: PolicyReport, truth: PolicyTruth, specialists: Specialists) -> ShadowDocument:
+    """The measures of a report beside the truth, and the figures for specialists."""
     overall = report.overall
     return ShadowDocument(
         policy=PolicyDocument(name=report.policy.name, version=report.policy.version),
@@ -34,6 +40,7 @@ def shadow_document(report: PolicyReport, truth: PolicyTruth) -> ShadowDocument:
         live_quality=_quality(overall.quality),
         truth=_truth(truth),
         miss=_miss(overall.cost, overall.escalation, truth),
+        specialists=_specialists(specialists),
         caveats=[CaveatDocument(code=each.code, text=each.text, next_step=each.next_step) for each in report.caveats],
     )
 
@@ -90,6 +97,37 @@ def _truth(truth: PolicyTruth) -> TruthDocument:
         downgraded_quality_change=truth.downgraded_quality_change,
         shadow_quality_downgraded=truth.shadow_quality_downgraded,
         escalation=truth.escalation,
+    )
+
+
+def _specialists(found: Specialists) -> SpecialistsDocument:
+    control, savings, frontier = found.random_control, found.savings, found.frontier
+    return SpecialistsDocument(
+        n=found.n,
+        random_control=RandomControlDocument(
+            model=control.model,
+            advantage=measured(control.advantage),
+            shadow_change=control.shadow_change,
+            control_change=control.control_change,
+            moved_share=control.moved_share,
+        ),
+        savings=SavingsDocument(
+            share=measured(savings.share),
+            band=savings.band,
+            warning=savings.warning,
+            bar=savings.bar,
+            dearest=savings.dearest,
+        ),
+        frontier=FrontierDocument(
+            weak=frontier.weak,
+            strong=frontier.strong,
+            gap_recovered=measured(frontier.gap_recovered),
+            aiq=measured(frontier.aiq),
+            points=[
+                PointDocument(name=point.name, cost_usd=measured(point.cost_usd), quality=measured(point.quality))
+                for point in frontier.points
+            ],
+        ),
     )
 
 

@@ -151,6 +151,53 @@ class MissDocument(_Document):
     escalation_inside: bool | None
 
 
+class RandomControlDocument(_Document):
+    """The shadow against a coin that moves requests to one model and spends as much."""
+
+    model: str = Field(description="that requests are moved to; empty where the control is refused")
+    advantage: MeasuredDocument = Field(description="the shadow's change of score minus the coin's")
+    shadow_change: float | None
+    control_change: float | None
+    moved_share: float | None = Field(description="chance at which the coin moves a request")
+
+
+class SavingsDocument(_Document):
+    """The shadow's saving as a share of the largest that a choice between these models could make."""
+
+    share: MeasuredDocument
+    band: Literal["below", "inside", "above"] | None = Field(description="of the 70 to 80 % that good routers reach")
+    warning: str
+    bar: float = Field(description="score from which an answer is good enough")
+    dearest: str = Field(description="the model that everything would take without a router")
+
+
+class PointDocument(_Document):
+    """Where live, the shadow or a model alone stands."""
+
+    name: str
+    cost_usd: MeasuredDocument = Field(description="mean per request")
+    quality: MeasuredDocument = Field(description="mean score")
+
+
+class FrontierDocument(_Document):
+    """Between the cheapest model alone and the best one."""
+
+    weak: str = Field(description="the cheapest model; empty where the cheapest is the best")
+    strong: str = Field(description="the best model")
+    gap_recovered: MeasuredDocument = Field(description="PGR: 0 is the weak model alone, 1 the strong one")
+    aiq: MeasuredDocument = Field(description="mean score over the range of costs that mixing single models reaches")
+    points: list[PointDocument]
+
+
+class SpecialistsDocument(_Document):
+    """Does the shadow choose well, or does it only spend less? From the table of outcomes, with sampling intervals."""
+
+    n: int = Field(description="queries to which every model that live or the shadow names has an answer")
+    random_control: RandomControlDocument
+    savings: SavingsDocument
+    frontier: FrontierDocument
+
+
 class CaveatDocument(_Document):
     """Something a reader must know before believing a figure."""
 
@@ -160,7 +207,7 @@ class CaveatDocument(_Document):
 
 
 class ShadowDocument(_Document):
-    """One shadow policy: the four measures, the truth beside them, and the miss."""
+    """One shadow policy: the four measures, the truth beside them, the miss, and what specialists ask."""
 
     policy: PolicyDocument
     differs: DiffersDocument
@@ -169,6 +216,7 @@ class ShadowDocument(_Document):
     live_quality: QualityDocument
     truth: TruthDocument
     miss: MissDocument
+    specialists: SpecialistsDocument
     caveats: list[CaveatDocument]
 
 

@@ -13,6 +13,7 @@ from analysis.backtest.case import Case
 from analysis.backtest.compare import shadow_document
 from analysis.backtest.feed import Feed
 from analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument
+from analysis.backtest.specialists import specialists_of
 from analysis.backtest.truth import PolicyTruth, TruthSum
 from analysis.queries import Queries
 from analysis.report import project_report
@@ -61,7 +62,9 @@ def measure(case: Case, store: Store) -> BacktestDocument:
     report = project_report(queries, Window(*case.days), book=case.catalogue.book_id)
     measured = {policy.policy: policy for policy in report.policies}
     shadows = [
-        shadow_document(measured[PolicyRef(shadow.name, shadow.version)], truth_of(case, place))
+        shadow_document(
+            measured[PolicyRef(shadow.name, shadow.version)], truth_of(case, place), specialists_of(case, place)
+        )
         for place, shadow in enumerate(case.shadows)
     ]
     return BacktestDocument(

@@ -54,9 +54,12 @@ def bounds(low: float, high: float, *, signed: bool = False) -> str:
 
 
 def shown(value: Shown, *, signed: bool = False) -> str:
-    """A measure with its interval; bounds for a range; a word for what is undefined (the reason stands below)."""
+    """A measure with its interval, without one where it is exact; bounds for a range; a word for what is undefined."""
     if isinstance(value, EstimateDocument):
-        return f"{percent(value.value, signed=signed)} % ({bounds(value.low, value.high, signed=signed)})"
+        unit = "pt" if value.unit == "score" and signed else "%"
+        exact = value.low == value.high
+        ends = "" if exact else f" ({bounds(value.low, value.high, signed=signed)})"
+        return f"{percent(value.value, signed=signed)} {unit}{ends}"
     if isinstance(value, RangeDocument):
         return f"{bounds(value.low, value.high, signed=signed)} % (range)"
     return "undefined"
@@ -89,6 +92,7 @@ def _block(shadow: ShadowDocument, live: str) -> Iterator[str]:
     if shadow.escalation.known_share is not None:
         yield _escalation_row(shadow)
     yield from _quality_rows(shadow)
+    yield from _specialist_rows(shadow)
     yield from _notes(shadow)
     yield f"Read this: {reading(shadow)}"
 
@@ -130,6 +134,24 @@ def _quality_rows(shadow: ShadowDocument) -> Iterator[str]:
             f"{percent(truth.quality_change, signed=True)} pt",
             "the log cannot see this",
         )
+
+
+def _specialist_rows(shadow: ShadowDocument) -> Iterator[str]:
+    """What is known only because the table holds every model's answers; a figure that is refused has a note."""
+    for label, value in _specialist_values(shadow).items():
+        if isinstance(value, EstimateDocument):
+            yield _row(label, "-", shown(value, signed=value.unit == "score"), UNSEEN)
+
+
+def _specialist_values(shadow: ShadowDocument) -> dict[str, Shown]:
+    if shadow.truth.quality_change is None:
+        return {}
+    found = shadow.specialists
+    return {
+        "against a same-spend coin": found.random_control.advantage,
+        "of the possible saving": found.savings.share,
+        "gap recovered (PGR)": found.frontier.gap_recovered,
+    }
 
 
 def reading(shadow: ShadowDocument) -> str:
@@ -179,9 +201,22 @@ def _notes(shadow: ShadowDocument) -> Iterator[str]:
     for name, value in values.items():
         if reason := _reason(value):
             yield f"note: {name}: {reason}"
+    yield from _refused(shadow)
     for caveat in shadow.caveats:
         if caveat.code not in SAID_BY_FIGURES:
             yield f"note: {_sentence(caveat.text, caveat.next_step)}"
+
+
+def _refused(shadow: ShadowDocument) -> Iterator[str]:
+    """One note per reason. The next step of a sample of live traffic is no step for a table."""
+    names: dict[str, list[str]] = {}
+    for name, value in _specialist_values(shadow).items():
+        if isinstance(value, UndefinedDocument):
+            names.setdefault(value.reason, []).append(name)
+    for reason, which in names.items():
+        yield f"note: {', '.join(which)}: {reason}"
+    if shadow.truth.quality_change is not None and (warning := shadow.specialists.savings.warning):
+        yield f"note: of the possible saving: {warning}"
 
 
 def _reason(value: Shown) -> str:

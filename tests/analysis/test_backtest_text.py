@@ -14,14 +14,18 @@ from analysis.backtest.result import (
     DiffersDocument,
     EscalationDocument,
     EstimateDocument,
+    FrontierDocument,
     LeftOutDocument,
     MeasuredDocument,
     MissDocument,
     PolicyDocument,
     QualityDocument,
     QueriesDocument,
+    RandomControlDocument,
     RangeDocument,
+    SavingsDocument,
     ShadowDocument,
+    SpecialistsDocument,
     TruthDocument,
     UndefinedDocument,
     json_schema,
@@ -42,6 +46,9 @@ cost                         -32.4 % (-33.7..-31.1)           -32.0 %  ($5.550 l
 live quality, downgraded     72.2 % (70.8..73.7)              the shadow scores 61.3 %         the log cannot see this
 live quality, the rest       68.8 % (67.5..70.1)
 quality change, overall      -                                -4.8 pt                          the log cannot see this
+against a same-spend coin    -                                -2.6 pt (-3.0..-2.1)             the log cannot see this
+of the possible saving       -                                60.9 % (57.8..63.9)              the log cannot see this
+gap recovered (PGR)          -                                25.6 % (15.9..35.2)              the log cannot see this
 Read this: the live answers looked BETTER on the requests to downgrade, yet downgrading them loses 10.9 points there, 4.8 overall. Decisions alone never give SHIP.
 
 Measured, not judged. Prices: book-0123456789ab (prices.yaml). 21.4 s.
@@ -92,6 +99,7 @@ def shadow(**changed: Any) -> ShadowDocument:
             escalation=None,
         ),
         "miss": MissDocument(cost=-0.004, cost_inside=True, escalation=None, escalation_inside=None),
+        "specialists": specialists_document(estimate(-0.026, -0.030, -0.021, "score")),
         "caveats": [],
     }
     return ShadowDocument(**{**parts, **changed})
@@ -106,6 +114,25 @@ def cost_document(relative: MeasuredDocument) -> CostDocument:
         shadow_usd=3.75,
         shadow_high_usd=3.75,
         unpriced=[],
+    )
+
+
+def specialists_document(advantage: MeasuredDocument, *, warning: str = "") -> SpecialistsDocument:
+    return SpecialistsDocument(
+        n=8_464,
+        random_control=RandomControlDocument(
+            model="flash", advantage=advantage, shadow_change=-0.048, control_change=-0.022, moved_share=0.345
+        ),
+        savings=SavingsDocument(
+            share=estimate(0.609, 0.578, 0.639), band="below", warning=warning, bar=0.5, dearest="pro"
+        ),
+        frontier=FrontierDocument(
+            weak="flash",
+            strong="pro",
+            gap_recovered=estimate(0.256, 0.159, 0.352, "ratio"),
+            aiq=estimate(0.66, 0.65, 0.67, "score"),
+            points=[],
+        ),
     )
 
 
@@ -154,6 +181,23 @@ def test_a_range_and_an_undefined_figure_say_why() -> None:
     assert f"note: pays twice: {why}" in text
     assert "cost                         undefined" in text
     assert "note: cost: no price for gemini-2; add it to prices.yaml" in text
+
+
+def test_a_figure_that_the_table_cannot_give_is_a_note_and_no_row() -> None:
+    """A refused control says why, without the step for live traffic; a suspicious share says what to check."""
+    refused = UndefinedDocument(reason="the shadow may escalate", next_step="draw from all requests", n=0)
+    text = render(document(shadow(specialists=specialists_document(refused, warning="check the bar"))))
+    assert "note: against a same-spend coin: the shadow may escalate\n" in text
+    assert "against a same-spend coin  " not in text
+    assert "note: of the possible saving: check the bar" in text
+    unscored = shadow().truth.model_copy(update={"quality_change": None})
+    assert "coin" not in render(document(shadow(truth=unscored)))
+
+
+def test_an_exact_figure_has_no_interval() -> None:
+    """A shadow that moves every request is its own coin: the advantage is 0 whatever the queries."""
+    text = render(document(shadow(specialists=specialists_document(estimate(0.0, 0.0, 0.0, "score")))))
+    assert "against a same-spend coin    -                                0.0 pt                  " in text
 
 
 @pytest.mark.parametrize(

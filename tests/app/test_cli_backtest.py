@@ -73,8 +73,8 @@ def test_the_table_goes_to_stdout_and_the_progress_to_stderr(shell: Shell, capsy
     assert out.startswith("400 queries; 0 left out; 400 used. Each query is its own session.")
     assert "differs (model)              200 = 50.0 %" in out
     assert "Measured, not judged." in out
-    assert "route" not in out
-    assert "route" in err
+    assert "roll up and measure" not in out
+    assert "roll up and measure" in err
 
 
 def test_json_is_the_published_document(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
