@@ -126,7 +126,7 @@ def _where(harmed: Sequence[SegmentFinding]) -> str:
 
 def _need_more(told: Told) -> str:
     unknown = [condition for condition in told.conditions if condition.state == "unknown"]
-    unseen = [each for each in unknown if each.key.startswith("quality:") and not isinstance(each.measured, Estimate)]
+    unseen = [each for each in unknown if each.key.startswith("quality:") and each.rung == "none"]
     text = NO_ANSWERS if unseen or not unknown else "Not yet."
     text += f" {told.policy} would {saves(told.headline.saving_usd_per_month)}"
     if isinstance(told.headline.saving_usd_per_month, Range):

@@ -183,6 +183,12 @@ def test_need_more_because_nobody_has_seen_its_answers() -> None:
     )
 
 
+def test_answers_that_were_run_have_been_seen() -> None:
+    """A few without a score leave bounds that the margin lies between: no reason to say that nobody looked."""
+    text = said(conditions=(cost(estimate(-0.3, -0.35, -0.25)), answers(between(-0.03, 0.01, unit="score"))))
+    assert text.startswith("Not yet. cheap-first would save")
+
+
 def test_need_more_because_it_is_too_early() -> None:
     """How many requests, and about how many days."""
     open_ = cost(estimate(-0.12, -0.15, -0.09, n=30_000))
