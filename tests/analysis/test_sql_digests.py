@@ -72,14 +72,18 @@ def test_tokens_digest(store: Store) -> None:
 
 
 def test_executions_digest(store: Store) -> None:
-    """One row without any; a second copy of a row changes nothing, another score does."""
+    """One row without any; a second copy of a row changes nothing, another score or length does."""
     assert rows(store, "executions_digest") == [(0, 0)]
     execute(store, "r1", 1.0)
     ((n, mark),) = rows(store, "executions_digest")
     execute(store, "r1", 1.0)
     assert rows(store, "executions_digest") == [(n, mark)] == [(1, mark)]
     execute(store, "r1", 0.0, version=2)
-    assert rows(store, "executions_digest") != [(n, mark)]
+    ((_, scored),) = rows(store, "executions_digest")
+    longer = ["p", "draw", "r1", "small", 0.1, "ok", "resolved", 0.0, 3, 90]
+    store.client().insert("executions", [longer], column_names=(*EXECUTION, "output_tokens"))
+    ((_, written),) = rows(store, "executions_digest")
+    assert len({mark, scored, written}) == 3
 
 
 def test_digests_tell_inputs_apart(store: Store) -> None:
