@@ -10,6 +10,7 @@ from analysis.measures.completeness import Completeness
 from analysis.measures.cost import CostDelta
 from analysis.measures.divergence import Divergence
 from analysis.measures.escalation import Escalation
+from analysis.measures.judge_agreement import MODERATE_KAPPA, JudgeAgreement
 from analysis.measures.quality import Quality
 from analysis.measures.rates import FEW_CLUSTERS, MINIMUM_CLUSTERS
 from analysis.measures.simpson import Simpson
@@ -95,6 +96,30 @@ def about_policy(
     yield from _about_cost(cost)
     yield from _about_outcomes(escalation, quality)
     yield from _about_signal(quality, simpson)
+
+
+def about_judges(judges: Sequence[JudgeAgreement]) -> Iterator[Caveat]:
+    """Which scores of a model that judges are no evidence yet. One truth that it agrees with is enough."""
+    believed = {each.judge for each in judges if each.is_validated}
+    for name in dict.fromkeys(each.judge for each in judges if each.judge not in believed):
+        known = [each for each in judges if each.judge == name and isinstance(each.kappa, Estimate)]
+        if not known:
+            yield Caveat(
+                "judge_unvalidated",
+                f"{name} is the score of a model, and nothing here shows that it agrees with anybody.",
+                "let people score some of the answers that it scored, under the same signal name",
+            )
+        for each in known:
+            yield Caveat(
+                "judge_weak",
+                f"{name} is the score of a model that hardly agrees with {each.truth} ({each.truth_source}): kappa"
+                f" {_kappa(each.kappa)} on {each.n:,} answers, {MODERATE_KAPPA} needed.",
+                "improve the judge's instruction, or use the other signal",
+            )
+
+
+def _kappa(measured: Measured) -> str:
+    return f"{measured.value:.2f}" if isinstance(measured, Estimate) else "unknown"
 
 
 def _about_rows(divergence: Divergence, completeness: Completeness | None) -> Iterator[Caveat]:

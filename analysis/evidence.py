@@ -12,6 +12,7 @@ from analysis.measures.concentration import Concentration, concentration
 from analysis.measures.cost import Samples, samples_of
 from analysis.measures.executed import Executed, executed, executed_by_value
 from analysis.measures.frontier import Frontier, frontier
+from analysis.measures.judge_agreement import JudgeAgreement, judge_agreements
 from analysis.measures.latency import Latency, latency
 from analysis.measures.ledger import NO_COSTS, Costs, Ledger, ledger
 from analysis.measures.off_policy import OffPolicy, off_policy
@@ -90,6 +91,7 @@ class PolicyEvidence:
         random_control: against a coin flip of the same spend.
         frontier: between single models, in the metrics of the router benchmarks.
         savings: of what any choice between these models could save.
+        judges: models that judge, against people, code or a reference on live answers.
     """
 
     report: PolicyReport
@@ -105,6 +107,7 @@ class PolicyEvidence:
     random_control: RandomControl
     frontier: Frontier
     savings: Savings
+    judges: tuple[JudgeAgreement, ...]
 
 
 def evidence(
@@ -147,6 +150,7 @@ def evidence(
         random_control=random_control(q, policy, window, signal=scored, book=book),
         frontier=frontier(q, policy, window, signal=scored, book=book),
         savings=savings(q, policy, window, signal=scored, book=book),
+        judges=judge_agreements(q, window, specs=specs),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from analysis.evidence import PolicyEvidence, SignalOffPolicy
 from analysis.format import Scale, brief, count, percent
 from analysis.measures.frontier import Frontier
+from analysis.measures.judge_agreement import JudgeAgreement
 from analysis.measures.latency import Latency, Quantiles
 from analysis.measures.random_control import RandomControl
 from analysis.measures.savings import Savings
@@ -73,6 +74,29 @@ def frontier_section(found: Frontier, control: RandomControl, saved: Savings) ->
         text=tuple(filter(None, (saved.warning,))),
         header=("metric", "measured"),
         rows=tuple(rows),
+        is_folded=True,
+    )
+
+
+def judges_section(judges: Sequence[JudgeAgreement]) -> Section:
+    """How far each model that judges agrees with people, code or a reference."""
+    return Section(
+        title="Can the judges be believed?",
+        text=("Scores of models against scores of people, code or a reference on the same live answers.",),
+        header=("judge", "against", "answers", "kappa", "sensitivity", "specificity", "passed", "truly good"),
+        rows=tuple(
+            (
+                each.judge,
+                f"{each.truth} ({each.truth_source})" if each.truth else "nobody",
+                f"{count(each.n)} of {count(each.judged)}",
+                _figure(each.kappa, "ratio"),
+                _figure(each.sensitivity, "percent"),
+                _figure(each.specificity, "percent"),
+                "" if each.passed_share is None else percent(each.passed_share),
+                _figure(each.corrected_share, "percent"),
+            )
+            for each in judges
+        ),
         is_folded=True,
     )
 

@@ -11,6 +11,7 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
+from analysis.caveats import about_judges
 from analysis.format import count, headline, interval, note, percent
 from analysis.packet.content import Packet
 from analysis.results import Measured
@@ -18,6 +19,7 @@ from app.caveats import own
 from app.charts import Chart
 from app.packet.measure_sections import (
     frontier_section,
+    judges_section,
     measure_sections,
     off_policy_section,
     others_section,
@@ -45,6 +47,8 @@ def sections(packet: Packet) -> Iterator[Section]:
     known = packet.evidence
     yield frontier_section(known.frontier, known.random_control, known.savings)
     yield off_policy_section(known.off_policy)
+    if known.judges:
+        yield judges_section(known.judges)
     yield concentration_section(known.concentration)
     yield _caveats(packet)
     yield _inputs(packet)
@@ -123,7 +127,7 @@ def _number(label: str, measured: Measured, scale: Any, *, signed: bool) -> tupl
 
 def _caveats(packet: Packet) -> Section:
     known = packet.report.known_clusters_share
-    about = [*packet.report.caveats, *own(packet.evidence.report)]
+    about = [*packet.report.caveats, *own(packet.evidence.report), *about_judges(packet.evidence.judges)]
     return Section(
         title="What to know before believing this",
         text=(() if known is None else (f"{percent(known)} of requests carry a user or session id.",)),

@@ -214,3 +214,13 @@ def test_a_packet_of_another_version_is_refused(
 
 def _spaced(text: Any) -> str:
     return " ".join(str(text).split())
+
+
+def test_a_judge_that_nobody_checked_is_said_to_be_none(measured: Packet) -> None:
+    """Its share is shown; whether it means anything is unknown, and the packet says so."""
+    (judge,) = measured.evidence.judges
+    assert (judge.judge, judge.truth) == ("judge", "")
+    text = page.markdown(measured)
+    assert "## Can the judges be believed?" in text
+    assert f"| judge | nobody | 0 of {judge.judged} | unknown: nobody else scored these answers |" in text
+    assert "judge is the score of a model, and nothing here shows that it agrees with anybody." in text

@@ -1,0 +1,46 @@
+"""The SELECT about judges on a handful of rows whose answer is worked out by hand."""
+
+from __future__ import annotations
+
+from collector.store import Store
+from tests.analysis.test_sql import D16, D17, run
+from tests.support.decision_rows import insert
+
+WINDOW = {"first": D16, "last": D17}
+
+
+def test_judge_pairs(store: Store) -> None:
+    """A judge meets the truths of its name; a user is no truth, and a request that was not served as chosen is out."""
+    live = {"policy": "main", "policy_version": "1", "role": "live"}
+    insert(
+        store.client(),
+        "decisions",
+        [
+            {**live, "request_id": "r1", "bucket": 1},
+            {**live, "request_id": "r2", "bucket": 2, "response_id": "a2", "sample_rate": 0.5},
+            {**live, "request_id": "r3", "bucket": 3, "contamination": ["fallback"]},
+        ],
+    )
+    judge, human = {"name": "judge_resolved", "source": "llm"}, {"name": "resolved", "source": "human"}
+    insert(
+        store.client(),
+        "signals",
+        [
+            {**judge, "target": "r1", "value": 0.7},
+            {**human, "target": "r1", "value": 0.0, "scorer": "ann"},
+            {**human, "target": "r1", "value": 1.0, "scorer": "bob"},
+            {**judge, "target": "response:a2", "value": 0.4},
+            {**human, "target": "r2", "value": 1.0, "source": "user"},
+            {**human, "target": "r2", "value": 1.0, "name": "polite"},
+            {**judge, "target": "r3", "value": 1.0},
+            {**human, "target": "r3", "value": 1.0},
+        ],
+    )
+    assert run(store, "judge_pairs", **WINDOW, names=["resolved"], bars=[0.6]) == [
+        ("judge_resolved", "", "", 1, 1, 0, 1, 1.0),
+        ("judge_resolved", "", "", 2, 0, 0, 1, 2.0),
+        ("judge_resolved", "resolved", "human", 1, 1, 0, 1, 1.0),
+    ]
+    assert run(store, "judge_pairs", **WINDOW, names=[], bars=[])[2] == (
+        ("judge_resolved", "resolved", "human", 1, 1, 1, 1, 1.0)
+    )
