@@ -60,6 +60,13 @@ def intervals(marks: Sequence[Mark], *, title: str, scale: Scale, signed: bool =
     return alt.layer(*layers).properties(height=max(90, 34 * len(order) + 40))
 
 
+def intervals_if_any(marks: Sequence[Mark], *, title: str, scale: Scale, signed: bool = False) -> Chart | None:
+    """The same; None where nothing is known, because an empty chart looks like zero."""
+    if not any(is_drawn(mark.measured) for mark in marks):
+        return None
+    return intervals(marks, title=title, scale=scale, signed=signed)
+
+
 def by_day(days: Mapping[str, Measured], *, title: str, signed: bool = False) -> Chart:
     """A share or change in percent per UTC day with its 95 % band; days without a number are gaps."""
     rows = []

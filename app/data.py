@@ -7,22 +7,48 @@ sums, or one page of requests, never a table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from analysis.measures.cost import cost_of
+from analysis.evidence import (
+    Money,
+    SegmentExecuted,
+    SignalOffPolicy,
+    executed_by_segment,
+    money,
+    off_policy_by_signal,
+)
+from analysis.measures.cost import cost_of, samples_of
+from analysis.measures.executed import Executed
+from analysis.measures.executed import executed as executed_of
+from analysis.measures.frontier import Frontier, frontier
+from analysis.measures.latency import Latency
+from analysis.measures.latency import latency as latency_of
+from analysis.measures.ledger import NO_COSTS
+from analysis.measures.random_control import RandomControl, random_control
 from analysis.measures.rates import share_of
+from analysis.measures.savings import Savings, savings
+from analysis.measures.stress import Stress, stressed
+from analysis.packet.content import packet
+from analysis.packet.manifest import key_from_environment
+from analysis.plan.meaning import costs_of, specs_of
+from analysis.plan.registration import RegisteredPlan, recorded_plans
 from analysis.queries import Queries
 from analysis.queries import projects as projects_of
 from analysis.queries.money import cost_cube
-from analysis.report import PolicyReport, ProjectReport, SliceReport, policy_report, project_report
+from analysis.report import PolicyReport, ProjectReport, policy_report, project_report
 from analysis.results import Measured
 from analysis.rows import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace, SignalRow
-from analysis.selection import PolicyRef, Segment, Slice, Window
+from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from analysis.signals import SignalSpec
+from analysis.verdict.judge import judge
+from analysis.verdict.results import Judgement
 from app import runtime
-from collector.price_books import current_book
+from app.packet.files import zipped
+from collector.price_books import book_names, current_book
 
 FRESH_S: Final = 15
 """Seconds that a result is kept; the rollup worker runs at most every five."""
@@ -31,11 +57,17 @@ LAST_DAYS: Final = 60
 """Days in a chart by day: more do not fit next to each other."""
 
 _cached = st.cache_resource(ttl=FRESH_S, max_entries=200, show_spinner=False)
+_judged = st.cache_resource(ttl=FRESH_S, max_entries=100, show_spinner="Judging ...")
 _computed = st.cache_resource(ttl=FRESH_S, max_entries=100, show_spinner="Computing ...")
 
 
 def _queries(project: str) -> Queries:
     return Queries(runtime.current().store.reader(), project)
+
+
+def _study(project: str) -> Queries:
+    """Queries of one computation: what it reads twice is read once."""
+    return _queries(project).remembering()
 
 
 def _book(project: str) -> str:
@@ -83,31 +115,88 @@ def signals(project: str, window: Window) -> tuple[SignalRow, ...]:
     return tuple(_queries(project).signals_seen(window))
 
 
+@_cached
+def books() -> list[str]:
+    """Price books of the store, by name."""
+    return book_names(runtime.current().store.reader())
+
+
+@_cached
+def book(project: str) -> str:
+    """The price book that the project uses; empty if none is pinned."""
+    return _book(project)
+
+
+@_cached
+def plans(project: str) -> dict[str, RegisteredPlan]:
+    """The plan that judges each shadow, by its name: the one that was recorded last."""
+    newest: dict[str, RegisteredPlan] = {}
+    for plan in recorded_plans(runtime.current().store.reader(), project):
+        newest.setdefault(plan.plan.document.policy, plan)
+    return newest
+
+
+def plan_of(project: str, policy: PolicyRef) -> RegisteredPlan | None:
+    """The plan that judges a shadow; None if none was recorded."""
+    return plans(project).get(policy.name)
+
+
+@_judged
+def judgement(project: str, policy: str, plan_hash: str) -> Judgement:
+    """The judgement of a shadow by its recorded plan, on the days of that plan.
+
+    Args:
+        project: of the plan.
+        policy: name of the shadow; it has a plan.
+        plan_hash: of that plan, so that a new plan is never answered with the judgement by the one before.
+    """
+    plan = plans(project)[policy]
+    if plan.status.hash != plan_hash:
+        raise ValueError(f"plan {plan.status.name} must be {plan_hash}, got {plan.status.hash}; load the page again")
+    return judge(_study(project), plan)
+
+
+def packet_zip(project: str, policy: PolicyRef, window: Window) -> bytes:
+    """The evidence packet of a shadow as one zip file, made afresh: by its plan where it has one."""
+    plan = plan_of(project, policy)
+    made = packet(_queries(project), policy, window, book=_book(project), now=datetime.now(UTC), plan=plan)
+    return zipped(made, key=key_from_environment())
+
+
 @_computed
 def overview(project: str, window: Window, where: Slice) -> ProjectReport:
     """Every shadow policy on one slice."""
-    return project_report(_queries(project), window, book=_book(project), segment=where)
+    return project_report(_study(project), window, book=_book(project), segment=where)
 
 
 @_computed
-def policy(project: str, window: Window, policy: PolicyRef, where: Slice, signal: SignalRow | None) -> PolicyReport:
-    """One shadow policy on one slice."""
-    return policy_report(_queries(project), policy, window, book=_book(project), segment=where, signal=signal)
+def policy(
+    project: str, window: Window, policy: PolicyRef, where: Slice, *, signal: SignalRow | None = None, book: str = ""
+) -> PolicyReport:
+    """One shadow policy on one slice; an empty book is the project's."""
+    return policy_report(
+        _study(project), policy, window, book=book or _book(project), segment=where, signal=signal,
+        specs=_specs(project, policy),
+    )  # fmt: skip
 
 
 @_computed
 def by_segment(
-    project: str, window: Window, policy: PolicyRef, key: str, signal: SignalRow | None
-) -> tuple[SliceReport, ...]:
-    """One shadow policy on every value of a segment key, the largest first."""
-    report = policy_report(_queries(project), policy, window, book=_book(project), by=(key,), signal=signal)
-    return report.segments
+    project: str, window: Window, policy: PolicyRef, key: str, *, signal: SignalRow | None = None, book: str = ""
+) -> PolicyReport:
+    """One shadow policy on every value of a segment key, the largest first; an empty book is the project's."""
+    return policy_report(
+        _study(project), policy, window, book=book or _book(project), by=(key,), signal=signal,
+        specs=_specs(project, policy),
+    )  # fmt: skip
 
 
 @_computed
-def by_day(project: str, window: Window, policy: PolicyRef, where: Slice) -> dict[str, tuple[Measured, Measured]]:
+def by_day(
+    project: str, window: Window, policy: PolicyRef, where: Slice, book: str = ""
+) -> dict[str, tuple[Measured, Measured]]:
     """Divergence by model and relative cost of one shadow policy per UTC day, at most the last 60."""
-    queries, book = _queries(project), _book(project)
+    queries, book = _study(project), book or _book(project)
     days = [Window(day, day) for day in days_with_requests(project, window)][-LAST_DAYS:]
 
     def measured(day: Window) -> tuple[Measured, Measured]:
@@ -117,6 +206,71 @@ def by_day(project: str, window: Window, policy: PolicyRef, where: Slice) -> dic
         return differs, cost_of(cost_cube(queries, day, policy, book, where), pairs, clusters=clusters).relative
 
     return {str(day.first): measured(day) for day in days}
+
+
+@_computed
+def dollars(project: str, window: Window, policy: PolicyRef, where: Slice, book: str) -> Money:
+    """The bill of one shadow policy on one slice, with the costs and the signal that its plan names."""
+    plan = plan_of(project, policy)
+    costs = NO_COSTS if plan is None else costs_of(plan.plan.document)
+    return money(_study(project), policy, window, where, book=book, costs=costs, signal=_signal(plan))
+
+
+@_computed
+def what_if(project: str, window: Window, policy: PolicyRef, where: Slice, *, book: str, stress: Stress) -> Measured:
+    """The change of cost at other prices and answer lengths."""
+    q = _study(project)
+    return stressed(
+        cost_cube(q, window, policy, book, where),
+        stress,
+        samples_of(q, policy, window, where),
+        clusters=partial(q.effective_clusters, window, policy, where),
+    )
+
+
+@_computed
+def executed(
+    project: str, window: Window, policy: PolicyRef, where: Slice
+) -> tuple[Executed, tuple[SegmentExecuted, ...]]:
+    """Answers of the shadow that were run: on the slice, and by the segments of the plan (without one: by task)."""
+    q, book, plan = _study(project), _book(project), plan_of(project, policy)
+    overall = executed_of(q, policy, window, where, signal=_signal(plan), book=book)
+    by = ("task",) if plan is None else plan.plan.segment_keys
+    if where != ALL or not overall.n:
+        return overall, ()
+    return overall, executed_by_segment(q, policy, window, by, signal=overall.signal, book=book)
+
+
+@_computed
+def latency(project: str, window: Window, policy: PolicyRef, where: Slice) -> Latency:
+    """Waiting times, live and predicted for the shadow."""
+    return latency_of(_study(project), policy, window, where)
+
+
+@_computed
+def off_policy(project: str, window: Window, policy: PolicyRef) -> tuple[SignalOffPolicy, ...]:
+    """What live's exploration says about the shadow, per signal; all traffic."""
+    return off_policy_by_signal(_study(project), policy, window, specs=_specs(project, policy))
+
+
+@_computed
+def between_models(project: str, window: Window, policy: PolicyRef) -> tuple[Frontier, RandomControl, Savings]:
+    """The shadow between single models, against a coin of the same spend, and of what any choice could save."""
+    q, book, signal = _study(project), _book(project), _signal(plan_of(project, policy))
+    return (
+        frontier(q, policy, window, signal=signal, book=book),
+        random_control(q, policy, window, signal=signal, book=book),
+        savings(q, policy, window, signal=signal, book=book),
+    )
+
+
+def _signal(plan: RegisteredPlan | None) -> str:
+    return "" if plan is None else plan.plan.document.must.quality[0].signal
+
+
+def _specs(project: str, policy: PolicyRef) -> dict[str, SignalSpec] | None:
+    plan = plan_of(project, policy)
+    return None if plan is None else specs_of(plan.plan.document)
 
 
 @_cached

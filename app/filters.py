@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -20,7 +20,7 @@ from app import data, runtime
 from app.links import page_link
 
 _SCOPE: Final = "_scope"
-_KEYS: Final = ("project", "policy", "version", "from", "to", "segment", "signal", "split")
+_KEYS: Final = ("project", "policy", "version", "from", "to", "segment", "signal", "split", "price")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ def bar() -> Scope | None:
     is_policy_chosen = bool(st.session_state.get("policy") or st.query_params.get("policy"))
     widths = [3, 3, 3 if is_policy_chosen else 0.01, 6, 2]
     where, who, version, what, share = st.columns(widths, vertical_alignment="bottom")
-    project = _choice(where, "project", projects, label="Project", default=_first_project(projects))
+    project = choice(where, "project", projects, label="Project", default=_first_project(projects))
     days = data.available(project)
     if days is None:
         return None
@@ -140,14 +140,22 @@ def _policy(
     if name is None:
         return None
     versions = [policy.version for policy in shadows if policy.name == name]
-    return PolicyRef(name, _choice(version, "version", versions, label="Version", default=versions[0]))
+    return PolicyRef(name, choice(version, "version", versions, label="Version", default=versions[0]))
 
 
-def _choice(
-    place: st.delta_generator.DeltaGenerator, key: str, options: Sequence[str], *, label: str, default: str
-) -> str:
+def choice(place: Any, key: str, options: Sequence[str], *, label: str, default: str) -> str:
+    """A select box that is kept in the address; an address that names none of the options is refused.
+
+    Args:
+        place: where to draw it: a container or streamlit itself.
+        key: of the widget and of the query parameter.
+        options: what may be chosen.
+        label: of the box.
+        default: what is chosen where the address says nothing.
+    """
     _refuse_unknown(key, options, "The store holds: " + ", ".join(options[:8]) + ".")
-    return place.selectbox(label, options, index=list(options).index(default), key=key, bind="query-params")
+    chosen = place.selectbox(label, options, index=list(options).index(default), key=key, bind="query-params")
+    return str(chosen)
 
 
 def _window(days: Window) -> Window:

@@ -17,6 +17,7 @@ from analysis.rows import SignalRow
 from analysis.selection import SEGMENT_COLUMNS, PolicyRef
 from app import charts, data, filters
 from app.caveats import BLOCKING
+from app.packet.section import Section
 from app.tables import Cell, csv_text
 from app.text_report import NOT_JUDGED
 
@@ -36,6 +37,7 @@ class Figure:
     Attributes:
         meaning: what it is and compared with what; the hover text.
         signed: whether it is a change.
+        beside: what stands beside its interval, for example what the number rests on.
     """
 
     label: str
@@ -43,14 +45,21 @@ class Figure:
     meaning: str
     scale: Scale = "percent"
     signed: bool = False
+    beside: str = ""
 
 
 def figure(shown: Figure, *, with_basis: bool = True) -> None:
-    """The number, its 95 % interval, and what it rests on; or why there is none."""
+    """The number, its interval with its level, and what it rests on; or why there is none."""
     st.metric(shown.label, headline(shown.measured, shown.scale, signed=shown.signed), help=shown.meaning)
     bounds = interval(shown.measured, shown.scale, signed=shown.signed)
-    lines = [f"95 %: {bounds}" if bounds else "", basis(shown.measured) if with_basis else ""]
-    caption("  \n".join(line for line in lines if line))
+    lines = [f"{_level(shown.measured)}: {bounds}" if bounds else "", shown.beside]
+    first = "; ".join(line for line in lines if line)
+    caption("  \n".join(line for line in (first, basis(shown.measured) if with_basis else "") if line))
+
+
+def _level(measured: Measured) -> str:
+    """The level of an interval: 95 % for one look, more where a plan is looked at every day."""
+    return f"{measured.interval.level * 100:.4g} %" if isinstance(measured, Estimate) else ""
 
 
 def figures(shown: Sequence[Figure]) -> None:
@@ -62,6 +71,32 @@ def figures(shown: Sequence[Figure]) -> None:
             figure(one, with_basis=not is_said_below)
     if is_said_below:
         caption(sentence(common.pop()))
+
+
+def section(shown: Section, *, name: str, level: int = 3) -> None:
+    """A part of the evidence packet: title, words, chart, and table with its download.
+
+    Args:
+        shown: the part; a folded one is drawn open, because its place decides that here.
+        name: of the downloaded file.
+        level: of the title, 3 as on the page itself.
+    """
+    if shown.title:
+        st.markdown(f"{'#' * level} {plain(shown.title)}")
+    if shown.text:
+        caption("  \n".join(plain(text) for text in shown.text))
+    if shown.chart is not None:
+        st.altair_chart(shown.chart, alt=shown.chart_says)
+    if shown.header:
+        wrapped_table(shown.header, [[plain(cell) for cell in row] for row in shown.rows])
+        download(shown.header, lambda: shown.rows, name=name)
+
+
+def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A small table whose cells may hold sentences: they wrap instead of being cut. Cells are Markdown."""
+    # Names must differ, and a header may have two alike; spaces at the end of a name are not shown.
+    names = [name + " " * (list(header[:place]).count(name) + (not name)) for place, name in enumerate(header)]
+    st.table(pd.DataFrame(list(rows), columns=names), border="horizontal", hide_index=True)
 
 
 def caption(text: str) -> None:
@@ -114,8 +149,9 @@ def by_segment(
     name: str,
     signed: bool = False,
     signal: SignalRow | None = None,
-) -> None:
-    """One measure for every value of a segment key, as chart and table.
+    book: str = "",
+) -> PolicyReport | None:
+    """One measure for every value of a segment key, as chart and table; the report that it shows, if there is one.
 
     Args:
         scope: the filters; segments are marginal, so a segment filter does not apply here and is said.
@@ -125,12 +161,13 @@ def by_segment(
         name: of the downloaded file.
         signed: whether the measure is a change.
         signal: the quality signal; None for the most frequent one.
+        book: price book; empty for the project's.
     """
     st.subheader("In which segments?", anchor=False)
     keys = list(dict.fromkeys(segment.key for segment in data.segments(scope.project, scope.window, policy)))
     if not keys:
         st.caption("Requests carry no task, user tier or declared label, so there is nothing to split by.")
-        return
+        return None
     keys.sort(key=lambda key: SEGMENT_COLUMNS.index(key) if key in SEGMENT_COLUMNS else len(SEGMENT_COLUMNS))
     key = st.segmented_control(
         "Split by", keys, default=keys[0], required=True, key="split", bind="query-params",
@@ -138,7 +175,8 @@ def by_segment(
     )  # fmt: skip
     if scope.segments:
         st.caption("All requests of each segment: the segment filter above does not apply to this split.")
-    reports = data.by_segment(scope.project, scope.window, policy, key or keys[0], signal)
+    found = data.by_segment(scope.project, scope.window, policy, key or keys[0], signal=signal, book=book)
+    reports = found.segments
     marks = [charts.Mark(_value_name(report), pick(report)) for report in reports]
     if any(charts.is_drawn(mark.measured) for mark in marks):
         chart = charts.intervals(marks, title=title, scale="percent", signed=signed)
@@ -147,6 +185,7 @@ def by_segment(
         st.caption("A bar without a dot is a range: the value may lie anywhere in it.")
     header = (key or keys[0], "share of requests", title, "95 % interval", "requests", "clusters", "note")
     table(header, [_segment_row(report, pick(report), signed=signed) for report in reports], name=name)
+    return found
 
 
 def _value_name(report: SliceReport) -> str:

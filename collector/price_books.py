@@ -61,6 +61,11 @@ def current_book(client: Client, project: str) -> str | None:
     return own if own is not None or not project else _pinned(client, "")
 
 
+def book_names(client: Client) -> list[str]:
+    """Every price book of the store, by name."""
+    return [str(book) for (book,) in client.query("SELECT DISTINCT book FROM price_books ORDER BY book").result_rows]
+
+
 def book_prices(client: Client, book: str) -> list[PriceRow]:
     """Every row of a book, by model, band and day; empty if there is no such book."""
     found = client.query(

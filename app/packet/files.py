@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from analysis.as_json import plain
 from analysis.packet.content import SCHEMA, Packet
@@ -58,6 +61,17 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
         (folder / name).write_text(text)
     seal(folder, list(texts), key)
     return [folder / name for name in (*texts, MANIFEST)]
+
+
+def zipped(packet: Packet, *, key: bytes | None) -> bytes:
+    """The same files in one zip file, below the folder `packet`."""
+    with TemporaryDirectory() as folder:
+        files = write(packet, Path(folder), key=key)
+        buffer = BytesIO()
+        with ZipFile(buffer, "w", ZIP_DEFLATED) as archive:
+            for file in files:
+                archive.write(file, f"packet/{file.name}")
+    return buffer.getvalue()
 
 
 def check(folder: Path, *, key: bytes | None) -> Checked:

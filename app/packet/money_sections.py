@@ -59,7 +59,7 @@ def ledger_section(ledger: Ledger) -> Section:
         ),
         header=("line", "USD a month", "", "source"),
         rows=tuple(rows),
-        chart=charts.intervals(marks, title="USD a month, shadow minus live", scale="usd", signed=True),
+        chart=charts.intervals_if_any(marks, title="USD a month, shadow minus live", scale="usd", signed=True),
         chart_says="Every line of the ledger with its 95 % interval; the table below holds the same numbers.",
     )
 

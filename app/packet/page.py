@@ -27,7 +27,7 @@ from app.packet.measure_sections import (
 )
 from app.packet.money_sections import concentration_section, money_sections
 from app.packet.section import Section
-from app.packet.verdict_sections import verdict_sections
+from app.packet.verdict_sections import numbers, verdict_sections
 from app.text_report import NOT_JUDGED
 
 CHART_WIDTH: Final = 760
@@ -111,13 +111,9 @@ def _numbers(packet: Packet) -> Iterator[tuple[str, str, str]]:
         yield _number("Quality, shadow minus live", packet.evidence.executed.quality_change, "points", signed=True)
         yield _number("Decides differently", overall.divergence.model, "percent", signed=False)
         return
-    shown = judgement.headline
-    yield _number("Cost", shown.cost_change, "percent", signed=True)
-    label, value, detail = _number(f"Quality ({shown.quality_signal})", shown.quality_change, "points", signed=True)
-    yield label, value, f"{detail} {shown.quality_rung}".strip()
-    label, value, detail = _number("Decides differently", shown.differs, "percent", signed=False)
-    floor = "" if shown.noise_floor is None else f" floor {headline(shown.noise_floor, 'percent')}"
-    yield label, value, detail + floor
+    for shown in numbers(judgement.headline):
+        label, value, detail = _number(shown.label, shown.measured, shown.scale, signed=shown.signed)
+        yield label, value, f"{detail} {shown.beside}".strip()
 
 
 def _number(label: str, measured: Measured, scale: Any, *, signed: bool) -> tuple[str, str, str]:

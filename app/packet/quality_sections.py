@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from analysis.evidence import SegmentExecuted
 from analysis.format import basis, brief, count, headline, percent, sentence
 from analysis.measures.executed import Executed
 from analysis.measures.quality import Quality
-from analysis.results import Measured, Undefined
+from analysis.results import Estimate, Measured, Undefined
 from app import charts
 from app.caveats import ABOUT_LIVE
 from app.packet.section import Section
@@ -35,7 +35,9 @@ def executed_section(found: Executed, by_segment: Sequence[SegmentExecuted]) -> 
         ),
         header=("requests", "quality, shadow minus live", "where they differ", "shadow", "live", "run"),
         rows=tuple(rows),
-        chart=charts.intervals(marks, title=f"{found.signal}, points, shadow minus live", scale="points", signed=True),
+        chart=charts.intervals_if_any(
+            marks, title=f"{found.signal}, points, shadow minus live", scale="points", signed=True
+        ),
         chart_says="The change of quality with its 95 % interval, overall and per segment; the numbers stand below.",
     )
 
@@ -70,6 +72,38 @@ def live_quality_section(signals: Sequence[Quality]) -> Section:
             for each in signals
         ),
     )
+
+
+def comparison_lines(quality: Quality) -> Iterator[str]:
+    """How a signal is read, and what its difference between the two groups can and cannot say, a sentence each."""
+    spec, found = quality.spec, quality.comparison
+    if spec is None:
+        return
+    better = "lower is better" if spec.lower_is_better else "higher is better"
+    matures = (
+        f"complete {spec.matures_after_h:g} h after the request" if spec.matures_after_h else "never changed later"
+    )
+    left_out = f"; {count(quality.immature)} requests of younger days are left out" if quality.immature else ""
+    yield f"{quality.signal} ({quality.source}): {better}; {matures}{left_out}."
+    if isinstance(found.effect, Estimate):
+        yield (
+            f"A downgraded request has the higher value in {brief(found.effect, 'percent')} of pairs with one of the"
+            " rest (Brunner-Munzel, ties counted half; 50 % = no difference)."
+        )
+    if isinstance(found.rated_gap, Estimate) and not _holds_zero(found.rated_gap):
+        yield (
+            f"Downgraded requests are rated {brief(found.rated_gap, 'points', signed=True)} more often than the rest,"
+            " so the means are of different people."
+        )
+    if found.tipping is not None:
+        yield (
+            f"Both groups are equal if the silent downgraded requests have a mean of {percent(found.tipping)}"
+            " (tipping point)."
+        )
+
+
+def _holds_zero(measured: Estimate) -> bool:
+    return measured.interval.low <= 0 <= measured.interval.high
 
 
 def points(measured: Measured) -> str:

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from analysis.format import Scale
+from analysis.results import Measured
 from app.charts import Chart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Number:
+    """One of the three numbers of the first screen.
+
+    Attributes:
+        signed: whether it is a change.
+        meaning: what it is and compared with what.
+        beside: what stands beside its interval: what it rests on, or the noise floor.
+    """
+
+    label: str
+    measured: Measured
+    scale: Scale
+    signed: bool
+    meaning: str
+    beside: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

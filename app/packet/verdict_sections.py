@@ -4,9 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.format import count, percent
-from analysis.verdict.results import Judgement
-from app.packet.section import Section
+from analysis.format import count, headline, percent
+from analysis.verdict.results import Headline, Judgement
+from app.packet.section import Number, Section
+
+
+def numbers(shown: Headline) -> Iterator[Number]:
+    """The three numbers of the first screen: cost, quality, decides differently."""
+    yield Number(
+        label="Cost",
+        measured=shown.cost_change,
+        scale="percent",
+        signed=True,
+        meaning="What it would have cost on the same requests, against what live did cost.",
+    )
+    yield Number(
+        label=f"Quality ({shown.quality_signal})",
+        measured=shown.quality_change,
+        scale="points",
+        signed=True,
+        meaning="Points of its own answers against live's, over all requests; never read from live's answers alone.",
+        beside=shown.quality_rung,
+    )
+    yield Number(
+        label="Decides differently",
+        measured=shown.differs,
+        scale="percent",
+        signed=False,
+        meaning="Share of requests where its primary model is another one than live's; the floor is how often live"
+        " differs from itself.",
+        beside="" if shown.noise_floor is None else f"floor {headline(shown.noise_floor, 'percent')}",
+    )
 
 
 def verdict_sections(judgement: Judgement) -> Iterator[Section]:
@@ -17,14 +45,15 @@ def verdict_sections(judgement: Judgement) -> Iterator[Section]:
             header=("blocker", "what removes it"),
             rows=tuple((blocker.text, blocker.next_step) for blocker in judgement.blockers),
         )
-    yield _conditions(judgement)
+    yield conditions_section(judgement)
     if judgement.segments:
-        yield _segments(judgement)
+        yield segments_section(judgement)
     if judgement.doors:
         yield Section(title="What would bring the missing evidence", text=judgement.doors)
 
 
-def _conditions(judgement: Judgement) -> Section:
+def conditions_section(judgement: Judgement) -> Section:
+    """What must be true, with the plan and the look that it was judged by."""
     plan = judgement.plan
     since = f"recorded {plan.registered_at:%Y-%m-%d %H:%M} UTC" if plan.registered_at else "not recorded"
     edits = [
@@ -59,7 +88,8 @@ def _conditions(judgement: Judgement) -> Section:
     )
 
 
-def _segments(judgement: Judgement) -> Section:
+def segments_section(judgement: Judgement) -> Section:
+    """Every condition on every segment of the plan."""
     return Section(
         title="In each segment",
         text=("A harm counts if it is real after correction for the number of segments (Benjamini-Hochberg).",),

@@ -1,16 +1,23 @@
-"""Cost: what the shadow would have cost on the same requests, what that leaves out, and how often it pays twice."""
+"""Cost: what the shadow would have cost, line by line, what would have to change, and how often it pays twice."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import streamlit as st
 
 from analysis.cost_cube import UNNAMED
-from analysis.format import count, headline, interval, percent, times, usd
+from analysis.evidence import Money
+from analysis.format import count, headline, interval, percent, plain, times, usd
+from analysis.measures.break_even import EscalationBreakEven
 from analysis.measures.cost import CostDelta
 from analysis.measures.escalation import Escalation
+from analysis.measures.executed import Executed
+from analysis.measures.stress import Stress
 from analysis.results import Undefined
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts
+from app.packet.money_sections import concentration_section, escalation_section, ledger_section, stress_section
 
 _MONTH_DAYS = 30
 
@@ -22,17 +29,22 @@ def render() -> None:
     if policy is None:
         empty.no_shadow(scope.window)
         return
-    report = data.policy(scope.project, scope.window, policy, scope.slice, None)
+    head = st.container()
+    book = _book(scope.project)
+    report = data.policy(scope.project, scope.window, policy, scope.slice, book=book)
+    money = data.dollars(scope.project, scope.window, policy, scope.slice, book)
     cost = report.overall.cost
-    parts.page_head("What would it have cost?", report)
-    _figures(cost)
+    with head:
+        parts.page_head("What would it have cost?", report)
+    _figures(cost, money.executed)
     month = a_month(cost, data.days_with_requests(scope.project, scope.window).days)
     if month:
         parts.caption(month)
     _left_out(cost)
-    _spend(cost, policy)
-    _escalation(report.overall.escalation)
-    _by_day(scope, policy)
+    parts.section(ledger_section(money.ledger), name=f"ledger-{policy.name}", level=3)
+    _what_if(scope, policy, book, money)
+    _escalation(report.overall.escalation, money.escalation)
+    _by_day(scope, policy, book)
     parts.by_segment(
         scope,
         policy,
@@ -40,10 +52,21 @@ def render() -> None:
         title="change of cost, %",
         name=f"cost-{policy.name}",
         signed=True,
+        book=book,
     )
+    _spend(cost, policy)
+    parts.section(concentration_section(money.concentration), name=f"concentration-{policy.name}", level=3)
 
 
-def _figures(cost: CostDelta) -> None:
+def _book(project: str) -> str:
+    """The price book of this page: the project's, or another one of the store that the reader wants to see."""
+    used, books = data.book(project), data.books()
+    if len(books) < 2 or used not in books:
+        return used
+    return filters.choice(st, "price", books, label="Prices", default=used)
+
+
+def _figures(cost: CostDelta, ran: Executed) -> None:
     parts.figures(
         [
             parts.Figure(
@@ -66,6 +89,18 @@ def _figures(cost: CostDelta) -> None:
                 meaning="The same in dollars.",
                 scale="usd",
                 signed=True,
+            ),
+            *(
+                [
+                    parts.Figure(
+                        label="Corrected by executed answers",
+                        measured=ran.cost_change,
+                        meaning="The prediction, corrected by what the answers that were run really cost.",
+                        signed=True,
+                    )
+                ]
+                if ran.n
+                else []
             ),
         ]
     )
@@ -124,8 +159,36 @@ def _dollars(amount: float | None) -> str:
     return "unknown" if amount is None else usd(amount)
 
 
-def _escalation(escalation: Escalation) -> None:
-    """How often two models are paid; only for a policy that can escalate."""
+def _what_if(scope: filters.Scope, policy: PolicyRef, book: str, money: Money) -> None:
+    """Two sliders on top of the table of fixed cases."""
+    models = list(dict.fromkeys(point.what for point in money.stress if point.what != "length"))
+    section = stress_section(money.stress, money.gone_at)
+    if not models or not any(charts.is_drawn(point.relative) for point in money.stress):
+        return
+    st.subheader(section.title, anchor=False)
+    which, price, length = st.columns([2, 3, 3], vertical_alignment="bottom")
+    model = which.selectbox("Model", models, key="stress-model")
+    dearer = price.slider("Its prices change by", -90, 400, 0, step=10, format="%+d %%", key="stress-price")
+    longer = length.slider("Its answers are longer by", -50, 200, 0, step=5, format="%+d %%", key="stress-length")
+    stress = Stress(prices={str(model): 1 + dearer / 100}, length=1 + longer / 100)
+    relative = data.what_if(scope.project, scope.window, policy, scope.slice, book=book, stress=stress)
+    parts.figures(
+        [
+            parts.Figure(
+                label="Cost against live, then",
+                measured=relative,
+                meaning="At these prices and lengths; lengths are those of answers of models that live did not name.",
+                signed=True,
+            )
+        ]
+    )
+    parts.caption(plain(" ".join(section.text)))
+    with st.expander("Table of fixed cases"):
+        parts.section(replace(section, title="", text=()), name=f"stress-{policy.name}", level=0)
+
+
+def _escalation(escalation: Escalation, even: EscalationBreakEven) -> None:
+    """How often two models are paid, and how often they may be; only for a policy that can escalate."""
     if not escalation.n_cascade:
         return
     st.subheader("How often does it pay twice?", anchor=False)
@@ -154,12 +217,16 @@ def _escalation(escalation: Escalation) -> None:
             f"The check could be run on {percent(escalation.known_share)} of its cascades: only where the model that"
             " answered is the one it would have tried first."
         )
+    if not isinstance(even.rate, Undefined):
+        parts.section(replace(escalation_section(even), title=""), name="paid-twice", level=0)
 
 
-def _by_day(scope: filters.Scope, policy: PolicyRef) -> None:
+def _by_day(scope: filters.Scope, policy: PolicyRef, book: str) -> None:
     if scope.window.days < 2:
         return
-    days = {day: cost for day, (_, cost) in data.by_day(scope.project, scope.window, policy, scope.slice).items()}
+    days = {
+        day: cost for day, (_, cost) in data.by_day(scope.project, scope.window, policy, scope.slice, book=book).items()
+    }
     if not any(charts.is_drawn(cost) for cost in days.values()):
         return
     st.subheader("Is it stable?", anchor=False)

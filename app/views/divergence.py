@@ -1,4 +1,4 @@
-"""Divergence: where requests would go instead, how stable that is, and in which segments."""
+"""Divergence: where requests would go instead, how stable that is, in which segments, and how long it would take."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import streamlit as st
 
 from analysis.format import count, headline, interval, percent
 from analysis.measures.divergence import Divergence
+from analysis.measures.latency import Latency
 from analysis.report import PolicyReport
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts
+from app.packet.measure_sections import latency_section
 from app.tables import Cell
 
 _DIRECTIONS = {
@@ -29,7 +31,7 @@ def render() -> None:
     if policy is None:
         empty.no_shadow(scope.window)
         return
-    report = data.policy(scope.project, scope.window, policy, scope.slice, None)
+    report = data.policy(scope.project, scope.window, policy, scope.slice)
     divergence = report.overall.divergence
     parts.page_head("How often would it choose differently?", report)
     _figures(divergence)
@@ -43,6 +45,20 @@ def render() -> None:
         title="% of requests with another model",
         name=f"divergence-{policy.name}",
     )
+    _latency(data.latency(scope.project, scope.window, policy, scope.slice), policy)
+
+
+def _latency(latency: Latency, policy: PolicyRef) -> None:
+    st.subheader("How long would people wait?", anchor=False)
+    predicted = parts.Figure(
+        label="Predicted change of the p95",
+        measured=latency.p95_delta_s,
+        meaning="Seconds that the slowest 5 % of answers would take more (or less), on the same requests.",
+        scale="seconds",
+        signed=True,
+    )
+    parts.figures([predicted])
+    parts.section(latency_section(latency), name=f"latency-{policy.name}", level=5)
 
 
 def _figures(divergence: Divergence) -> None:

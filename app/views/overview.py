@@ -1,4 +1,4 @@
-"""Overview: every shadow policy with its four measures, and what stands in the way of believing them."""
+"""Overview: every shadow policy, with its verdict where a plan judges it, else with its four measures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from analysis.caveats import Caveat
 from analysis.format import basis, count, headline, interval, note, percent, plain
 from analysis.report import PolicyReport, ProjectReport
 from analysis.results import Undefined
+from analysis.verdict.results import Judgement
 from app import data, empty, filters, parts
 from app.caveats import ABOUT_LIVE, own, shared
+from app.verdict_card import packet_button, verdict_card
 
 
 def render() -> None:
@@ -22,19 +24,35 @@ def render() -> None:
     if not report.policies:
         parts.caveats(report.caveats)
         empty.no_shadow(scope.window)
+        for judgement in _judgements(scope):
+            verdict_card(judgement, None, scope)
         return
     shown = [policy for policy in report.policies if scope.chosen in {None, policy.policy}]
     common = shared(shown)
     about_live = [ABOUT_LIVE] if any(policy.overall.quality.signal for policy in shown) else []
     parts.caveats((*report.caveats, *common, *about_live))
+    judged = _judgements(scope)
+    measured = {policy.policy: policy for policy in shown}
+    for judgement in judged:
+        verdict_card(judgement, measured.get(judgement.policy), scope)
+    with_verdict = {judgement.policy for judgement in judged}
     for policy in shown:
         if policy.is_control:
             _control(policy, own(policy, common))
-        else:
-            _card(policy, own(policy, common))
+        elif policy.policy not in with_verdict:
+            _card(policy, own(policy, common), scope)
     others = [str(policy.policy) for policy in report.policies if policy not in shown]
     if others:
         st.caption("Not shown, because one policy is chosen above: " + ", ".join(others) + ".")
+
+
+def _judgements(scope: filters.Scope) -> list[Judgement]:
+    """Judgements by the recorded plans: those of the chosen shadow, else all, in the order of the policy filter."""
+    names = list(dict.fromkeys(policy.name for policy in scope.shadows))
+    plans = data.plans(scope.project)
+    ordered = [name for name in names if name in plans] + [name for name in plans if name not in names]
+    found = [data.judgement(scope.project, name, plans[name].status.hash) for name in ordered]
+    return [judgement for judgement in found if scope.chosen in {None, judgement.policy}]
 
 
 def _head(report: ProjectReport, scope: filters.Scope) -> None:
@@ -46,7 +64,7 @@ def _head(report: ProjectReport, scope: filters.Scope) -> None:
     st.caption(plain(f"{days}  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {as_of}{only}"))
 
 
-def _card(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
+def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope) -> None:
     """One shadow policy: four measures, each with its interval and what it rests on."""
     overall = report.overall
     with st.container(border=True, key=f"card-{report.policy.name}-{report.policy.version}"):
@@ -76,7 +94,10 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
             _quality(report)
         # Why two of the figures are ranges stands under them already.
         parts.caveats(caveat for caveat in caveats if caveat.code != "unseen_escalations")
-        parts.policy_links(report.policy)
+        st.caption("No plan judges it: write down what must be true, then run `shadowroute gate --plan FILE` once.")
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            parts.policy_links(report.policy)
+            packet_button(scope, report.policy)
 
 
 def _control(report: PolicyReport, caveats: Sequence[Caveat]) -> None:

@@ -1,4 +1,4 @@
-"""Quality: how good the live answers were on the requests that the shadow would downgrade, and on the rest."""
+"""Quality: what the shadow's own answers show, then how good live's were where it would downgrade."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from analysis.format import percent
+from analysis.format import number, percent, plain
 from analysis.measures.quality import ABOUT_LIVE, Distribution, Quality
 from analysis.rows import SignalRow
 from analysis.selection import PolicyRef
 from app import charts, data, empty, filters, parts, runtime
+from app.packet.measure_sections import frontier_section, off_policy_section
+from app.packet.quality_sections import comparison_lines, executed_section, live_quality_section
 
 _DOWNGRADED = "would be downgraded"
 _REST = "the rest"
@@ -23,23 +25,27 @@ def render() -> None:
     if policy is None:
         empty.no_shadow(scope.window)
         return
-    head = st.container()
-    signal = _signal(data.signals(scope.project, scope.window))
-    report = data.policy(scope.project, scope.window, policy, scope.slice, signal)
-    quality = report.overall.quality
-    with head:
-        parts.page_head("How good were live's answers where it would downgrade?", report)
+    place = st.container()
+    _executed(scope, policy)
+    st.subheader("Live's own signals, by what the shadow would have done", anchor=False)
     st.warning(
         "These are answers of the model that ANSWERED, not of the shadow. A good score here does not say that a cheaper"
         " model would have done as well: it can point the wrong way.",
         icon=":material/warning:",
     )
+    signals = data.signals(scope.project, scope.window)
+    signal = _signal(signals)
+    report = data.policy(scope.project, scope.window, policy, scope.slice, signal=signal)
+    quality = report.overall.quality
+    with place:
+        parts.page_head("Are its answers good enough?", report)
     if signal is None:
         _no_signal()
         return
     _figures(quality)
+    parts.caption("  \n".join(plain(line) for line in comparison_lines(quality)))
     _distribution(quality, policy)
-    parts.by_segment(
+    by_value = parts.by_segment(
         scope,
         policy,
         lambda part: part.quality.downgrade.mean,
@@ -47,6 +53,77 @@ def render() -> None:
         name=f"quality-{policy.name}",
         signal=signal,
     )
+    if by_value is not None:
+        parts.caveats(caveat for caveat in by_value.caveats if caveat.code == "simpson")
+    parts.section(
+        live_quality_section((quality, *report.overall.further_signals)), name=f"signals-{policy.name}", level=3
+    )
+    _specialists(scope, policy)
+
+
+def _executed(scope: filters.Scope, policy: PolicyRef) -> None:
+    """Answers of the shadow first: they alone are evidence about it."""
+    overall, by_value = data.executed(scope.project, scope.window, policy, scope.slice)
+    section = executed_section(overall, by_value)
+    if not overall.n:
+        st.info(" ".join((f"{section.title}:", *map(plain, section.text))), icon=":material/info:")
+        return
+    allowed = _allowed(scope, policy, overall.signal)
+    parts.figures(
+        [
+            parts.Figure(
+                label=f"{overall.signal}, shadow minus live",
+                measured=overall.quality_change,
+                meaning="Over all requests: where both plans are the same, the difference is 0.",
+                scale="points",
+                signed=True,
+                beside=f"executed{allowed}",
+            ),
+            parts.Figure(
+                label="Where they differ",
+                measured=overall.diverging_quality_change,
+                meaning="Over the requests that the shadow would have answered otherwise.",
+                scale="points",
+                signed=True,
+            ),
+            parts.Figure(
+                label="Shadow, where they differ",
+                measured=overall.shadow_score,
+                meaning=f"Mean {overall.signal} of its answers that were run.",
+            ),
+            parts.Figure(
+                label="Live, where they differ",
+                measured=overall.live_score,
+                meaning=f"Mean {overall.signal} of live's answers to the same requests.",
+            ),
+        ]
+    )
+    parts.section(section, name=f"executed-{policy.name}", level=3)
+
+
+def _allowed(scope: filters.Scope, policy: PolicyRef, signal: str) -> str:
+    """What the plan allows to lose of this signal, in words; empty without a plan that says it."""
+    plan = data.plan_of(scope.project, policy)
+    if plan is None:
+        return ""
+    for asked in plan.plan.document.must.quality:
+        if asked.signal == signal:
+            return f"; the plan allows {number(-plan.plan.loses_at_most(asked), 'points', signed=True)}"
+    return ""
+
+
+def _specialists(scope: filters.Scope, policy: PolicyRef) -> None:
+    """Measured only when a reader opens it."""
+    folded = st.expander("For specialists", icon=":material/science:", key="specialists", on_change="rerun")
+    if not folded.open:
+        return
+    with folded:
+        if scope.segments:
+            st.caption("All traffic: the segment filter above does not apply here.")
+        frontier, control, saved = data.between_models(scope.project, scope.window, policy)
+        parts.section(frontier_section(frontier, control, saved), name=f"models-{policy.name}", level=5)
+        off_policy = data.off_policy(scope.project, scope.window, policy)
+        parts.section(off_policy_section(off_policy), name=f"off-policy-{policy.name}", level=5)
 
 
 def _signal(signals: Sequence[SignalRow]) -> SignalRow | None:
