@@ -69,7 +69,8 @@ def about_project(
             "unknown_clusters",
             f"Only {_percent(known_clusters_share)} of requests carry a user or session id: repeat users cannot be"
             " recognised, and intervals are too narrow.",
-            "set from_request.user or from_request.session in shadow.yaml",
+            "set from_request.user or from_request.session in shadow.yaml; of an imported log, export the user's or the"
+            " session's id and import it again",
         )
 
 
@@ -94,7 +95,8 @@ def about_policy(
     """
     yield from _about_rows(divergence, completeness)
     yield from _about_cost(cost)
-    yield from _about_outcomes(escalation, quality)
+    yield from _about_escalation(escalation, cost)
+    yield from _about_outcomes(quality)
     yield from _about_signal(quality, simpson)
 
 
@@ -163,7 +165,14 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
         yield Caveat(
             "uncosted",
             f"{_percent(cost.uncosted_share)} of requests have no known token counts and are left out of cost.",
-            "report what was served: request.served(reply), or observer.outcome(request_id, ...)",
+            "report what was served: request.served(reply), or observer.outcome(request_id, ...); of an imported log,"
+            " export the token counts and import it again",
+        )
+    if cost.is_heavy_tailed:
+        yield Caveat(
+            "heavy_tailed",
+            f"The interval of the cost may be too narrow: {cost.heavy_tail.rstrip('.')}.",
+            "look at the dearest requests, and wait for more of them",
         )
     cold, warm = _said(cost.relative), _said(cost.warm_relative)
     if cold and warm and cold != warm:
@@ -174,13 +183,21 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
         )
 
 
-def _about_outcomes(escalation: Escalation, quality: Quality) -> Iterator[Caveat]:
-    if isinstance(escalation.shadow, Range):
+def _about_escalation(escalation: Escalation, cost: CostDelta) -> Iterator[Caveat]:
+    if not isinstance(escalation.shadow, Range):
+        return
+    why = escalation.shadow.why
+    if isinstance(cost.relative, Estimate):
         yield Caveat(
             "unseen_escalations",
-            f"Cost and escalation are ranges: {escalation.shadow.why}.",
-            "run the cheap answers to know",
+            f"Escalation is a range in the log: {why}. Cost is none: executed answers show how often it happens.",
         )
+    else:
+        ranges = "Cost and escalation are ranges" if isinstance(cost.relative, Range) else "Escalation is a range"
+        yield Caveat("unseen_escalations", f"{ranges}: {why}.", "run the cheap answers to know")
+
+
+def _about_outcomes(quality: Quality) -> Iterator[Caveat]:
     if not quality.signal:
         yield Caveat(
             "no_signal",

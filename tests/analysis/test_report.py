@@ -5,19 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analysis.as_json import SCHEMA, plain, to_json
+from analysis.caveats import Caveat, about_policy, about_project
 from analysis.queries import Queries
 from analysis.report import ProjectReport, policy_report, project_report
-from analysis.results import Estimate, Interval, Range, Undefined
-from analysis.rows import RequestFilter, SignalRow
+from analysis.results import Estimate, Interval, Measured, Range, Undefined
+from analysis.rows import PolicyRow, RequestFilter, SignalRow
 from analysis.selection import ALL, Cross, PolicyRef, Segment, Window, slice_of
 from collector.rollup import Rollup
 from collector.store import Store
-from tests.support.decision_rows import insert
+from tests.support.decision_rows import DAY, insert
+from tests.support.measured import estimate
 from tests.support.mixed_traffic import BOOK, CHEAP, CONTROL, WINDOW, store_traffic
 from tests.support.stores import fresh_store
 
@@ -295,3 +298,56 @@ def test_a_sample_is_not_taken_for_a_loss(store: Store) -> None:
     said = {p.policy.name: {caveat.code for caveat in p.caveats} for p in found.policies}
     assert "incomplete" not in said["sampled"]
     assert "incomplete" in said["lossy"]
+
+
+def test_a_range_is_called_one_only_where_it_is_one(report: ProjectReport) -> None:
+    """Executed answers make the cost an estimate; what the log alone says of escalations stays a range."""
+    overall = report.policies[0].overall
+    assert isinstance(overall.escalation.shadow, Range)
+    why = overall.escalation.shadow.why
+
+    def said(relative: Measured) -> Caveat:
+        cost = replace(overall.cost, relative=relative)
+        found = about_policy(
+            divergence=overall.divergence,
+            cost=cost,
+            escalation=overall.escalation,
+            quality=overall.quality,
+            completeness=None,
+        )
+        (caveat,) = [each for each in found if each.code == "unseen_escalations"]
+        return caveat
+
+    assert said(overall.cost.relative).text == f"Cost and escalation are ranges: {why}."
+    executed = said(estimate(-0.2, -0.3, -0.1))
+    assert executed.text.startswith(f"Escalation is a range in the log: {why}. Cost is none")
+    assert executed.next_step == ""
+    assert said(Undefined(reason="no price")).text == f"Escalation is a range: {why}."
+
+
+def test_a_cost_that_a_few_requests_decide_is_said(report: ProjectReport) -> None:
+    """The interval stays as it is; that it may be too narrow is a sentence with the figures."""
+    overall = report.policies[0].overall
+    cost = replace(overall.cost, is_heavy_tailed=True, heavy_tail="the largest 1 % of requests hold 60 %")
+    for given, want in ((cost, True), (replace(cost, is_heavy_tailed=None), False)):
+        found = about_policy(
+            divergence=overall.divergence,
+            cost=given,
+            escalation=overall.escalation,
+            quality=overall.quality,
+            completeness=None,
+        )
+        said = [each.text for each in found if each.code == "heavy_tailed"]
+        sentence = "The interval of the cost may be too narrow: the largest 1 % of requests hold 60 %."
+        assert said == ([sentence] if want else [])
+
+
+def test_an_imported_log_is_not_told_to_change_the_sdk_alone() -> None:
+    """Who imports cannot report what was served: the sentence names the export too."""
+    row = PolicyRow(policy=CHEAP, is_live=True, n=1, weight=1.0, failed_weight=0.0, first=DAY, last=DAY)
+    (found,) = (
+        each
+        for each in about_project(live=[row], shadows=[row], known_clusters_share=0.5)
+        if each.code == "unknown_clusters"
+    )
+    assert "of an imported log, export" in found.next_step
