@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,7 @@ from app.tables import Cell, csv_text
 from app.text_report import NOT_JUDGED
 
 _PAGES: Final = (("divergence", "Divergence"), ("cost", "Cost"), ("quality", "Quality"), ("requests", "Requests"))
+_BARE_DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _KEY_NAMES: Final = {
     "task": "Task",
     "user_tier": "User tier",
@@ -101,7 +103,7 @@ def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def caption(text: str) -> None:
     """Small grey text; a dollar sign is a dollar sign, not the start of a formula."""
-    st.caption(text.replace("$", r"\$"))
+    st.caption(_BARE_DOLLAR.sub(r"\\$", text))
 
 
 def policy_title(policy: PolicyRef, badge: str = NOT_JUDGED) -> None:
@@ -125,7 +127,12 @@ def policy_links(policy: PolicyRef) -> None:
 def page_head(question: str, report: PolicyReport) -> None:
     """The question that the page answers, and about which policy."""
     st.subheader(question, anchor=False)
-    policy_title(report.policy, "A/A control: the noise floor" if report.is_control else NOT_JUDGED)
+    policy_title(report.policy, "A/A control: the noise floor" if report.is_control else _standing(report.policy))
+
+
+def _standing(policy: PolicyRef) -> str:
+    """Whether a plan judges the policy; its verdict is about other days than the page, so it is not repeated here."""
+    return "Measured; the verdict is on Overview" if data.plan_of(filters.current().project, policy) else NOT_JUDGED
 
 
 def caveats(items: Iterable[Caveat]) -> None:

@@ -11,8 +11,9 @@ from analysis.format import count, plain, sentence
 from analysis.report import PolicyReport
 from analysis.selection import PolicyRef
 from analysis.verdict.results import Judgement, Verdict
+from analysis.verdict.wording import counted
 from app import data, filters, parts
-from app.packet.verdict_sections import conditions_section, numbers, segments_section
+from app.packet.verdict_sections import conditions_section, numbers, segments_section, what_next
 
 _LOOKS: Final = {
     Verdict.SHIP: ("green", "check_circle"),
@@ -85,12 +86,11 @@ def _answer(judgement: Judgement) -> None:
 
 def _rests_on(judgement: Judgement, scope: filters.Scope) -> None:
     through = f"{judgement.data_through:%Y-%m-%d %H:%M} UTC" if judgement.data_through else "unknown"
+    window, days = judgement.window, counted(judgement.days, "day")
     lines = [
-        (
-            f"Judged on the days of its plan, {judgement.window.first} to {judgement.window.last} (UTC),"
-            f" {judgement.days} of them with requests: {count(judgement.requests)} requests,"
-            f" {count(judgement.executed)} executed answers. Prices {judgement.book or 'not pinned'}; data through {through}."
-        )
+        f"Judged on the days of its plan, {window.first} to {window.last} (UTC), {days} of them with requests:",
+        f"{count(judgement.requests)} requests, {count(judgement.executed)} executed answers.",
+        f"Prices {judgement.book or 'not pinned'}; data through {through}.",
     ]
     if scope.segments or scope.window != judgement.window:
         lines.append("The filters above do not change a verdict: it is about all traffic on the days of the plan.")
@@ -100,8 +100,11 @@ def _rests_on(judgement: Judgement, scope: filters.Scope) -> None:
 def _conditions(judgement: Judgement) -> None:
     section = conditions_section(judgement)
     st.markdown(f"##### {section.title}")
-    rows = [(_state(state), *(plain(cell) for cell in cells)) for state, *cells in section.rows]
-    parts.wrapped_table(section.header, rows)
+    # What is next is a sentence: below the table it can be read on a phone, too.
+    rows = [(_state(state), *(plain(cell) for cell in cells)) for state, *cells, _ in section.rows]
+    parts.wrapped_table(section.header[:-1], rows)
+    steps = [(condition.requirement, what_next(condition)) for condition in judgement.conditions]
+    st.markdown("\n".join(f"- **{plain(what)}**: {plain(step)}" for what, step in steps if step))
     parts.caption("  \n".join(plain(text) for text in section.text))
 
 

@@ -11,6 +11,7 @@ import typer
 
 from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
 from app.cli.report import chosen_project
+from app.cli.writing import check_writable
 
 if TYPE_CHECKING:
     from analysis.verdict.results import Judgement
@@ -56,6 +57,8 @@ def gate(
 
     if as_json and comment == "-":
         raise typer.BadParameter("--json and --comment - both write to stdout; give one of them a file")
+    if comment not in {"", "-"}:
+        check_writable(Path(comment), "--comment")  # before the plan is recorded
     if packet is not None and plan is None:
         judgement = from_packet(packet, policy=policy)
     elif plan is not None and packet is None:
@@ -127,17 +130,8 @@ def answer(judgement: Judgement) -> tuple[int, str]:
 
 
 def written(where: str, text: str) -> None:
-    """Write to a file, or to stdout for `-`.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
-    from shadow.errors import ConfigError
-
+    """Write to a file, or to stdout for `-`."""
     if where == "-":
         sys.stdout.write(text)
-        return
-    try:
+    else:
         Path(where).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"--comment must be a file that can be written ({error.strerror})", file=where) from None

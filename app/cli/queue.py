@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -76,7 +77,9 @@ def queue(
                 directions=Directions(queries.blended_prices(book, window.last)),
             )
         except ValueError as error:
-            raise typer.BadParameter(str(error).replace("budget_usd", "--budget-usd")) from None
+            raise typer.BadParameter(
+                re.sub(r"\bn\b", "--n", str(error)).replace("budget_usd", "--budget-usd")
+            ) from None
     if as_csv:
         print(csv_text(tuple(COLUMNS), (tuple(row.values()) for row in records(made))), end="")
     elif as_json:

@@ -49,21 +49,21 @@ def write_packet(wanted: PacketRequest) -> None:
     from analysis.as_json import plain
     from analysis.packet.content import SCHEMA
     from analysis.packet.manifest import key_from_environment
+    from app.cli.writing import check_writable
     from app.packet import files, page
-    from shadow.errors import ConfigError
 
     key = key_from_environment()
+    # What cannot be written is said before a plan is recorded and figures are computed.
+    if wanted.folder:
+        files.make_room(wanted.folder)
+    if wanted.page:
+        check_writable(wanted.page, "--html")
     packet = _made(wanted)
     if wanted.folder:
         for file in files.write(packet, wanted.folder, key=key):
             print(f"wrote {file}", file=sys.stderr)
     if wanted.page:
-        try:
-            wanted.page.write_text(page.html(packet), encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(
-                f"--html must be a file that can be written ({error.strerror})", file=wanted.page
-            ) from None
+        wanted.page.write_text(page.html(packet), encoding="utf-8")
     if wanted.as_json:
         print(json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2))
     elif wanted.as_md:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -47,11 +47,9 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
     """Write all files and the manifest; the folder is made, and an earlier packet in it is replaced.
 
     Raises:
-        ConfigError: the folder holds something else, so nothing is written.
+        ConfigError: the folder holds something else or cannot be written, so nothing is written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()) and not (folder / MANIFEST).is_file():
-        raise ConfigError("folder of a packet must be new or hold an earlier packet; name another one", file=folder)
+    make_room(folder)
     texts = {
         JSON: json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2) + "\n",
         PAGE: html(packet),
@@ -61,6 +59,25 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
         (folder / name).write_text(text)
     seal(folder, list(texts), key)
     return [folder / name for name in (*texts, MANIFEST)]
+
+
+def make_room(folder: Path) -> None:
+    """Make the folder of a packet, so that it is known before anything is computed that the packet can be written.
+
+    Raises:
+        ConfigError: the folder holds something else, or cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        holds_other = any(folder.iterdir()) and not (folder / MANIFEST).is_file()
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"folder of a packet must be one that can be written ({error.strerror}); name another one", file=folder
+        ) from None
+    if holds_other:
+        raise ConfigError("folder of a packet must be new or hold an earlier packet; name another one", file=folder)
 
 
 def zipped(packet: Packet, *, key: bytes | None) -> bytes:

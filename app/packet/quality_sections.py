@@ -81,7 +81,9 @@ def comparison_lines(quality: Quality) -> Iterator[str]:
         return
     better = "lower is better" if spec.lower_is_better else "higher is better"
     matures = (
-        f"complete {spec.matures_after_h:g} h after the request" if spec.matures_after_h else "never changed later"
+        f"complete {spec.matures_after_h:g} h after the request"
+        if spec.matures_after_h
+        else "taken as complete when it arrives"
     )
     left_out = f"; {count(quality.immature)} requests of younger days are left out" if quality.immature else ""
     yield f"{quality.signal} ({quality.source}): {better}; {matures}{left_out}."

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.format import count, headline, percent
-from analysis.verdict.results import Headline, Judgement
+from analysis.format import count, headline, percent, sentence
+from analysis.verdict.results import Condition, Headline, Judgement
 from app.packet.section import Number, Section
 
 
@@ -16,7 +16,7 @@ def numbers(shown: Headline) -> Iterator[Number]:
         measured=shown.cost_change,
         scale="percent",
         signed=True,
-        meaning="What it would have cost on the same requests, against what live did cost.",
+        meaning="What it would cost, with everything that the ledger and the plan know, against what live did cost.",
     )
     yield Number(
         label=f"Quality ({shown.quality_signal})",
@@ -24,7 +24,7 @@ def numbers(shown: Headline) -> Iterator[Number]:
         scale="points",
         signed=True,
         meaning="Points of its own answers against live's, over all requests; never read from live's answers alone.",
-        beside=shown.quality_rung,
+        beside="" if shown.quality_rung == "none" else shown.quality_rung,
     )
     yield Number(
         label="Decides differently",
@@ -69,7 +69,7 @@ def conditions_section(judgement: Judgement) -> Section:
             *edits,
             (
                 f"Look {look.number}{of}; {percent(look.confidence)} confidence over all looks, so today's intervals"
-                f" are {look.level * 100:.3g} % intervals. {look.note}"
+                f" are {look.level * 100:.4g} % intervals. {sentence(look.note)}"
             ),
             *judgement.caveats,
         ),
@@ -81,11 +81,17 @@ def conditions_section(judgement: Judgement) -> Section:
                 each.shown,
                 each.rung,
                 count(each.n),
-                " ".join(filter(None, (each.why, each.next_step))),
+                what_next(each),
             )
             for each in judgement.conditions
         ),
     )
+
+
+def what_next(condition: Condition) -> str:
+    """Why a condition is not met or unknown, and what settles it; empty if it is met."""
+    why = "" if condition.why == condition.shown else condition.why
+    return sentence(why, condition.next_step) if why or condition.next_step else ""
 
 
 def segments_section(judgement: Judgement) -> Section:
