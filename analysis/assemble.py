@@ -24,15 +24,25 @@ from analysis.rows import (
     SignalRow,
 )
 from analysis.selection import PolicyRef
-from analysis.summaries import RatioSums, spread
+from analysis.summaries import Floats, RatioSums, spread
 
 Record = Mapping[str, Any]
 T = TypeVar("T")
+
+_PAIR_SUMS: Final = (
+    "weight", "failed", "planned", "compared", "by_model", "by_tier", "by_steps", "clean", "cascade", "known",
+    "paid_twice", "possible",
+)  # fmt: skip
 
 
 def utc(moment: datetime) -> datetime:
     """The moment with its time zone; drivers give UTC columns without one."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def policy_of(record: Record) -> PolicyRef:
+    """The policy that a record is about."""
+    return PolicyRef(record["policy"], record["policy_version"])
 
 
 def by_value(records: Iterable[Record], make: Callable[[list[Record]], T]) -> dict[str, T]:
@@ -46,7 +56,7 @@ def by_value(records: Iterable[Record], make: Callable[[list[Record]], T]) -> di
 def policy_row(record: Record) -> PolicyRow:
     """A row of `policies`."""
     return PolicyRow(
-        policy=_ref(record),
+        policy=policy_of(record),
         is_live=bool(record["is_live"]),
         n=record["n"],
         weight=record["weight"],
@@ -58,7 +68,7 @@ def policy_row(record: Record) -> PolicyRow:
 
 def failure_row(record: Record) -> FailureRow:
     """A row of `failures`."""
-    return FailureRow(policy=_ref(record), status=record["status"], error_type=record["error_type"], n=record["n"])
+    return FailureRow(policy=policy_of(record), status=record["status"], error_type=record["error_type"], n=record["n"])
 
 
 def segment_row(record: Record) -> SegmentRow:
@@ -79,7 +89,7 @@ def cluster_kind_row(record: Record) -> ClusterKindRow:
 def completeness_row(record: Record) -> CompletenessRow:
     """A row of `completeness`."""
     return CompletenessRow(
-        policy=_ref(record),
+        policy=policy_of(record),
         hour=utc(record["hour"]),
         live_n=record["live_n"],
         shadow_n=record["shadow_n"],
@@ -103,7 +113,7 @@ def rolled_up_to(record: Record) -> datetime | None:
 
 
 def gaps(records: Iterable[Record]) -> Gaps:
-    """The rows of `levels` in one answer."""
+    """The rows of `levels` of one policy in one answer."""
     rows = list(records)
     models = {row["shadow_model"] for row in rows if row["shadow_no_tier_n"]}
     models |= {row["live_model"] for row in rows if row["live_no_tier_n"]}
@@ -113,15 +123,24 @@ def gaps(records: Iterable[Record]) -> Gaps:
 def pair_sums(records: Iterable[Record]) -> PairSums:
     """The rows of `pair_sums`, of one slice."""
     rows = list(records)
-    n = sum(row["n"] for row in rows)
-    planned = sum(row["planned"] for row in rows)
+    return pair_sums_of({name: _column(rows, name) for name in _PAIR_SUMS}, sum(row["n"] for row in rows))
+
+
+def pair_sums_of(columns: Mapping[str, Floats], n: int) -> PairSums:
+    """The columns of `pair_sums`, (256,) each.
+
+    Args:
+        columns: by name.
+        n: decisions with a plan, rows.
+    """
+    planned = float(columns["planned"].sum())
 
     def ratio(numerator: str, denominator: str) -> RatioSums:
-        # Rows are counted per bucket, not per condition; all of them weigh about the same.
-        total = sum(row[denominator] for row in rows)
+        # Rows are counted for the slice, not per condition; all of them weigh about the same.
+        total = float(columns[denominator].sum())
         return RatioSums(
-            numerator=_column(rows, numerator),
-            denominator=_column(rows, denominator),
+            numerator=columns[numerator],
+            denominator=columns[denominator],
             n=round(n * total / planned) if planned else 0,
         )
 
@@ -134,9 +153,9 @@ def pair_sums(records: Iterable[Record]) -> PairSums:
         escalated_overall=ratio("paid_twice", "planned"),
         possible=ratio("possible", "cascade"),
         possible_overall=ratio("possible", "planned"),
-        failed_weight=float(sum(row["failed"] for row in rows)),
-        clean_weight=float(sum(row["clean"] for row in rows)),
-        weight=float(sum(row["weight"] for row in rows)),
+        failed_weight=float(columns["failed"].sum()),
+        clean_weight=float(columns["clean"].sum()),
+        weight=float(columns["weight"].sum()),
         n=n,
     )
 
@@ -185,10 +204,6 @@ def request_trace(request_id: str, decisions: Iterable[Record], signals: Iterabl
     )
 
 
-def _ref(record: Record) -> PolicyRef:
-    return PolicyRef(record["policy"], record["policy_version"])
-
-
 def _column(rows: list[Record], name: str) -> Any:
     return spread([row["bucket"] for row in rows], [row[name] for row in rows])
 
@@ -199,7 +214,7 @@ _COMPUTED: Final = {"policy", "policy_version", "ts", "contamination", "escalate
 def _decision(record: Record) -> DecisionRow:
     plain = {key: value for key, value in record.items() if key not in _COMPUTED and not key.startswith("attempt_")}
     return DecisionRow(
-        policy=_ref(record),
+        policy=policy_of(record),
         ts=utc(record["ts"]),
         contamination=tuple(record["contamination"]),
         escalated=None if record["escalated"] is None else bool(record["escalated"]),

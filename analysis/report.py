@@ -311,6 +311,7 @@ def _study(
     signal: SignalRow | None,
     specs: Mapping[str, SignalSpec] | None,
 ) -> _Study:
+    q = q.remembering()
     policies = q.policies(window)
     directions = Directions(q.blended_prices(book, window.last))
     seen = q.signals_seen(window)

@@ -28,7 +28,17 @@ from collector.store import Store
 
 _log = logging.getLogger(__name__)
 
-TABLES: Final = ("pair_daily", "cost_daily", "signal_daily", "count_hourly", "count_daily")
+TABLES: Final = (
+    "pair_daily",
+    "cost_daily",
+    "signal_daily",
+    "count_hourly",
+    "count_daily",
+    # Out of the stages of the first three, so they come after them.
+    "pair_overall",
+    "cost_overall",
+    "signal_overall",
+)
 MOST_SEGMENT_VALUES: Final = 50
 """Values of one segment key that get sums of their own in a project; the rest is summed as `other`."""
 REBUILD_DAYS: Final = 393
@@ -211,7 +221,7 @@ def _rebuild(client: Client, stages: dict[str, str], day: _Day, labels: Sequence
     rows = 0
     for table, stage in stages.items():
         client.command(f"TRUNCATE TABLE {stage}")
-        client.command(_sql(table), parameters={**key, "labels": labels, "stage": stage})
+        client.command(_sql(table), parameters={**key, **stages, "labels": labels, "stage": stage})
         written = int(client.query(f"SELECT count() FROM {stage}").result_rows[0][0])  # noqa: S608  # our own name
         # The engine refuses to replace a partition by an empty one.
         change = f"REPLACE PARTITION ({{project:String}}, {{day:Date}}) FROM {stage}" if written else (

@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from analysis import assemble
 from analysis.cost_cube import UNNAMED
+from analysis.queries import overall
 from analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
 from analysis.rows import (
     ClusterKindRow,
@@ -97,7 +98,8 @@ class Queries(Reader):
 
     def gaps(self, window: Window, policy: PolicyRef) -> Gaps:
         """What keeps the policy's decisions from being compared by tier or by steps."""
-        return assemble.gaps(self.select("levels", **of_policy(policy), **days(window)))
+        records = self.select("levels", **days(window))
+        return assemble.gaps(record for record in records if assemble.policy_of(record) == policy)
 
     def outcomes(self, window: Window) -> dict[str, int]:
         """Live requests by how they ended: complete, partial, error or unreported."""
@@ -120,6 +122,8 @@ class Queries(Reader):
 
     def pairs(self, window: Window, policy: PolicyRef | None, where: Slice = ALL) -> PairSums:
         """Decisions of a shadow policy (None: of live) in a slice."""
+        if where == ALL:
+            return assemble.pair_sums_of(*overall.pair_columns(overall.pair_cells(self, window, policy)))
         role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
         records = self.in_slice("pair_sums", "pair_sums_rows", where, **role, **days(window))
         return assemble.pair_sums(records)
@@ -131,6 +135,8 @@ class Queries(Reader):
 
     def matrix(self, window: Window, policy: PolicyRef, where: Slice = ALL) -> list[MatrixRow]:
         """Pairs of planned models in a slice, the heaviest first."""
+        if where == ALL:
+            return overall.matrix(overall.pair_cells(self, window, policy))
         records = self.in_slice("matrix", "matrix_rows", where, **of_policy(policy), **days(window))
         return assemble.matrix(records)
 
@@ -144,6 +150,8 @@ class Queries(Reader):
 
         Of one segment it is estimated from the rollups, to 5 %; of several it is counted in one pass over the rows.
         """
+        if where == ALL:
+            return overall.effective_clusters(overall.pair_cells(self, window, policy))
         role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
         records = self.in_slice("clusters", "cluster_sizes", where, **role, **days(window))
         return float(next((record["effective_clusters"] for record in records), 0.0))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from analysis.assemble import by_value
 from analysis.cost_cube import CostCube, Dollars, Line
+from analysis.queries.overall import cost_records
 from analysis.queries.reader import Reader, Record, conditions, days, of_policy
 from analysis.selection import ALL, PolicyRef, Slice, Window
 from analysis.stats.concentration import Sizes
@@ -15,6 +16,8 @@ from analysis.summaries import Floats, spread
 
 def cost_cube(reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> CostCube:
     """Dollars of a shadow policy and of live in a slice, at the prices of a book."""
+    if where == ALL:
+        return _cube(book, cost_records(reader, window, policy, book))
     params = {**of_policy(policy), "book": book, **days(window)}
     return _cube(book, reader.in_slice("cost_cube", "cost_cube_rows", where, **params))
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from analysis.queries.overall import PairCell, pair_cells, signal_records
 from analysis.queries.reader import Reader, Record, days, of_policy
 from analysis.rows import SignalRow
 from analysis.selection import ALL, PolicyRef, Slice, Window
@@ -75,6 +76,8 @@ def signal_cells(
     reader: Reader, window: Window, policy: PolicyRef, signal: SignalRow, where: Slice = ALL
 ) -> list[SignalCells]:
     """One signal in a slice, by pair of planned models."""
+    if where == ALL:
+        return _overall_cells(signal_records(reader, window, policy, signal))
     rows = "derived_rows" if signal.source == DERIVED else "signal_rows"
     return _cells(reader.in_slice("signal_cells", rows, where, **_of_signal(window, policy, signal)))
 
@@ -89,6 +92,8 @@ def signal_cells_by_value(
 
 def asked(reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL) -> list[AskedSums]:
     """Requests in a slice that could have had a signal, by pair of planned models."""
+    if where == ALL:
+        return _overall_asked(pair_cells(reader, window, policy))
     return _asked(reader.in_slice("signal_asked", "signal_asked_rows", where, **of_policy(policy), **days(window)))
 
 
@@ -133,6 +138,32 @@ def _cells(records: Iterable[Record]) -> list[SignalCells]:
             )
         )
     return found
+
+
+def _overall_cells(records: Iterable[Record]) -> list[SignalCells]:
+    found = []
+    for (live, shadow), rows in _grouped(records, "live_model", "shadow_model").items():
+        weights = np.zeros((BUCKETS, BINS))
+        for row in rows:
+            weights[:, row["bin"]] = row["weight"]
+        found.append(
+            SignalCells(
+                live_model=live,
+                shadow_model=shadow,
+                weights=weights,
+                scores=np.sum([row["score"] for row in rows], axis=0),
+                n=sum(row["n"] for row in rows),
+            )
+        )
+    return found
+
+
+def _overall_asked(cells: Iterable[PairCell]) -> list[AskedSums]:
+    return [
+        AskedSums(live_model=cell.live_model, shadow_model=cell.shadow_model, requests=cell.sums("weight"), n=cell.n)
+        for cell in cells
+        if cell.is_pair and not cell.is_contaminated
+    ]
 
 
 def _asked(records: Iterable[Record]) -> list[AskedSums]:

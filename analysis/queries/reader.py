@@ -46,14 +46,18 @@ class Reader:
         bound = {"project": self.project, **params}
         wanted = {key: value for key, value in bound.items() if key in statement(file).params}
         if self._memory is None:
-            return iter(self.client.query(statement(file).text, parameters=wanted).named_results())
+            return iter(self.ask(file, wanted))
         asked = (
             file,
             *((key, tuple(value) if isinstance(value, list) else value) for key, value in sorted(wanted.items())),
         )
         if asked not in self._memory:
-            self._memory[asked] = list(self.client.query(statement(file).text, parameters=wanted).named_results())
+            self._memory[asked] = self.ask(file, wanted)
         return iter(self._memory[asked])
+
+    def ask(self, file: str, params: Mapping[str, Any]) -> list[Record]:
+        """All records of `sql/<file>.sql`, read from the store."""
+        return list(self.client.query(statement(file).text, parameters=dict(params)).named_results())
 
     def one(self, file: str, /, **params: Any) -> Record:
         """The only record of a statement that always has one."""

@@ -12,8 +12,8 @@ FROM (
     policy,
     policy_version,
     sum(n) AS requests
-  FROM signal_daily
-  WHERE project = {project:String} AND segment_key = 'all' AND day BETWEEN {first:Date} AND {last:Date}
+  FROM signal_overall
+  WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
   GROUP BY name, source, policy, policy_version
 )
 GROUP BY name, source

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from analysis.queries import Queries
-from analysis.selection import PolicyRef, Window
+from analysis.selection import PolicyRef, Segment, Window
 from collector.store import Store
 from tests.support.decision_rows import DAY, insert
 
 WINDOW = Window(DAY, DAY)
 CHEAP = PolicyRef("cheap", "2")
+CODE = Segment("task", "code")
+ROW = {"segment_key": "task", "segment_value": "code"}
 
 
 def test_a_remembering_reader_keeps_its_answers(store: Store) -> None:
     """Rows that arrive in between are in the answers of another reader, not in its own."""
-    insert(store.client(), "pair_daily", [{}])
+    insert(store.client(), "pair_daily", [ROW])
     plain = Queries(store.client(), "p")
     remembering = plain.remembering()
-    assert remembering.pairs(WINDOW, CHEAP).n == 10
-    insert(store.client(), "pair_daily", [{"bucket": 2, "n": 5}])
-    assert remembering.pairs(WINDOW, CHEAP).n == 10
-    assert remembering.remembering().pairs(WINDOW, CHEAP).n == 10
-    assert plain.pairs(WINDOW, CHEAP).n == 15
-    assert plain.remembering().pairs(WINDOW, CHEAP).n == 15
+    assert remembering.pairs(WINDOW, CHEAP, CODE).n == 10
+    insert(store.client(), "pair_daily", [ROW | {"bucket": 2, "n": 5}])
+    assert remembering.pairs(WINDOW, CHEAP, CODE).n == 10
+    assert remembering.remembering().pairs(WINDOW, CHEAP, CODE).n == 10
+    assert plain.pairs(WINDOW, CHEAP, CODE).n == 15
+    assert plain.remembering().pairs(WINDOW, CHEAP, CODE).n == 15
 
 
 def test_another_question_is_asked(store: Store) -> None:
     """Parameters tell questions apart."""
-    insert(store.client(), "pair_daily", [{}, {"policy": "other", "n": 3}])
+    insert(store.client(), "pair_daily", [ROW, ROW | {"policy": "other", "n": 3}])
     q = Queries(store.client(), "p").remembering()
-    assert q.pairs(WINDOW, CHEAP).n == 10
-    assert q.pairs(WINDOW, PolicyRef("other", "2")).n == 3
+    assert q.pairs(WINDOW, CHEAP, CODE).n == 10
+    assert q.pairs(WINDOW, PolicyRef("other", "2"), CODE).n == 3

@@ -129,11 +129,6 @@ def test_days(rollups: Store) -> None:
     assert run(rollups, "days", project="nobody")[0][2] == 0
 
 
-def test_signals_seen(rollups: Store) -> None:
-    """A request counts once however many shadows it has; contaminated ones still have a signal."""
-    assert run(rollups, "signals_seen", **DAYS) == [("thumbs", "user", 56), ("judge", "llm", 1)]
-
-
 def test_pair_sums(rollups: Store) -> None:
     """Sums per bucket; failed decisions are in `failed` and nothing else; contaminated ones count, but not as clean."""
     assert run(rollups, "pair_sums", **SHADOW, **DAYS, **ALL) == [
@@ -194,9 +189,13 @@ def test_levels(store: Store) -> None:
             {"n": 5, "shadow_model": "big", "no_steps_n": 1, "no_live_tier_n": 4},
             {"n": 7, "status": "error", "shadow_model": "", "no_tier_n": 7, "no_steps_n": 7},
             {"n": 9},
+            {"role": "live", "policy": "main", "no_tier_n": 7},
         ],
     )
-    assert run(store, "levels", **POLICY, **DAYS) == [("big", "big", 0, 4, 1), ("big", "tiny", 3, 0, 0)]
+    assert run(store, "levels", **DAYS) == [
+        ("cheap", "2", "big", "big", 0, 4, 1),
+        ("cheap", "2", "big", "tiny", 3, 0, 0),
+    ]
 
 
 def test_prices(rollups: Store) -> None:

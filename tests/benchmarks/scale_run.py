@@ -11,11 +11,11 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self
 
 from analysis.queries import Queries
-from analysis.queries.reader import Record
+from analysis.queries.reader import Memory, Record
 from analysis.report import project_report
 from collector.store import Store, open_store
 from tests.benchmarks.fill import BOOK, PROJECT, WINDOW
@@ -29,18 +29,24 @@ MORE: Final[dict[str, Callable[[Store], tuple[str, str]]]] = {}
 
 
 class Timed(Queries):
-    """Queries that remember how long each statement took, its records read to the end."""
+    """Queries that keep how long each statement took, its records read to the end."""
 
-    def __init__(self, client: Any, project: str) -> None:
-        super().__init__(client, project)
+    def __init__(self, client: Any, project: str, memory: Memory | None = None) -> None:
+        super().__init__(client, project, memory)
         self.seconds: dict[str, list[float]] = defaultdict(list)
 
-    def select(self, file: str, /, **params: Any) -> Iterator[Record]:
-        """As `Reader.select`."""
+    def remembering(self) -> Self:
+        """As `Reader.remembering`, with the same times."""
+        made = super().remembering()
+        made.seconds = self.seconds
+        return made
+
+    def ask(self, file: str, params: Mapping[str, Any]) -> list[Record]:
+        """As `Reader.ask`."""
         began = time.perf_counter()
-        records: list[Mapping[str, Any]] = list(super().select(file, **params))
+        records = super().ask(file, params)
         self.seconds[file].append(time.perf_counter() - began)
-        return iter(records)
+        return records
 
 
 def measure(store: Store) -> dict[str, Any]:

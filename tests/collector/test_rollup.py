@@ -22,6 +22,7 @@ from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 from collector import rollup
 from collector.dsn import parse
 from collector.errors import StoreUnreachableError
+from collector.migrate import migrations, statements
 from collector.price_books import pin
 from collector.rollup import MOST_SEGMENT_VALUES, TABLES, Rollup
 from collector.store import Store
@@ -76,8 +77,14 @@ def vars_of(sums: Sums) -> dict[str, float]:
 
 
 def tables(client: Client) -> dict[str, list[tuple[Any, ...]]]:
-    """Every rollup row of every project, in order."""
-    return {table: list(client.query(f"SELECT * FROM {table} ORDER BY ALL").result_rows) for table in TABLES}
+    """Every rollup row of every project, in order, the arrays of a row laid out flat."""
+    return {
+        table: [
+            tuple(part for value in row for part in (value if isinstance(value, list) else [value]))
+            for row in client.query(f"SELECT * FROM {table} ORDER BY ALL").result_rows
+        ]
+        for table in TABLES
+    }
 
 
 def assert_same(one: Mapping[str, list[tuple[Any, ...]]], other: Mapping[str, list[tuple[Any, ...]]]) -> None:
@@ -300,6 +307,22 @@ def test_a_store_from_before_the_counts_gets_them(store: Store) -> None:
     assert Rollup(store).run_once().days == 0
 
 
+def test_a_store_from_before_the_sums_of_all_traffic_gets_them(store: Store) -> None:
+    """The migration takes over what is rolled up, sealed days too; cut off and run again, it does not count twice."""
+    client = store.client()
+    sent = contract_traffic.traffic(200)
+    insert(client, [*sent.spans, *sent.signals])
+    Rollup(store).run_once()
+    before = tables(client)
+    overall = [table for table in rollup.TABLES if table.endswith("_overall")]
+    assert all(before[table] for table in overall)
+    (added,) = (migration for migration in migrations() if migration.name == "0010_overall.sql")
+    for _ in range(2):
+        for statement in statements(added.sql):
+            client.command(statement)
+        assert_same(tables(client), before)
+
+
 def test_a_sealed_day_is_left_alone(store: Store) -> None:
     """A day of which rows may have expired is not rebuilt; what still arrives for it is counted."""
     sent = contract_traffic.traffic(50)
@@ -328,6 +351,7 @@ def test_a_day_that_lost_all_its_rows_is_dropped(store: Store) -> None:
     insert(store.client(), [changed(s, later_s=1, llm_router__signal__deleted="true") for s in sent.signals])
     Rollup(store).run_once()
     assert store.client().command("SELECT count() FROM signal_daily") == 0
+    assert store.client().command("SELECT count() FROM signal_overall") == 0
     assert store.client().command("SELECT count() FROM pair_daily") > 0
 
 

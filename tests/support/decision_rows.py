@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
@@ -222,6 +223,15 @@ def insert(client: Client, table: str, rows: Sequence[Mapping[str, Any]]) -> Non
     # The table's own default stands for what neither the row nor our defaults name.
     filled = [[{"revision": 0, **defaults, **row}[column] for column in columns] for row in rows]
     client.insert(table, filled, column_names=columns)
+
+
+def sum_up(client: Client) -> None:
+    """Fill the tables of all traffic out of the daily ones, as the worker does of a day."""
+    for name in ("pair", "cost", "signal"):
+        daily, overall = f"{name}_daily", f"{name}_overall"
+        client.command(f"TRUNCATE TABLE {overall}")
+        text = (files("collector") / "sql" / f"{overall}.sql").read_text()
+        client.command(text, parameters={"stage": overall, daily: daily})
 
 
 def both(request: Mapping[str, Any], shadow: Mapping[str, Any]) -> list[dict[str, Any]]:
