@@ -42,6 +42,7 @@ def judge(q: Queries, plan: RegisteredPlan, *, now: datetime | None = None) -> J
         plan: the registered plan.
         now: the clock; None for the present. Days that were not over at that moment are left out.
     """
+    q = q.remembering()
     data_through = q.rolled_up_to()
     judged = judged_days(plan.plan, data_through=data_through, now=now or datetime.now(UTC))
     book = plan.plan.document.price_book or current_book(q.client, q.project) or ""
