@@ -13,9 +13,10 @@ from typing import Final
 
 from scipy.stats import norm
 
-from analysis.results import Estimate, Measured, Undefined
+from analysis.results import Estimate, Measured, Range, Undefined
 from analysis.selection import Segment
 from analysis.stats.multiple import benjamini_hochberg
+from analysis.verdict.bounds import bounds
 from analysis.verdict.results import SegmentFinding
 
 MINIMUM_N: Final = 30
@@ -79,13 +80,17 @@ def too_few(cell: Cell) -> str | None:
 
 
 def p_of_no_harm(harm: Measured) -> float | None:
-    """One-sided p of a quantity at most 0, from its interval; None where there is no estimate."""
-    if not isinstance(harm, Estimate):
+    """One-sided p of a quantity at most 0, from its interval; None where nothing is certain.
+
+    A range counts by its lower end: what is worse than the margin in the best case is a harm whatever was not seen.
+    """
+    interval = bounds(harm)
+    if interval is None or isinstance(harm, Undefined):
         return None
-    interval = harm.interval
-    quantile = float(norm.ppf((1 + interval.level) / 2))
-    facing = harm.value - interval.low if harm.value > 0 else interval.high - harm.value
+    value = harm.low if isinstance(harm, Range) else harm.value
+    quantile = -float(norm.ppf((1 - interval.level) / 2))
+    facing = value - interval.low if value > 0 else interval.high - value
     error = facing / quantile
     if error <= 0:
-        return 0.0 if harm.value > 0 else 1.0
-    return float(norm.sf(harm.value / error))
+        return 0.0 if value > 0 else 1.0
+    return float(norm.sf(value / error))

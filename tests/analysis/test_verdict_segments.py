@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from analysis.results import Measured
+from analysis.results import Estimate, Interval, Measured
 from analysis.selection import Segment
 from analysis.verdict.segments import Cell, findings, p_of_no_harm
 from tests.support.measured import NOT_RUN, between, estimate
@@ -38,11 +40,23 @@ def test_the_p_is_that_of_the_standard_errors(z: float) -> None:
 
 
 def test_no_figure_has_no_p() -> None:
-    """A range and a reason are no evidence of harm; an interval of no width decides by its value."""
-    assert p_of_no_harm(between(0.1, 0.2)) is None
+    """A range without an interval and a reason say nothing; an interval of no width decides by its value."""
+    assert p_of_no_harm(replace(between(0.1, 0.2), interval=None)) is None
     assert p_of_no_harm(NOT_RUN) is None
     assert p_of_no_harm(estimate(0.1, 0.1, 0.1)) == 0.0
     assert p_of_no_harm(estimate(0.0, 0.0, 0.0)) == 1.0
+
+
+def test_a_range_is_a_harm_if_its_best_end_is_one() -> None:
+    """A few missing answers make a range of a segment's loss; they excuse no loss that is certain without them."""
+    best = at(4.0)
+    assert isinstance(best, Estimate)
+    harmed = replace(between(0.04, 0.9), interval=Interval(best.interval.low, 0.95, 0.95))
+    assert p_of_no_harm(harmed) == pytest.approx(norm.sf(4.0))
+    (found,) = findings([cell("a", harmed)], level=0.95)
+    assert found.is_harm
+    open_ended = replace(between(-0.02, 0.9), interval=Interval(-0.04, 0.95, 0.95))
+    assert (p_of_no_harm(open_ended) or 0.0) > 0.5
 
 
 def test_one_of_twenty_needs_more_than_two_standard_errors() -> None:
