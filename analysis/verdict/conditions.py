@@ -19,6 +19,7 @@ BELIEVED: Final[tuple[Rung, ...]] = ("executed", "observed")
 """Rungs that a quality condition may rest on: answers of the shadow's own plan. Live's answers and decisions never."""
 
 RUN_ANSWERS: Final = "run answers of the shadow (shadowroute queue), then shadowroute import executions FILE"
+_RUN_FIRST: Final = "run the first answers of the cascade: how often they fail their check is unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +30,10 @@ class Evidence:
         n: requests, or executed answers, that the figure rests on.
         grows_with_traffic: whether waiting brings more of them; executed answers must be run.
         per_day: of them, at the present rate; None if unknown.
-        doubt: the same quantity under the worst of what is only assumed; None where nothing is.
-        doubt_why: what is assumed.
+        doubt: the same quantity otherwise: under the worst of what is only assumed, or by what was paid; None where
+            nothing is.
+        doubt_why: what would have to be so, as the end of a sentence with `if`.
+        doubt_step: what would settle it.
         lasting: the same quantity without what is spent only until the decision; None where nothing is.
     """
 
@@ -41,6 +44,7 @@ class Evidence:
     per_day: float | None = None
     doubt: Measured | None = None
     doubt_why: str = ""
+    doubt_step: str = RUN_ANSWERS
     lasting: Measured | None = None
 
 
@@ -49,7 +53,8 @@ def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
 
     It is a harm only where the shadow certainly costs more than live, evaluation aside: that is spent to decide, not by
     the policy. A saving that is certainly too small is not met.
-    What holds only under an assumption (how much a model writes that nobody has run) is unknown.
+    What holds only under an assumption (how much a model writes that nobody has run) is unknown, and so is what the
+    bills of the executed answers do not confirm.
     """
     measured = change.measured
     state = at_most(measured, -saves_at_least)
@@ -67,7 +72,7 @@ def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
         limit=-saves_at_least,
         shown_as=shown(negated(measured), percent),
         fails="costs more than live" if is_harm else "saves less than the plan asks for",
-        waits="run the first answers of the cascade: how often they fail their check is unknown",
+        waits=_RUN_FIRST if isinstance(measured, Range) else "judge it without a share of what live costs",
     )
 
 
@@ -125,7 +130,7 @@ def escalation_condition(rate: Evidence, *, limit: Measured, limit_name: str) ->
         limit=low,
         shown_as=shown(rate.measured, percent) if not isinstance(compared, Undefined) else compared.reason,
         fails="pays twice so often that the saving is gone" if limit_name else "pays twice more often than allowed",
-        waits="run the first answers of the cascade: how often they fail their check is unknown",
+        waits=_RUN_FIRST,
         compared=compared,
     )
 
@@ -175,8 +180,8 @@ def _assumed(change: Evidence, saves_at_least: float) -> Condition:
         shown=f"{figure}; {doubt} if {change.doubt_why}",
         rung=change.rung,
         n=change.n,
-        why=f"it depends on an assumption: {change.doubt_why}",
-        next_step=RUN_ANSWERS,
+        why=f"it depends on whether {change.doubt_why}",
+        next_step=change.doubt_step,
     )
 
 

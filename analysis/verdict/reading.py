@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import Final
 
 from analysis.cost_cube import CostCube
 from analysis.measures.break_even import EscalationBreakEven, break_even_of
@@ -29,6 +30,12 @@ from analysis.verdict.conditions import Evidence
 from analysis.verdict.figures import Figures
 from analysis.verdict.quality import QualityReader
 from analysis.verdict.wording import money
+
+_AS_PAID: Final = "all answers cost what was paid for those that were run"
+_SETTLE_PAID: Final = (
+    "run more answers (shadowroute queue), or find out why what was paid for them is not their tokens at the prices of"
+    " the book"
+)
 
 
 class Reading:
@@ -200,7 +207,14 @@ class Reading:
         delta = self.provider
         change = net_relative(delta.relative, self.ledger)
         evidence = replace(self._evidence(change, delta.n), lasting=self._without_evaluation(change))
-        if isinstance(change, Undefined) or delta.length_range == delta.relative:
+        if isinstance(change, Undefined):
+            return evidence
+        paid = self.executed[0].cost_change
+        if isinstance(paid, Estimate):
+            # What was paid needs no assumption, so it takes the place of what is assumed about lengths.
+            doubt = net_relative(paid, self.ledger, delta.relative)
+            return replace(evidence, doubt=doubt, doubt_why=_AS_PAID, doubt_step=_SETTLE_PAID)
+        if delta.length_range == delta.relative:
             return evidence
         low, high = DEFAULT_BOUNDS
         why = f"models that nobody has run write {low:g} to {high:g} times as much"

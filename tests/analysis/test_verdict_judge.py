@@ -64,6 +64,16 @@ def test_lives_own_answers_are_no_evidence_for_a_plan_that_asks_for_executed_one
     assert seen.executed == 0
 
 
+def test_a_saving_that_the_bills_deny_is_not_believed(engine_folder: Path, tmp_path: Path) -> None:
+    """Tokens at the prices of the book save half; the answers that were run cost eight times that. Neither decides."""
+    with fresh_store(engine_folder) as store:
+        fill(store, Fortnight(requests=1200, executed=0.2, paid=8.0))
+        seen = judged(store, plan_of(tmp_path, PLAN.replace("points: 2.0", "points: 5.0")))
+    cost = seen.conditions[0]
+    assert (seen.verdict, cost.state, cost.is_harm) == (Verdict.NEED_MORE, "unknown", False)
+    assert cost.why == "it depends on whether all answers cost what was paid for those that were run"
+
+
 def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Store, tmp_path: Path) -> None:
     """On the tenth day nine are complete; before the first there is nothing, and it is said."""
     plan = plan_of(tmp_path, PLAN)

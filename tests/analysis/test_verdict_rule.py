@@ -92,6 +92,7 @@ def test_no_assumption_decides_the_cost() -> None:
     assert states(doubted) == ("unknown", False)
     assert doubted.shown == "27.0 % (24.0 to 30.0); -10.0 to 50.0 % if it writes as much"
     assert doubted.next_step.startswith("run answers of the shadow")
+    assert doubted.why == "it depends on whether it writes as much"
     sure = replace(cheaper, doubt=between(-0.5, -0.12))
     assert states(cost_condition(sure, saves_at_least=0.10)) == ("met", False)
     dearer = evidence(estimate(0.05, 0.03, 0.07), doubt=between(-0.05, 0.1), doubt_why="it writes as much")

@@ -52,6 +52,7 @@ class Fortnight:
         resolved_refund: the same for `refund`.
         executed: share of the diverging requests that a draw took.
         small_usd: price of `small` per million tokens of input; output costs four times as much. `big` costs 10.
+        paid: times their tokens at the prices of the book that executed answers cost.
         lost: share of the shadow's rows of the last day that are missing.
         user_share: share of requests that carry a user key.
         explores: chance that live itself gives `small` what the shadow gives it; then every request has the signal.
@@ -64,6 +65,7 @@ class Fortnight:
     resolved_refund: float = 0.9
     executed: float = 0.5
     small_usd: float = 1.0
+    paid: float = 1.0
     lost: float = 0.0
     user_share: float = 1.0
     explores: float = 0.0
@@ -138,9 +140,9 @@ def _answer(live: dict[str, Any], truth: Fortnight, dice: random.Random) -> dict
         "project": PROJECT, "sample": "s1", "request_id": live["request_id"], "policy": SHADOW.name,
         "policy_version": SHADOW.version, "model": "small", "inclusion_probability": truth.executed,
         "status": "ok", "input_tokens": tokens, "output_tokens": output,
-        "cost_usd": (tokens + 4 * output) * truth.small_usd / 1e6, "latency_s": output / 150, "signal": "resolved",
-        "score": float(luck < chance), "live_score": float(luck < 0.9), "scorer": "human", "executed_at": at,
-        "version": int(at.timestamp()) * 10**9,
+        "cost_usd": (tokens + 4 * output) * truth.small_usd * truth.paid / 1e6, "latency_s": output / 150,
+        "signal": "resolved", "score": float(luck < chance), "live_score": float(luck < 0.9),
+        "scorer": "human", "executed_at": at, "version": int(at.timestamp()) * 10**9,
     }  # fmt: skip
 
 
