@@ -1,0 +1,68 @@
+"""What the pages show, in Python: measures of a stored shadow policy, the same at other prices, a plan, a packet."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analysis.measures.cost import cost
+from analysis.measures.executed import executed
+from analysis.measures.latency import latency
+from analysis.measures.ledger import ledger
+from analysis.measures.quality import quality
+from analysis.packet.content import packet
+from analysis.plan import load_plan, register
+from analysis.queries import Queries
+from analysis.report import policy_report, project_report
+from analysis.results import Estimate, Measured, Range
+from analysis.selection import Segment
+from analysis.verdict.judge import judge
+from collector.price_books import book_names, current_book
+from collector.store import open_store
+
+STORE, PROJECT, PLAN = sys.argv[1:]  # in a notebook: "chdb://.shadowroute/store", "my-project", "plan.yaml"
+
+
+def said(measured: Measured) -> str:
+    """Every figure is one of three things."""
+    if isinstance(measured, Estimate):
+        low, high = measured.interval.low, measured.interval.high
+        return f"{measured.value:+.3f} ({low:+.3f} to {high:+.3f}) {measured.unit}, n={measured.n}"
+    if isinstance(measured, Range):
+        return f"{measured.low:+.3f} to {measured.high:+.3f} {measured.unit}: {measured.why}"
+    return f"unknown: {measured.reason}"
+
+
+with open_store(STORE, create=False) as store:
+    client = store.reader()
+    q = Queries(client, PROJECT)
+    window = q.window_available()
+    book = current_book(client, PROJECT) or book_names(client)[0]
+    if window is None:
+        sys.exit(f"{PROJECT} has no figures yet")
+
+    everything = project_report(q, window, book=book)
+    policy = everything.policies[0].policy
+    print(f"{policy}: {everything.requests} requests, {window}")
+
+    one = policy_report(q, policy, window, book=book, by=["task"])
+    print("differs:", said(one.overall.divergence.model))
+    for part in one.segments:
+        print(f"  {part.slice}: cost {said(part.cost.relative)}")
+    for caveat in one.caveats:
+        print("note:", caveat.text)
+
+    print("live quality, downgraded:", said(quality(q, policy, window, book=book).downgrade.mean))
+    for name in book_names(client):
+        print(f"cost with {name}:", said(cost(q, policy, window, book=name).relative))
+    print("cost of extract:", said(cost(q, policy, window, Segment("task", "extract"), book=book).relative))
+    print("answers that were run:", said(executed(q, policy, window, signal="", book=book).quality_change))
+    print("p95 change, seconds:", said(latency(q, policy, window).p95_delta_s))
+    for line in ledger(q, policy, window, book=book).lines:
+        print(f"  {line.label}: {said(line.usd_per_month)}")
+
+    plan = register(load_plan(Path(PLAN)), PROJECT, reader=client, writer=store.client())
+    judgement = judge(q, plan)
+    print(judgement.verdict, judgement.sentence)
+
+    made = packet(q, policy, window, book=book, now=datetime.now(UTC), plan=plan)
+    print("packet of traffic", made.inputs.traffic)
