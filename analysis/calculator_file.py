@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from analysis.calculator import Expected, Route, expected
 from analysis.plan.amounts import Percent, share_of
 from shadow.config.fields import Document, NotNegative, Text
-from shadow.config.source import read_source
+from shadow.config.source import Place, Source, read_source
 from shadow.config.validation import validated
 from shadow.errors import ConfigError
 
@@ -87,12 +87,16 @@ def mix_of(options: Sequence[str], **settings: Any) -> Mix:
         if name.strip() in routes:
             raise ValueError(f"a route must be given once, got {name.strip()!r} twice")
         routes[name.strip()] = {key.strip(): _value(key.strip(), text.strip()) for key, _, text in pairs}
-    try:
-        return Mix(RoutesDocument.model_validate({"routes": routes, **settings}))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None
+    # Told as for a file, where a misspelt key is recognised; there is no line to name.
+    problems: list[ConfigError] = []
+    value = {"routes": routes, **{key: each for key, each in settings.items() if each is not None}}
+    places: list[Place] = [("routes",), *(("routes", name) for name in routes)]
+    places += [("routes", name, key) for name in routes for key in routes[name]]
+    source = Source(Path("--route"), value, dict.fromkeys(places, 0))
+    document = validated(source, RoutesDocument, "a route", problems)
+    if document is None:
+        raise ValueError(problems[0].message)
+    return Mix(document)
 
 
 def _value(key: str, text: str) -> Any:

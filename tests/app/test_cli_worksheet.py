@@ -81,7 +81,7 @@ def test_queue_draws_a_file_that_comes_back(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--policy", "cheap", "--n", "5", "--budget-usd", "1"], "either n or"),
+        (["--policy", "cheap", "--n", "5", "--budget-usd", "1"], "either --n or"),
         (["--policy", "cheap", "--version", "x", "--n", "5"], "--version must be one of v1"),
         (["--policy", "cheap", "--n", "5", "--segment", "colour=red"], "--segment"),
     ],
