@@ -8,8 +8,6 @@ a sequential look may ask for a level of 0.998, which no number of draws at hand
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -52,29 +50,4 @@ def drawn_interval(value: float, draws: Floats, *, effective_clusters: float, le
     if known.size < 2:
         raise ValueError(f"draws must hold at least 2 figures, got {known.size}; refuse the estimate before asking")
     half = float(stats.t.ppf((1 + level) / 2, max(effective_clusters - 1, 1.0))) * float(known.std(ddof=1))
-    return Interval(value - half, value + half, level)
-
-
-def jackknife_interval(
-    sums: Floats, figure: Callable[[Floats], float], *, effective_clusters: float, level: float = 0.95
-) -> Interval:
-    """The delete-one-bucket interval of a smooth function of totals, for example a ratio of differences.
-
-    Args:
-        sums: (256, k) sums by bucket; the figure is a function of their totals (k,).
-        figure: must be defined without any one bucket.
-        effective_clusters: sets the degrees of freedom.
-        level: nominal coverage.
-
-    Raises:
-        ValueError: if fewer than two buckets hold anything.
-    """
-    occupied = np.flatnonzero(np.abs(sums).sum(axis=1))
-    if occupied.size < 2:
-        raise ValueError(f"clusters must be at least 2, got {occupied.size}; refuse the estimate before asking for it")
-    totals = sums.sum(axis=0)
-    value = figure(totals)
-    moved = np.array([figure(totals - sums[bucket]) for bucket in occupied]) - value
-    error = math.sqrt((occupied.size - 1) / occupied.size * float(np.square(moved).sum()))
-    half = float(stats.t.ppf((1 + level) / 2, max(effective_clusters - 1, 1.0))) * error
     return Interval(value - half, value + half, level)

@@ -6,14 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.results import Undefined
 from analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
 from analysis.stats.distance import js_distance, psi
-from analysis.stats.multiple import benjamini_hochberg, e_bh, selected_level
+from analysis.stats.multiple import benjamini_hochberg
 from analysis.stats.ordinal import brunner_munzel
 from analysis.stats.proportion import clopper_pearson
 from analysis.summaries import BUCKETS, Floats
@@ -37,31 +35,6 @@ def test_adjusted_values_keep_order_and_refuse_nonsense() -> None:
     assert benjamini_hochberg([]).size == 0
     with pytest.raises(ValueError, match="p-values must lie in 0 to 1"):
         benjamini_hochberg([0.2, 1.2])
-
-
-def test_e_bh_takes_the_largest_that_are_enough() -> None:
-    """By hand: m = 4, alpha = .1: 40 is enough alone, 20 for the second of two, 13.3 for the third."""
-    assert e_bh([19.0, 1.0, 50.0, 21.0], 0.1).tolist() == [True, False, True, True]
-    assert e_bh([12.0, 1.0, 39.0, 19.0], 0.1).tolist() == [False] * 4
-    assert e_bh([], 0.1).size == 0
-
-
-@given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=30))
-@settings(deadline=None)
-def test_e_bh_on_inverse_p_values_is_benjamini_hochberg(p: list[float]) -> None:
-    """Identity: e = 1/p, away from ties at the limit."""
-    findings = e_bh(1 / np.asarray(p), 0.1)
-    adjusted = benjamini_hochberg(p)
-    clear = np.abs(adjusted - 0.1) > 1e-9
-    assert (findings == (adjusted <= 0.1))[clear].all()
-
-
-def test_selected_intervals_are_wider() -> None:
-    """1 - R alpha / m: all selected is the usual level, one of twenty is 0.9975."""
-    assert selected_level(0.95, selected=20, tested=20) == pytest.approx(0.95)
-    assert selected_level(0.95, selected=1, tested=20) == pytest.approx(0.9975)
-    with pytest.raises(ValueError, match="selected must be 1 to 3"):
-        selected_level(0.95, selected=0, tested=3)
 
 
 @pytest.mark.parametrize(
