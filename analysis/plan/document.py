@@ -133,9 +133,17 @@ class SignalDocument(Document):
     """What a signal means: when it is known, and which way is good."""
 
     matures_after: Duration = "0h"
-    lower_is_better: bool = False
+    lower_is_better: bool | None = None
     bar: Percent | None = None
     source: Text | None = None
+
+    @field_validator("bar")
+    @classmethod
+    def _on_the_grid(cls, value: str | None) -> str | None:
+        steps = 0.0 if value is None else share_of(value) * 20
+        if abs(steps - round(steps)) > 1e-9:
+            raise ValueError(f"bar must be a multiple of 5 %, got {value}; distributions are kept in steps of 5 %")
+        return value
 
 
 class CostsDocument(Document):
@@ -169,6 +177,30 @@ class PlanDocument(Document):
     signals: dict[Text, SignalDocument] = Field(default_factory=dict)
     costs: CostsDocument = CostsDocument()
     review: ReviewDocument = ReviewDocument()
+
+    @field_validator("segments")
+    @classmethod
+    def _stricter_than_all(cls, value: SegmentsDocument, info: ValidationInfo) -> SegmentsDocument:
+        must = info.data.get("must")
+        if must is None:
+            return value
+        margins = {each.signal: each.loses_at_most_points for each in must.quality}
+        for slice_, stricter in value.stricter.items():
+            asked = stricter.quality
+            if asked is None:
+                continue
+            if asked.signal is not None and asked.signal not in margins:
+                names = ", ".join(margins)
+                raise ValueError(
+                    f"stricter names signal {asked.signal} for {slice_}, and must.quality asks for {names}"
+                )
+            most = max(margins.values()) if asked.signal is None else margins[asked.signal]
+            if asked.loses_at_most_points > most:
+                raise ValueError(
+                    f"stricter must allow {slice_} at most the {most:g} points of must.quality,"
+                    f" got {asked.loses_at_most_points:g}"
+                )
+        return value
 
     @field_validator("confidence")
     @classmethod

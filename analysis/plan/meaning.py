@@ -5,7 +5,8 @@ from __future__ import annotations
 from analysis.measures.ledger import Costs
 from analysis.plan.amounts import duration_of, share_of
 from analysis.plan.document import PlanDocument, SignalDocument
-from analysis.signals import SignalSpec
+from analysis.rows import SignalRow
+from analysis.signals import SignalSpec, spec_of
 
 
 def costs_of(document: PlanDocument) -> Costs:
@@ -24,10 +25,13 @@ def specs_of(document: PlanDocument) -> dict[str, SignalSpec]:
 
 
 def _spec(name: str, signal: SignalDocument) -> SignalSpec:
+    # What the plan leaves open is as the name is known: a plan that gives `retry` a maturity does not make it good.
+    known = spec_of(SignalRow(name=name, source=signal.source or "", n=0))
     return SignalSpec(
         name,
         source=signal.source or "",
-        lower_is_better=signal.lower_is_better,
+        lower_is_better=known.lower_is_better if signal.lower_is_better is None else signal.lower_is_better,
+        rung=known.rung,
         matures_after_h=duration_of(signal.matures_after).total_seconds() / 3600,
         bar=None if signal.bar is None else share_of(signal.bar),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.plan import load_plan, plan_of, register
+from analysis.plan.meaning import specs_of
 from analysis.plan.registration import judged_by
 from analysis.selection import Segment
 from collector.plans import PlanRecord, plan_records
@@ -60,6 +61,17 @@ def error_of(folder: Path, old: str, new: str) -> str:
         ("48h", "48", "plan.yaml:11: matures_after must be a duration with its unit, got 48; for example 72h or 3d"),
         ("by: [task, user_tier]", "by: [user_tier]", "plan.yaml:10: stricter names task=refund, and segments.by lacks"),
         ("task=refund", "refund", "plan.yaml:10: stricter must name one value of a segment, got 'refund'"),
+        (
+            "{quality: {loses_at_most_points: 0.5}}",
+            "{quality: {loses_at_most_points: 0.5, signal: thumbs}}",
+            "plan.yaml:10: stricter names signal thumbs for task=refund, and must.quality asks for resolved",
+        ),
+        (
+            "loses_at_most_points: 0.5",
+            "loses_at_most_points: 5",
+            "plan.yaml:10: stricter must allow task=refund at most the 1 points of must.quality, got 5",
+        ),
+        ("48h", "48h, bar: 83%", "plan.yaml:11: bar must be a multiple of 5 %, got 83%; distributions are kept in"),
         ("policy: cheap", "polcy: cheap", 'plan.yaml:2: unknown key "polcy" under plan; did you mean "policy"?'),
         ("evidence: executed", "evidence: decisions", "plan.yaml:7: evidence must be 'executed' or 'observed'"),
     ],
@@ -81,6 +93,16 @@ def test_what_a_plan_means(tmp_path: Path) -> None:
     assert plan.loses_at_most(quality, Segment("task", "refund")) == 0.005
     assert plan.loses_at_most(quality, Segment("task", "chat")) == 0.01
     assert plan.segment_saves_at_least(Segment("task", "chat")) is None
+
+
+def test_what_a_plan_leaves_open_about_a_signal_is_as_its_name_is_known(tmp_path: Path) -> None:
+    """A plan that only says when `retry` is known does not turn it round, nor make a stand-in a proof."""
+    plan = plan_with(tmp_path, "{resolved: {matures_after: 48h}}", "{retry: {matures_after: 48h}, resolved: {}}")
+    specs = specs_of(plan.document)
+    assert (specs["retry"].lower_is_better, specs["retry"].rung, specs["retry"].matures_after_h) == (True, "proxy", 48)
+    assert (specs["resolved"].lower_is_better, specs["resolved"].rung) == (False, "observed")
+    turned = plan_with(tmp_path, "{resolved: {matures_after: 48h}}", "{retry: {lower_is_better: false}}")
+    assert not specs_of(turned.document)["retry"].lower_is_better
 
 
 def test_layout_and_spelling_change_no_hash_and_a_margin_does(tmp_path: Path) -> None:
