@@ -27,7 +27,7 @@ MINIMUM_RUN_CLUSTERS: Final = 20
 """Effective buckets of the answers below which no interval is given; 30 answers of 30 users amount to about 27."""
 
 SMALL_MISSING: Final = 0.01
-"""Share of missing answers up to which they count as missing by chance; above it they are bounds."""
+"""Share of missing answers up to which there is a value, their worst and best in its interval; above it, bounds."""
 
 NOT_RUN: Final = Undefined(
     reason="no answer of the shadow was run",
@@ -63,6 +63,8 @@ def _unit(group: Sequence[ExecutedAnswer], signal: str) -> Unit:
     whole = [answer for answer in group if answer.is_whole_plan]
     usable = whole or group
     scored = [answer for answer in usable if answer.signal == signal and answer.status == "ok"]
+    # A scorer who judged one answer only says nothing of the difference; scorers differ in how strict they are.
+    scored = [answer for answer in scored if answer.score is not None and answer.live_score is not None] or scored
     ran = [answer for answer in usable if answer.status == "ok"]
     return Unit(
         answer=usable[0],

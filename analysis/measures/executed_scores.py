@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -90,9 +91,12 @@ class ExecutedQuality:
         measure: Callable[[Drawn, Floats], Estimate],
     ) -> Measured:
         """An estimate from the scored answers, or bounds if more than a few are missing."""
-        if self._missing <= SMALL_MISSING:
-            return measure(self._scored, np.array([value(unit, 0.0) for unit in self._scored.units]))
+        seen = measure(self._scored, np.array([value(unit, 0.0) for unit in self._scored.units]))
+        if not self._missing:
+            return seen
         low, high = (measure(self._drawn, np.array([value(unit, end) for unit in self._drawn.units])) for end in ends)
+        if self._missing <= SMALL_MISSING:
+            return _widened(seen, low, high)
         return Range(
             low=low.value,
             high=high.value,
@@ -129,6 +133,17 @@ class ExecutedQuality:
             unit="score",
             method=_METHOD,
         )
+
+
+def _widened(seen: Estimate, low: Estimate, high: Estimate) -> Estimate:
+    """The estimate with an interval that holds the missing answers at their worst and at their best.
+
+    Answers do not fail by chance: those that do are often the bad ones, and one in a hundred can be the whole margin.
+    """
+    interval = Interval(
+        min(seen.interval.low, low.interval.low), max(seen.interval.high, high.interval.high), seen.interval.level
+    )
+    return replace(seen, interval=interval, method=f"{seen.method}; missing answers at their worst and best")
 
 
 def _side(found: Jackknife, values: Floats, drawn: Drawn, level: float, frame: Frame | None = None) -> Side:
@@ -199,9 +214,11 @@ def escalation_rate(drawn: Drawn, frame: Frame, level: float) -> Measured:
             method="sample of executed answers, wilson, jackknife over buckets",
         )
 
-    if missing <= SMALL_MISSING:
+    if not missing:
         return rate(seen, 0.0)
     low, high = rate(unseen, 0.0), rate(unseen, 1.0)
+    if missing <= SMALL_MISSING:
+        return _widened(rate(seen, 0.0), low, high)
     return Range(
         low=low.value,
         high=high.value,

@@ -196,6 +196,30 @@ def test_a_known_live_score_narrows_the_bounds() -> None:
     assert found.high <= 0.1
 
 
+def test_a_few_failures_are_in_the_interval() -> None:
+    """Four of 500 failed, perhaps because they were bad: the value is that of the others, the interval holds both."""
+    some = [
+        replace(each, status="error", score=None) if each.needs_execution and place % 250 == 0 else each
+        for place, each in enumerate(every())
+    ]
+    failed, clean = measure(some), measure(every())
+    assert 0 < (failed.missing_share or 0.0) < 0.01
+    assert point(failed.quality_change) == 0
+    for found, whole in ((failed.quality_change, clean.quality_change), (failed.live_score, clean.live_score)):
+        assert isinstance(found, Estimate)
+        assert isinstance(whole, Estimate)
+        assert found.interval.low < whole.interval.low
+        assert "missing answers at their worst and best" in found.method
+        assert "missing" not in whole.method
+
+
+def test_a_scorer_of_one_answer_only_says_nothing_of_the_difference() -> None:
+    """A second, lenient scorer saw only the shadow's answers: the difference is that of the first, who saw both."""
+    strict = [replace(each, scorer="a", score=0.5, live_score=0.5) for each in every()]
+    lenient = [replace(each, scorer="b", score=1.0, live_score=None) for each in every()]
+    assert point(measure([*strict, *lenient]).quality_change) == 0
+
+
 def test_few_answers_are_refused() -> None:
     """22 of 30 run: no figure, and how many more."""
     small = replace_frame(44)
