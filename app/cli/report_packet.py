@@ -55,7 +55,7 @@ def write_packet(wanted: PacketRequest) -> None:
     key = key_from_environment()
     # What cannot be written is said before a plan is recorded and figures are computed.
     if wanted.folder:
-        files.make_room(wanted.folder)
+        files.check_room(wanted.folder)
     if wanted.page:
         check_writable(wanted.page, "--html")
     packet = _made(wanted)
@@ -74,6 +74,7 @@ def write_packet(wanted: PacketRequest) -> None:
 
 def _made(wanted: PacketRequest) -> Packet:
     from analysis.packet.content import packet
+    from analysis.plan import load_plan
     from analysis.queries import Queries
     from app.cli.report import chosen_project, chosen_window
     from collector.price_books import current_book
@@ -82,6 +83,8 @@ def _made(wanted: PacketRequest) -> Packet:
     now = datetime.now(UTC)
     if wanted.plan and (wanted.first or wanted.last):
         raise typer.BadParameter("--from and --to exclude --plan: the plan names the days")
+    if wanted.plan:
+        load_plan(wanted.plan)  # a bad plan is said before any store is opened
     with open_store(wanted.store, create=False) as opened:
         q = Queries(opened.reader(), chosen_project(opened, wanted.project))
         plan = registered_plan(wanted.plan, opened, q.project, policy=wanted.policy) if wanted.plan else None

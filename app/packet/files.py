@@ -49,7 +49,8 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
     Raises:
         ConfigError: the folder holds something else or cannot be written, so nothing is written.
     """
-    make_room(folder)
+    check_room(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     texts = {
         JSON: json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2) + "\n",
         PAGE: html(packet),
@@ -61,17 +62,19 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
     return [folder / name for name in (*texts, MANIFEST)]
 
 
-def make_room(folder: Path) -> None:
-    """Make the folder of a packet, so that it is known before anything is computed that the packet can be written.
+def check_room(folder: Path) -> None:
+    """Find out whether a packet could be written there, before anything is computed for it; nothing is made.
 
     Raises:
         ConfigError: the folder holds something else, or cannot be made or written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        holds_other = any(folder.iterdir()) and not (folder / MANIFEST).is_file()
-        with TemporaryFile(dir=folder):
+        nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not nearest.is_dir():
+            raise NotADirectoryError(None, "Not a directory")
+        with TemporaryFile(dir=nearest):
             pass
+        holds_other = folder.exists() and any(folder.iterdir()) and not (folder / MANIFEST).is_file()
     except OSError as error:
         raise ConfigError(
             f"folder of a packet must be one that can be written ({error.strerror}); name another one", file=folder
