@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -23,12 +24,16 @@ pytestmark = pytest.mark.browser
 
 SCREENSHOTS = ROOT / "docs" / "images"
 WAIT_MS = 60_000
+expect.set_options(timeout=WAIT_MS)
 FILL = """
 import sys
 from collector.store import open_store
+from tests.support.page_verdicts import plan_content, record, run_answers
 from tests.support.page_week import fill
 with open_store(sys.argv[1], own=True) as store:
-    fill(store, requests=3000)
+    fill(store, requests=3000, even_users=True)
+    run_answers(store)
+    record(store, plan_content("bold-2026-11"))
 """
 
 
@@ -84,12 +89,13 @@ def picture(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("page", ["light", "dark"], indirect=True)
 def test_overview_shows_a_card_per_policy(page: Page, up: Up, request: pytest.FixtureRequest) -> None:
-    """Four measures per shadow, the first of them above the fold, in both themes."""
+    """A verdict where a plan judges, four measures else; the first number above the fold, in both themes."""
     show(page, up, "/")
-    expect(page.get_by_text("Measured, not judged")).to_have_count(3)
+    expect(page.get_by_text("Measured, not judged")).to_have_count(2)
+    expect(page.get_by_role("heading", name=re.compile("SHIP.*bold"))).to_be_visible()
     expect(page.get_by_text("A/A control: the noise floor")).to_be_visible()
     first = page.locator("[data-testid=stMetricValue]").first
-    expect(first).to_have_text(re.compile(r"^\d+\.\d %$"))
+    expect(first).to_have_text(re.compile(r"^-?\d+\.\d %$"))
     box = first.bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 900
@@ -115,6 +121,45 @@ def test_every_page_draws(page: Page, up: Up, path: str, heading: str, name: str
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     picture(page, name)
     assert foreign == []
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_verdict_leads_to_the_bill_and_to_the_answers(page: Page, up: Up, width: int) -> None:
+    """From the sentence to Cost and Quality of that shadow, on a desk and on a phone; no page is wider than it."""
+    page.set_viewport_size({"width": width, "height": 900})
+    show(page, up, "/")
+    expect(page.get_by_text("Ship to 5 %.")).to_be_visible()
+    expect(page.get_by_role("heading", name="What must be true").first).to_be_visible()
+    page.locator("[class*=st-key-open-cost-bold]").get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Where the money goes, per month")).to_be_visible()
+    settled(page)
+    expect(page).to_have_url(re.compile(r"/cost\?.*policy=bold"))
+    assert _overflow(page) == 0
+    page.goto(page.url.replace("/cost?", "/quality?"))
+    expect(page.get_by_role("heading", name="Answers of the shadow that were run")).to_be_visible()
+    settled(page)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    assert _overflow(page) == 0
+
+
+def test_the_evidence_packet_is_one_click(page: Page, up: Up, tmp_path: Path) -> None:
+    """The button of a card gives the files that `shadowroute report --packet` writes."""
+    show(page, up, "/")
+    with page.expect_download() as download:
+        page.locator("[class*=st-key-packet-bold]").get_by_role("button").click()
+    path = tmp_path / "packet.zip"
+    download.value.save_as(path)
+    with ZipFile(path) as archive:
+        assert "packet/packet.html" in archive.namelist()
+
+
+def test_specialists_figures_open(page: Page, up: Up) -> None:
+    """They are measured when the part is opened."""
+    show(page, up, "/quality?policy=bold")
+    page.get_by_text("For specialists").click()
+    expect(page.get_by_role("heading", name="Between single models")).to_be_visible()
+    settled(page)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
 def test_axis_labels_are_not_cut(page: Page, up: Up) -> None:
@@ -195,6 +240,11 @@ def test_an_empty_platform_says_what_to_do(page: Page, tmp_path: Path) -> None:
         expect(page.get_by_text("No request has arrived")).to_be_visible()
         expect(page.get_by_text(fresh.otlp_url).first).to_be_visible()
         picture(page, "empty")
+
+
+def _overflow(page: Page) -> int:
+    """Pixels by which the page is wider than the window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
 def _is_local(url: str, up: Up) -> bool:

@@ -31,21 +31,32 @@ VERSIONS: Final = {
 }  # fmt: skip
 
 
-def fill(store: Store, *, requests: int = 1500, priced: tuple[str, ...] = (LARGE, SMALL, LOCAL)) -> None:
+def fill(
+    store: Store, *, requests: int = 1500, priced: tuple[str, ...] = (LARGE, SMALL, LOCAL), even_users: bool = False
+) -> None:
     """Insert the fortnight, pin prices, and roll it up.
 
     Args:
         store: writable.
         requests: of the fortnight.
         priced: models that have a price.
+        even_users: whether all users ask alike often: else a few ask most, too few clusters for a verdict.
     """
     client = store.client()
     dice = random.Random(7)
     made = [row for number in range(requests) for row in _request(number, requests, dice)]
+    if even_users:
+        for row in made:
+            _ask_alike(row)
     insert(client, "decisions", made)
     insert(client, "signals", list(_signals(made, dice)))
     _prices(client, priced)
     rollup_now(store)
+
+
+def _ask_alike(row: dict[str, Any]) -> None:
+    row["cluster_key"] = f"user{int(row['request_id'].removeprefix('req-')) % 900:03d}"
+    row["bucket"] = hashlib.md5(row["cluster_key"].encode(), usedforsecurity=False).digest()[0]
 
 
 def _request(number: int, requests: int, dice: random.Random) -> Iterator[dict[str, Any]]:
