@@ -31,7 +31,7 @@ class Inputs:
         live: live policies of the window and their versions.
         plan: name of the plan; empty without one. plan_hash: of its content that judged.
         book: price book. prices: 16 hex characters of its rows.
-        traffic: 16 hex characters of the decisions and tokens of the window.
+        traffic: 16 hex characters of the decisions, tokens and signals of the window.
         executions: 16 hex characters of the executed answers; empty without any.
         data_through: everything that arrived before this is in the figures, UTC.
         made_by: version of the platform.

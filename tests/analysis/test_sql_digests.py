@@ -71,6 +71,18 @@ def test_tokens_digest(store: Store) -> None:
     assert rows(store, "tokens_digest", **DAYS) == [("cheap", "2", "live", "primary", "big", 2, 19, 5, 3, 2)]
 
 
+def test_signals_digest(store: Store) -> None:
+    """Values by bin, whatever the bucket; one other value changes the traffic's hash."""
+    q = Queries(store.client(), "p")
+    insert(store.client(), "signal_daily", [{}, {"bucket": 2, "n": 2, "sum_value": 1.95}, {"segment_key": "task"}])
+    assert rows(store, "signals_digest", **DAYS) == [
+        (DAY, "cheap", "2", "thumbs", "user", "big", "small", 0, 20, 3, 2_950_000)
+    ]
+    before = traffic_digest(q, WINDOW)
+    insert(store.client(), "signal_daily", [{"bucket": 3, "bin": 0, "sum_value": 0.0}])
+    assert traffic_digest(q, WINDOW) != before
+
+
 def test_executions_digest(store: Store) -> None:
     """One row without any; a second copy of a row changes nothing, another score or length does."""
     assert rows(store, "executions_digest") == [(0, 0)]
