@@ -135,11 +135,11 @@ def escalation_condition(rate: Evidence, *, limit: Measured, limit_name: str) ->
     )
 
 
-def no_escalation() -> Condition:
-    """The escalation condition of a policy that plans none."""
+def no_escalation(limit: str = "break-even") -> Condition:
+    """The escalation condition of a policy that plans none; `limit` as the plan says it."""
     return Condition(
         key="escalation",
-        requirement="escalation below break-even",
+        requirement=f"escalation below {limit}",
         state="met",
         is_harm=False,
         measured=Undefined(reason="this policy never plans an escalation"),

@@ -19,6 +19,7 @@ from analysis.verdict.conditions import (
 )
 from analysis.verdict.results import Condition
 from analysis.verdict.segments import Cell
+from analysis.verdict.wording import whole_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def cells_of(plan: Plan, figures: Figures) -> tuple[Cell, ...]:
 
 def _escalation(below: str, figures: Figures) -> Condition:
     if figures.escalation is None:
-        return no_escalation()
+        return no_escalation() if below == BREAK_EVEN else no_escalation(whole_percent(share_of(below)))
     if below != BREAK_EVEN:
         return escalation_condition(figures.escalation, limit=_number(share_of(below)), limit_name="")
     assert figures.break_even is not None  # noqa: S101  # who measures escalation gives the break-even with it

@@ -32,6 +32,8 @@ class Gathered:
         worth: why routing is not worth it at all; empty if it may be.
         has_control: whether the live policy ran as its own shadow.
         heavy_tail: why the interval of the cost may be too narrow; empty if it is not.
+        evaluation_usd: per month, that the saving counts for executed answers at the pace of the window.
+        uncosted_share: of the requests, those whose tokens are unknown, so that no figure of money holds them.
     """
 
     policy: PolicyRef
@@ -46,6 +48,8 @@ class Gathered:
     worth: str
     has_control: bool
     heavy_tail: str
+    evaluation_usd: float = 0.0
+    uncosted_share: float = 0.0
 
 
 def gather(q: Queries, plan: Plan, judged: Judged, *, book: str) -> Gathered:
@@ -77,6 +81,8 @@ def gather(q: Queries, plan: Plan, judged: Judged, *, book: str) -> Gathered:
         worth=reading.worth() if has_data else "",
         has_control=control is not None,
         heavy_tail=reading.provider.heavy_tail if has_data else "",
+        evaluation_usd=reading.evaluation_usd if has_data else 0.0,
+        uncosted_share=(reading.provider.uncosted_share or 0.0) if has_data else 0.0,
     )
 
 

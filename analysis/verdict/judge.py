@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Final
 
 from analysis.plan.amounts import share_of
 from analysis.plan.loading import Plan
+from analysis.plan.meaning import specs_of
 from analysis.plan.registration import RegisteredPlan
 from analysis.queries import Queries
 from analysis.results import Estimate
+from analysis.rows import SignalRow
 from analysis.selection import Window
+from analysis.signals import spec_of
 from analysis.verdict.blockers import blockers
 from analysis.verdict.figures import cells_of, conditions_of
 from analysis.verdict.gather import Gathered, gather
@@ -20,13 +24,16 @@ from analysis.verdict.results import Condition, Judgement, PlanStatus, Verdict
 from analysis.verdict.rule import verdict_of
 from analysis.verdict.segments import findings
 from analysis.verdict.sentences import Told, sentence
-from analysis.verdict.wording import counted
+from analysis.verdict.wording import counted, money, percent
 from collector.price_books import current_book
 
 RUN_QUEUE = (
     "Today: draw requests with shadowroute queue, answer them with the shadow's models yourself, and load the answers:"
     " shadowroute import executions FILE"
 )
+LEFT_OUT: Final = 0.01
+"""Share of requests without known tokens up to which nothing is said of them."""
+
 LATER = (
     "In a later version: mirror, which answers a few diverging requests as they come and needs no stored content",
     "In a later version: replay with a loader, which fetches the prompts from where you keep them",
@@ -80,6 +87,7 @@ def judgement_of(
         loses_at_most=plan.plan.loses_at_most(document.must.quality[0]),
         first_step=share_of(document.review.first_step),
         signatures=document.review.signatures,
+        lower_is_better=lower_is_better(plan.plan),
     )
     return Judgement(
         verdict=verdict,
@@ -103,6 +111,12 @@ def judgement_of(
         data_through=data_through,
         caveats=tuple(_caveats(plan, judged, gathered)),
     )
+
+
+def lower_is_better(plan: Plan) -> bool:
+    """Whether less of the first quality signal is better, as the plan says or its name is known."""
+    signal = plan.document.must.quality[0].signal
+    return spec_of(SignalRow(name=signal, source="", n=0), specs_of(plan.document)).lower_is_better
 
 
 def days_before(status: PlanStatus, plan: Plan, window: Window | None) -> int:
@@ -131,6 +145,16 @@ def _caveats(plan: RegisteredPlan, judged: Judged, gathered: Gathered) -> Iterat
         yield f"The plan was registered after {counted(seen, 'day')} of its window: their data could already be seen."
     if plan.plan.document.clusters == "request":
         yield "Requests count as independent, because the plan says clusters: request."
+    if gathered.evaluation_usd:
+        yield (
+            f"The saving counts {money(gathered.evaluation_usd)} a month for executed answers, as if they were run at"
+            " the pace of this window for ever; if this was the only time, it is higher by that."
+        )
+    if gathered.uncosted_share > LEFT_OUT:
+        yield (
+            f"{percent(gathered.uncosted_share)} of requests have no known tokens: every figure of money is about the"
+            " others, and says nothing of these."
+        )
     if gathered.heavy_tail:
         yield f"The interval of the cost may be too narrow: {gathered.heavy_tail.rstrip('.')}."
     if gathered.live is not None and not gathered.has_control:

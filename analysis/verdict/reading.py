@@ -189,6 +189,12 @@ class Reading:
         """USD per month, positive saves."""
         return negated(self.ledger.net)
 
+    @property
+    def evaluation_usd(self) -> float:
+        """Spent on executed answers, USD per month at the pace of the window."""
+        spent = [line.usd_per_month for line in self.ledger.lines if line.key == "evaluation"]
+        return sum(each.value for each in spent if isinstance(each, Estimate))
+
     def worth(self) -> str:
         """Why routing is not worth it, if the plan says what running it costs; empty if it may be."""
         running = self.plan.document.costs.running_usd_per_month
@@ -222,10 +228,8 @@ class Reading:
 
     def _without_evaluation(self, change: Measured) -> Measured:
         """The change without what was spent on executed answers."""
-        spent = [line.usd_per_month for line in self.ledger.lines if line.key == "evaluation"]
-        usd = sum(each.value for each in spent if isinstance(each, Estimate))
         live = self.ledger.live_usd_per_month
-        return difference(change, usd / live) if live else change
+        return difference(change, self.evaluation_usd / live) if live else change
 
     def _independent(self) -> float:
         return self.q.effective_clusters(self.window, self.policy)

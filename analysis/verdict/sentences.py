@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from analysis.format import count
-from analysis.results import Estimate, Interval, Measured, Range
+from analysis.results import Estimate, Interval, Measured, Range, Undefined
 from analysis.verdict.bounds import bounds, negated
 from analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
 from analysis.verdict.wording import bare, counted, listed, money, percent, points, span, whole_percent
@@ -21,6 +21,7 @@ class Told:
 
     Attributes:
         loses_at_most: margin of the first quality condition, as a score.
+        lower_is_better: whether less of its signal is better.
         first_step: share of the traffic that a SHIP begins with.
         signatures: that the plan asks for after a SHIP.
     """
@@ -37,6 +38,7 @@ class Told:
     loses_at_most: float
     first_step: float
     signatures: int
+    lower_is_better: bool = False
 
 
 def sentence(verdict: Verdict, told: Told) -> str:
@@ -181,16 +183,21 @@ def _between(low: float, high: float) -> str:
 
 
 def quality(told: Told) -> str:
-    """`0.4 points fewer resolved (0.9 fewer to 0.1 more; you allow 1.0)`."""
+    """`0.4 points fewer resolved (0.9 fewer to 0.1 more; you allow 1.0)`, or between which ends it lies."""
     change, signal = told.headline.quality_change, told.headline.quality_signal
-    if not isinstance(change, Estimate):
-        return f"{signal}: {change.why if isinstance(change, Range) else change.reason}"
-    allowed = bare(told.loses_at_most, points)
-    interval = change.interval
-    return (
-        f"{_fewer(change.value, unit=True)} {signal} ({_fewer(interval.low)} to {_fewer(interval.high)};"
-        f" you allow {allowed})"
-    )
+    if isinstance(change, Undefined):
+        return f"{signal}: {change.reason}"
+    allowed = f"you allow {bare(told.loses_at_most, points)}"
+    # A change counts as better or worse; more of a signal is not always better.
+    sign = -1.0 if told.lower_is_better else 1.0
+    interval = bounds(change)
+    low, high = (change.low, change.high) if isinstance(change, Range) else (change.value, change.value)
+    if interval is not None:
+        low, high = interval.low, interval.high
+    ends = f"{_fewer(sign * low)} to {_fewer(sign * high)}"
+    if isinstance(change, Range):
+        return f"{ends} {signal}, in points ({allowed}; {change.why})"
+    return f"{_fewer(sign * change.value, unit=True)} {signal} ({ends}; {allowed})"
 
 
 def _fewer(change: float, *, unit: bool = False) -> str:

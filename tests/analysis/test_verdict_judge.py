@@ -72,6 +72,7 @@ def test_a_saving_that_the_bills_deny_is_not_believed(engine_folder: Path, tmp_p
     cost = seen.conditions[0]
     assert (seen.verdict, cost.state, cost.is_harm) == (Verdict.NEED_MORE, "unknown", False)
     assert cost.why == "it depends on whether all answers cost what was paid for those that were run"
+    assert "a month for executed answers, as if they were run at the pace of this window" in " ".join(seen.caveats)
 
 
 def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Store, tmp_path: Path) -> None:

@@ -245,6 +245,17 @@ def test_quality_in_words() -> None:
     assert quality(unseen) == "resolved: no answer of the shadow was run"
 
 
+def test_quality_that_lies_between_two_ends_and_one_that_is_better_lower() -> None:
+    """A range says its ends; 0.4 points of change for the worse are more edits, not fewer."""
+    missing = replace(between(-0.006, 0.002, unit="score"), why="2.0 % of the sample may be anything")
+    told = replace(TOLD, headline=replace(HEADLINE, quality_change=missing))
+    assert quality(told) == (
+        "0.6 fewer to 0.2 more resolved, in points (you allow 1.0; 2.0 % of the sample may be anything)"
+    )
+    edits = replace(TOLD, headline=replace(HEADLINE, quality_signal="edits"), lower_is_better=True)
+    assert quality(edits) == "0.4 points more edits (0.9 more to 0.1 fewer; you allow 1.0)"
+
+
 def test_numbers_in_words() -> None:
     """Three digits for money, two for forecasts."""
     assert [money(value) for value in (18_412, 412.4, 99.55, 0, -2_912)] == [
