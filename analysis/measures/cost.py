@@ -16,7 +16,13 @@ from analysis.measures.escalation import unseen_rate
 from analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, LengthFit, Lengths, at_bound, lengths_of
 from analysis.measures.rates import Clusters, missing_share
 from analysis.queries import Queries
-from analysis.queries.executions import ExecutedAnswer, executed_answers
+from analysis.queries.executions import (
+    ExecutedAnswer,
+    Frame,
+    executed_answers,
+    executed_frame,
+    executed_frame_by_value,
+)
 from analysis.queries.money import cost_cube
 from analysis.queries.reader import Reader
 from analysis.results import Measured
@@ -127,9 +133,10 @@ def cost(
 def samples_of(q: Reader, policy: PolicyRef, window: Window, segment: Slice = ALL, *, level: float = 0.95) -> Samples:
     """What executed answers say about a policy's cost in a slice; pairs of models with too few take all traffic's."""
     answers = executed_answers(q, window, policy, segment)
+    frame = executed_frame(q, window, policy, segment) if _has_cascade(answers) else None
     if segment == ALL or not answers:
-        return _samples(answers, ALL, SAME_TOKENS, level)
-    return _samples(answers, segment, lengths_of(executed_answers(q, window, policy), level=level), level)
+        return _samples(answers, frame, ALL, SAME_TOKENS, level)
+    return _samples(answers, frame, segment, lengths_of(executed_answers(q, window, policy), level=level), level)
 
 
 def samples_by_value(
@@ -138,19 +145,25 @@ def samples_by_value(
     """The same for the values of a segment key: from a value to its samples."""
     answers = executed_answers(q, window, policy, key=key)
     wider = lengths_of(executed_answers(q, window, policy), level=level) if answers else SAME_TOKENS
+    frames = executed_frame_by_value(q, window, policy, key) if _has_cascade(answers) else {}
 
     def of(value: str) -> Samples:
         found = [answer for answer in answers if answer.segment_value == value]
-        return _samples(found, Segment(key, value), wider, level)
+        return _samples(found, frames.get(value), Segment(key, value), wider, level)
 
     return of
 
 
-def _samples(answers: list[ExecutedAnswer], scope: Slice, wider: Lengths, level: float) -> Samples:
+def _has_cascade(answers: list[ExecutedAnswer]) -> bool:
+    return any(answer.is_cascade for answer in answers)
+
+
+def _samples(answers: list[ExecutedAnswer], frame: Frame | None, scope: Slice, wider: Lengths, level: float) -> Samples:
+    unseen = 0.0 if frame is None else float(frame.cascade.sum() - frame.known.sum())
     paid = {(a.sample, a.request_id, a.model, a.is_whole_plan): a.cost_usd for a in answers}
     return Samples(
         lengths=lengths_of(answers, scope=scope, wider=wider, level=level),
-        escalation=unseen_rate(answers, level=level),
+        escalation=unseen_rate(answers, unseen, level=level),
         executed=len(paid),
         spend_usd=sum(usd for usd in paid.values() if usd is not None),
         unknown_spend=sum(usd is None for usd in paid.values()),

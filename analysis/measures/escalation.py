@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
+from analysis.measures.executed_draws import SMALL_MISSING, Drawn, not_covered, units
 from analysis.measures.rates import ROUNDING, Clusters, missing_share, range_of, share_of
 from analysis.queries import Queries
 from analysis.queries.executions import ExecutedAnswer
@@ -93,31 +96,41 @@ def _known(pairs: PairSums, clusters: Clusters, level: float) -> Measured:
     )
 
 
-def unseen_rate(answers: Iterable[ExecutedAnswer], *, level: float = 0.95) -> Measured | None:
+def unseen_rate(answers: Iterable[ExecutedAnswer], unseen: float, *, level: float = 0.95) -> Measured | None:
     """How often the escalations that nobody has seen happen, from executed answers; None if none was run.
+
+    Undefined where the draw stands for other requests than these, or where many of its answers do not say it: cheap
+    answers that fail are not like the others.
 
     Args:
         answers: executed answers of one policy in one slice; copies by signal or scorer count once.
+        unseen: weighted cascade requests of the slice whose outcome the live answer did not show.
         level: nominal coverage.
     """
-    found: dict[tuple[str, str], ExecutedAnswer] = {}
-    for answer in answers:
-        if (
-            answer.is_whole_plan
-            and answer.is_cascade
-            and answer.seen_escalated is None
-            and answer.escalated is not None
-        ):
-            found.setdefault((answer.sample, answer.request_id), answer)
-    if not found:
-        return None
-    rows = list(found.values())
-    weights = [row.weight / row.inclusion_probability for row in rows]
-    sums = RatioSums.of(
-        [row.bucket for row in rows],
-        [weight * bool(row.escalated) for row, weight in zip(rows, weights, strict=True)],
-        weights,
-        [1] * len(rows),
+    drawn = Drawn.of(
+        [
+            unit
+            for unit in units(answers, "")
+            if unit.answer.is_whole_plan and unit.answer.is_cascade and unit.answer.seen_escalated is None
+        ]
     )
-    users = float(len({row.cluster_key for row in rows}))
+    known = drawn.keep([unit.escalated is not None for unit in drawn.units])
+    if not known.units:
+        return None
+    elsewhere = not_covered(drawn, unseen)
+    if elsewhere:
+        return elsewhere
+    missing = 1 - known.requests / drawn.requests
+    if missing > SMALL_MISSING:
+        return Undefined(
+            reason=f"of {missing:.1%} of the sample nobody knows whether a second model was paid",
+            next_step="add escalated to the file",
+            n=len(known.units),
+        )
+    sums = RatioSums(
+        numerator=known.sums(np.array([float(bool(unit.escalated)) for unit in known.units])),
+        denominator=known.sums(),
+        n=len(known.units),
+    )
+    users = float(len({unit.answer.cluster_key for unit in known.units}))
     return share_of(sums, subject="executed answer of a cascade", clusters=lambda: users, level=level)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.measures.escalation import unseen_rate
 from analysis.measures.executed import NOTHING, Executed, executed_of
 from analysis.measures.executed_cost import CostFrame
 from analysis.prices import PriceTable
@@ -297,6 +298,22 @@ def test_scores_in_between_are_narrower_than_yes_and_no() -> None:
         assert found.value == pytest.approx(-0.05, abs=0.01)
         widths.append(found.value - found.interval.low)
     assert widths[0] < widths[1] / 3
+
+
+def test_the_rate_of_unseen_escalations_is_of_the_requests_that_were_drawn_from() -> None:
+    """A draw of a part prices no cascade of the others, nor does one that does not say it of many answers."""
+    ran = [replace(each, escalation_model="big", escalated=place % 4 == 0) for place, each in enumerate(every())]
+    rate = unseen_rate(ran, N)
+    assert rate is not None
+    assert point(rate) == pytest.approx(0.25)
+    part = unseen_rate(ran[: len(ran) // 4], N)
+    assert part is not None
+    assert "the sample stands for 500 of the 2,000 requests" in refusal(part)
+    failed = [replace(each, status="error") if place % 10 == 0 else each for place, each in enumerate(ran)]
+    unsure = unseen_rate(failed, N)
+    assert unsure is not None
+    assert refusal(unsure).startswith("of 10.0% of the sample nobody knows")
+    assert unseen_rate([replace(each, escalated=None) for each in ran], N) is None
 
 
 def test_escalation_is_of_cascade_requests() -> None:
