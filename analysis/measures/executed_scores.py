@@ -71,6 +71,13 @@ class ExecutedQuality:
     def _refusal(self) -> Undefined | None:
         if self._frame.needed.any() and not any(unit.score is not None for unit in self._drawn.units):
             return _UNSCORED
+        highest = max((abs(unit.live_score) for unit in self._drawn.units if unit.live_score is not None), default=0.0)
+        if highest > 1:
+            return Undefined(
+                reason=f"the signal of live's answers goes to {highest:g}, and scores lie in 0 to 1",
+                next_step="give live_score in the file, by the same scorer and on the same scale",
+                n=len(self._drawn.units),
+            )
         return frame_refusal(self._drawn, self._frame) or too_few(self._scored)
 
     def _difference(self, frame: Frame | None) -> Measured:

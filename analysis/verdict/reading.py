@@ -201,10 +201,14 @@ class Reading:
         if not running:
             return ""
         interval = bounds(most_that_routing_could_save(self.q, self.window, self.book, level=self.level))
-        if interval is None or interval.high >= running:
+        if interval is None or not self.provider.weight:
+            return ""
+        # Requests without known tokens are in no dollar sum; they could save as much as the others.
+        highest = max(interval.high, 0.0) * max(self.pairs.weight / self.provider.weight, 1.0)
+        if highest >= running:
             return ""
         return (
-            f"Routing is not worth it: no policy could save more than {money(max(interval.high, 0.0))} a month;"
+            f"Routing is not worth it: no policy could save more than {money(highest)} a month;"
             f" running one costs about {money(running)}."
         )
 

@@ -221,6 +221,13 @@ def test_a_scorer_of_one_answer_only_says_nothing_of_the_difference() -> None:
     assert point(measure([*strict, *lenient]).quality_change) == 0
 
 
+def test_a_live_signal_on_another_scale_is_not_compared() -> None:
+    """Stars of one to five are no score: the difference would be a loss of hundreds of points."""
+    found = measure([replace(each, live_score=4.0) for each in every()])
+    assert refusal(found.quality_change) == "the signal of live's answers goes to 4, and scores lie in 0 to 1"
+    assert found.rung == "none"
+
+
 def test_few_answers_are_refused() -> None:
     """22 of 30 run: no figure, and how many more."""
     small = replace_frame(44)
