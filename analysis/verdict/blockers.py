@@ -22,6 +22,9 @@ FAILED: Final = 0.001
 KNOWN_CLUSTERS: Final = 0.90
 """Share of requests that must carry a user or session key."""
 
+UNCOSTED: Final = 0.05
+"""Share of requests whose tokens may be unknown: nobody knows what they cost, and they are seldom like the rest."""
+
 MISMATCH_P: Final = 0.001
 """p of the row counts below which they do not fit together; as A/B platforms test for a sample ratio mismatch."""
 
@@ -43,6 +46,7 @@ class Facts:
         failed_share: of the shadow's decisions; None without any.
         unpriced: models of live or of the shadow without a price.
         book: the price book; empty if none is pinned.
+        uncosted_share: of the requests, those whose tokens are unknown; no figure of money holds them.
         days: days with requests.
         min_days: that the plan asks for.
         immature: days at the end of the window whose signals are not known yet.
@@ -62,6 +66,7 @@ class Facts:
     failed_share: float | None
     unpriced: Sequence[str]
     book: str
+    uncosted_share: float
     days: int
     min_days: int
     immature: int
@@ -152,6 +157,13 @@ def _prices(facts: Facts) -> Iterator[Blocker]:
             text=f"No price in book {facts.book} for {listed(list(facts.unpriced))}",
             next_step="add price_usd_per_million to models.yaml, or name the model under aliases of a priced one",
         )
+    if facts.uncosted_share > UNCOSTED:
+        yield Blocker(
+            code="uncosted",
+            text=f"{percent(facts.uncosted_share)} of requests have no known tokens (limit {percent(UNCOSTED)})",
+            next_step="report what was served: request.served(reply), or observer.outcome(request_id, ...); of an"
+            " imported log, export its token columns",
+        )
 
 
 def _time(facts: Facts) -> Iterator[Blocker]:
@@ -185,7 +197,7 @@ def _clusters(facts: Facts) -> Iterator[Blocker]:
         yield Blocker(
             code="few_clusters",
             text=f"{facts.effective_clusters:.0f} effective clusters ({VERDICT_CLUSTERS} needed)",
-            next_step="wait for more users or sessions",
+            next_step="wait for more users or sessions; after the window's end, start a new plan with a longer window",
         )
 
 

@@ -102,6 +102,7 @@ def _facts(
         counts=reading.counts if has_data else {},
         failed_share=pairs.failed_weight / pairs.weight if pairs and pairs.weight else None,
         unpriced=reading.unpriced() if has_data else (),
+        uncosted_share=(reading.provider.uncosted_share or 0.0) if has_data else 0.0,
         book=reading.book,
         days=reading.days if judged.window else 0,
         min_days=plan.document.window.min_days,

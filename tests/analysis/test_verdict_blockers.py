@@ -53,6 +53,7 @@ WELL = Facts(
     failed_share=0.0,
     unpriced=(),
     book="b",
+    uncosted_share=0.0,
     days=14,
     min_days=7,
     immature=0,
@@ -91,6 +92,7 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
         ({"failed_share": 0.0021}, "failed", "0.2 % of this shadow's decisions failed (limit 0.1 %)"),
         ({"unpriced": ("llama-70b",)}, "unpriced", "No price in book b for llama-70b"),
         ({"book": ""}, "unpriced", "No price book is pinned"),
+        ({"uncosted_share": 0.06}, "uncosted", "6.0 % of requests have no known tokens (limit 5.0 %)"),
         ({"days": 5}, "min_days", "5 complete days of 7 with requests"),
         (
             {"immature": 2, "mature_on": dt.date(2026, 11, 25)},
@@ -150,6 +152,11 @@ def test_each_blocker_alone(changes: dict[str, Any], code: str, text: str) -> No
 def test_what_is_within_the_limits_blocks_nothing(changes: dict[str, Any]) -> None:
     """The limit itself is allowed."""
     assert blockers(replace(WELL, **changes)) == ()
+
+
+def test_a_few_requests_without_tokens_block_nothing() -> None:
+    """One in twenty is said, not blocked."""
+    assert blockers(replace(WELL, uncosted_share=0.05)) == ()
 
 
 def test_several_blockers_all_stand() -> None:
