@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from analysis.format import count
 
 if TYPE_CHECKING:
+    from collector.dsn import Dsn
     from collector.imports.job import Imported
 
 SCHEMA: Final = "shadowroute/import/1"
 WIDTH: Final = 110
 
 
-def summary_text(done: Imported, store: str) -> str:
-    """Calls, what was left out and why, and what the log lacks."""
+def summary_text(done: Imported, store: Dsn) -> str:
+    """Calls, what was left out and why, and what the log lacks; the store is named without its password."""
     gaps = done.gaps
     rate = f", {gaps.calls / done.seconds:,.0f} calls/s" if done.seconds > 0 else ""
     head = (

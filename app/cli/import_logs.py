@@ -264,6 +264,6 @@ def _import(opened: Callable[[], Log], wanted: Wanted, store: str, *, as_json: b
     if as_json:
         print(json.dumps(document_of(done) | {"report": to_json(made)}, indent=2))
     else:
-        print(summary_text(done, store))
+        print(summary_text(done, used.dsn))
         print()
         print(report_text(made))

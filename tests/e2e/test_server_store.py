@@ -71,6 +71,22 @@ def backtest_files(folder: Path) -> list[str]:
     ]
 
 
+def test_an_import_names_the_server_without_its_password(address: str, tmp_path: Path) -> None:
+    """What a job prints lies in its log for all to read."""
+    (tmp_path / "calls.csv").write_text(
+        "time,model,input_tokens,output_tokens,user\n2026-11-02T09:00:00Z,big,100,10,u1\n"
+    )
+    (tmp_path / "models.yaml").write_text("models: {big: {price_usd_per_million: {input: 10, output: 20}}}\n")
+    (tmp_path / "always.yaml").write_text("policy: always\nchoose: {use: big}\n")
+    options = ("--live", "router", "--shadow", "always.yaml", "--project", "imported")
+    store = f"clickhouse://{address}/imported"
+    ended = shadowroute("import", "csv", "calls.csv", *options, "--store", store, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert f"Stored in clickhouse://{address.rpartition('@')[2]}/imported" in ended.stdout
+    for secret in (PASSWORD, quote(PASSWORD, safe="")):
+        assert secret not in ended.stdout + ended.stderr
+
+
 def test_the_commands_give_the_same_on_a_server(address: str, tmp_path: Path) -> None:
     """Migrate, backtest, rollup, report and doctor; figures equal those of an embedded store."""
     arguments = backtest_files(tmp_path)
