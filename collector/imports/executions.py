@@ -27,6 +27,8 @@ COUNTS: Final = ("input_tokens", "output_tokens")
 EXTRAS: Final = ("inclusion_probability", *TEXTS, *NUMBERS, *COUNTS, "escalated", "executed_at")
 KNOWN: Final = (*NEEDED, *EXTRAS)
 STATUSES: Final = ("ok", "error")
+CAME_BACK: Final = ("status", "score", "cost_usd", "escalated", "output_tokens", "latency_s")
+"""Columns that only a run can fill; the draw itself has none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ def read_executions(file: Path, given: Given) -> list[Execution]:
         raise ConfigError(f"{error.message}, or --inclusion-probability if it is the same for all", file=file) from None
     if not table.num_rows:
         raise ConfigError("must hold at least one executed answer, got none", file=file)
+    _check_ran(table, file)
     values = _values(table, file, given)
     rows = [Execution(**dict(zip(values, row, strict=True))) for row in zip(*values.values(), strict=True)]
     _check_signal(rows, file)
@@ -179,6 +182,16 @@ def _one_of(values: Sequence[str], allowed: Sequence[str], name: str, file: Path
     for row, value in enumerate(values, 1):
         if value and value not in allowed:
             raise ConfigError(f"{name} must be {' or '.join(allowed)}, got {value!r} in row {row}", file=file)
+
+
+def _check_ran(table: pa.Table, file: Path) -> None:
+    """Refuse the draw itself: rows that say nothing would stand for good beside the answers that come later."""
+    if not any(name in table.column_names and table[name].null_count < table.num_rows for name in CAME_BACK):
+        raise ConfigError(
+            f"must say what came back, and holds none of {', '.join(CAME_BACK)}; it looks like the draw: run the"
+            " policy on its requests and add these columns",
+            file=file,
+        )
 
 
 def _check_signal(rows: Sequence[Execution], file: Path) -> None:

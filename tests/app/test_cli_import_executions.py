@@ -130,9 +130,20 @@ def test_the_summary_says_what_is_missing(shell: Shell) -> None:
 
 def test_columns_that_are_not_read_are_named(shell: Shell) -> None:
     """A misspelt optional column would otherwise be lost without a word."""
-    code, out, _ = shell.run(shell.csv("request_id,model,inclusion_probability,cost,why", "001,small,1,0.5,x"))
+    code, out, _ = shell.run(
+        shell.csv("request_id,model,inclusion_probability,cost,why,escalated", "001,small,1,0.5,x,0")
+    )
     assert code == 0
     assert "not read cost, why: columns that mean nothing here" in out.splitlines()
+
+
+def test_the_draw_itself_is_no_executed_sample(shell: Shell) -> None:
+    """Its rows would stand beside the answers that come later, and make their escalations and costs unknown."""
+    head, row = "request_id,policy,model,inclusion_probability,expected_usd", "001,cheap,small,0.5,0.1"
+    message = shell.refused(shell.csv(head, row, name="draw.csv"), "--signal", "resolved")
+    assert message.startswith("must say what came back")
+    assert "it looks like the draw" in message
+    assert shell.refused(shell.csv(f"{head},score", f"{row},", name="empty.csv"), "--signal", "resolved") == message
 
 
 def test_one_probability_for_all_and_renamed_columns(shell: Shell) -> None:
@@ -180,7 +191,7 @@ def test_a_score_must_say_what_it_measures(shell: Shell) -> None:
 
 def test_a_policy_must_have_decided(shell: Shell) -> None:
     """A misspelt policy would make answers that nobody ever reads."""
-    message = shell.refused(shell.csv(HEAD, "001,small,1,"), "--policy", "cheep")
+    message = shell.refused(shell.csv(f"{HEAD},status", "001,small,1,,ok"), "--policy", "cheep")
     assert message.startswith("policy 'cheep' did not decide on 1 of these requests, first '001'")
 
 
