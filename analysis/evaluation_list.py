@@ -99,7 +99,9 @@ def evaluation_list(
     Raises:
         ValueError: if not exactly one of `n` and `budget_usd` is given, it is not above 0, or nothing has a price.
     """
-    if (n is None) == (budget_usd is None):
+    if n is None and budget_usd is None:
+        raise ValueError("how many to draw is missing; give n or budget_usd")
+    if n is not None and budget_usd is not None:
         raise ValueError("give either n or budget_usd; together they could contradict each other")
     wanted = n if n is not None else budget_usd
     if wanted is None or not wanted > 0:

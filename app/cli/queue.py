@@ -106,12 +106,12 @@ def _summary(made: EvaluationList) -> dict[str, object]:
 
 
 def _text(made: EvaluationList) -> str:
-    from analysis.format import count, usd
+    from analysis.format import count
     from app.tables import text_table
 
     if not made.rows:
         return f"{made.policy}: no request to run: it names the same plan as live on all of them, or nothing was drawn."
-    cost = "unknown cost" if made.drawn_usd is None else f"about {usd(made.drawn_usd)} at the served tokens"
+    cost = _cost(made)
     header = ("request", "task", "live", "shadow", "chance", "priority")
     cells = [
         (
@@ -133,3 +133,15 @@ def _text(made: EvaluationList) -> str:
         "      then shadowroute import executions queue.csv",
     ]
     return "\n".join(lines)
+
+
+def _cost(made: EvaluationList) -> str:
+    """What the drawn answers would cost; where some are unknown, the sum of the others and how many there are."""
+    from analysis.format import count, usd
+
+    known = [row.run_usd for row in made.rows if row.run_usd is not None]
+    if not known:
+        return "unknown cost"
+    unknown = len(made.rows) - len(known)
+    without = f", without {count(unknown)} whose tokens or price are unknown" if unknown else ""
+    return f"about {usd(sum(known))} at the served tokens{without}"

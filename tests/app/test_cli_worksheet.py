@@ -82,6 +82,7 @@ def test_queue_draws_a_file_that_comes_back(folder: Path) -> None:
     ("options", "message"),
     [
         (["--policy", "cheap", "--n", "5", "--budget-usd", "1"], "either --n or"),
+        (["--policy", "cheap"], "how many to draw is missing; give --n or --budget-usd"),
         (["--policy", "cheap", "--version", "x", "--n", "5"], "--version must be one of v1"),
         (["--policy", "cheap", "--n", "5", "--segment", "colour=red"], "--segment"),
     ],
