@@ -34,7 +34,7 @@ def gate_text(judgement: Judgement, *, file: str, code: int, reason: str) -> str
             _wrapped(f"note      {caveat}", "  ", "            ")
             for caveat in (*judgement.caveats, look(judgement.look))
         ),
-        f"exit {code}{f' ({reason})' if reason else ''}.  {CODES}",
+        _wrapped(f"exit {code}{f' ({reason})' if reason else ''}.  {CODES}", "", "        "),
     ]
     return "\n".join(lines)
 

@@ -59,9 +59,11 @@ def gate(
         raise typer.BadParameter("--json and --comment - both write to stdout; give one of them a file")
     if comment not in {"", "-"}:
         check_writable(Path(comment), "--comment")  # before the plan is recorded
-    if packet is not None and plan is None:
+    if packet is not None and plan is not None:
+        raise typer.BadParameter("--plan judges anew and --packet gives what was judged before; leave one out")
+    if packet is not None:
         judgement = from_packet(packet, policy=policy)
-    elif plan is not None and packet is None:
+    elif plan is not None:
         judgement = judged(plan, store=store, project=project, policy=policy)
     else:
         raise typer.BadParameter("the gate needs --plan FILE, or --packet DIR to check what was judged before")

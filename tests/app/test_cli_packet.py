@@ -92,9 +92,10 @@ def test_a_packet_without_a_plan_is_not_judged(good: Store, tmp_path: Path, caps
 
 def test_the_gate_takes_a_plan_or_a_packet(plan: Path, packet: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither and both are misuse."""
-    for arguments in ([], ["--plan", str(plan), "--packet", str(packet)]):
+    both = ["--plan", str(plan), "--packet", str(packet)]
+    for arguments, message in (([], "the gate needs --plan FILE, or --packet DIR"), (both, "leave one out")):
         assert run(["gate", *arguments]) == exits.USAGE
-        assert "the gate needs --plan FILE, or --packet DIR" in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert run(["gate", "--packet", str(packet), "--policy", "other"]) == exits.USAGE
     assert "--policy must be the packet's, cheap-first, got 'other'" in capsys.readouterr().err
 
