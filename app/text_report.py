@@ -68,8 +68,9 @@ def _policy(report: PolicyReport, caveats: Sequence[Caveat]) -> str:
 
 
 def _row(part: SliceReport) -> tuple[str, ...]:
+    segment = str(part.slice)
     return (
-        str(part.slice),
+        f"{segment}(none)" if segment.endswith("=") else segment,
         "unknown" if part.share is None else percent(part.share),
         brief(part.divergence.model, "percent"),
         brief(part.cost.relative, "percent", signed=True),

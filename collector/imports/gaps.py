@@ -89,7 +89,10 @@ class Gaps:
         for policy in self.policies:
             yield from _about_policy(policy, self)
         if not self.signals:
-            yield "no signals: live quality stays unknown; --signal COLUMN=NAME reads a column that judges the answer"
+            yield (
+                "no signals: live quality is unknown but for what follows from the order of calls (no_user_retry,"
+                " no_abandonment); --signal COLUMN=NAME reads a column that judges the answer"
+            )
         yield "answers of the shadow were not run: quality is no evidence for SHIP until some are executed and imported"
         if self.without_tokens:
             yield f"no token counts on {self._share(self.without_tokens)}: their cost is unknown, never 0"
