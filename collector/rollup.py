@@ -34,6 +34,11 @@ TABLES: Final = (
     "signal_daily",
     "count_hourly",
     "count_daily",
+    # Asks count_daily how many requests the day has, so it comes after it.
+    "request_sample",
+    "task_daily",
+    "task_plan_daily",
+    "task_token_daily",
     # Out of the stages of the first three, so they come after them.
     "pair_overall",
     "cost_overall",
@@ -41,6 +46,8 @@ TABLES: Final = (
 )
 MOST_SEGMENT_VALUES: Final = 50
 """Values of one segment key that get sums of their own in a project; the rest is summed as `other`."""
+MOST_SAMPLED: Final = 50_000
+"""Requests of a project-day that are kept one by one, roughly; of more, one in so many by the hash of its id."""
 REBUILD_DAYS: Final = 393
 """Age of a day's oldest row up to which the day is rebuilt: decisions live 400 days after arrival, less a week."""
 
@@ -221,7 +228,9 @@ def _rebuild(client: Client, stages: dict[str, str], day: _Day, labels: Sequence
     rows = 0
     for table, stage in stages.items():
         client.command(f"TRUNCATE TABLE {stage}")
-        client.command(_sql(table), parameters={**key, **stages, "labels": labels, "stage": stage})
+        client.command(
+            _sql(table), parameters={**key, **stages, "labels": labels, "stage": stage, "most_requests": MOST_SAMPLED}
+        )
         written = int(client.query(f"SELECT count() FROM {stage}").result_rows[0][0])  # noqa: S608  # our own name
         # The engine refuses to replace a partition by an empty one.
         change = f"REPLACE PARTITION ({{project:String}}, {{day:Date}}) FROM {stage}" if written else (

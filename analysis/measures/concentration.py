@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,9 +16,6 @@ from analysis.summaries import RatioSums
 
 KOHAVI: Final = 355
 """Values per squared skewness below which an interval of a mean is too narrow (Kohavi et al. 2014)."""
-
-AT_MOST: Final = 1_000_000
-"""Requests whose sizes are looked at: ten times as many change no figure and take ten times as long."""
 
 TOP_SHARE: Final = 0.3
 """Share of a change in the largest 1 % of requests above which these decide it."""
@@ -57,7 +53,7 @@ class Concentration:
         change: of |shadow - live|; its skewness is that of shadow - live. None if no request changes.
         n: requests that were looked at.
         unpriced_n: requests without a price on one side; left out.
-        one_in: of so many requests one was looked at; the largest size is then that of the sample.
+        one_in: of about so many requests one was looked at; the largest size is then that of the sample.
         design_effect: of the diverging share: its variance over that of as many independent requests; None where no
             bucket differs.
         why_not: why there are no tails; empty if there are.
@@ -72,10 +68,8 @@ class Concentration:
     one_in: int = 1
 
 
-def concentration(
-    q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str, at_most: int = AT_MOST
-) -> Concentration:
-    """Where the money of a shadow policy is, in a window and a slice; one pass over its decisions.
+def concentration(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str) -> Concentration:
+    """Where the money of a shadow policy is, in a window and a slice; one pass over the sample of requests.
 
     Args:
         q: reads the project.
@@ -83,11 +77,9 @@ def concentration(
         window: UTC days.
         segment: slice of the requests.
         book: price book.
-        at_most: requests that are looked at, roughly; of more, one in so many by the hash of its id.
     """
     diverging = q.pairs(window, policy, segment).model
-    one_in = max(math.ceil(diverging.n / at_most), 1)
-    return concentration_of(request_sizes(q, window, policy, book, segment, one_in=one_in), diverging=diverging)
+    return concentration_of(request_sizes(q, window, policy, book, segment), diverging=diverging)
 
 
 def concentration_of(sizes: RequestSizes, *, diverging: RatioSums) -> Concentration:

@@ -62,6 +62,8 @@ class Latency:
         shadow_decides: time that the shadow takes to decide.
         n: requests that can be compared.
         left_out_share: of the shadow's requests: contaminated, failed, or without a known time. None without requests.
+        one_in: of about so many requests one was looked at, chosen by the hash of its id; `n` counts these, and the
+            intervals hold what that adds.
         assumptions: where a time was looked up further away than in live's answers of the same model and input band.
     """
 
@@ -76,6 +78,7 @@ class Latency:
     n: int
     left_out_share: float | None
     assumptions: tuple[str, ...]
+    one_in: int = 1
 
 
 def latency(
@@ -127,6 +130,7 @@ def latency_of(
     deltas = {share: compared.delta(share) for share in (0.5, 0.95, 0.99)}
     left_out = sum(row.left_out for row in pairs)
     requests = sum(row.requests for row in pairs) + left_out
+    answered = sum(row.n for row in live)
     return Latency(
         live=quantiles_of([row.bins for row in live], sum(row.n for row in live), level=level),
         by_model={
@@ -144,6 +148,7 @@ def latency_of(
         n=compared.n,
         left_out_share=left_out / requests if requests else None,
         assumptions=compared.assumptions,
+        one_in=max(round(sum(row.stands_for for row in live) / answered), 1) if answered else 1,
     )
 
 

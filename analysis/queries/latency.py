@@ -23,6 +23,7 @@ class LiveTimes:
         is_single: one call answered, as live planned it, so that the time is the model's own.
         n: requests whose time is known.
         unknown_n: requests whose time is not.
+        stands_for: requests of the store that those of `n` stand for; more where a day is sampled.
     """
 
     model: str
@@ -31,6 +32,7 @@ class LiveTimes:
     n: int
     unknown_n: int
     bins: BinRow
+    stands_for: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +76,7 @@ class DecisionTimes:
 
 
 def live_times(reader: Reader, window: Window, where: Slice = ALL) -> list[LiveTimes]:
-    """Times of live requests in a slice; one pass over the live decisions."""
+    """Times of live requests in a slice; one pass over the sample of requests."""
     return [
         LiveTimes(
             model=record["served_model"],
@@ -83,13 +85,14 @@ def live_times(reader: Reader, window: Window, where: Slice = ALL) -> list[LiveT
             n=record["n"],
             unknown_n=record["unknown_n"],
             bins=_bins(record),
+            stands_for=record["stands_for"],
         )
         for record in reader.select("latency_live", **days(window), **conditions(where))
     ]
 
 
 def pair_times(reader: Reader, policy: PolicyRef, window: Window, where: Slice = ALL) -> list[PairTimes]:
-    """Times on a shadow's requests in a slice; one pass over its decisions."""
+    """Times on a shadow's requests in a slice; one pass over the sample of requests."""
     return [
         PairTimes(
             first_model=record["first_model"],

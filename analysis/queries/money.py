@@ -54,7 +54,7 @@ class RequestSizes:
         change: USD of shadow minus live, both at the served tokens; None without priced requests.
         n: requests with prices on both sides that were looked at.
         unpriced_n: requests without.
-        one_in: of so many requests one was looked at, chosen by the hash of its id.
+        one_in: of about so many requests one was looked at, chosen by the hash of its id.
     """
 
     cost: Sizes | None
@@ -64,19 +64,19 @@ class RequestSizes:
     one_in: int = 1
 
 
-def request_sizes(
-    reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL, *, one_in: int = 1
-) -> RequestSizes:
-    """How dollars are spread over the clean requests of a shadow policy; one pass over its decisions."""
-    params = {**of_policy(policy), "book": book, "one_in": one_in, **days(window), **conditions(where)}
+def request_sizes(reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> RequestSizes:
+    """How dollars are spread over the clean requests of a shadow policy; one pass over the sample of requests."""
+    params = {**of_policy(policy), "book": book, **days(window), **conditions(where)}
     rows = list(reader.select("concentration", **params))
     counted = {key: [row for row in rows if row["quantity"] == key] for key in ("cost", "change", "unpriced")}
+    looked_at = [row for row in rows if row["quantity"] != "change"]
+    n = sum(row["n"] for row in looked_at)
     return RequestSizes(
         cost=_sizes(counted["cost"]),
         change=_sizes(counted["change"]),
         n=sum(row["n"] for row in counted["cost"]),
         unpriced_n=sum(row["n"] for row in counted["unpriced"]),
-        one_in=one_in,
+        one_in=round(sum(row["stands_for"] for row in looked_at) / n) if n else 1,
     )
 
 

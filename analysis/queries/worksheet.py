@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 
-from analysis.queries.reader import Reader, days
+from analysis.queries.reader import Reader, Record, days
 from analysis.selection import Window
 from analysis.stats.log_bins import BinRow
 
@@ -19,7 +20,7 @@ class TaskRow:
     Attributes:
         n: requests. token_n: of these, with known tokens, which the token sums are of.
         judged_n: cascades whose first answer was judged. refused_n: of these, refused.
-        timed_n: requests with a known time; `bins` holds it.
+        timed_n: requests of the sample with a known time; `bins` holds it.
     """
 
     task: str
@@ -55,7 +56,8 @@ class TaskCost:
 
 
 def tasks(reader: Reader, window: Window) -> list[TaskRow]:
-    """Live requests by task and bucket; one pass over the live decisions."""
+    """Live requests by task and bucket; their times are those of the sample."""
+    times = {(record["task"], record["bucket"]): record for record in reader.select("worksheet_times", **days(window))}
     return [
         TaskRow(
             task=record["task"],
@@ -66,15 +68,16 @@ def tasks(reader: Reader, window: Window) -> list[TaskRow]:
             output_tokens=record["output_tokens"],
             judged_n=record["judged_n"],
             refused_n=record["refused_n"],
-            timed_n=record["timed_n"],
-            bins=BinRow(
-                record["bucket"],
-                np.asarray(record["bins"], dtype=np.float64),
-                np.asarray(record["weights"], dtype=np.float64),
-            ),
+            **_timed(record["bucket"], times.get((record["task"], record["bucket"]))),
         )
         for record in reader.select("worksheet_tasks", **days(window))
     ]
+
+
+def _timed(bucket: int, record: Record | None) -> dict[str, Any]:
+    bins, weights = (record["bins"], record["weights"]) if record else ((), ())
+    counted = BinRow(bucket, np.asarray(bins, dtype=np.float64), np.asarray(weights, dtype=np.float64))
+    return {"timed_n": record["timed_n"] if record else 0, "bins": counted}
 
 
 def plans(reader: Reader, window: Window) -> list[PlanRow]:

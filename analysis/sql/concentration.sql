@@ -1,7 +1,7 @@
 -- what: how dollars are spread over the requests of a shadow policy: what live paid, and what the shadow would change
 -- grain: one row per quantity (cost, change, unpriced) and size of a request: floor(64 log2 |USD|), -32768 for 0
--- params: project String, policy String, version String, book String, first Date, last Date, one_in UInt32, segment_keys Array(String), segment_values Array(String)
--- One pass over one in `one_in` requests: prices are looked up in arrays, because a join would have to carry every attempt of every request.
+-- params: project String, policy String, version String, book String, first Date, last Date, segment_keys Array(String), segment_values Array(String)
+-- One pass over the sample: prices are looked up in arrays, because a join would have to carry every attempt of every request.
 WITH (
   SELECT (groupArray(key), groupArray(input_price), groupArray(read_price), groupArray(write_price), groupArray(output_price))
   FROM (
@@ -32,7 +32,8 @@ SELECT
   part.1 AS quantity,
   if(part.2 = 0, -32768, floor(64 * log2(abs(part.2))))::Int32 AS bin,
   count() AS n,                                      -- requests
-  sum(w) AS weight,                                  -- the same, each one_in/sample_rate times
+  sum(one_in) AS stands_for,                         -- requests that they stand for
+  sum(w) AS weight,                                  -- requests that they stand for, weighted
   sum(w * abs(part.2)) AS total,                     -- USD
   max(abs(part.2)) AS largest,                       -- USD
   sum(w * part.2) AS first_moment,                   -- USD
@@ -41,6 +42,7 @@ SELECT
 FROM (
   SELECT
     w,
+    one_in,
     arrayMap(a -> place(day, a.model::String, a.input_tokens), attempts) AS paid_places,
     place(day, model, input) AS planned_place,
     if(paid_twice, place(day, escalation_model, input), 1) AS second_place,
@@ -51,29 +53,29 @@ FROM (
     has(paid_places, 0) OR planned_place = 0 OR second_place = 0 AS is_unpriced
   FROM (
     SELECT
-      toDate(ts) AS day,
+      day,
       model::String AS model,
       served_model::String AS served_model,
       escalation_model::String AS escalation_model,
       escalation_model != '' AND ifNull(escalated, 0) = 1 AS paid_twice,
       attempts,
-      {one_in:UInt32} / sample_rate AS w,
+      w,
+      one_in,
       toFloat64(assumeNotNull(input_tokens)) AS input,
       toFloat64(cache_read_tokens) AS cache_read,
       toFloat64(cache_write_tokens) AS cache_write,
       toFloat64(assumeNotNull(output_tokens)) AS output
-    FROM decisions FINAL
-    WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+    FROM request_sample
+    WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
       AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
-      AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND empty(contamination)
-      AND cityHash64(request_id) % {one_in:UInt32} = 0
-      AND arrayAll(
+      AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND contaminated = 0
+      AND (empty({segment_keys:Array(String)}) OR arrayAll(
         (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
           AND (found = v OR (v = 'other' AND found != ''
             AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
         {segment_keys:Array(String)}, {segment_values:Array(String)},
         arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-          k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+          k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)})))
   )
 )
 ARRAY JOIN if(is_unpriced, [('unpriced', 0.0)], [('cost', live_usd), ('change', if(abs(shadow_usd - live_usd) <= 1e-11 * (shadow_usd + live_usd), 0, shadow_usd - live_usd))]) AS part

@@ -11,9 +11,9 @@ FROM (
     bucket,
     toInt32(floor(log(greatest(assumeNotNull(eval_s), 1e-9)) / log(1.02))) AS bin,
     count() AS rows_n,
-    sum(1 / sample_rate) AS weight
-  FROM decisions FINAL
-  WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+    sum(w) AS weight
+  FROM request_sample
+  WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
     AND role = {role:String} AND (role = 'live' OR (policy = {policy:String} AND policy_version = {version:String}))
     AND eval_s IS NOT NULL
   GROUP BY bucket, bin

@@ -8,20 +8,22 @@ SELECT
   bucket,
   sumIf(rows_n, is_known) AS n,      -- requests with a known time
   sumIf(rows_n, NOT is_known) AS unknown_n, -- requests without one
+  sumIf(stood_for, is_known) AS stands_for, -- requests that those of n stand for
   groupArrayIf(bin, is_known) AS bins,
   groupArrayIf(weight, is_known) AS weights -- requests, weighted
 FROM (
   SELECT
     served_model::String AS served_model,
     input_band::String AS input_band,
-    empty(contamination) AND attempts.size0 <= 1 AND outcome_status = 'complete' AS is_single,
+    contaminated = 0 AND attempts.size0 <= 1 AND outcome_status = 'complete' AS is_single,
     bucket,
     latency_s IS NOT NULL AS is_known,
     toInt32(floor(log(greatest(ifNull(latency_s, 1.), 1e-9)) / log(1.02))) AS bin,
     count() AS rows_n,
-    sum(1 / sample_rate) AS weight
-  FROM decisions FINAL
-  WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
+    sum(one_in) AS stood_for,
+    sum(w) AS weight
+  FROM request_sample
+  WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND role = 'live'
     AND outcome_status IN ('complete', 'partial')
     AND (empty({segment_keys:Array(String)}) OR arrayAll(
       (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))

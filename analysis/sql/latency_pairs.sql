@@ -14,8 +14,8 @@ SELECT
   groupArrayIf(weight_sum, is_usable) AS weights
 FROM (
   SELECT
-    (steps_id != '' AND steps_id = live_steps_id) AS is_same_plan,
-    empty(contamination) AND outcome_status = 'complete' AND latency_s IS NOT NULL AS is_usable,
+    same_plan AS is_same_plan,
+    contaminated = 0 AND outcome_status = 'complete' AND latency_s IS NOT NULL AS is_usable,
     if(NOT is_usable OR is_same_plan OR (model = served_model AND attempts.size0 <= 1), '', model::String) AS first_model,
     multiIf(NOT is_usable OR is_same_plan OR escalation_model = '', 'no', escalated IS NULL, 'unknown', escalated = 1, 'yes', 'no') AS escalates,
     if(escalates = 'no', '', escalation_model::String) AS second_model,
@@ -23,9 +23,9 @@ FROM (
     bucket,
     if(is_usable, toInt32(floor(log(greatest(ifNull(latency_s, 1.), 1e-9)) / log(1.02))), 0) AS bin,
     count() AS rows_n,
-    sum(1 / sample_rate) AS weight_sum
-  FROM decisions FINAL
-  WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+    sum(w) AS weight_sum
+  FROM request_sample
+  WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
     AND status = 'ok' AND live_model != ''
     AND (empty({segment_keys:Array(String)}) OR arrayAll(

@@ -33,7 +33,8 @@ INNER JOIN (
   SELECT
     request_id, ts, bucket, sample_rate, model, escalation_model, live_model, confidence, attempts
   FROM decisions FINAL
-  WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
+  WHERE project = {project:String} AND request_id IN (SELECT request_id FROM executions WHERE project = {project:String})
+    AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
     AND status = 'ok' AND live_model != '' AND empty(contamination)
     AND (empty({segment_keys:Array(String)}) OR arrayAll(

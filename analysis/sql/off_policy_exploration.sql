@@ -2,8 +2,8 @@
 -- grain: one row
 -- params: project String, first Date, last Date
 SELECT
-  count() AS n,                                  -- live decisions with a plan
-  countIf(propensity IS NULL) AS unknown_n,      -- of those, without a propensity
-  countIf(propensity < 1) AS random_n            -- of those, with a propensity below 1
-FROM decisions FINAL
-WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live' AND status = 'ok'
+  sum(plan_n) AS n,                                  -- live decisions with a plan
+  sum(task_daily.unknown_n) AS unknown_n,            -- of those, without a propensity
+  sum(task_daily.random_n) AS random_n               -- of those, with a propensity below 1
+FROM task_daily
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}

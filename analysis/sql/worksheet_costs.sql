@@ -9,18 +9,15 @@ SELECT
 FROM (
   SELECT
     task::String AS task,
-    toDate(ts) AS day,
-    attempt.model::String AS model,
-    toUInt8((attempt.input_tokens > 128000) + (attempt.input_tokens > 200000) + (attempt.input_tokens > 272000)) AS context_band,
-    sum(toFloat64(attempt.input_tokens)) AS input,
-    sum(toFloat64(attempt.cache_read_tokens)) AS cache_read,
-    sum(toFloat64(attempt.cache_write_tokens)) AS cache_write,
-    sum(toFloat64(attempt.output_tokens)) AS output
-  FROM decisions FINAL
-  ARRAY JOIN attempts AS attempt
-  WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
-    AND attempt.input_tokens + attempt.output_tokens > 0
-  GROUP BY task, day, model, context_band
+    day,
+    model::String AS model,
+    context_band,
+    input_tokens AS input,
+    cache_read_tokens AS cache_read,
+    cache_write_tokens AS cache_write,
+    output_tokens AS output
+  FROM task_token_daily
+  WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
 ) AS lines
 ASOF LEFT JOIN (
   SELECT

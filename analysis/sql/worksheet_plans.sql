@@ -4,10 +4,10 @@
 SELECT
   task::String AS task,
   model::String AS model,            -- planned first
-  any(steps) AS steps,               -- JSON [{kind, model, accept_if}]
-  count() AS n
-FROM decisions FINAL
-WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live' AND status = 'ok'
+  any(task_plan_daily.steps) AS steps, -- JSON [{kind, model, accept_if}]
+  sum(task_plan_daily.n) AS n
+FROM task_plan_daily
+WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
 GROUP BY task, model, steps_id
 ORDER BY task, n DESC, model
 LIMIT 5 BY task

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from analysis import sql_files
+from collector.rollup import Rollup
 from collector.store import Store
 from tests.support.decision_rows import both, insert
 
@@ -50,20 +51,21 @@ def timed(store: Store) -> Store:
         *both({"request_id": "r7", "bucket": 2, "input_band": "1k-4k"}, {**cascade, "escalation_model": ""}),
     ]
     insert(store.client(), "decisions", [*rows, rows[0], {"project": "q"}])
+    Rollup(store).run_once()
     return store
 
 
 def test_latency_live(timed: Store) -> None:
     """By served model, band, cleanness and bucket; an unknown time is counted and never binned."""
     rows = [
-        (*row[:6], sorted(zip(row[6], row[7], strict=True))) for row in run(timed, "latency_live", **DAYS, **ANY_ROW)
+        (*row[:7], sorted(zip(row[7], row[8], strict=True))) for row in run(timed, "latency_live", **DAYS, **ANY_ROW)
     ]
     half, one, two = (place(seconds) for seconds in (0.5, 1.0, 2.0))
     assert rows == [
-        ("big", "1k-4k", 1, 2, 1, 0, [(half, 1.0)]),
-        ("big", "lt1k", 1, 1, 3, 1, [(half, 1.0), (one, 1.0), (two, 1.0)]),
-        ("mid", "lt1k", 0, 1, 1, 0, [(half, 1.0)]),
-        ("small", "lt1k", 1, 1, 1, 0, [(half, 1.0)]),
+        ("big", "1k-4k", 1, 2, 1, 0, 1, [(half, 1.0)]),
+        ("big", "lt1k", 1, 1, 3, 1, 3, [(half, 1.0), (one, 1.0), (two, 1.0)]),
+        ("mid", "lt1k", 0, 1, 1, 0, 1, [(half, 1.0)]),
+        ("small", "lt1k", 1, 1, 1, 0, 1, [(half, 1.0)]),
     ]
 
 

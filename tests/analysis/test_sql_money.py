@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from analysis import sql_files
+from collector.rollup import Rollup
 from collector.store import Store
 from tests.support.decision_rows import DAY, insert
 
@@ -135,17 +136,16 @@ def test_cheapest_dollars(store: Store) -> None:
 
 def test_concentration(four_requests: Store) -> None:
     """r1 moves to a smaller model, r2 stays: two costs of 10,400 and one change of -9,400 millionths of a dollar."""
-    rows = run(four_requests, "concentration", **CHEAP, **DAYS, **ANY_ROW, one_in=1)
+    Rollup(four_requests).run_once()
+    rows = run(four_requests, "concentration", **CHEAP, **DAYS, **ANY_ROW)
     cost, change = (6000 + 400 + 4000) / 1e6, (1000 + 400) / 1e6 - (6000 + 400 + 4000) / 1e6
     place = math.floor(64 * math.log2(cost)), math.floor(64 * math.log2(-change))
-    assert [row[:4] for row in rows] == [
-        ("change", -32768, 1, 1.0),
-        ("change", place[1], 1, 1.0),
-        ("cost", place[0], 2, 2.0),
+    assert [row[:5] for row in rows] == [
+        ("change", -32768, 1, 1, 1.0),
+        ("change", place[1], 1, 1, 1.0),
+        ("cost", place[0], 2, 2, 2.0),
     ]
-    assert rows[1][4:] == pytest.approx((-change, -change, change, change**2, change**3), rel=1e-12)
-    assert rows[2][4:] == pytest.approx((2 * cost, cost, 2 * cost, 2 * cost**2, 2 * cost**3), rel=1e-12)
-    unpriced = run(four_requests, "concentration", **{**CHEAP, "book": "none"}, **DAYS, **ANY_ROW, one_in=1)
+    assert rows[1][5:] == pytest.approx((-change, -change, change, change**2, change**3), rel=1e-12)
+    assert rows[2][5:] == pytest.approx((2 * cost, cost, 2 * cost, 2 * cost**2, 2 * cost**3), rel=1e-12)
+    unpriced = run(four_requests, "concentration", **{**CHEAP, "book": "none"}, **DAYS, **ANY_ROW)
     assert [row[:3] for row in unpriced] == [("unpriced", -32768, 2)]
-    none = run(four_requests, "concentration", **CHEAP, **DAYS, **ANY_ROW, one_in=1_000_003)
-    assert none == []  # neither id hashes to a multiple

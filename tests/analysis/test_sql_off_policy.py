@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from collector.rollup import Rollup
 from collector.store import Store
 from tests.analysis.test_sql import ANY_ROW, DAYS, POLICY, run
 from tests.support.decision_rows import both, insert
@@ -37,6 +38,7 @@ ROWS = [
 def test_off_policy_exploration(store: Store) -> None:
     """Eleven live plans: one without a propensity, one certain."""
     insert(store.client(), "decisions", ROWS)
+    Rollup(store).run_once()
     assert run(store, "off_policy_exploration", **DAYS) == [(11, 1, 9)]
     assert run(store, "off_policy_exploration", project="nobody", **DAYS) == [(0, 0, 0)]
 

@@ -77,11 +77,12 @@ def vars_of(sums: Sums) -> dict[str, float]:
 
 
 def tables(client: Client) -> dict[str, list[tuple[Any, ...]]]:
-    """Every rollup row of every project, in order, the arrays of a row laid out flat."""
+    """Every rollup row of every project, in order, the arrays of a row laid out flat; without arrival times."""
+    arrival = {"request_sample": "EXCEPT (ingested_at)"}
     return {
         table: [
             tuple(part for value in row for part in (value if isinstance(value, list) else [value]))
-            for row in client.query(f"SELECT * FROM {table} ORDER BY ALL").result_rows
+            for row in client.query(f"SELECT * {arrival.get(table, '')} FROM {table} ORDER BY ALL").result_rows
         ]
         for table in TABLES
     }
@@ -470,3 +471,23 @@ def test_the_worker_outlives_a_server_that_is_away() -> None:
     stop = _OnePause()
     Rollup(cast("Any", _Away())).run_forever(stop)
     assert stop.paused == 30.0
+
+
+def test_a_busy_day_keeps_a_sample(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same requests for every policy, each for as many as were left out; sums by task are those of all."""
+    client = store.client()
+    insert(client, contract_traffic.traffic(400).spans)
+    Rollup(store).run_once()
+    requests = "SELECT count() FROM decisions FINAL WHERE role = 'live'"
+    kept = "SELECT count(), sum(one_in), max(one_in), min(w) FROM request_sample WHERE role = 'live'"
+    total = client.command(requests)
+    assert client.query(kept).result_rows[0][:3] == (total, total, 1)
+    assert client.command("SELECT sum(n) FROM task_daily") == total
+    client.command("TRUNCATE TABLE request_sample")
+    monkeypatch.setattr(rollup, "MOST_SAMPLED", 20)
+    assert Rollup(store).run_once().days == 5
+    ((n, stands_for, most, least),) = client.query(kept).result_rows
+    assert (most, least) == (4, 4.0)
+    assert 60 <= n <= 140
+    assert stands_for == pytest.approx(total, rel=0.3)
+    assert client.command("SELECT sum(n) FROM task_daily") == total

@@ -1,0 +1,15 @@
+-- what: the plans that live made for each task on one project-day
+-- grain: task, model, plan
+-- params: stage Identifier, project String, day Date
+INSERT INTO {stage:Identifier} (project, day, task, model, steps_id, steps, n)
+SELECT
+  project,
+  toDate(ts) AS day,
+  task,
+  model,
+  steps_id,
+  any(decisions.steps) AS steps,
+  count() AS n
+FROM decisions FINAL
+WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND status = 'ok'
+GROUP BY project, day, task, model, steps_id;
