@@ -16,6 +16,7 @@ from analysis.measures.executed_draws import MINIMUM_RUN
 from analysis.measures.rates import ROUNDING, refusal
 from analysis.queries import Queries
 from analysis.queries.judges import JudgePairs, judge_pairs
+from analysis.queries.row_counts import row_counts
 from analysis.results import Estimate, Interval, Measured, Undefined
 from analysis.selection import Window
 from analysis.signals import SignalSpec, spec_of
@@ -28,6 +29,9 @@ JUDGE: Final = "llm"
 
 MODERATE_KAPPA: Final = 0.4
 """Agreement above chance from which a judge counts as evidence: below it is called fair at best (Landis, Koch 1977)."""
+
+ENOUGH: Final = 300_000
+"""Live requests whose days are looked at; a kappa from thousands of pairs is not made better by millions."""
 
 _NEXT: Final = "let people score some of the answers that the judge scored, under the same signal name"
 
@@ -72,7 +76,7 @@ def judge_agreements(
 
     Args:
         q: reads the project.
-        window: UTC days of the requests.
+        window: UTC days of the requests; of busy ones the newest that hold `ENOUGH` live requests together.
         specs: what signals mean, by name; their bars turn scores into labels.
         level: nominal coverage of the intervals.
     """
@@ -80,7 +84,19 @@ def judge_agreements(
     if not any(signal.source == JUDGE for signal in seen):
         return ()
     bars = {signal.name: bar for signal in seen if (bar := spec_of(signal, specs).bar) is not None}
-    return tuple(judge_agreements_of(judge_pairs(q, window, bars), level=level))
+    return tuple(judge_agreements_of(judge_pairs(q, newest_days(q, window), bars), level=level))
+
+
+def newest_days(q: Queries, window: Window) -> Window:
+    """The newest days of a window that hold `ENOUGH` live requests: pairing scores reads the rows of the log."""
+    shadow = next((row.policy for row in q.policies(window) if not row.is_live), None)
+    counts = {} if shadow is None else {row.day: row.live_n for row in row_counts(q, window, shadow)}
+    held = 0
+    for day in sorted(counts, reverse=True):
+        held += counts[day]
+        if held >= ENOUGH:
+            return Window(day, window.last)
+    return window
 
 
 def judge_agreements_of(pairs: Sequence[JudgePairs], *, level: float = 0.95) -> Iterator[JudgeAgreement]:

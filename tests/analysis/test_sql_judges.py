@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
+import pytest
+
+from analysis.measures import judge_agreement
+from analysis.measures.judge_agreement import newest_days
+from analysis.queries import Queries
+from analysis.selection import Window
+from collector.serve import rollup_now
 from collector.store import Store
 from tests.analysis.test_sql import D16, D17, run
 from tests.support.decision_rows import insert
@@ -44,3 +53,20 @@ def test_judge_pairs(store: Store) -> None:
     assert run(store, "judge_pairs", **WINDOW, names=[], bars=[])[2] == (
         ("judge_resolved", "resolved", "human", 1, 1, 1, 1, 1.0)
     )
+
+
+def test_busy_windows_are_read_from_their_newest_days(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole days, the newest first, until enough live requests are in them; a quiet window is read whole."""
+    rows = []
+    for day in (16, 17, 18):
+        at = dt.datetime(2026, 11, day, 9, tzinfo=dt.UTC)
+        for number in range(10):
+            request = {"request_id": f"{day}-{number}", "ts": at, "ingested_at": dt.datetime.now(dt.UTC)}
+            rows += [request, {**request, "role": "shadow", "policy": "cheap", "policy_version": "2"}]
+    insert(store.client(), "decisions", rows)
+    rollup_now(store)
+    q, window = Queries(store.client(), "p"), Window(dt.date(2026, 11, 16), dt.date(2026, 11, 19))
+    assert newest_days(q, window) == window
+    for enough, first in ((10, 18), (11, 17), (20, 17), (30, 16)):
+        monkeypatch.setattr(judge_agreement, "ENOUGH", enough)
+        assert newest_days(q, window) == Window(dt.date(2026, 11, first), window.last)
