@@ -59,7 +59,7 @@ def test_a_misspelt_option_names_the_command_and_where_help_is(capsys: pytest.Ca
     """The message is about the command that was typed."""
     root.run(["report", "--polcy", "x"])
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "shadowroute report: No such option: --polcy (Possible options: --policy, --project)"
+    assert first == "shadowroute report: No such option: --polcy (Possible options: --plan, --policy, --project)"
     assert second == "Try: shadowroute report --help"
 
 

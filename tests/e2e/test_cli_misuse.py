@@ -40,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     texts = {
         "plan.yaml": PLAN, "live.yaml": "policy: p\nchoose: {use: big}\n", "models.yaml": MODELS,
         "table.csv": "a,b\n1,2\n",
-        "junk": "\x00\x01junk", "unknown.csv": "request_id,model,inclusion_probability\nnope,small,0.5\n",
+        "junk": "\x00\x01junk", "unknown.csv": "request_id,model,inclusion_probability,cost_usd\nnope,small,0.5,0.01\n",
         "mix.yaml": "routes:\n  small: {shar: 100%, usd: 1}\n", "taken/notes.txt": "mine",
     }  # fmt: skip
     for name, text in texts.items():
