@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
-SOURCE_SUFFIXES = {".py", ".sql", ".yaml", ".toml", ".typed", ".proto", ".json", ".css"}
+SOURCE_SUFFIXES = {".py", ".sql", ".yaml", ".toml", ".typed", ".proto", ".json", ".css", ".j2"}
 WHEELS = {
     # distribution folder: (folders whose files must be inside = allowed top-level names)
     "shadow": {"shadow"},
