@@ -120,7 +120,7 @@ def a_month(cost: CostDelta, days: int) -> str:
     return (
         f"At the traffic of these days: {headline(change, 'usd', signed=True)} a month"
         + (f" ({bounds}). " if bounds else ". ")
-        + "Predicted from the tokens that live used: the other model may write longer or shorter."
+        + "The lines below say how long the answers of the other models are taken to be."
     )
 
 
