@@ -259,7 +259,7 @@ def test_a_failing_delivery_costs_its_batch_and_not_the_thread() -> None:
     delivery: Delivery[int] = Delivery(deliver, limit=10, batch=1, linger_s=0, name="test")
     delivery.offer([1])
     delivery.offer([2])
-    assert not delivery.flush(5)
+    delivery.flush(5)  # its answer depends on whether the first batch fails before or after this call
     assert delivered == [2]
     assert (delivery.stats.exported, delivery.stats.dropped) == (1, 1)
     assert delivery.close(5)
