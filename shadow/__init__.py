@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from shadow.observer import Observer
     from shadow.outcome import Answer, Attempt, Outcome, Usage
     from shadow.policy import Candidate, Decision, Policy, Step
-    from shadow.request import Request, Snapshot
+    from shadow.request import Request
     from shadow.router import ShadowRouter
+    from shadow.snapshot import Snapshot
 
     __version__: str
 
@@ -48,7 +49,7 @@ _HOMES = {
     "Request": "request",
     "ShadowError": "errors",
     "ShadowRouter": "router",
-    "Snapshot": "request",
+    "Snapshot": "snapshot",
     "Step": "policy",
     "Usage": "outcome",
 }

@@ -17,8 +17,9 @@ from opentelemetry.trace import SpanContext
 
 from shadow.outcome import UNREPORTED, Outcome
 from shadow.policy import Decision, Failure
-from shadow.request import Request, Snapshot
+from shadow.request import Request
 from shadow.signals import Signal
+from shadow.snapshot import Snapshot
 
 BATCH: Final = 64
 LINGER_S: Final = 0.02

@@ -17,7 +17,8 @@ from shadow.contained import Containment, describe
 from shadow.errors import PolicyError
 from shadow.outcome import Outcome
 from shadow.policy import Candidate, Decision, Escalating, Failure, Policy, Step
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from shadow.catalogue import Catalogue

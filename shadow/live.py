@@ -5,7 +5,8 @@ from __future__ import annotations
 from shadow.config.routing import Routing
 from shadow.errors import ConfigError, PolicyError
 from shadow.policy import Decision, Failure, Policy
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 
 class Live:

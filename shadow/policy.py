@@ -12,7 +12,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 from shadow.ids import canonical_id
 from shadow.outcome import Answer
-from shadow.request import Request, Snapshot, nothing
+from shadow.request import Request, nothing
+from shadow.snapshot import Snapshot
 
 StepKind = Literal["primary", "fallback", "escalation"]
 DecisionStatus = Literal["ok", "error", "timeout", "invalid"]

@@ -28,10 +28,11 @@ from shadow.ids import KeyedHash
 from shadow.open_requests import OpenRequests
 from shadow.outcome import UNREPORTED, Outcome
 from shadow.policy import Decision, Failure
-from shadow.request import Request, Snapshot
+from shadow.request import Request
 from shadow.runner import ShadowRunner
 from shadow.scribe import Scribe
 from shadow.signals import checked_signal, looks_like_our_id
+from shadow.snapshot import Snapshot
 from shadow.spans import SpanBuilder
 from shadow.stats import RecorderStats
 

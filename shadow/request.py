@@ -83,10 +83,3 @@ class Request:
             if message.role == "user":
                 return message.text
         return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Immutable router state at decision time. Later mechanisms add EWMA latency, health and budgets here."""
-
-    mode: str = "none"

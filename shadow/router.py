@@ -24,8 +24,9 @@ from shadow.providers.base import Provider
 from shadow.providers.registry import Providers
 from shadow.recorder import Recorder
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
-from shadow.request import Request, Snapshot
+from shadow.request import Request
 from shadow.routed import Routed
+from shadow.snapshot import STATELESS
 from shadow.stats import RecorderStats
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STATELESS = Snapshot()
 CLOSE_TIMEOUT_S = 30.0
 
 RESERVED = frozenset({"model", "stream", "base_url", "api_base", "api_key"})

@@ -16,7 +16,8 @@ from shadow.contained import Containment, logger
 from shadow.judge import Judge, Judgement
 from shadow.outcome import Outcome
 from shadow.policy import Failure, Policy
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 from shadow.worker import Task, Worker, wait_for
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from shadow.judge import checked
 from shadow.outcome import Answer
 from shadow.policy import Decision, Policy, Step
 from shadow.pricing import PriceRow
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of the first query; each later one is a second later, so that a second run meets its own rows."""

@@ -33,7 +33,8 @@ from shadow.errors import ConfigError
 from shadow.features import extract
 from shadow.ids import KeyedHash
 from shadow.policy import Policy
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 SIGNAL = "thumbs"
 SIGNAL_SOURCE = "user"

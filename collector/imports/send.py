@@ -19,12 +19,13 @@ from collector.serve import IngestEndpoint
 from shadow.config import Limits, LiveSpec, Routing
 from shadow.export.otlp import OtlpSink
 from shadow.features import extract
-from shadow.hooks.observed import STATELESS, Watch
+from shadow.hooks.observed import Watch
 from shadow.outcome import Answer, Attempt, Outcome
 from shadow.policies.composed import Composed
 from shadow.policy import Policy
 from shadow.recorder import Recorder
 from shadow.request import LABEL, Request
+from shadow.snapshot import STATELESS
 
 DAY_US: Final = 86_400_000_000
 UNKNOWN_FAILURE: Final = "unknown"

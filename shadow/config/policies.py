@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from shadow.catalogue import Catalogue
-from shadow.config.artifacts import function_digest, load_function, load_schema
+from shadow.config.artifacts import load_function
+from shadow.config.mechanisms.cascade import build_cascade
+from shadow.config.mechanisms.static import build_static
 from shadow.config.policy_document import (
-    CascadeDocument,
-    ChoiceDocument,
     ChooseDocument,
+    MechanismDocument,
     PolicyDocument,
     RuleDocument,
-    ValidatorDocument,
     WhenDocument,
 )
 from shadow.config.source import Place, Source
+from shadow.config.validator_document import ValidatorDocument, build_validator
 from shadow.errors import ConfigError
 from shadow.ids import canonical_id
 from shadow.policies.call import FunctionChooser
-from shadow.policies.cascade import Cascade
 from shadow.policies.composed import Composed
 from shadow.policies.conditions import Condition, between, flag, label, one_of, text_matches
 from shadow.policies.plan import Chooser
 from shadow.policies.rules import Rule, Rules
 from shadow.policies.static import Static
-from shadow.validators import Calls, JsonSchema, Matches, ScoreAtLeast, Validator
+from shadow.validators import Validator
+
+MECHANISMS: Final[Mapping[str, Callable[..., Chooser]]] = {"use": build_static, "cascade": build_cascade}
+"""By the key in the file: builds the chooser from its part of the document, where that stands, and the reason."""
 
 VERSION_CHARACTERS: Final = 12
 UNBUILT: Final = Static("unbuilt")
@@ -51,7 +55,7 @@ class PolicyBuilder:
         """The policy; None if it has problems."""
         before = len(self._problems)
         chooser = self._chooser(document.choose, document.policy, ("choose",))
-        fallback = [self._model(model, ("fallback", place)) for place, model in enumerate(document.fallback)]
+        fallback = [self.model(model, ("fallback", place)) for place, model in enumerate(document.fallback)]
         if len(self._problems) > before:
             return None
         return Composed(
@@ -76,7 +80,7 @@ class PolicyBuilder:
             try:
                 return FunctionChooser(load_function(choose.call), name=policy)
             except ConfigError as error:
-                self._problems.append(self._source.error(error.message, (*place, "call")))
+                self.problem(error.message, (*place, "call"))
                 return UNBUILT
         return self._choice(choose, place, "")
 
@@ -88,54 +92,50 @@ class PolicyBuilder:
         inner: Place = place if rule.otherwise is None else (*place, "otherwise")
         return Rule(number, conditions, self._choice(rule.choice, inner, f"{kind}: {why}" if why else kind))
 
-    def _choice(self, choice: RuleDocument | ChoiceDocument | ChooseDocument, place: Place, reason: str) -> Chooser:
-        if choice.cascade is not None:
-            return self._cascade(choice.cascade, (*place, "cascade"), reason or "cheap first")
-        return Static(self._model(choice.use or "", (*place, "use")), reason=reason or "always")
+    def _choice(self, choice: MechanismDocument, place: Place, reason: str) -> Chooser:
+        """The chooser of the one mechanism that is given there."""
+        for key, build in MECHANISMS.items():
+            document = getattr(choice, key)
+            if document is not None:
+                return build(self, document, (*place, key), reason)
+        raise AssertionError("a checked document has one mechanism")
 
-    def _cascade(self, cascade: CascadeDocument, place: Place, reason: str) -> Cascade:
-        accept_if = [
-            validator
-            for at, each in enumerate(cascade.accept_if)
-            if (validator := self._validator(each, (*place, "accept_if", at))) is not None
-        ]
-        first, then = self._model(cascade.first, (*place, "try")), self._model(cascade.then, (*place, "else"))
-        if first == then and first:
-            self._problems.append(
-                self._source.error(f"try and else must be different models, got {first} under two names", place)
-            )
-        return Cascade(first, accept_if, then, reason=reason)
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models that the policy may name."""
+        return self._catalogue
 
-    def _validator(self, document: ValidatorDocument, place: Place) -> Validator | None:
-        try:
-            validator = self._built(document)
-        except ConfigError as error:
-            self._problems.append(self._source.error(error.message, place))
-            return None
-        return self._validators.setdefault(validator.name, validator)
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        return self._source.file.parent
 
-    def _built(self, document: ValidatorDocument) -> Validator:
-        if document.json_schema is not None:
-            schema, digest = load_schema(self._source.file.parent / document.json_schema)
-            self._artifacts[f"json_schema {document.json_schema}"] = digest
-            return JsonSchema(schema, label=document.json_schema)
-        if document.call is not None:
-            function = load_function(document.call)
-            self._artifacts[f"call {document.call}"] = function_digest(function)
-            return Calls(function, label=document.call)
-        if document.matches is not None:
-            return Matches(document.matches)
-        return ScoreAtLeast(document.score_at_least or 0.0)
-
-    def _model(self, name: str, place: Place) -> str:
+    def model(self, name: str, place: Place) -> str:
         """The model's own name, for a name or an alias; a problem if it is not known."""
         model = self._catalogue.get(name)
         if model is None:
-            self._problems.append(self._source.error(self._catalogue.objection(name), place))
+            self.problem(self._catalogue.objection(name), place)
             return name
         if model.name != name:
-            self._artifacts[f"model {name}"] = model.name
+            self.artifact(f"model {name}", model.name)
         return model.name
+
+    def validator(self, document: ValidatorDocument, place: Place) -> Validator | None:
+        """The validator, known to the whole policy by its name; None if it has a problem."""
+        try:
+            validator = build_validator(document, self.folder, self.artifact)
+        except ConfigError as error:
+            self.problem(error.message, place)
+            return None
+        return self._validators.setdefault(validator.name, validator)
+
+    def artifact(self, what: str, digest: str) -> None:
+        """Let something outside of the file be part of the version."""
+        self._artifacts[what] = digest
+
+    def problem(self, message: str, place: Place) -> None:
+        """Note that something is wrong there."""
+        self._problems.append(self._source.error(message, place))
 
 
 def conditions_of(when: WhenDocument) -> Iterator[Condition]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from shadow.config.fields import Document, Name, NotNegative, Pattern, Text, Texts, exactly_one
+from shadow.config.mechanisms.cascade import CascadeDocument
 
 
 def _as_choice(value: Any) -> Any:
@@ -48,80 +49,56 @@ class WhenDocument(Document):
         return self
 
 
-class ValidatorDocument(Document):
-    """One validator of a cascade."""
-
-    json_schema: Text | None = None
-    matches: Pattern | None = None
-    call: Text | None = None
-    score_at_least: Annotated[float, Field(ge=0, le=1)] | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        exactly_one(self, "a validator", tuple(ValidatorDocument.model_fields))
-        return self
-
-
-class CascadeDocument(Document):
-    """Cheap first, then what its answer must pass, then the stronger model."""
-
-    first: Text = Field(alias="try")
-    accept_if: Annotated[list[ValidatorDocument], Field(min_length=1, max_length=20)]
-    then: Text = Field(alias="else")
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        if self.first == self.then:
-            raise ValueError(f"try and else must be different models, got {self.first} twice")
-        return self
-
-
-class ChoiceDocument(Document):
-    """What a rule chooses."""
+class MechanismDocument(Document):
+    """One way of choosing; exactly one key is given."""
 
     use: Text | None = None
     cascade: CascadeDocument | None = None
+
+
+MECHANISM_KEYS: Final = tuple(MechanismDocument.model_fields)
+
+
+class ChoiceDocument(MechanismDocument):
+    """What a rule chooses."""
+
     why: Annotated[str, Field(max_length=400)] = ""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        exactly_one(self, "a choice", ("use", "cascade"))
+        exactly_one(self, "a choice", MECHANISM_KEYS)
         return self
 
 
-class RuleDocument(Document):
+class RuleDocument(MechanismDocument):
     """A rule with conditions, or the last one, which has none."""
 
     when: WhenDocument | None = None
     otherwise: Annotated[ChoiceDocument, BeforeValidator(_as_choice)] | None = None
-    use: Text | None = None
-    cascade: CascadeDocument | None = None
     why: Annotated[str, Field(max_length=400)] = ""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         exactly_one(self, "a rule", ("when", "otherwise"))
-        exactly_one(self, "a rule", ("use", "cascade") if self.otherwise is None else ("otherwise", "use", "cascade"))
+        exactly_one(self, "a rule", MECHANISM_KEYS if self.otherwise is None else ("otherwise", *MECHANISM_KEYS))
         return self
 
     @property
     def choice(self) -> RuleDocument | ChoiceDocument:
-        """Where `use` or `cascade` stands."""
+        """Where the mechanism stands."""
         return self.otherwise or self
 
 
-class ChooseDocument(Document):
+class ChooseDocument(MechanismDocument):
     """The mechanism of a policy."""
 
-    use: Text | None = None
     rules: Annotated[list[RuleDocument], Field(min_length=1, max_length=50)] | None = None
-    cascade: CascadeDocument | None = None
     call: Text | None = None
     version: Text | None = None
 
     @model_validator(mode="after")
     def _one_mechanism(self) -> Self:
-        exactly_one(self, "choose", ("use", "rules", "cascade", "call"))
+        exactly_one(self, "choose", (*MECHANISM_KEYS, "rules", "call"))
         if (self.call is None) != (self.version is None):
             raise ValueError(
                 "call must have a version beside it, and nothing else has one; "

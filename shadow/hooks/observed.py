@@ -18,10 +18,10 @@ from shadow.hooks.labels import merged
 from shadow.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus, Usage
 from shadow.policy import Decision, Failure, Step
 from shadow.recorder import Pending, Recorder
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import STATELESS
 from shadow.usage import answer_of, failure_of, is_answer
 
-STATELESS: Final = Snapshot()
 UNTOLD: Final = frozenset({"messages"})
 """What is unknown of a request whose host gives no messages."""
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from shadow.errors import ConfigError, PolicyError
 from shadow.policies.composed import Composed
-from shadow.policies.plan import Plan
+from shadow.policies.plan import Plan, Refused
 from shadow.policy import Candidate, Decision, Step
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 from shadow.unknown import partly_known
 
 Function = Callable[[Request], "str | Decision"]
@@ -29,7 +30,7 @@ class FunctionChooser:
         self.models: tuple[str, ...] = ()
         self.reads: frozenset[str] | None = None
 
-    def choose(self, request: Request, snapshot: Snapshot) -> Plan:  # noqa: ARG002 - Chooser
+    def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:  # noqa: ARG002 - Chooser
         """The function's answer as a plan.
 
         Raises:

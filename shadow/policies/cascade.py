@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shadow.policies.plan import Plan
+from shadow.policies.plan import Plan, Refused
 from shadow.policy import Candidate, Step
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 from shadow.validators import Validator
 
 
@@ -25,6 +26,6 @@ class Cascade:
             reason=reason,
         )
 
-    def choose(self, request: Request, snapshot: Snapshot) -> Plan:  # noqa: ARG002 - Chooser
+    def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:  # noqa: ARG002 - Chooser
         """Always the same plan; the answer decides what is paid."""
         return self._plan

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from shadow.policy import Candidate, Step
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
+
+Refused = Callable[[str], str]
+"""Why the policy's filters refuse a model for this request; empty if they let it through."""
+
+
+def nothing_refused(model: str) -> str:  # noqa: ARG001 - Refused
+    """Lets every model through."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,23 @@ class Chooser(Protocol):
         """Features of the request that the choice depends on, as `Request.unknown` names them; None = not known."""
         ...
 
-    def choose(self, request: Request, snapshot: Snapshot) -> Plan:
-        """The plan for this request. Does no input or output."""
+    def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
+        """The plan for this request. Does no input or output.
+
+        A chooser that compares models leaves out those that are refused. One that names its models need not look: the
+        policy around it takes refused steps out of every plan.
+        """
+        ...
+
+
+class Filter(Protocol):
+    """A hard condition on models, checked before anything is chosen."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Features of the request that it depends on, as `Request.unknown` names them."""
+        ...
+
+    def refusal(self, request: Request, snapshot: Snapshot, model: str) -> str:
+        """Why this model must not get this request, in a few words of low cardinality; empty if it may."""
         ...

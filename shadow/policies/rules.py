@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from shadow.errors import UnknownFeatureError
 from shadow.policies.conditions import Condition
-from shadow.policies.plan import Chooser, Plan
+from shadow.policies.plan import Chooser, Plan, Refused
 from shadow.policy import Candidate
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 REJECTED_CHARACTERS = 120
 
@@ -59,7 +60,7 @@ class Rules:
         self.models = tuple(dict.fromkeys(model for rule in self._rules for model in rule.chooser.models))
         self.reads: frozenset[str] | None = frozenset().union(*(rule.reads for rule in self._rules))
 
-    def choose(self, request: Request, snapshot: Snapshot) -> Plan:
+    def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
         """The plan of the first rule that applies.
 
         Raises:
@@ -69,7 +70,7 @@ class Rules:
         for rule in self._rules:
             rejected = rule.rejection(request)
             if rejected is None:
-                plan = rule.chooser.choose(request, snapshot)
+                plan = rule.chooser.choose(request, snapshot, refused)
                 return replace(plan, candidates=(*passed, *plan.candidates)) if passed else plan
             passed.append(rejected)
         raise LookupError("no rule applies; the last rule must have no conditions")

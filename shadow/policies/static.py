@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from shadow.policies.plan import Plan
+from shadow.policies.plan import Plan, Refused
 from shadow.policy import Candidate, Step
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 
 class Static:
@@ -17,6 +18,6 @@ class Static:
             steps=(Step(kind="primary", model=model),), candidates=(Candidate(model=model),), reason=reason
         )
 
-    def choose(self, request: Request, snapshot: Snapshot) -> Plan:  # noqa: ARG002 - Chooser
+    def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:  # noqa: ARG002 - Chooser
         """Always the same plan."""
         return self._plan

@@ -18,7 +18,8 @@ from shadow.errors import MissingOutcomeError
 from shadow.outcome import Answer, Usage
 from shadow.policy import Decision, Step
 from shadow.providers.recorded import RecordedProvider
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 from tests.support.otlp_sink import otlp_sink
 
 ANSWER = Answer(text="yes", model="m", response_id="r", usage=Usage(input_tokens=5, output_tokens=1), score=1.0)

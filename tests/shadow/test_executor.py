@@ -15,7 +15,8 @@ from shadow.executor import Dispatch, Execution, arun, astream, run, stream
 from shadow.outcome import UNREPORTED, Answer, Outcome, Usage
 from shadow.policy import Decision, Step, StepKind
 from shadow.providers.base import Chunk
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 REQUEST = Request(request_id="r-1", time_us=0)
 DOWN = ProviderError("down", error_type="503", status=503, retryable=True)

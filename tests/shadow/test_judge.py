@@ -11,7 +11,8 @@ from shadow.contained import Containment
 from shadow.judge import Judge, Judgement
 from shadow.outcome import UNREPORTED, Answer, Outcome
 from shadow.policy import Candidate, Failure, Policy, Step
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 from tests.support.sdk import CATALOGUE, CascadePolicy, FunctionPolicy, complete, decision, request
 
 STEP = Step(kind="primary", model="small")

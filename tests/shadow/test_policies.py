@@ -16,7 +16,8 @@ from shadow.judge import Judge
 from shadow.outcome import UNREPORTED, Answer
 from shadow.policies.call import Call
 from shadow.policy import Candidate, Decision, Escalating, Failure, Policy, Step
-from shadow.request import Message, Request, Snapshot
+from shadow.request import Message, Request
+from shadow.snapshot import Snapshot
 from shadow.validators import Calls, JsonSchema, Matches, ScoreAtLeast
 from tests.support.routing_folder import write_folder
 

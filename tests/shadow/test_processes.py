@@ -82,7 +82,7 @@ def test_an_exit_delivers_what_was_closed_and_closes_what_was_not(collector: Otl
     python(
         SERVICE
         + """
-from shadow.request import Snapshot
+from shadow.snapshot import Snapshot
 from tests.support.sdk import decision
 record(recorder, request("closed"), complete())
 recorder.open(request("open"), Snapshot(), decision("big", "live"), decide_s=0.1)

@@ -18,7 +18,8 @@ from shadow.ids import uuid7
 from shadow.outcome import UNREPORTED
 from shadow.policy import Failure
 from shadow.recorder import Recorder
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 from shadow.testing import ManualClock, MemorySink
 from tests.support.sdk import FunctionPolicy, always, complete, decision, record, recorder, request, routing
 

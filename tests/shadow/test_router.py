@@ -20,8 +20,9 @@ from shadow.policies.call import Call
 from shadow.policy import Decision, Step
 from shadow.providers import openai_http
 from shadow.providers.recorded import RecordedProvider
-from shadow.request import Request, Snapshot
+from shadow.request import Request
 from shadow.router import ShadowRouter
+from shadow.snapshot import Snapshot
 from shadow.testing import MemorySink
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 

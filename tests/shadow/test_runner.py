@@ -12,8 +12,9 @@ from shadow.backlog import Pending
 from shadow.contained import Containment
 from shadow.judge import Judgement
 from shadow.policy import Failure, Policy
-from shadow.request import Request, Snapshot
+from shadow.request import Request
 from shadow.runner import ShadowRunner, sampled
+from shadow.snapshot import Snapshot
 from shadow.worker import Worker, wait_for
 from tests.support.sdk import CATALOGUE, FunctionPolicy, always, complete, decision, request
 

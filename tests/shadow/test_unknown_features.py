@@ -14,7 +14,8 @@ from shadow.ids import KeyedHash
 from shadow.policies.call import Call
 from shadow.policies.composed import Composed
 from shadow.policy import Decision
-from shadow.request import Request, Snapshot
+from shadow.request import Request
+from shadow.snapshot import Snapshot
 from shadow.testing import MemorySink
 from tests.shadow.test_policies import policy_of
 

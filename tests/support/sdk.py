@@ -12,7 +12,8 @@ from shadow.config import Export, Limits, LiveSpec, Routing
 from shadow.outcome import Answer, Outcome, Usage
 from shadow.policy import Candidate, Decision, Policy, Step
 from shadow.recorder import Recorder
-from shadow.request import Message, Request, Snapshot
+from shadow.request import Message, Request
+from shadow.snapshot import Snapshot
 from shadow.testing import MemorySink
 
 CATALOGUE = Catalogue(
