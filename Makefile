@@ -42,7 +42,7 @@ bench: $(STAMP)  ## measurements; they print figures and never fail on a time
 
 lock: $(STAMP)   ## resolve the newest allowed versions into requirements/*.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package shadowroute --no-header \
-	  --group dev --extra jsonschema pyproject.toml shadow/pyproject.toml -o requirements/dev.lock --upgrade
+	  --group dev --extra gateway --extra jsonschema pyproject.toml shadow/pyproject.toml -o requirements/dev.lock --upgrade
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements/bootstrap.lock --upgrade
 
 clean:           ## remove the virtual environment and everything that was generated

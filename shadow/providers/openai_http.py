@@ -1,85 +1,35 @@
-"""OpenAI-compatible chat completions over HTTP.
-
-httpx is the default client. Any client with the same interface may be passed instead (its successor httpx2, or an httpx
-client with another transport); nothing else in the package knows which one it is.
-"""
+"""OpenAI-compatible chat completions over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+import weakref
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
-from shadow.errors import ProviderError
 from shadow.outcome import Answer
 from shadow.providers.base import Call, Chunk
 from shadow.providers.endpoint import Endpoint, checked, endpoint_of
 from shadow.providers.openai_wire import AnswerReader, ChunkReader, Source, request_body
+from shadow.providers.transports import (
+    AsyncHttpClient,
+    HttpClient,
+    close_after_its_loop,
+    new_async_client,
+    new_client,
+    transport_failures,
+)
 
 DEFAULT_TIMEOUT_S = 600.0
 """Long answers take minutes; callers who are in a hurry pass `timeout_s`."""
 
 CONNECT_TIMEOUT_S = 5.0
 USER_AGENT = "shadowroute"
-LIMITS = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
-
-
-class HttpResponse(Protocol):
-    """What is used of a response."""
-
-    @property
-    def status_code(self) -> int:
-        """HTTP status."""
-        ...
-
-    def iter_bytes(self) -> Iterator[bytes]:
-        """The decoded body as it arrives."""
-        ...
-
-    def aiter_bytes(self) -> AsyncIterator[bytes]:
-        """As `iter_bytes`, asynchronous."""
-        ...
-
-
-class HttpClient(Protocol):
-    """What is used of a synchronous client."""
-
-    def stream(
-        self,
-        method: str,
-        url: str,
-        *,
-        content: bytes,
-        headers: dict[str, str],
-        auth: Callable[[Any], Any] = ...,
-        follow_redirects: bool,
-        timeout: tuple[float, float, float, float],
-    ) -> AbstractContextManager[HttpResponse]:
-        """Send a request; the body is read inside the block."""
-        ...
-
-
-class AsyncHttpClient(Protocol):
-    """What is used of an asynchronous client."""
-
-    def stream(
-        self,
-        method: str,
-        url: str,
-        *,
-        content: bytes,
-        headers: dict[str, str],
-        auth: Callable[[Any], Any] = ...,
-        follow_redirects: bool,
-        timeout: tuple[float, float, float, float],
-    ) -> AbstractAsyncContextManager[HttpResponse]:
-        """Send a request; the body is read inside the block."""
-        ...
 
 
 class OpenAIHttp:
@@ -113,6 +63,7 @@ class OpenAIHttp:
         # Connections belong to the event loop that opened them; a second asyncio.run needs its own.
         self._own_async_clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
         self._lock = threading.Lock()
+        weakref.finalize(self, _drop_ended, self._own_async_clients)  # for callers who close nothing
 
     def complete(self, call: Call) -> Answer:
         """The whole answer.
@@ -121,7 +72,10 @@ class OpenAIHttp:
             ProviderError: no connection, time-out, a status that is not 2xx, or a body that is no completion.
         """
         sending = self._sending(call, stream=False)
-        with _failures(sending.source), self._sync().stream("POST", sending.url, **sending.options) as response:
+        with (
+            sending.failures(),
+            self._sync().stream("POST", sending.url, **sending.options) as response,
+        ):
             reader = AnswerReader(sending.source, response.status_code, sending.timeout_s)
             for piece in response.iter_bytes():
                 reader.feed(piece)
@@ -130,7 +84,7 @@ class OpenAIHttp:
     async def acomplete(self, call: Call) -> Answer:
         """As `complete`, without blocking the event loop."""
         sending = self._sending(call, stream=False)
-        with _failures(sending.source):
+        with sending.failures():
             async with self._async().stream("POST", sending.url, **sending.options) as response:
                 reader = AnswerReader(sending.source, response.status_code, sending.timeout_s)
                 async for piece in response.aiter_bytes():
@@ -144,7 +98,10 @@ class OpenAIHttp:
             ProviderError: as `complete`, and if the stream ends in the middle of the answer.
         """
         sending = self._sending(call, stream=True)
-        with _failures(sending.source), self._sync().stream("POST", sending.url, **sending.options) as response:
+        with (
+            sending.failures(),
+            self._sync().stream("POST", sending.url, **sending.options) as response,
+        ):
             reader = ChunkReader(sending.source, response.status_code)
             for piece in response.iter_bytes():
                 yield from reader.feed(piece)
@@ -153,7 +110,7 @@ class OpenAIHttp:
     async def astream(self, call: Call) -> AsyncGenerator[Chunk, None]:
         """As `stream`, without blocking the event loop."""
         sending = self._sending(call, stream=True)
-        with _failures(sending.source):
+        with sending.failures():
             async with self._async().stream("POST", sending.url, **sending.options) as response:
                 reader = ChunkReader(sending.source, response.status_code)
                 async for piece in response.aiter_bytes():
@@ -167,6 +124,7 @@ class OpenAIHttp:
         if self._own_client is not None:
             self._own_client.close()
             self._own_client = None
+        _drop_ended(self._own_async_clients)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop, and the synchronous ones."""
@@ -180,7 +138,7 @@ class OpenAIHttp:
             return self._client
         with self._lock:  # two first calls at once must not open two pools
             if self._own_client is None:
-                self._own_client = httpx.Client(limits=LIMITS, trust_env=False)
+                self._own_client = new_client()
             return self._own_client
 
     def _async(self) -> AsyncHttpClient:
@@ -190,8 +148,8 @@ class OpenAIHttp:
         with self._lock:
             client = self._own_async_clients.get(loop)
             if client is None:
-                self._own_async_clients = {k: v for k, v in self._own_async_clients.items() if not k.is_closed()}
-                client = self._own_async_clients[loop] = httpx.AsyncClient(limits=LIMITS, trust_env=False)
+                _drop_ended(self._own_async_clients)
+                client = self._own_async_clients[loop] = new_async_client()
             return client
 
     def _sending(self, call: Call, *, stream: bool) -> _Sending:
@@ -211,6 +169,12 @@ class OpenAIHttp:
         return _Sending(endpoint.url, Source(label, endpoint.redacted), timeout_s, options)
 
 
+def _drop_ended(clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient]) -> None:
+    """Forget the clients whose event loops have ended."""
+    for loop in [loop for loop in clients if loop.is_closed()]:
+        close_after_its_loop(clients.pop(loop))
+
+
 @dataclass(frozen=True, slots=True)
 class _Sending:
     """One request, ready for either kind of client."""
@@ -220,22 +184,6 @@ class _Sending:
     timeout_s: float
     options: dict[str, Any]
 
-
-@contextmanager
-def _failures(source: Source) -> Iterator[None]:
-    """Turn the client's own errors into provider errors.
-
-    They are told apart by the names of their base classes, which httpx and httpx2 share; the classes are not related.
-    """
-    try:
-        yield
-    except Exception as error:  # the two clients share no base class; what is not theirs goes on
-        names = {base.__name__ for base in type(error).__mro__}
-        if "TimeoutException" in names:
-            error_type = "timeout"
-        elif "TransportError" in names:
-            error_type = "connection"
-        else:
-            raise
-        text = f"{source.label} did not answer: {str(error) or type(error).__name__}"
-        raise ProviderError(text, error_type=error_type, retryable=True) from error
+    def failures(self) -> AbstractContextManager[None]:
+        """Turns what the client raises into provider errors."""
+        return transport_failures(self.source.label)

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 import httpx2
@@ -18,7 +19,7 @@ from openai.types.chat import ChatCompletionMessage
 from shadow.catalogue import Model
 from shadow.errors import MissingOutcomeError, ProviderError
 from shadow.outcome import Answer, Usage
-from shadow.providers import openai_http
+from shadow.providers import openai_http, transports
 from shadow.providers.base import Call, Chunk, Provider
 from shadow.providers.endpoint import OPENAI_URL, Endpoint, endpoint_of
 from shadow.providers.openai_http import OpenAIHttp
@@ -85,8 +86,20 @@ def astream(provider: Provider, dispatch: Call) -> Answer:
     return asyncio.run(run())
 
 
+def acomplete_httpx(provider: Provider, dispatch: Call) -> Answer:
+    with patch.object(transports, "_aiohttp_transport", lambda: None):
+        return acomplete(provider, dispatch)
+
+
+def astream_httpx(provider: Provider, dispatch: Call) -> Answer:
+    with patch.object(transports, "_aiohttp_transport", lambda: None):
+        return astream(provider, dispatch)
+
+
 Way = Callable[[Provider, Call], Answer]
-every_way = pytest.mark.parametrize("way", [complete, acomplete, stream, astream])
+STREAMS: list[Way] = [stream, astream, astream_httpx]
+every_way = pytest.mark.parametrize("way", [complete, acomplete, acomplete_httpx, *STREAMS])
+"""Synchronous; asynchronous over aiohttp, which this environment has; asynchronous over httpx alone."""
 
 
 @pytest.fixture
@@ -176,7 +189,7 @@ def test_a_broken_answer_is_classed_and_may_be_tried_elsewhere(
 ) -> None:
     """A reset, silence, HTML, another JSON or an error inside a 200."""
     body = behaviour.body
-    if body is not None and way in (stream, astream):
+    if body is not None and way in STREAMS:
         behaviour = Behaviour(body=b"data: " + body + b"\n\n")
     server.will("m", behaviour)
     with pytest.raises(ProviderError) as caught:
@@ -204,7 +217,7 @@ def test_nobody_listening_is_a_connection_error(way: Way, provider: OpenAIHttp) 
     ],
     ids=["cut", "ended", "malformed", "error-event"],
 )
-@pytest.mark.parametrize("way", [stream, astream])
+@pytest.mark.parametrize("way", STREAMS)
 def test_a_stream_that_breaks_is_an_error_and_never_a_short_answer(
     way: Way, server: FakeOpenAI, provider: OpenAIHttp, behaviour: Behaviour, error_type: str
 ) -> None:
@@ -360,6 +373,34 @@ def test_every_event_loop_gets_its_own_connections(server: FakeOpenAI) -> None:
     provider = OpenAIHttp()
     assert [acomplete(provider, call(server)).text for _ in range(2)] == ["echo hi there"] * 2
     gc.collect()
+
+
+@every_way
+def test_a_cookie_of_the_provider_does_not_reach_the_next_request(
+    way: Way, server: FakeOpenAI, provider: OpenAIHttp
+) -> None:
+    """One client serves many callers; a session that a provider opens for one of them must not be the next one's."""
+    server.will("m", Behaviour(headers={"Set-Cookie": "session=one; Path=/"}))
+    for _ in range(2):
+        way(provider, call(server))
+    assert [received.headers.get("cookie") for received in server.received] == [None, None]
+
+
+def test_a_loop_that_ended_leaves_no_complaint_behind(server: FakeOpenAI, caplog: pytest.LogCaptureFixture) -> None:
+    """Scripts end their loop without closing anything; the host's log is not the place to teach them."""
+
+    server.will("m", *[Behaviour(headers={"Connection": "close"})] * 4)  # no socket of ours is left to complain
+
+    async def run(provider: OpenAIHttp) -> None:
+        await provider.acomplete(call(server))
+
+    for _ in range(2):
+        provider = OpenAIHttp()
+        asyncio.run(run(provider))
+        asyncio.run(run(provider))  # finds the first loop's client
+        del provider
+        gc.collect()
+    assert caplog.text == ""
 
 
 def test_recorded_outcomes_are_served_by_request_and_model() -> None:
