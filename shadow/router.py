@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
+from shadow.execution.routed import Routed
 from shadow.export.sink import SpanSink
 from shadow.features import extract
 from shadow.from_request import facts_of
@@ -25,7 +26,6 @@ from shadow.providers.registry import Providers
 from shadow.recorder import Recorder
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request
-from shadow.routed import Routed
 from shadow.snapshot import STATELESS
 from shadow.stats import RecorderStats
 

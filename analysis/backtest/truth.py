@@ -14,7 +14,7 @@ from datetime import date
 from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.errors import PolicyError
-from shadow.executor import Execution, run
+from shadow.execution import Execution, run
 from shadow.outcome import Answer, Attempt
 from shadow.policy import Decision, Policy
 from shadow.request import Request

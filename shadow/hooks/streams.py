@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shadow.execution.received import Received
 from shadow.hooks.observed import ObservedRequest
 from shadow.outcome import UNREPORTED
-from shadow.received import Received
 from shadow.usage import chunk_of, ends_answer, failure_of, is_chunk
 
 

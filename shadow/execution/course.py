@@ -1,7 +1,6 @@
-"""Runs the steps of the live decision: primary, escalation after a refused answer, fallback after a failure.
+"""The course of one request: primary, escalation after a refused answer, fallback after a failure.
 
 `Execution` is the whole logic and does no input or output: it says what to dispatch next and is told what came of it.
-`run`, `arun`, `stream` and `astream` are its four shells; they differ only in how a dispatch is waited for.
 
 The rules:
 - An answer that the policy's validators refuse escalates to the plan's next escalation step. It is never served.
@@ -13,17 +12,12 @@ The rules:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import aclosing, closing
 from dataclasses import dataclass
-from typing import Any
 
 from shadow.catalogue import Catalogue
 from shadow.errors import ProviderError
 from shadow.outcome import UNKNOWN_USAGE, UNREPORTED, Answer, Attempt, AttemptKind, Outcome, OutcomeStatus
 from shadow.policy import Decision, Escalating, Policy, Step
-from shadow.providers.base import Chunk
-from shadow.received import Received, Tick
 from shadow.request import Request
 
 REFUSED = "quality"
@@ -185,90 +179,3 @@ class Execution:
 def error_type_of(error: BaseException) -> str:
     """Class of a failure, of low cardinality: the provider's own, else the exception's name."""
     return error.error_type if isinstance(error, ProviderError) else type(error).__name__
-
-
-def run(execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick) -> Answer:
-    """Run an execution to its end and return the answer that is served.
-
-    Raises:
-        Exception: whatever the last dispatch raised, unchanged, if no step is left that may serve the request.
-    """
-    while True:
-        planned, started = execution.next(), tick()
-        try:
-            answer = dispatch(planned)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
-            if not execution.failed(error, tick() - started):
-                raise
-        else:
-            if execution.answered(answer, tick() - started):
-                return answer
-
-
-async def arun(execution: Execution, dispatch: Callable[[Dispatch], Awaitable[Answer]], tick: Tick) -> Answer:
-    """As `run`, without blocking the event loop."""
-    while True:
-        planned, started = execution.next(), tick()
-        try:
-            answer = await dispatch(planned)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
-            if not execution.failed(error, tick() - started):
-                raise
-        else:
-            if execution.answered(answer, tick() - started):
-                return answer
-
-
-def stream(
-    execution: Execution, dispatch: Callable[[Dispatch], Generator[Chunk, None, None]], tick: Tick
-) -> Generator[Any, None, None]:
-    """Run an execution and yield the raw chunks of the answer that is served.
-
-    Raises:
-        Exception: as `run`; also after the first chunk, where no other step may serve the request any more.
-    """
-    while True:
-        planned, received = execution.next(), Received(tick)
-        try:
-            with closing(dispatch(planned)) as chunks:
-                for chunk in chunks:
-                    received.add(chunk)
-                    if not planned.judged:
-                        yield received.hand_out(chunk)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
-            if not _goes_on(execution, error, received):
-                raise
-        else:
-            if execution.answered(received.answer(), received.latency_s, ttft_s=received.ttft_s):
-                yield from received.kept
-                return
-
-
-async def astream(
-    execution: Execution, dispatch: Callable[[Dispatch], AsyncGenerator[Chunk, None]], tick: Tick
-) -> AsyncGenerator[Any, None]:
-    """As `stream`, without blocking the event loop."""
-    while True:
-        planned, received = execution.next(), Received(tick)
-        try:
-            async with aclosing(dispatch(planned)) as chunks:
-                async for chunk in chunks:
-                    received.add(chunk)
-                    if not planned.judged:
-                        yield received.hand_out(chunk)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
-            if not _goes_on(execution, error, received):
-                raise
-        else:
-            if execution.answered(received.answer(), received.latency_s, ttft_s=received.ttft_s):
-                for raw in received.kept:
-                    yield raw
-                return
-
-
-def _goes_on(execution: Execution, error: BaseException, received: Received) -> bool:
-    """Tell the execution about a broken stream; whether another step may serve the request."""
-    if not received.handed_out:
-        return execution.failed(error, received.latency_s)
-    execution.broken(error, received.answer(), received.latency_s, ttft_s=received.ttft_s)
-    return False

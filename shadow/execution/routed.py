@@ -7,12 +7,13 @@ from contextlib import aclosing
 from typing import Any
 
 from shadow.catalogue import Catalogue, Model
-from shadow.executor import Dispatch, Execution, arun, astream, run, stream
+from shadow.execution.course import Dispatch, Execution
+from shadow.execution.received import Tick
+from shadow.execution.shells import arun, astream, run, stream
 from shadow.outcome import Answer, Outcome
 from shadow.policy import Decision, Policy
 from shadow.providers.base import Call, Chunk
 from shadow.providers.registry import Providers
-from shadow.received import Tick
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request
 

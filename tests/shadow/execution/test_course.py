@@ -11,7 +11,7 @@ import pytest
 
 from shadow.catalogue import Catalogue
 from shadow.errors import ProviderError
-from shadow.executor import Dispatch, Execution, arun, astream, run, stream
+from shadow.execution import Dispatch, Execution, arun, astream, run, stream
 from shadow.outcome import UNREPORTED, Answer, Outcome, Usage
 from shadow.policy import Decision, Step, StepKind
 from shadow.providers.base import Chunk
