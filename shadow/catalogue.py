@@ -25,6 +25,8 @@ from shadow.pricing import (
 )
 
 TIERS: Final = ("small", "medium", "large")
+CAPABILITIES: Final = ("tools", "vision", "json")
+"""What a model may support or not: tools, images in the prompt, structured output."""
 SNAPSHOT_SUFFIX: Final = re.compile(r"-\d{4}-\d{2}-\d{2}|-\d{3,8}|@.+")
 """What providers append to a model's name to name one snapshot of it."""
 MODELS_FILE: Final = "models.yaml"
@@ -42,6 +44,12 @@ class Model:
         base_url: address of an OpenAI-compatible API, if it is not the provider's own.
         api_key_env: environment variable that holds the key for `base_url`.
         latency_s: expected seconds per answer, for a model that live has never called; None = unknown.
+        output_tokens: expected tokens of an answer, for its cost before the call; None = unknown.
+        quality: expected quality of an answer in [0, 1], for a model of which nothing was observed; None = unknown.
+        context_tokens: how many tokens prompt and answer may have together; None = not said.
+        supports: what it understands, of `CAPABILITIES`; None = not said.
+        languages: in which languages it may answer, as the label `language` names them; empty = not said.
+        regions: where it processes its requests, as the label `region` names them; empty = not said.
         price: replaces the registry's price, for prompts of any length and on any day.
     """
 
@@ -52,6 +60,12 @@ class Model:
     base_url: str = ""
     api_key_env: str = ""
     latency_s: float | None = None
+    output_tokens: int | None = None
+    quality: float | None = None
+    context_tokens: int | None = None
+    supports: frozenset[str] | None = None
+    languages: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
     price: Price | None = None
 
 

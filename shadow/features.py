@@ -23,6 +23,12 @@ VALUE_CHARACTERS: Final = 64
 BYTES_PER_TOKEN: Final = 4
 TOKENS_PER_MESSAGE: Final = 4
 """Role and separators of one chat message."""
+TOKENS_PER_IMAGE: Final = 765
+"""What OpenAI counts for one of 1,024 x 1,024 pixels; the size of an image is not looked at."""
+IMAGE_PARTS: Final = frozenset({"image_url", "input_image", "image"})
+"""Kinds of content that are images: of chat completions, of the Responses API, of Anthropic's messages."""
+OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+"""Names of the limit for an answer in the calls of OpenAI-shaped APIs."""
 INPUT_BAND_EDGES: Final = (1_000, 4_000, 16_000, 128_000)
 COMPLEXITY_BAND_EDGES: Final = (0.3, 0.6)
 
@@ -54,6 +60,8 @@ def extract(
     input_tokens: int | None = None,
     tools: Any = None,
     response_format: Any = None,
+    max_output_tokens: Any = None,
+    has_images: bool | None = None,
     unknown: frozenset[str] = frozenset(),
 ) -> Request:
     """The frozen request of one call. Never raises; what cannot be read counts as absent.
@@ -74,16 +82,20 @@ def extract(
         input_tokens: the host's own count of the prompt's tokens; otherwise they are estimated.
         tools: the call's tools; only whether there are any is kept.
         response_format: the call's response format; only whether it asks for JSON is kept.
+        max_output_tokens: the call's limit for the answer; only a count above 0 is one.
+        has_images: whether a message holds an image, where the messages themselves do not tell; None = they do.
         unknown: features that nobody told, by the names of `Request.unknown`. Without messages the complexity is
-            unknown too, and without a count the tokens.
+            unknown too, and without a count the tokens, and unless it is told whether there are images.
     """
-    frozen, omitted = _messages(messages)
+    frozen, omitted, images = _messages(messages)
     known = type(input_tokens) is int and input_tokens >= 0
-    tokens = input_tokens if known and input_tokens is not None else _estimated_tokens(frozen, omitted)
+    tokens = input_tokens if known and input_tokens is not None else _estimated_tokens(frozen, omitted, images)
     complexity = _complexity(frozen)
     no_text = "messages" in unknown
     if no_text and not known:
         unknown |= {"input_tokens"}
+    if no_text and has_images is None:
+        unknown |= {"has_images"}
     return Request(
         request_id=_text(request_id) or uuid7(time_us * 1000),
         time_us=time_us,
@@ -100,54 +112,71 @@ def extract(
         session_key=hash_id(_text(session)),
         prompt_version=_text(prompt_version)[:VALUE_CHARACTERS],
         has_tools=_truth(tools),
+        has_images=images > 0 if has_images is None else has_images,
         wants_json=_wants_json(response_format),
+        max_output_tokens=_limit(max_output_tokens),
         unknown=unknown,
     )
 
 
-def _messages(messages: Any) -> tuple[tuple[Message, ...], int]:
-    """The frozen messages, and how many were left out of a very long conversation: all but the first and the last."""
+def output_limit(arguments: Mapping[str, Any]) -> Any:
+    """The limit for the answer that a call's arguments set, by whichever name the API has for it; None = none."""
+    return next((arguments[name] for name in OUTPUT_LIMITS if arguments.get(name) is not None), None)
+
+
+def _messages(messages: Any) -> tuple[tuple[Message, ...], int, int]:
+    """The frozen messages, how many were left out of a very long conversation, and the images of those that are kept.
+
+    Kept are the first one and the last ones.
+    """
     try:
         if isinstance(messages, str):
-            return (Message("user", _text(messages)),), 0
+            return (Message("user", _text(messages)),), 0, 0
         if not isinstance(messages, Sequence):
-            return (), 0
+            return (), 0, 0
         omitted = max(0, len(messages) - MESSAGES_AT_MOST)
         kept = [messages[0], *messages[omitted + 1 :]] if omitted else messages
-        return tuple([_message(message) for message in kept]), omitted
+        images: list[str] = []
+        return tuple([_message(message, images) for message in kept]), omitted, len(images)
     except Exception:  # noqa: BLE001 - a sequence of the host may fail in any way; its messages then count as absent
-        return (), 0
+        return (), 0, 0
 
 
-def _message(message: Any) -> Message:
+def _message(message: Any, images: list[str]) -> Message:
+    """The frozen message; the kinds of its images are noted."""
     try:
         if isinstance(message, dict):
             role, content = message.get("role"), message.get("content")
         else:
             role, content = getattr(message, "role", ""), getattr(message, "content", "")
         if type(content) is not str:
-            content = _content_text(content)
+            content = _content_text(content, images)
         return Message(role if type(role) is str else _text(role), content)
     except Exception:  # noqa: BLE001 - as above, for one message
         return Message("", "")
 
 
-def _content_text(content: Any) -> str:
+def _content_text(content: Any, images: list[str]) -> str:
     if isinstance(content, (list, tuple)):
-        return "\n".join([text for part in content[:PARTS_AT_MOST] if (text := _part_text(part))])
+        return "\n".join([text for part in content[:PARTS_AT_MOST] if (text := _part_text(part, images))])
     return _text(content) if isinstance(content, str) else ""
 
 
-def _part_text(part: Any) -> str:
-    text = part.get("text") if isinstance(part, dict) else getattr(part, "text", part)
+def _part_text(part: Any, images: list[str]) -> str:
+    if isinstance(part, dict):
+        text, kind = part.get("text"), part.get("type")
+    else:
+        text, kind = getattr(part, "text", part), getattr(part, "type", "")
+    if isinstance(kind, str) and kind in IMAGE_PARTS:
+        images.append(kind)
     return _text(text) if isinstance(text, str) else ""
 
 
-def _estimated_tokens(messages: tuple[Message, ...], omitted: int) -> int:
+def _estimated_tokens(messages: tuple[Message, ...], omitted: int, images: int) -> int:
     """Four bytes of UTF-8 a token; the mean of the kept messages stands for those that were left out."""
     if not messages:
         return 0
-    tokens = TOKENS_PER_MESSAGE * len(messages)
+    tokens = TOKENS_PER_MESSAGE * len(messages) + TOKENS_PER_IMAGE * images
     for _, text in messages:
         tokens += _text_tokens(text)
     return round(tokens * (1 + omitted / len(messages)))
@@ -215,6 +244,10 @@ def _wants_json(response_format: Any) -> bool:
         return isinstance(response_format, type) or kind in ("json_object", "json_schema")
     except Exception:  # noqa: BLE001 - an object of the host may fail at being looked at; it then asks for nothing
         return False
+
+
+def _limit(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
 
 
 def _truth(value: Any) -> bool:

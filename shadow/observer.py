@@ -70,6 +70,7 @@ class Observer:
         input_tokens: int | None = None,
         tools: Any = None,
         response_format: Any = None,
+        max_output_tokens: int | None = None,
     ) -> ObservedRequest:
         """A context manager around one call: say `chose(model)` before it and `served(reply)` after it.
 
@@ -85,6 +86,7 @@ class Observer:
             input_tokens: tokens of the prompt, if the host has counted them.
             tools: tools that the call offers.
             response_format: structured output that the call asks for.
+            max_output_tokens: the call's limit for the answer.
         """
         facts = {
             "messages": messages,
@@ -98,6 +100,7 @@ class Observer:
             "input_tokens": input_tokens,
             "tools": tools,
             "response_format": response_format,
+            "max_output_tokens": max_output_tokens,
         }
         return ObservedRequest(self._watch, facts)
 

@@ -53,7 +53,9 @@ class Request:
         session_key: HMAC-SHA256 of the session id, 16 hex characters, or empty.
         prompt_version: version of the prompt template.
         has_tools: the call offers tools.
+        has_images: a message holds an image.
         wants_json: the call asks for structured output.
+        max_output_tokens: the caller's limit for the answer; None = it sets none.
         unknown: what nobody told, by the names in `unknown.py` and `label:KEY`; its fields stand at their defaults,
             and a rule that reads one gives no decision.
     """
@@ -73,7 +75,9 @@ class Request:
     session_key: str = ""
     prompt_version: str = ""
     has_tools: bool = False
+    has_images: bool = False
     wants_json: bool = False
+    max_output_tokens: int | None = None
     unknown: frozenset[str] = frozenset()
 
     @property

@@ -16,7 +16,7 @@ from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
 from shadow.execution.routed import Routed
 from shadow.export.sink import SpanSink
-from shadow.features import extract
+from shadow.features import extract, output_limit
 from shadow.from_request import facts_of
 from shadow.live import Live
 from shadow.outcome import Outcome
@@ -117,6 +117,7 @@ class ShadowRouter:
             allowed_labels=self._routing.labels,
             tools=params.get("tools"),
             response_format=params.get("response_format"),
+            max_output_tokens=output_limit(params),
             time_us=self._clock.time_ns() // 1000,
             **facts_of(said, params, self._routing.from_request),
         )

@@ -22,7 +22,9 @@ HIDDEN_BY: Final = {
     "user": ("user_key",),
     "session": ("session_key",),
     "has_tools": ("has_tools",),
+    "has_images": ("has_images",),
     "wants_json": ("wants_json",),
+    "max_output_tokens": ("max_output_tokens",),
 }
 """Features that may be unknown, and the fields of a request that say something about them."""
 FEATURE_OF: Final = MappingProxyType({name: feature for feature, names in HIDDEN_BY.items() for name in names})

@@ -13,7 +13,10 @@ from typing import Any, Final, Protocol
 from shadow.outcome import UNKNOWN_USAGE, Contamination, OutcomeStatus, Usage
 from shadow.request import nothing
 
-FEATURES: Final = ("messages", "user", "session", "task", "user_tier", "has_tools", "wants_json", "input_tokens")
+FEATURES: Final = (
+    "messages", "user", "session", "task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens",
+    "input_tokens",
+)  # fmt: skip
 """What a policy or an interval may need of a request, besides labels."""
 
 
@@ -41,6 +44,8 @@ class LoggedCall:
         retries: failed attempts on the same model before the answer.
         messages: the prompt in OpenAI's form. answer_text: the answer. Both whole, or None.
         task, user_tier, user, session: empty = the log says that there is none.
+        has_images: whether the prompt holds an image; None where the messages tell, and where nothing does.
+        max_output_tokens: the caller's limit for the answer; 0 = the log says that there is none.
         labels: those that the log has.
         signals: what the log says about the answer.
     """
@@ -67,7 +72,9 @@ class LoggedCall:
     user_tier: str | None = None
     prompt_version: str = ""
     has_tools: bool | None = None
+    has_images: bool | None = None
     wants_json: bool | None = None
+    max_output_tokens: int | None = None
     labels: Mapping[str, str] = field(default_factory=nothing)
     signals: tuple[LoggedSignal, ...] = ()
 

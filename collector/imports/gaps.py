@@ -17,7 +17,9 @@ BLOCKED_FAILURES_ABOVE = 0.001
 WORDS = {
     "messages": "prompts",
     "has_tools": "whether tools were offered",
+    "has_images": "whether there were images",
     "wants_json": "whether JSON was asked for",
+    "max_output_tokens": "the limit for the answer",
     "input_tokens": "input tokens",
     "task": "task",
     "user_tier": "user tier",

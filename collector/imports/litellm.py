@@ -15,6 +15,7 @@ from collector.imports import values
 from collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
 from collector.imports.reading import Reading
 from collector.imports.rows import Row, TableFile
+from shadow.features import output_limit
 from shadow.outcome import Contamination, Usage
 from shadow.usage import answer_of, usage_of
 
@@ -130,6 +131,7 @@ def _call(
         prompt_version=values.text(told.get("prompt_version")),
         has_tools=bool(body.get("tools") or body.get("functions")) if body else None,
         wants_json=_wants_json(body) if body else None,
+        max_output_tokens=values.tokens(output_limit(body)) or 0 if body else None,
         labels={**_labels(raw, metadata), **labels},
         signals=signals,
     )

@@ -100,7 +100,9 @@ class OtelLog:
             user_tier=_told(renamed, "user_tier", span.inherited(names.USER_TIER)),
             prompt_version=values.text(names.first(attributes, names.PROMPT_VERSION)),
             has_tools=names.has_tools(attributes),
+            has_images=names.has_images(attributes),
             wants_json=names.wants_json(attributes),
+            max_output_tokens=names.max_output_tokens(attributes),
             labels={**_service(attributes), **self._reading.labels(renamed)},
             signals=tuple(signals),
         )

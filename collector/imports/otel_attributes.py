@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from collector.imports import values
+from shadow.features import IMAGE_PARTS, output_limit
 
 Attributes = Mapping[str, Any]
 
@@ -63,6 +64,7 @@ PARTS_OF_AN_AGENT: Final = frozenset({"tool", "agent", "execute_tool", "invoke_a
 
 _INDEXED: Final = re.compile(r"(?:gen_ai\.prompt|llm\.input_messages)\.(\d+)\.(?:message\.)?(role|content)")
 _PARTS: Final = re.compile(r"llm\.input_messages\.(\d+)\.message\.contents\.(\d+)\.message_content\.text")
+_IMAGE: Final = re.compile(r"llm\.input_messages\.\d+\.message\.contents\.\d+\.message_content\.image\..+")
 _ANSWERS: Final = ("gen_ai.completion.0.content", "llm.output_messages.0.message.content", "ai.response.text")
 
 
@@ -89,11 +91,16 @@ def is_call(attributes: Attributes) -> bool:
 
 def messages(attributes: Attributes) -> list[dict[str, str]] | None:
     """The prompt in OpenAI's form, if the span carries it."""
-    for name in ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"):
-        found = values.json_of(attributes.get(name))
-        if isinstance(found, list) and found:
-            return [_message(each) for each in found if isinstance(each, Mapping)] or None
-    return _indexed(attributes)
+    found = _whole(attributes)
+    return [_message(each) for each in found] or None if found else _indexed(attributes)
+
+
+def has_images(attributes: Attributes) -> bool | None:
+    """Whether a message holds an image; None if the span does not carry the prompt."""
+    found = _whole(attributes)
+    if found:
+        return any(_is_image(part) for message in found for part in _parts(message))
+    return None if _indexed(attributes) is None else any(map(_IMAGE.fullmatch, attributes))
 
 
 def answer(attributes: Attributes) -> str | None:
@@ -132,15 +139,42 @@ def wants_json(attributes: Attributes) -> bool | None:
     return wanted in ("json_object", "json_schema")
 
 
+def max_output_tokens(attributes: Attributes) -> int | None:
+    """The caller's limit for the answer; 0 where the span says that there is none, None where it says nothing."""
+    told = values.tokens(first(attributes, ("gen_ai.request.max_tokens", "llm.request.max_tokens")))
+    if told is not None:
+        return told
+    parameters = values.mapping_of(attributes.get("llm.invocation_parameters"))
+    return values.tokens(output_limit(parameters)) or 0 if parameters else None
+
+
+def _whole(attributes: Attributes) -> list[Mapping[str, Any]] | None:
+    """The messages of a prompt that stands in one attribute."""
+    for name in ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"):
+        found = values.json_of(attributes.get(name))
+        if isinstance(found, list) and found:
+            return [each for each in found if isinstance(each, Mapping)]
+    return None
+
+
+def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    parts = message.get("parts", message.get("content"))
+    return [part for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+
+
+def _is_image(part: Mapping[str, Any]) -> bool:
+    """By the kinds of OpenAI-shaped content, or by the modality that the GenAI conventions give to a part."""
+    return part.get("type") in IMAGE_PARTS or part.get("modality") == "image"
+
+
 def _message(message: Mapping[str, Any]) -> dict[str, str]:
     content = message.get("content")
     if isinstance(content, str):
         return {"role": values.text(message.get("role")), "content": content}
-    parts = message.get("parts", content)
     texts = [
         values.text(part.get("content") or part.get("text"))
-        for part in (parts if isinstance(parts, list) else ())
-        if isinstance(part, Mapping) and part.get("type", "text") == "text"
+        for part in _parts(message)
+        if part.get("type", "text") == "text"
     ]
     return {"role": values.text(message.get("role")), "content": "\n".join(filter(None, texts))}
 

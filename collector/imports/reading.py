@@ -17,7 +17,8 @@ RENAMEABLE: Final = (
     "request_id", "time", "end_time", "model", "planned_model", "provider", "response_id", "input_tokens",
     "output_tokens", "cached_input_tokens", "cache_write_tokens", "cost_usd", "latency_s", "ttft_s", "status",
     "error_type", "cache_hit", "fallback", "retries", "prompt", "messages", "response", "user", "session", "task",
-    "user_tier", "prompt_version", "has_tools", "wants_json",
+    "user_tier", "prompt_version", "has_tools", "has_images", "wants_json",
+    "max_output_tokens",
 )  # fmt: skip
 """What `--rename` may name besides `label:KEY`."""
 

@@ -30,7 +30,7 @@ from shadow.snapshot import STATELESS
 DAY_US: Final = 86_400_000_000
 UNKNOWN_FAILURE: Final = "unknown"
 """Error type of an attempt of which the log tells only that it failed."""
-MAY_BE_ABSENT: Final = ("task", "user_tier", "has_tools", "wants_json")
+MAY_BE_ABSENT: Final = ("task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens")
 """What a service may simply not have, besides labels. Every request has a prompt, a length and somebody who sent it."""
 BATCH_SPANS: Final = 6_000
 """Spans per POST: an insert costs the store as much for a thousand rows as for six thousand."""
@@ -132,6 +132,8 @@ class CallFeed:
             input_tokens=call.input_tokens,
             tools=call.has_tools,
             response_format=JSON_FORMAT if call.wants_json else None,
+            max_output_tokens=call.max_output_tokens,
+            has_images=False if call.has_images is None and "has_images" in self._absent else call.has_images,
             unknown=unknown_of(call, self._routing.labels) - self._absent,
         )
 
@@ -180,7 +182,7 @@ def unknown_of(call: LoggedCall, labels: frozenset[str]) -> frozenset[str]:
     """What the log does not say about a call, by the names of `Request.unknown`."""
     features = {name for name in FEATURES if getattr(call, name) is None}
     if call.messages is not None:
-        features.discard("input_tokens")  # estimated from the prompt, as the service does before the call
+        features -= {"input_tokens", "has_images"}  # the prompt tells, as it does in the service before the call
     return frozenset(features | {LABEL + key for key in labels if key not in call.labels})
 
 

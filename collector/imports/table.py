@@ -85,7 +85,9 @@ class TableLog:
             user_tier=_told(row, "user_tier"),
             prompt_version=values.text(row.get("prompt_version")),
             has_tools=values.flag(row.get("has_tools")),
+            has_images=values.flag(row.get("has_images")),
             wants_json=values.flag(row.get("wants_json")),
+            max_output_tokens=values.tokens(row.get("max_output_tokens")),
             labels=labels_of(row),
             signals=tuple(signals),
         )

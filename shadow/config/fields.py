@@ -56,6 +56,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Name = Annotated[str, AfterValidator(_name)]
 Segment = Annotated[str, AfterValidator(_segment)]
 Positive = Annotated[float, Field(gt=0)]
+PositiveCount = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 

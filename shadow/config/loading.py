@@ -195,6 +195,12 @@ def _model(name: str, document: ModelDocument) -> Model:
         base_url=document.base_url or "",
         api_key_env=document.api_key_env,
         latency_s=document.latency_s,
+        output_tokens=document.output_tokens,
+        quality=document.quality,
+        context_tokens=document.context_tokens,
+        supports=None if document.supports is None else frozenset(document.supports),
+        languages=frozenset(document.languages or ()),
+        regions=frozenset(document.regions or ()),
         price=None if document.price_usd_per_million is None else _price(document.price_usd_per_million),
     )
 

@@ -140,7 +140,8 @@ class PolicyBuilder:
 
 def conditions_of(when: WhenDocument) -> Iterator[Condition]:
     """The conditions of a rule, cheap ones first."""
-    for flag_name, wanted in (("has_tools", when.has_tools), ("wants_json", when.wants_json)):
+    for flag_name in ("has_tools", "has_images", "wants_json"):
+        wanted = getattr(when, flag_name)
         if wanted is not None:
             yield flag(flag_name, wanted=wanted)
     for field, values in (("task", when.task), ("user_tier", when.user_tier)):

@@ -40,6 +40,7 @@ class WhenDocument(Document):
     labels: dict[Text, Texts] | None = None
     matches: Pattern | None = None
     has_tools: bool | None = None
+    has_images: bool | None = None
     wants_json: bool | None = None
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from shadow.config.fields import Address, Document, Name, NotNegative, Positive, Segment, Text
+from shadow.config.fields import Address, Document, Name, NotNegative, Positive, PositiveCount, Segment, Text, Texts
 from shadow.config.routing import (
     DEFAULT_EXPORT_URL,
     DEFAULT_PROJECT,
@@ -43,6 +43,12 @@ class ModelDocument(Document):
     base_url: Address | None = None
     api_key_env: str = ""
     latency_s: Positive | None = None
+    output_tokens: PositiveCount | None = None
+    quality: Annotated[float, Field(ge=0, le=1)] | None = None
+    context_tokens: PositiveCount | None = None
+    supports: list[Literal["tools", "vision", "json"]] | None = None
+    languages: Texts | None = None
+    regions: Texts | None = None
     price_usd_per_million: PriceDocument | None = None
 
 
@@ -73,10 +79,10 @@ class LimitsDocument(Document):
     """What shadow work may use."""
 
     budget_s: Positive = DEFAULT_LIMITS.budget_s
-    strikes: Annotated[int, Field(gt=0)] = DEFAULT_LIMITS.strikes
-    max_pending: Annotated[int, Field(gt=0)] = DEFAULT_LIMITS.max_pending
+    strikes: PositiveCount = DEFAULT_LIMITS.strikes
+    max_pending: PositiveCount = DEFAULT_LIMITS.max_pending
     outcome_timeout_s: Positive = DEFAULT_LIMITS.outcome_timeout_s
-    queue_spans: Annotated[int, Field(gt=0)] = DEFAULT_LIMITS.queue_spans
+    queue_spans: PositiveCount = DEFAULT_LIMITS.queue_spans
     sample_rate: Annotated[float, Field(gt=0, le=1)] = DEFAULT_LIMITS.sample_rate
 
 

@@ -22,6 +22,8 @@ from shadow.request import Request
 from shadow.snapshot import STATELESS
 from shadow.usage import answer_of, failure_of, is_answer
 
+CALL_FACTS: Final = ("messages", "tools", "response_format", "max_output_tokens")
+"""What the call itself says; everything else may come from the surrounding labels too."""
 UNTOLD: Final = frozenset({"messages"})
 """What is unknown of a request whose host gives no messages."""
 
@@ -92,7 +94,7 @@ class ObservedRequest:
         with self.guard("request"):
             facts = dict(self._facts)
             unknown = UNTOLD if facts.get("messages") is None else frozenset()
-            known = {name: facts.pop(name, None) for name in ("messages", "tools", "response_format")}
+            known = {name: facts.pop(name, None) for name in CALL_FACTS}
             self._request = extract(
                 **known,
                 **merged(facts),

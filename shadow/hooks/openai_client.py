@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from shadow.errors import ShadowError
+from shadow.features import output_limit
 from shadow.from_request import at_path, facts_of
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.streams import ObservedStream
@@ -77,6 +78,7 @@ def _begin(watch: Watch, kwargs: Mapping[str, Any]) -> ObservedRequest:
         facts["messages"] = _messages(kwargs)
         facts["tools"] = kwargs.get("tools")
         facts["response_format"] = kwargs.get("response_format")
+        facts["max_output_tokens"] = output_limit(kwargs)
         observed = ObservedRequest(watch, facts).begin()
         observed.chose(kwargs.get("model", ""))
         return observed

@@ -135,6 +135,8 @@ def test_other_names_are_understood(tmp_path: Path) -> None:
     assert (first.usage, first.provider) == (Usage(input_tokens=7, output_tokens=3, cache_read_tokens=5), "anthropic")
     assert (second.usage.input_tokens, second.session, second.user) == (9, "s1", "ada")
     assert (second.has_tools, second.wants_json) == (False, True)
+    assert (second.has_images, second.max_output_tokens) == (False, 0)
+    assert (first.has_images, first.max_output_tokens) == (None, None)
     assert second.messages == [{"role": "user", "content": "Why?"}]
 
 
@@ -153,6 +155,23 @@ def test_new_messages_and_inherited_ids(tmp_path: Path) -> None:
     (call,) = calls(tmp_path, around, chat(2, 1, **{"gen_ai.input.messages": told}))
     assert (call.session, call.user, call.messages) == ("c1", "ada", [{"role": "user", "content": "Why\nso?"}])
     assert (call.has_tools, call.wants_json) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        {"gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "blob", "modality": "image"}]}]'},
+        {"gen_ai.prompt": '[{"role": "user", "content": [{"type": "image_url"}]}]'},
+        {
+            "llm.input_messages.0.message.contents.0.message_content.text": "What is it?",
+            "llm.input_messages.0.message.contents.1.message_content.image.image.url": "data:",
+        },
+    ],
+)
+def test_images_and_the_limit_for_the_answer_are_read(tmp_path: Path, prompt: dict[str, str]) -> None:
+    """A prompt is kept as text, so that it had images is said apart from it."""
+    (call,) = calls(tmp_path, chat(1, **{"gen_ai.request.max_tokens": 300}, **prompt))
+    assert (call.has_images, call.max_output_tokens) == (True, 300)
 
 
 def test_a_failed_call_and_spans_of_our_own(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_stored_prompts_are_read_and_cut_ones_are_unknown(tmp_path: Path) -> Non
     made.rows[0]["proxy_server_request"] = json.dumps(body)
     calls, _ = read(LiteLLMLog(made.parquet(tmp_path / "spend")))
     assert [call.messages is None for call in calls] == [True] + [False] * 59
-    assert {(call.has_tools, call.wants_json) for call in calls} == {(False, False)}
+    assert {(call.has_tools, call.wants_json, call.max_output_tokens) for call in calls} == {(False, False, 0)}
     assert {call.answer_text for call in calls if call.status != "error"} == {"Order 17: 4 items."}
 
 

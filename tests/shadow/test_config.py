@@ -183,6 +183,9 @@ def test_mistakes_in_a_routing_file(tmp_path: Path, text: str, message: str) -> 
         ("models:\n  a: {price_usd_per_million: {input: 1}}\n",
          "models.yaml:2: output must be given under price_usd_per_million"),
         ("models:\n  a: {tier: big}\n", "models.yaml:2: tier must be 'small', 'medium' or 'large', got 'big'"),
+        ("models:\n  a: {quality: 1.5}\n", "models.yaml:2: quality must be less than or equal to 1, got 1.5"),
+        ("models:\n  a: {supports: [sound]}\n",
+         "models.yaml:2: supports must be 'tools', 'vision' or 'json', got 'sound'"),
         ("models:\n  a: {aliases: [b]}\n  b: {}\n", 'models.yaml:1: "b" must name one model, got a and b'),
         ("models: {}\n", "models.yaml:1: models must be longer, got {}; give at least one"),
         ("modles:\n  a: {}\n", 'models.yaml:1: unknown key "modles" under models; did you mean "models"?'),
@@ -191,6 +194,21 @@ def test_mistakes_in_a_routing_file(tmp_path: Path, text: str, message: str) -> 
 def test_mistakes_in_a_models_file(tmp_path: Path, text: str, message: str) -> None:
     """Negative and endless prices are errors like any other."""
     assert models_error(tmp_path, text).startswith(message)
+
+
+def test_what_a_model_can_do_is_read(tmp_path: Path) -> None:
+    """Not said is not the same as none: an empty list says that it supports nothing."""
+    (tmp_path / "models.yaml").write_text(
+        "models:\n"
+        "  a: {context_tokens: 8000, output_tokens: 300, quality: 0.8,"
+        " supports: [tools], languages: de, regions: [eu]}\n"
+        "  b: {supports: []}\n  c:\n"
+    )
+    models = load_catalogue(tmp_path / "models.yaml").models
+    first = models["a"]
+    assert (first.context_tokens, first.output_tokens, first.quality) == (8000, 300, 0.8)
+    assert (first.supports, first.languages, first.regions) == ({"tools"}, {"de"}, {"eu"})
+    assert (models["b"].supports, models["c"].supports) == (frozenset(), None)
 
 
 def test_a_default_of_the_environment_is_used(tmp_path: Path) -> None:

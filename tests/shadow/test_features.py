@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow.features import MESSAGES_AT_MOST, extract
+from shadow.features import MESSAGES_AT_MOST, extract, output_limit
 from shadow.ids import KeyedHash
 from shadow.request import Message, Request
 
@@ -133,6 +133,32 @@ def test_tools_and_json_are_noticed() -> None:
     assert request_of([], response_format={"type": "json_schema"}).wants_json
     assert request_of([], response_format=Request).wants_json
     assert not request_of([], response_format={"type": "text"}).wants_json
+
+
+@pytest.mark.parametrize("kind", ["image_url", "input_image", "image"])
+def test_images_are_noticed_and_counted(kind: str) -> None:
+    """In the forms of chat completions, of the Responses API and of Anthropic; each is estimated as one of 1,024 px."""
+    parts = [{"type": "text", "text": "what is it?"}, {"type": kind}, SimpleNamespace(type=kind)]
+    with_images, without = request_of([user(parts)]), request_of([user(parts[:1])])
+    assert with_images.has_images
+    assert not without.has_images
+    assert with_images.input_tokens - without.input_tokens == 2 * 765
+    assert request_of(None, has_images=True).has_images
+    assert request_of(None, unknown=frozenset({"messages"})).unknown >= {"has_images"}
+
+
+@pytest.mark.parametrize(("told", "limit"), [(1, 1), (None, None), (0, None), (-1, None), (True, None), ("9", None)])
+def test_the_limit_for_the_answer_is_a_count(told: Any, limit: int | None) -> None:
+    """What is no count above 0 sets no limit."""
+    assert request_of([], max_output_tokens=told).max_output_tokens == limit
+
+
+def test_the_limit_for_the_answer_has_three_names() -> None:
+    """Old and new chat completions, and the Responses API."""
+    assert output_limit({"max_tokens": 5}) == 5
+    assert output_limit({"max_completion_tokens": 6, "max_tokens": None}) == 6
+    assert output_limit({"max_output_tokens": 7}) == 7
+    assert output_limit({}) is None
 
 
 class Hostile:

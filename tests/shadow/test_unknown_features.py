@@ -72,10 +72,10 @@ def test_bands_of_what_is_unknown_are_empty() -> None:
     hashed = KeyedHash("p")
     nothing = extract(messages=None, hash_id=hashed, time_us=1, unknown=NO_PROMPT)
     assert (nothing.complexity_band, nothing.input_band) == ("", "")
-    assert nothing.unknown == {"messages", "input_tokens"}
+    assert nothing.unknown == {"messages", "input_tokens", "has_images"}
     counted = extract(messages=None, hash_id=hashed, time_us=1, input_tokens=5000, unknown=NO_PROMPT)
     assert (counted.complexity_band, counted.input_band) == ("", "4k-16k")
-    assert counted.unknown == NO_PROMPT
+    assert counted.unknown == {"messages", "has_images"}
 
 
 def test_an_observed_request_without_messages_leaves_rules_on_the_prompt_undecided(tmp_path: Path) -> None:
