@@ -51,6 +51,8 @@ class Model:
         languages: in which languages it may answer, as the label `language` names them; empty = not said.
         regions: where it processes its requests, as the label `region` names them; empty = not said.
         price: replaces the registry's price, for prompts of any length and on any day.
+        requests_per_minute: quota of calls to it; None = none is known.
+        tokens_per_minute: quota of its tokens, prompts and answers together; None = none is known.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Model:
     languages: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
     price: Price | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
 
 class Catalogue:

@@ -1,0 +1,213 @@
+"""The circuit breaker of one model at its provider.
+
+It opens, and the model gets no request, when
+- three attempts in a row failed within ten seconds (5xx, no connection, time-out, broken answer); or
+- of at least 20 attempts of the last minute half or more failed; or
+- three answers in a row each took longer than one second and longer than five times the average latency as it stood
+  before the first of them, once ten answers made that average.
+
+After a pause one request may probe it, one at a time. A probe that fails opens it again for twice the pause, at most a
+minute. A probe that is answered lets 10 % of its requests through for ten seconds, then 50 % for ten seconds, then all.
+The same rules watch the way back. The pause begins at five seconds again once everything was let through for a minute.
+
+Attempts that had begun before it opened change nothing: they say what was, not what is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from shadow.state.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """When a breaker opens and how it comes back; seconds where a name ends on `_s`."""
+
+    failures: int = 3
+    within_s: float = 10.0
+    rate_attempts: int = 20
+    rate: float = 0.5
+    rate_window_s: float = 60.0
+    slow_answers: int = 3
+    slow_times: float = 5.0
+    slow_floor_s: float = 1.0
+    slow_after_answers: int = 10
+    pause_s: float = 5.0
+    pause_at_most_s: float = 60.0
+    probe_lease_s: float = 600.0
+    ramp: tuple[float, ...] = (0.1, 0.5)
+    ramp_stage_s: float = 10.0
+    calm_s: float = 60.0
+
+
+RULES: Final = Rules()
+WINDOW_PARTS: Final = 12
+
+
+class Phase(Enum):
+    """Where a breaker is."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    RAMP = "ramp"
+
+
+class Breaker:
+    """One breaker. Times are seconds of any clock that does not jump; its owner holds a lock."""
+
+    __slots__ = (
+        "_baseline_s", "_closed_at", "_failures", "_lease_until", "_open_until", "_opened_at", "_openings",
+        "_ramp_from", "_rules", "_slow", "_window", "phase",
+    )  # fmt: skip
+
+    def __init__(self, rules: Rules = RULES) -> None:
+        self._rules = rules
+        self.phase = Phase.CLOSED
+        self._opened_at = self._open_until = self._ramp_from = self._closed_at = float("-inf")
+        self._lease_until = float("-inf")
+        self._openings = 0
+        self._forget_attempts()
+
+    def _forget_attempts(self) -> None:
+        self._failures: deque[float] = deque(maxlen=self._rules.failures)
+        self._window = FailureWindow(self._rules.rate_window_s)
+        self._slow = 0
+        self._baseline_s = 0.0
+
+    def admitted(self, now_s: float) -> float:
+        """Share of requests that it lets through."""
+        self._advance(now_s)
+        if self.phase is Phase.OPEN:
+            return 0.0 if now_s < self._open_until else self._rules.ramp[0]
+        return self._rules.ramp[self._stage(now_s)] if self.phase is Phase.RAMP else 1.0
+
+    def lets_pass(self, now_s: float, draw: float) -> bool:
+        """Whether this request may be dispatched. After the pause the first one that asks becomes the probe.
+
+        Args:
+            now_s: the time.
+            draw: the request's number in [0, 1), compared with the share on the way back.
+        """
+        self._advance(now_s)
+        if self.phase is Phase.CLOSED:
+            return True
+        if self.phase is Phase.RAMP:
+            return draw < self._rules.ramp[self._stage(now_s)]
+        if now_s < self._open_until or now_s < self._lease_until:
+            return False
+        self._lease_until = now_s + self._rules.probe_lease_s
+        return True
+
+    def note(self, now_s: float, kind: Kind, *, latency_s: float, average_s: float | None, answers: int) -> None:
+        """Take what came of one attempt.
+
+        Args:
+            now_s: when it ended.
+            kind: what it says about the provider.
+            latency_s: seconds it took.
+            average_s: the average latency before it; None = unknown.
+            answers: how many answers made that average.
+        """
+        self._advance(now_s)
+        if now_s - latency_s < self._opened_at:
+            return
+        slow = kind is Kind.ANSWERED and self._is_slow(latency_s, average_s, answers)
+        if self.phase is Phase.OPEN:
+            self._note_probe(now_s, kind, slow=slow)
+            return
+        if kind is Kind.FAILED:
+            self._failures.append(now_s)
+            self._window.add(now_s, failed=True)
+        elif kind is Kind.ANSWERED:
+            self._failures.clear()
+            self._window.add(now_s, failed=False)
+        if self._must_open(now_s):
+            self._open(now_s)
+
+    def release_probe(self) -> None:
+        """Forget a probe whose result nobody will report, such as the parent's in a forked process."""
+        self._lease_until = float("-inf")
+
+    def changes_at_s(self, now_s: float) -> float:
+        """When the share changes by itself; infinity if only an attempt can change it."""
+        self._advance(now_s)
+        if self.phase is Phase.OPEN and now_s < self._open_until:
+            return self._open_until
+        if self.phase is Phase.RAMP:
+            return self._ramp_from + (self._stage(now_s) + 1) * self._rules.ramp_stage_s
+        return float("inf")
+
+    def _stage(self, now_s: float) -> int:
+        return max(0, int((now_s - self._ramp_from) / self._rules.ramp_stage_s))
+
+    def _advance(self, now_s: float) -> None:
+        if self.phase is Phase.RAMP and self._stage(now_s) >= len(self._rules.ramp):
+            self.phase = Phase.CLOSED
+            self._closed_at = now_s
+
+    def _note_probe(self, now_s: float, kind: Kind, *, slow: bool) -> None:
+        if now_s < self._open_until:
+            return
+        self.release_probe()
+        if kind is Kind.FAILED or slow:
+            self._open(now_s)
+        elif kind is Kind.ANSWERED:
+            self.phase = Phase.RAMP
+            self._ramp_from = now_s
+            self._forget_attempts()
+
+    def _is_slow(self, latency_s: float, average_s: float | None, answers: int) -> bool:
+        """Whether an answer is much slower than usual; counts those in a row."""
+        if not self._slow:
+            self._baseline_s = 0.0 if average_s is None or answers < self._rules.slow_after_answers else average_s
+        limit_s = max(self._rules.slow_floor_s, self._rules.slow_times * self._baseline_s)
+        slow = self._baseline_s > 0 and latency_s > limit_s
+        self._slow = self._slow + 1 if slow else 0
+        return slow
+
+    def _must_open(self, now_s: float) -> bool:
+        rules = self._rules
+        in_a_row = len(self._failures) == rules.failures and now_s - self._failures[0] <= rules.within_s
+        return (
+            in_a_row or self._slow >= rules.slow_answers or self._window.fails(now_s, rules.rate_attempts, rules.rate)
+        )
+
+    def _open(self, now_s: float) -> None:
+        if self.phase is Phase.CLOSED and now_s - self._closed_at >= self._rules.calm_s:
+            self._openings = 0
+        pause_s = min(self._rules.pause_s * 2.0**self._openings, self._rules.pause_at_most_s)
+        self._openings = min(self._openings + 1, 32)
+        self.phase = Phase.OPEN
+        self._opened_at = now_s
+        self._open_until = now_s + pause_s
+        self.release_probe()
+        self._forget_attempts()
+
+
+class FailureWindow:
+    """Attempts and failures of the last seconds, in a fixed number of parts."""
+
+    __slots__ = ("_part_s", "_parts")
+
+    def __init__(self, seconds: float) -> None:
+        self._part_s = seconds / WINDOW_PARTS
+        self._parts: deque[list[int]] = deque(maxlen=WINDOW_PARTS)
+
+    def add(self, now_s: float, *, failed: bool) -> None:
+        """Count one attempt."""
+        number = int(now_s // self._part_s)
+        if not self._parts or self._parts[-1][0] < number:
+            self._parts.append([number, 0, 0])
+        self._parts[-1][1] += 1
+        self._parts[-1][2] += failed
+
+    def fails(self, now_s: float, attempts_at_least: int, rate: float) -> bool:
+        """Whether there were enough attempts, and this share of them or more failed."""
+        oldest = int(now_s // self._part_s) - WINDOW_PARTS
+        attempts = sum(part[1] for part in self._parts if part[0] > oldest)
+        failures = sum(part[2] for part in self._parts if part[0] > oldest)
+        return attempts >= attempts_at_least and failures >= rate * attempts

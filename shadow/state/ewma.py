@@ -1,0 +1,77 @@
+"""Exponentially weighted moving averages of what was observed of one model."""
+
+from __future__ import annotations
+
+
+class Ewma:
+    """A moving average: each value counts `alpha`, everything before it the rest.
+
+    Attributes:
+        value: the average; None = nothing observed yet.
+        count: values so far.
+    """
+
+    __slots__ = ("_alpha", "count", "value")
+
+    def __init__(self, alpha: float) -> None:
+        self._alpha = alpha
+        self.value: float | None = None
+        self.count = 0
+
+    def add(self, value: float) -> None:
+        """Take one observation."""
+        self.value = value if self.value is None else self.value + self._alpha * (value - self.value)
+        self.count += 1
+
+
+class Averages:
+    """The averages of one model at its provider, forgotten together when nothing was observed for a while.
+
+    Without that, a model that is avoided because it was slow would stay slow for ever: nobody would see it recover.
+
+    Args:
+        alpha: weight of the newest value.
+        forget_s: seconds without an attempt after which nothing is known any more.
+    """
+
+    __slots__ = ("_alpha", "_forget_s", "_seen_at", "error_rate", "latency_s", "quality", "ttft_s")
+
+    def __init__(self, alpha: float, forget_s: float) -> None:
+        self._alpha = alpha
+        self._forget_s = forget_s
+        self._clear()
+
+    def _clear(self) -> None:
+        self._seen_at: float | None = None
+        self.latency_s = Ewma(self._alpha)
+        self.ttft_s = Ewma(self._alpha)
+        self.error_rate = Ewma(self._alpha)
+        self.quality = Ewma(self._alpha)
+
+    def answered(self, now_s: float, latency_s: float, ttft_s: float | None) -> None:
+        """A model answered. Only answers have a latency: a fast refusal is no fast model."""
+        self._seen_at = now_s
+        self.error_rate.add(0.0)
+        self.latency_s.add(latency_s)
+        if ttft_s is not None:
+            self.ttft_s.add(ttft_s)
+
+    def failed(self, now_s: float) -> None:
+        """A provider failed."""
+        self._seen_at = now_s
+        self.error_rate.add(1.0)
+
+    def judged(self, now_s: float, quality: float) -> None:
+        """A validator or a signal judged an answer of it, in [0, 1]."""
+        self._seen_at = now_s
+        self.quality.add(quality)
+
+    def forget(self, now_s: float) -> None:
+        """Forget everything if nothing was observed for too long."""
+        if self._seen_at is not None and now_s >= self._seen_at + self._forget_s:
+            self._clear()
+
+    @property
+    def forgotten_at_s(self) -> float:
+        """When everything is forgotten if nothing more is observed."""
+        return float("inf") if self._seen_at is None else self._seen_at + self._forget_s

@@ -1,0 +1,40 @@
+"""What an attempt says about the provider: that it works, that it fails, that it limits us, or nothing."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Final
+
+
+class Kind(Enum):
+    """What one attempt says about the health of a model at its provider."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    LIMITED = "limited"
+    SILENT = "silent"
+    """Nothing: the request was at fault, or the caller went away."""
+
+
+ANSWERED: Final = frozenset({"", "quality", "validator_error"})
+"""An answer that validators refuse is still an answer of a provider that works."""
+
+FAILED: Final = frozenset(
+    {"408", "timeout", "connection", "bad_response", "stream_truncated", "provider_error"}
+    # Hosts report the exceptions of their clients: openai, LiteLLM, httpx, Python.
+    | {"APITimeoutError", "APIConnectionError", "InternalServerError", "ServiceUnavailableError", "BadGatewayError"}
+    | {"Timeout", "ConnectTimeout", "ReadTimeout", "PoolTimeout", "ConnectError", "ReadError", "RemoteProtocolError"}
+    | {"TimeoutError", "ConnectionError", "ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError"}
+)
+LIMITED: Final = frozenset({"429", "RateLimitError"})
+SERVER_ERROR: Final = re.compile(r"5\d\d")
+
+
+def kind_of(error_type: str) -> Kind:
+    """The kind of an attempt, from its `error_type`. One that is not listed says nothing about the provider."""
+    if error_type in ANSWERED:
+        return Kind.ANSWERED
+    if error_type in FAILED or SERVER_ERROR.fullmatch(error_type):
+        return Kind.FAILED
+    return Kind.LIMITED if error_type in LIMITED else Kind.SILENT

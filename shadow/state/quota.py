@@ -1,0 +1,111 @@
+"""How much of its rate limits a model has left: from the provider's headers, from configured quotas, the tightest wins.
+
+What a header said holds until its reset, or until the next header. A provider that answers 429 gets no request for as
+long as it asks, at most a minute; if it does not say how long, for one second, twice as long with each further 429.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from shadow.state.rate_limits import RateLimits
+
+WAIT_AT_MOST_S: Final = 60.0
+FIRST_WAIT_S: Final = 1.0
+RESET_UNTOLD_S: Final = 60.0
+"""How long a header without a reset is believed."""
+MINUTE_S: Final = 60
+PART_S: Final = 5
+"""Granularity of the minute that configured quotas are counted over."""
+
+
+class Quota:
+    """The limits of one model; its owner holds a lock.
+
+    Args:
+        requests_per_minute: configured quota; None = none.
+        tokens_per_minute: configured quota; None = none.
+    """
+
+    __slots__ = ("_refusals", "_told", "_wait_until", "_windows")
+
+    def __init__(self, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
+        quotas = {"requests": requests_per_minute, "tokens": tokens_per_minute}
+        self._windows = {kind: MinuteWindow(quota) for kind, quota in quotas.items() if quota is not None}
+        self._told: dict[str, tuple[float, float]] = {}
+        self._wait_until = float("-inf")
+        self._refusals = 0
+
+    def headroom(self, now_s: float) -> float | None:
+        """Share of the tightest limit that is left; 0 while it must wait; None = no limit is known."""
+        if now_s < self._wait_until:
+            return 0.0
+        shares = [share if now_s < until else 1.0 for share, until in self._told.values()]
+        shares += [window.headroom(now_s) for window in self._windows.values()]
+        return min(shares, default=None)
+
+    def is_waiting(self, now_s: float) -> bool:
+        """Whether the provider asked for a pause that is not over."""
+        return now_s < self._wait_until
+
+    def changes_at_s(self, now_s: float) -> float:
+        """When the headroom changes by itself."""
+        moments = [self._wait_until, *(until for _, until in self._told.values())]
+        moments += [window.changes_at_s(now_s) for window in self._windows.values()]
+        return min((moment for moment in moments if moment > now_s), default=float("inf"))
+
+    def told(self, now_s: float, limits: RateLimits) -> None:
+        """Take what the headers of an answer say."""
+        for limit in limits.limits:
+            share = limit.headroom
+            if share is not None:
+                until = now_s + (RESET_UNTOLD_S if limit.reset_s is None else limit.reset_s)
+                self._told[limit.kind] = (share, until)
+
+    def dispatched(self, now_s: float) -> None:
+        """One request went out."""
+        if "requests" in self._windows:
+            self._windows["requests"].add(now_s, 1)
+
+    def used(self, now_s: float, tokens: int) -> None:
+        """An answer used so many tokens, prompt included."""
+        if "tokens" in self._windows:
+            self._windows["tokens"].add(now_s, tokens)
+
+    def refused(self, now_s: float, retry_after_s: float | None) -> None:
+        """The provider asked to wait."""
+        wait_s = FIRST_WAIT_S * 2.0 ** min(self._refusals, 10) if retry_after_s is None else max(0.0, retry_after_s)
+        self._wait_until = max(self._wait_until, now_s + min(wait_s, WAIT_AT_MOST_S))
+        self._refusals += 1
+
+    def answered(self) -> None:
+        """The provider answered, so the next refusal is a first one."""
+        self._refusals = 0
+
+
+class MinuteWindow:
+    """A quota per minute, counted over the last minute in parts of five seconds."""
+
+    __slots__ = ("_parts", "_quota")
+
+    def __init__(self, quota: int) -> None:
+        self._quota = quota
+        self._parts: deque[list[int]] = deque(maxlen=MINUTE_S // PART_S + 1)
+
+    def add(self, now_s: float, amount: int) -> None:
+        """Count what was used."""
+        number = int(now_s // PART_S)
+        if not self._parts or self._parts[-1][0] < number:
+            self._parts.append([number, 0])
+        self._parts[-1][1] += amount
+
+    def headroom(self, now_s: float) -> float:
+        """Share of the quota that is left."""
+        oldest = int(now_s // PART_S) - MINUTE_S // PART_S
+        used = sum(amount for number, amount in self._parts if number >= oldest)
+        return max(0.0, 1.0 - used / self._quota)
+
+    def changes_at_s(self, now_s: float) -> float:
+        """When the oldest part leaves the window; infinity if it is empty."""
+        return (now_s // PART_S + 1) * PART_S if self._parts else float("inf")

@@ -1,0 +1,87 @@
+"""What the headers of an answer say of the provider's rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shadow.state.delays import seconds_until
+
+FORMS: Final = (
+    # OpenAI, Azure, Groq and most compatible servers
+    ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    # Anthropic
+    *(
+        (kind, *(f"anthropic-ratelimit-{kind}-{part}" for part in ("limit", "remaining", "reset")))
+        for kind in ("requests", "tokens", "input-tokens", "output-tokens")
+    ),
+    # one limit without a kind: OpenRouter, Together; and the draft of the IETF
+    ("requests", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"),
+    ("requests", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """One limit as the provider counts it.
+
+    Attributes:
+        kind: requests, tokens, input-tokens or output-tokens.
+        limit: what the window allows; None = not said.
+        remaining: what is left of it.
+        reset_s: seconds until it is whole again; None = not said.
+    """
+
+    kind: str
+    limit: int | None
+    remaining: int
+    reset_s: float | None
+
+    @property
+    def headroom(self) -> float | None:
+        """Share that is left, in [0, 1]; None = unknown."""
+        if self.remaining <= 0:
+            return 0.0
+        return min(1.0, self.remaining / self.limit) if self.limit else None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """Every limit that the headers of one answer told."""
+
+    limits: tuple[RateLimit, ...] = ()
+
+
+def rate_limits_of(headers: Mapping[str, str], now_epoch_s: float) -> RateLimits:
+    """Read the headers of an answer; what cannot be read is left out.
+
+    Args:
+        headers: by name; names are looked up in lower case, as HTTP clients offer them.
+        now_epoch_s: the time, epoch seconds.
+    """
+    found = []
+    for kind, limit_name, remaining_name, reset_name in FORMS:
+        remaining = _count(headers.get(remaining_name))
+        if remaining is not None:
+            found.append(
+                RateLimit(
+                    kind=kind,
+                    limit=_count(headers.get(limit_name)),
+                    remaining=remaining,
+                    reset_s=seconds_until(headers.get(reset_name) or "", now_epoch_s),
+                )
+            )
+    return RateLimits(tuple(found))
+
+
+def _count(text: str | None) -> int | None:
+    """A number that a header gives; `60, 60;w=60` of the IETF's draft begins with the one in force."""
+    if text is None:
+        return None
+    try:
+        number = float(text.partition(",")[0].partition(";")[0])
+    except ValueError:
+        return None
+    return max(0, int(number)) if abs(number) < 1e15 else None

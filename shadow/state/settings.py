@@ -1,0 +1,65 @@
+"""What can be set about the state: `state:` and `spending:` of a shadow.yaml, as plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from shadow.errors import ConfigError
+from shadow.request import nothing
+
+Per = Literal["hour", "day", "month"]
+ALPHA: Final = (0.1, 0.3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSettings:
+    """How the state is kept.
+
+    Attributes:
+        alpha: weight of the newest value in a moving average, in [0.1, 0.3].
+        forget_s: seconds without an attempt after which a model counts as unobserved again.
+        warm_ttl_s: seconds that a provider keeps a prompt in its cache after its last use.
+        warm_sessions: sessions whose warm models are remembered.
+        reserve: share of a rate limit that is left untouched, for what other processes have under way.
+        kill_file: names of killed models, providers and policies, one a line, read again when it changes.
+    """
+
+    alpha: float = 0.2
+    forget_s: float = 300.0
+    warm_ttl_s: float = 300.0
+    warm_sessions: int = 10_000
+    reserve: float = 0.02
+    kill_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        low, high = ALPHA
+        if not low <= self.alpha <= high:
+            raise ConfigError(f"state.alpha must be in [{low}, {high}], got {self.alpha!r}")
+        for name in ("forget_s", "warm_ttl_s", "warm_sessions"):
+            value = getattr(self, name)
+            if not 0 < value < float("inf"):
+                raise ConfigError(f"state.{name} must be above 0 and finite, got {value!r}")
+        if not 0 <= self.reserve < 1:
+            raise ConfigError(f"state.reserve must be in [0, 1), got {self.reserve!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingLimit:
+    """What may be spent in a calendar window of UTC.
+
+    Attributes:
+        name: how policies, errors and logs call it.
+        usd: what may be spent per window.
+        per: hour, day or month.
+        only: requests that it is about: allowed values by `task`, `user_tier` or `label:NAME`; empty = all.
+        each: `task`, `user_tier`, `user` or `label:NAME`: each value has this limit of its own; empty = all together.
+    """
+
+    name: str
+    usd: float
+    per: Per
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
+    each: str = ""

@@ -1,0 +1,96 @@
+"""What was spent against each limit in its current window. Windows are of the calendar, in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from shadow.request import LABEL, NOTHING, Request
+from shadow.state.settings import Per, SpendingLimit
+
+VALUES_AT_MOST: Final = 10_000
+"""Counters of one limit with `each`. Values beyond share one counter, so that new ones are no way around a limit."""
+OTHERS: Final = "\0others"
+
+
+class Spending:
+    """All limits of a service. Reading takes no lock; writers hold their owner's."""
+
+    __slots__ = ("_accounts",)
+
+    def __init__(self, limits: Iterable[SpendingLimit]) -> None:
+        self._accounts = tuple(Account(limit) for limit in limits)
+
+    def __bool__(self) -> bool:
+        return bool(self._accounts)
+
+    def remaining(self, request: Request, now_epoch_s: float) -> Mapping[str, float]:
+        """USD left of each limit that applies to a request, by its name; below 0 if it was overdrawn."""
+        if not self._accounts:
+            return NOTHING
+        return {
+            account.limit.name: account.remaining(request, now_epoch_s)
+            for account in self._accounts
+            if account.applies(request)
+        }
+
+    def spent(self, request: Request, now_epoch_s: float, usd: float) -> None:
+        """Count what a request cost."""
+        for account in self._accounts:
+            if account.applies(request):
+                account.spent(request, now_epoch_s, usd)
+
+
+class Account:
+    """One limit with what was spent of it in the window at hand."""
+
+    __slots__ = ("_begins_s", "_ends_s", "_spent", "limit")
+
+    def __init__(self, limit: SpendingLimit) -> None:
+        self.limit = limit
+        self._begins_s = self._ends_s = 0.0
+        self._spent: dict[str, float] = {}
+
+    def applies(self, request: Request) -> bool:
+        """Whether the limit is about this request."""
+        return all(value_of(request, key) in allowed for key, allowed in self.limit.only.items())
+
+    def remaining(self, request: Request, now_epoch_s: float) -> float:
+        """USD left for a request like this one."""
+        if not self._begins_s <= now_epoch_s < self._ends_s:
+            return self.limit.usd
+        return self.limit.usd - self._spent.get(self._key(request), 0.0)
+
+    def spent(self, request: Request, now_epoch_s: float, usd: float) -> None:
+        """Count what a request cost; the first one of a new window begins it empty."""
+        if now_epoch_s >= self._ends_s:
+            self._spent = {}
+            self._begins_s, self._ends_s = window(self.limit.per, now_epoch_s)
+        key = self._key(request)
+        self._spent[key] = self._spent.get(key, 0.0) + usd
+
+    def _key(self, request: Request) -> str:
+        if not self.limit.each:
+            return ""
+        value = value_of(request, self.limit.each)
+        return value if value in self._spent or len(self._spent) < VALUES_AT_MOST else OTHERS
+
+
+def value_of(request: Request, key: str) -> str:
+    """What a request says to `task`, `user_tier`, `user` or `label:NAME`; empty if nothing."""
+    if key.startswith(LABEL):
+        return request.labels.get(key.removeprefix(LABEL), "")
+    return request.user_key if key == "user" else str(getattr(request, key))
+
+
+def window(per: Per, now_epoch_s: float) -> tuple[float, float]:
+    """Beginning and end of the hour, day or month that a moment lies in, epoch seconds."""
+    if per != "month":
+        length = 3_600.0 if per == "hour" else 86_400.0
+        begins = now_epoch_s // length * length
+        return begins, begins + length
+    moment = datetime.fromtimestamp(now_epoch_s, UTC)
+    first = datetime(moment.year, moment.month, 1, tzinfo=UTC)
+    after = datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=UTC)
+    return first.timestamp(), after.timestamp()

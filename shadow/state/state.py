@@ -1,0 +1,357 @@
+"""The state of a router: written by every attempt, read by policies as one immutable snapshot.
+
+Writers hold one lock for some microseconds and put a new snapshot in place of the old one; readers take no lock. What
+changes by time alone (a pause that ends, a limit that resets) is brought up to date by the first reader after it.
+Nothing here raises into the host: a failure is counted, and the request goes on as if nothing were known.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from shadow.catalogue import Catalogue, Model
+from shadow.clock import SYSTEM_CLOCK, Clock
+from shadow.contained import Containment
+from shadow.forks import on_fork_in_child
+from shadow.outcome import Attempt, Outcome
+from shadow.policy import Decision, Failure
+from shadow.request import NOTHING, Request
+from shadow.snapshot import STATELESS, ModelState, Snapshot
+from shadow.state.admission import draw
+from shadow.state.breaker import Breaker
+from shadow.state.ewma import Averages
+from shadow.state.kinds import Kind, kind_of
+from shadow.state.quota import Quota
+from shadow.state.rate_limits import RateLimits
+from shadow.state.settings import SpendingLimit, StateSettings
+from shadow.state.spending import Spending
+from shadow.state.switches import Switches
+from shadow.state.warmth import WarmMap
+
+MODELS_AT_MOST: Final = 1000
+"""Names that a host may bring along; further ones are not observed."""
+REFUSED: Final = "quality"
+"""`error_type` of an attempt whose answer the validators refused."""
+
+
+class State:
+    """What is known of models, sessions and money.
+
+    The executor asks `admits` immediately before a dispatch and tells `attempt` after it, whatever came of it; `limits`
+    when an answer had headers; `observe` when the request is over. Where somebody else executes, `observe` alone
+    tells everything.
+
+    Args:
+        catalogue: aliases, providers and configured quotas.
+        settings: how the state is kept.
+        spending: limits over time.
+        clock: event time, and seconds that durations are taken from.
+        events: whether all times follow event time, for recorded traffic that is fed faster than it happened.
+        containment: counts what goes wrong here.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        settings: StateSettings | None = None,
+        *,
+        spending: Iterable[SpendingLimit] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        events: bool = False,
+        containment: Containment | None = None,
+    ) -> None:
+        self._settings = settings or StateSettings()
+        self._catalogue = catalogue
+        self._clock = clock
+        self._now: Callable[[], float] = self._event_s if events else clock.perf_counter
+        self._containment = containment or Containment()
+        self._guard = self._containment.guard
+        self._names = {name: each.name for each in catalogue.models.values() for name in (each.name, *each.aliases)}
+        self._models: dict[str, _ModelRecord] = {}
+        self._warmth = WarmMap(self._settings.warm_ttl_s, self._settings.warm_sessions)
+        self._spending = Spending(spending)
+        self._switches = Switches(catalogue, self._settings.kill_file)
+        self._shared = Snapshot(mode="shared")
+        self._fresh_until = float("-inf")
+        self._lock = threading.Lock()
+        on_fork_in_child(self._after_fork)
+
+    def snapshot(self, request: Request) -> Snapshot:
+        """What a policy may know for this request."""
+        try:
+            now_s = self._now()
+            shared = self._shared if now_s < self._fresh_until else self._refreshed(now_s)
+            warm: Mapping[str, int] = NOTHING
+            if request.session_key:
+                warm = self._warmth.of(request.session_key, now_s, request.input_tokens)
+            remaining = self._spending.remaining(request, self._event_s()) if self._spending else NOTHING
+            if not warm and not remaining:
+                return shared
+            return Snapshot(
+                mode="shared",
+                models=shared.models,
+                warm_tokens=MappingProxyType(warm),
+                remaining_usd=MappingProxyType(remaining),
+                killed=shared.killed,
+            )
+        except Exception as error:
+            if not self._containment.swallows("state", error):
+                raise
+            return STATELESS
+
+    def admits(self, model: str, request: Request) -> bool:
+        """Whether this model may be dispatched to now, for this request. After True an `attempt` must follow.
+
+        No if it is killed, if its provider asked to wait, if less than the reserve of a rate limit is left, or if its
+        breaker does not let the request pass. After a breaker's pause the first request that asks becomes its probe.
+        """
+        with self._guard("state"), self._lock:
+            name, now_s = self._names.get(model, model), self._now()
+            if self._shared.killed and self._is_killed(name):
+                return False
+            record = self._models.get(name)
+            if record is None:
+                record = self._record(name)
+                if record is None:
+                    return True
+            headroom = record.quota.headroom(now_s)
+            if headroom is not None and headroom <= self._settings.reserve:
+                return False
+            if not record.breaker.lets_pass(now_s, draw(name, request.request_id)):
+                return False
+            record.quota.dispatched(now_s)
+            if record.has_quota:
+                self._put(name, record, now_s)
+        return True
+
+    def attempt(
+        self,
+        model: str,
+        *,
+        error_type: str,
+        latency_s: float,
+        ttft_s: float | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """What came of one dispatch.
+
+        Args:
+            model: that was called.
+            error_type: as in `Attempt`; empty if it answered.
+            latency_s: seconds from the dispatch to its end.
+            ttft_s: seconds to the first chunk of a stream; None = no stream.
+            retry_after_s: seconds that the provider asks to wait; None = it did not say.
+        """
+        with self._guard("state"), self._lock:
+            name, now_s = self._names.get(model, model), self._now()
+            record = self._record(name)
+            if record is not None:
+                record.note(now_s, kind_of(error_type), latency_s, ttft_s, retry_after_s)
+                if error_type == REFUSED:
+                    record.averages.judged(now_s, 0.0)
+                self._put(name, record, now_s)
+
+    def limits(self, model: str, limits: RateLimits) -> None:
+        """What the headers of an answer said of the provider's rate limits."""
+        if not limits.limits:
+            return
+        with self._guard("state"), self._lock:
+            name, now_s = self._names.get(model, model), self._now()
+            record = self._record(name)
+            if record is not None:
+                record.quota.told(now_s, limits)
+                self._put(name, record, now_s)
+
+    def spent(self, request: Request, usd: float) -> None:
+        """What a request cost, for the spending limits."""
+        if self._spending:
+            with self._guard("state"), self._lock:
+                self._spending.spent(request, self._event_s(), usd)
+
+    def observe(self, request: Request, decision: Decision | Failure, outcome: Outcome, *, told: bool = False) -> None:
+        """The end of a request: what is warm now, tokens against quotas, quality.
+
+        Args:
+            request: that is over.
+            decision: live's.
+            outcome: what was served.
+            told: its attempts were told one by one, and `admits` was asked for them. If not, they are taken from the
+                outcome; one without attempts counts as a single one.
+        """
+        with self._guard("state"):
+            attempts = outcome.attempts or _single_attempt(decision, outcome)
+            if not told:
+                for attempt in attempts:
+                    self._dispatched(attempt.model)
+                    self.attempt(
+                        attempt.model,
+                        error_type=attempt.error_type,
+                        latency_s=attempt.latency_s,
+                        ttft_s=outcome.ttft_s if len(attempts) == 1 else None,
+                    )
+            with self._lock:
+                now_s = self._now()
+                for attempt in attempts:
+                    self._end(request, attempt, now_s)
+                self._note_accepted(decision, attempts, outcome, now_s)
+
+    def judged(self, model: str, quality: float) -> None:
+        """What a validator or a signal says of an answer of this model, in [0, 1]."""
+        with self._guard("state"), self._lock:
+            self._judged(self._names.get(model, model), quality, self._now())
+
+    def kill(self, name: str) -> None:
+        """Switch a model, a provider or `policy:NAME` off, from now on."""
+        with self._guard("state"), self._lock:
+            self._switches.kill(name)
+            self._refresh(self._now())
+
+    def revive(self, name: str) -> None:
+        """Undo `kill`. What the kill file names stays off."""
+        with self._guard("state"), self._lock:
+            self._switches.revive(name)
+            self._refresh(self._now())
+
+    @property
+    def killed(self) -> frozenset[str]:
+        """Everything that is switched off."""
+        return self._shared.killed
+
+    def _event_s(self) -> float:
+        return self._clock.time_ns() / 1e9
+
+    def _after_fork(self) -> None:
+        """A lock that a thread of the parent held would stay locked; the parent's probes are not this process's."""
+        self._lock = threading.Lock()
+        for record in self._models.values():
+            record.breaker.release_probe()
+
+    def _record(self, name: str) -> _ModelRecord | None:
+        record = self._models.get(name)
+        if record is None and len(self._models) < MODELS_AT_MOST:
+            record = self._models[name] = _ModelRecord(self._catalogue.models.get(name), self._settings)
+        return record
+
+    def _is_killed(self, name: str) -> bool:
+        if name in self._shared.killed:
+            return True
+        model = self._catalogue.get(name)
+        return model is not None and model.provider in self._shared.killed
+
+    def _dispatched(self, model: str) -> None:
+        with self._lock:
+            record = self._record(self._names.get(model, model))
+            if record is not None:
+                record.quota.dispatched(self._now())
+
+    def _end(self, request: Request, attempt: Attempt, now_s: float) -> None:
+        usage = attempt.usage
+        if usage.input_tokens is None:
+            return
+        name = self._names.get(attempt.model, attempt.model)
+        self._warmth.served(request.session_key, now_s, name, usage)
+        record = self._record(name)
+        if record is not None:
+            record.quota.used(now_s, usage.input_tokens + (usage.output_tokens or 0))
+            if record.has_quota:
+                self._put(name, record, now_s)
+
+    def _note_accepted(
+        self, decision: Decision | Failure, attempts: tuple[Attempt, ...], outcome: Outcome, now_s: float
+    ) -> None:
+        """The answer that was served passed its validators, if its step had any."""
+        if not attempts or outcome.status != "complete" or not isinstance(decision, Decision):
+            return
+        last = attempts[-1]
+        if not last.error_type and any(step.model == last.model and step.accept_if for step in decision.steps):
+            self._judged(self._names.get(last.model, last.model), 1.0, now_s)
+
+    def _judged(self, name: str, quality: float, now_s: float) -> None:
+        record = self._record(name)
+        if record is not None:
+            record.averages.judged(now_s, quality)
+            self._put(name, record, now_s)
+
+    def _put(self, name: str, record: _ModelRecord, now_s: float) -> None:
+        """Publish what one model is now."""
+        models = MappingProxyType({**self._shared.models, name: record.state(now_s)})
+        self._shared = Snapshot(mode="shared", models=models, killed=self._shared.killed)
+        self._fresh_until = min(self._fresh_until, record.changes_at_s(now_s))
+
+    def _refreshed(self, now_s: float) -> Snapshot:
+        with self._lock:
+            self._refresh(now_s)
+            return self._shared
+
+    def _refresh(self, now_s: float) -> None:
+        """Publish everything as it is now."""
+        models = {name: record.state(now_s) for name, record in self._models.items()}
+        self._shared = Snapshot(mode="shared", models=MappingProxyType(models), killed=self._switches.names)
+        changes = (record.changes_at_s(now_s) for record in self._models.values())
+        self._fresh_until = min(changes, default=float("inf"))
+
+
+class _ModelRecord:
+    """Everything known of one model at its provider."""
+
+    __slots__ = ("averages", "breaker", "has_quota", "quota")
+
+    def __init__(self, model: Model | None, settings: StateSettings) -> None:
+        self.averages = Averages(settings.alpha, settings.forget_s)
+        self.breaker = Breaker()
+        requests = None if model is None else model.requests_per_minute
+        tokens = None if model is None else model.tokens_per_minute
+        self.quota = Quota(requests, tokens)
+        self.has_quota = requests is not None or tokens is not None
+
+    def note(
+        self, now_s: float, kind: Kind, latency_s: float, ttft_s: float | None, retry_after_s: float | None
+    ) -> None:
+        """Take what came of one attempt."""
+        self.averages.forget(now_s)
+        latency = self.averages.latency_s
+        self.breaker.note(now_s, kind, latency_s=latency_s, average_s=latency.value, answers=latency.count)
+        if kind is Kind.ANSWERED:
+            self.averages.answered(now_s, latency_s, ttft_s)
+            self.quota.answered()
+        elif kind is Kind.FAILED:
+            self.averages.failed(now_s)
+        if kind is Kind.LIMITED or retry_after_s is not None:
+            self.quota.refused(now_s, retry_after_s)
+
+    def state(self, now_s: float) -> ModelState:
+        """What policies see of it."""
+        averages = self.averages
+        averages.forget(now_s)
+        return ModelState(
+            latency_s=averages.latency_s.value,
+            ttft_s=averages.ttft_s.value,
+            error_rate=averages.error_rate.value,
+            quality=averages.quality.value,
+            admitted=self.breaker.admitted(now_s),
+            headroom=self.quota.headroom(now_s),
+        )
+
+    def changes_at_s(self, now_s: float) -> float:
+        """When that changes by time alone."""
+        return min(self.averages.forgotten_at_s, self.breaker.changes_at_s(now_s), self.quota.changes_at_s(now_s))
+
+
+def _single_attempt(decision: Decision | Failure, outcome: Outcome) -> tuple[Attempt, ...]:
+    """The one attempt of a host that reports only the result; none if the model or the time it took is not known."""
+    model = outcome.model or (decision.model if isinstance(decision, Decision) else "")
+    if not model or outcome.status == "unreported" or outcome.duration_s is None:
+        return ()
+    attempt = Attempt(
+        kind="primary",
+        model=model,
+        provider=outcome.provider,
+        error_type=outcome.error_type,
+        usage=outcome.usage,
+        latency_s=outcome.duration_s,
+        response_model=outcome.model,
+    )
+    return (attempt,)

@@ -1,0 +1,69 @@
+"""Which model still holds the prompt of which session in its cache.
+
+A provider that was never seen to read or write a cache is not believed to have one. Of one that has, the prompt of the
+last call is warm until its time to live ends; each call renews it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from shadow.outcome import Usage
+from shadow.request import NOTHING
+
+MODELS_PER_SESSION: Final = 8
+
+
+class WarmMap:
+    """Sessions with the models that are warm for them. Reading takes no lock; writers hold their owner's.
+
+    Args:
+        ttl_s: seconds that a provider keeps a prompt after its last use.
+        sessions: sessions that are remembered; the one that was used longest ago is forgotten first.
+    """
+
+    __slots__ = ("_caching", "_sessions", "_size", "_ttl_s")
+
+    def __init__(self, ttl_s: float, sessions: int) -> None:
+        self._ttl_s = ttl_s
+        self._size = sessions
+        self._sessions: dict[str, dict[str, tuple[int, float]]] = {}
+        self._caching: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def of(self, session_key: str, now_s: float, prompt_tokens: int) -> Mapping[str, int]:
+        """Warm tokens by model; empty if no model is warm.
+
+        Args:
+            session_key: of the session; the empty one is nobody's.
+            now_s: the time.
+            prompt_tokens: of the request at hand, of which no more can be warm; 0 = unknown.
+        """
+        held = self._sessions.get(session_key)
+        if held is None:
+            return NOTHING
+        most = prompt_tokens or float("inf")
+        return {model: int(min(tokens, most)) for model, (tokens, until) in held.items() if now_s < until}
+
+    def caches(self, model: str) -> bool:
+        """Whether the model was ever seen to use a cache."""
+        return model in self._caching
+
+    def served(self, session_key: str, now_s: float, model: str, usage: Usage) -> None:
+        """A model answered a request of the session."""
+        written = usage.cache_write_tokens
+        if usage.cache_read_tokens or written:
+            self._caching.add(model)
+        if model not in self._caching or not session_key or usage.input_tokens is None:
+            return
+        tokens = usage.cache_read_tokens + written if written else usage.input_tokens
+        held = {name: entry for name, entry in self._sessions.pop(session_key, {}).items() if now_s < entry[1]}
+        held.pop(model, None)
+        if len(held) >= MODELS_PER_SESSION:
+            held.pop(next(iter(held)))
+        self._sessions[session_key] = held | {model: (tokens, now_s + self._ttl_s)}
+        if len(self._sessions) > self._size:
+            self._sessions.pop(next(iter(self._sessions)), None)
