@@ -126,7 +126,7 @@ def latency_of(
     for row in live:
         models.setdefault(row.model, []).append(row)
     ranked = sorted(models.items(), key=lambda item: -sum(row.n for row in item[1]))
-    compared = _Comparison(live, pairs, executed, priors or {}, level)
+    compared = Comparison(live, pairs, executed, priors, level)
     deltas = {share: compared.delta(share) for share in (0.5, 0.95, 0.99)}
     left_out = sum(row.left_out for row in pairs)
     requests = sum(row.requests for row in pairs) + left_out
@@ -169,17 +169,18 @@ def quantiles_of(rows: Sequence[BinRow], n: int, *, level: float = 0.95) -> Quan
     return Quantiles(p50_s=at(0.5), p95_s=at(0.95), p99_s=at(0.99), n=n)
 
 
-class _Comparison:
+class Comparison:
     """Live's and the shadow's distribution of times on the same requests, on every draw of buckets."""
 
     def __init__(
         self,
         live: Sequence[LiveTimes],
         pairs: Sequence[PairTimes],
-        executed: Sequence[ExecutedTimes],
-        priors: Mapping[str, float],
-        level: float,
+        executed: Sequence[ExecutedTimes] = (),
+        priors: Mapping[str, float] | None = None,
+        level: float = 0.95,
     ) -> None:
+        priors = priors or {}
         self._level = level
         self.n = sum(row.n for row in pairs)
         spread = [
@@ -201,6 +202,7 @@ class _Comparison:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
+        """What the prediction had to take for granted."""
         return self._donors.assumptions
 
     def shadow(self, share: float) -> Measured:

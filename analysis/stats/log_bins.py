@@ -45,11 +45,11 @@ class Axis:
     @classmethod
     def over(cls, rows: Iterable[BinRow], *, room: int = 0) -> Axis:
         """The bins that rows reach, with `room` more at the upper end; one empty bin if there are none."""
-        spans = [(int(row.bins.min()), int(row.bins.max())) for row in rows if row.bins.size]
-        if not spans:
+        bins = np.concatenate([np.empty(0), *(row.bins for row in rows)])
+        if not bins.size:
             return cls(0, 1)
-        first = min(low for low, _ in spans)
-        return cls(first, max(high for _, high in spans) - first + 1 + room)
+        first = int(bins.min())
+        return cls(first, int(bins.max()) - first + 1 + room)
 
     @property
     def centres_s(self) -> Floats:
@@ -64,9 +64,12 @@ def bin_of(seconds: float) -> int:
 
 def by_bucket(rows: Iterable[BinRow], axis: Axis) -> Floats:
     """Weights by bucket and bin, (256, bins)."""
+    given = list(rows)
     dense = np.zeros((BUCKETS, axis.count))
-    for row in rows:
-        np.add.at(dense[row.bucket], row.bins.astype(np.int64) - axis.first, row.weights)
+    if given:
+        buckets = np.repeat([row.bucket for row in given], [row.bins.size for row in given])
+        bins = np.concatenate([row.bins for row in given]).astype(np.int64) - axis.first
+        np.add.at(dense, (buckets, bins), np.concatenate([row.weights for row in given]))
     return dense
 
 

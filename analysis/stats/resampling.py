@@ -8,6 +8,7 @@ a sequential look may ask for a level of 0.998, which no number of draws at hand
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -22,16 +23,25 @@ SEED: Final = 20_261_116
 
 
 def bucket_counts(draws: int = DRAWS, *, seed: int = SEED, occupied: Floats | None = None) -> Floats:
-    """How often each bucket is taken in each draw, (draws, 256); rows sum to the number of occupied buckets.
+    """How often each bucket is taken in each draw, (draws, 256), not to be written; rows sum to the occupied buckets.
 
     Args:
         draws: number of draws.
         seed: of the draws.
         occupied: (256,) bucket sizes; empty buckets are never drawn. None = all are occupied.
     """
-    share = np.ones(BUCKETS) if occupied is None else (occupied > 0).astype(np.float64)
+    taken = np.ones(BUCKETS, dtype=bool) if occupied is None else occupied > 0
+    return _counts(draws, seed, taken.tobytes())
+
+
+@lru_cache(maxsize=16)
+def _counts(draws: int, seed: int, occupied: bytes) -> Floats:
+    """Kept, because nearly every figure of busy traffic asks for the same ones."""
+    share = np.frombuffer(occupied, dtype=bool).astype(np.float64)
     rng = np.random.default_rng(seed)
-    return rng.multinomial(int(share.sum()), share / share.sum(), size=draws).astype(np.float64)
+    counts = rng.multinomial(int(share.sum()), share / share.sum(), size=draws).astype(np.float64)
+    counts.flags.writeable = False
+    return counts
 
 
 def drawn_interval(value: float, draws: Floats, *, effective_clusters: float, level: float = 0.95) -> Interval:

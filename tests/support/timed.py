@@ -11,11 +11,13 @@ from analysis.stats.log_bins import RATIO, BinRow
 def rows_of(bucket: np.ndarray, seconds: np.ndarray) -> list[BinRow]:
     """One row per bucket."""
     places = np.floor(np.log(seconds) / np.log(RATIO)).astype(np.int64)
-    keys, counts = np.unique(np.stack([bucket, places]), axis=1, return_counts=True)
-    return [
-        BinRow(int(each), keys[1][keys[0] == each].astype(float), counts[keys[0] == each].astype(float))
-        for each in np.unique(keys[0])
-    ]
+    lowest, width = int(places.min()), int(np.ptp(places)) + 1
+    counts = np.bincount(bucket * width + places - lowest, minlength=(int(bucket.max()) + 1) * width).reshape(-1, width)
+    found = []
+    for each in np.flatnonzero(counts.any(axis=1)):
+        bins = np.flatnonzero(counts[each])
+        found.append(BinRow(int(each), (bins + lowest).astype(float), counts[each, bins].astype(float)))
+    return found
 
 
 def live(model: str, bucket: np.ndarray, seconds: np.ndarray, band: str = "lt1k") -> list[LiveTimes]:
