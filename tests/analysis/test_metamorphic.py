@@ -157,7 +157,7 @@ def test_names_are_only_names(chains: Chains) -> None:
 
 
 def test_a_currency_changes_no_share_and_no_verdict(chains: Chains) -> None:
-    """All money three times: every amount is three times what it was, everything else what it was."""
+    """All prices four times as high: every amount is four times what it was, everything else what it was."""
     dearer = with_words(_times(chains.of("base"), FACTOR), {BOOK: "dearer"})
     assert_same(_without_money(dearer), _without_money(chains.of("prices")), but=(*CLOCK, *HASHES))
 

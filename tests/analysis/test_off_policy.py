@@ -3,91 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
 
 import numpy as np
 import pytest
 
 from analysis.measures.off_policy import OffPolicy, off_policy, off_policy_of
 from analysis.queries import Queries
-from analysis.queries.off_policy import WeightedAnswers
 from analysis.results import Estimate, Undefined
 from analysis.rows import SignalRow
 from analysis.selection import PolicyRef, Segment, Window
-from analysis.stats.off_policy import GroupedSums
 from analysis.summaries import BUCKETS
 from collector.rollup import Rollup
 from collector.store import Store
 from tests.support.decision_rows import DAY, both, insert
+from tests.support.exploration import MEANS, sample
 
 CHEAP = PolicyRef("cheap", "2")
 THUMBS = SignalRow(name="thumbs", source="user", n=0)
-MEANS = np.array([[0.9, 0.7], [0.6, 0.55]])
-"""Thumbs by task (code, chat) and model (big, small)."""
-DRAWS = 400
-
-
-def sample(
-    rng: np.random.Generator,
-    *,
-    n: int = 4_000,
-    users: int = 600,
-    explores: float = 0.2,
-    logged: float | None = None,
-    rated: tuple[float, float] = (1.0, 1.0),
-) -> tuple[WeightedAnswers, float]:
-    """Requests of users with their own mood; live takes the small model now and then, the shadow always for code.
-
-    Args:
-        rng: of this draw.
-        n: requests.
-        users: as many, of very unequal size.
-        explores: chance that live takes the small model.
-        logged: the chance that live says; None for the truth.
-        rated: chance that an answer of the big and of the small model is rated.
-
-    Returns:
-        what the query gives, and the true change.
-    """
-    says = explores if logged is None else logged
-    user = (rng.pareto(1.1, n) * 20).astype(int) % users
-    mood = rng.normal(0, 0.05, users)[user]
-    task, live = rng.integers(0, 2, n), (rng.random(n) < explores).astype(int)
-    shadow = (task == 0).astype(int)
-    reward = (rng.random(n) < np.clip(MEANS[task, live] + mood, 0, 1)).astype(float)
-    kept = rng.random(n) < np.array(rated)[live]
-    propensity = np.where(live == 1, says, 1 - says)
-    weight = (live == shadow) / propensity
-    columns = np.stack([user % BUCKETS, task, live, shadow])[:, kept]
-    keys, place = np.unique(columns, axis=1, return_inverse=True)
-
-    def grouped(values: Any) -> Any:
-        return np.bincount(place.ravel(), np.broadcast_to(values, n)[kept], keys.shape[1])
-
-    heaviest = np.zeros(keys.shape[1])
-    np.maximum.at(heaviest, place.ravel(), weight[kept])
-    answers = WeightedAnswers(
-        sums=GroupedSums(
-            bucket=keys[0],
-            cell=keys[1],
-            logged=keys[2],
-            evaluated=keys[3],
-            n=int(kept.sum()),
-            size=grouped(1.0),
-            reward=grouped(reward),
-            weight=grouped(weight),
-            weighted_reward=grouped(weight * reward),
-        ),
-        plans=("big", "small"),
-        certain=grouped(propensity >= 1),
-        weight_sq=grouped(weight**2),
-        heaviest=heaviest,
-        n=int(kept.sum()),
-        unknown=0,
-    )
-    change = (MEANS[0, 1] - (1 - explores) * MEANS[0, 0] - explores * MEANS[0, 1]) / 2
-    change += (MEANS[1, 0] - (1 - explores) * MEANS[1, 0] - explores * MEANS[1, 1]) / 2
-    return answers, float(change)
 
 
 def estimated(measured: object) -> Estimate:
@@ -100,20 +32,6 @@ def reason(found: OffPolicy) -> str:
     assert found.value_change.reason == found.refusal
     assert found.value_change.next_step
     return found.refusal
-
-
-def test_the_interval_holds_the_true_change() -> None:
-    """400 samples of very unequal users: 95 % within 3 binomial standard errors; true ones are rarely refused."""
-    rng = np.random.default_rng(7)
-    held, answered = 0, 0
-    for _ in range(DRAWS):
-        answers, change = sample(rng)
-        found = off_policy_of(answers).value_change
-        if isinstance(found, Estimate):
-            answered += 1
-            held += found.interval.low <= change <= found.interval.high
-    assert answered >= 0.98 * DRAWS
-    assert held / answered == pytest.approx(0.95, abs=3 * (0.95 * 0.05 / answered) ** 0.5)
 
 
 def test_all_diagnostics_are_given() -> None:

@@ -11,6 +11,7 @@ import typer
 
 from app.cli import exits, root
 from collector.errors import MigrationError, PortInUseError, StoreBusyError, StoreUnreachableError
+from collector.feeding import LostRecordsError
 from shadow.errors import ConfigError, ShadowError
 
 
@@ -23,6 +24,7 @@ from shadow.errors import ConfigError, ShadowError
         (StoreUnreachableError("no answer"), 69),
         (MigrationError(3, "differs"), 69),
         (PortInUseError("in use", port=4318), 69),
+        (LostRecordsError("the store took nothing"), 69),
         (exits.NothingStoredError("no decisions yet"), 69),
         (ShadowError("unforeseen"), 70),
         (ZeroDivisionError("x"), 70),
