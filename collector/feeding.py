@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from collector.errors import StoreError
 from shadow.stats import RecorderStats
 
 CHECK_EVERY = 100
@@ -18,12 +19,14 @@ MOST_UNDER_WAY = 8_000
 QUEUE_SPANS = 200_000
 """What the sink of a feed may hold, so that nothing is shed however slow the store is."""
 WAIT_S = 0.01
+SEND_TIMEOUT_S = 60.0
+"""What one batch may take. A job has time, and a batch that is given up too early is sent again and again."""
 FLUSH_TIMEOUT_S = 120.0
 CLOSE_TIMEOUT_S = 5.0
 """After a check there is nothing left to wait for, and after an error nobody needs the rest."""
 
 
-class LostRecordsError(RuntimeError):
+class LostRecordsError(StoreError):
     """Some of what was sent did not arrive, so no figure of the run may be believed."""
 
 
@@ -108,6 +111,6 @@ class Pace:
 
     def _stuck(self) -> LostRecordsError:
         return LostRecordsError(
-            f"the store did not take the records within {FLUSH_TIMEOUT_S:.0f} s after {self.sent:,} requests: "
-            f"{self._stats()}"
+            f"the store took nothing for {FLUSH_TIMEOUT_S:.0f} s after {self.sent:,} requests, and"
+            f" {self._stats().backlog:,} records wait; run it again where the machine or the server has less to do"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from collector.feeding import CLOSE_TIMEOUT_S, QUEUE_SPANS, EventClock, LostRecordsError, Pace
+from collector.feeding import CLOSE_TIMEOUT_S, QUEUE_SPANS, SEND_TIMEOUT_S, EventClock, LostRecordsError, Pace
 from collector.serve import IngestEndpoint
 from shadow.config import Routing
 from shadow.export.otlp import OtlpSink
@@ -21,7 +21,7 @@ class Feed:
 
     def __init__(self, routing: Routing, provider: Provider, endpoint: IngestEndpoint) -> None:
         self._clock = EventClock()
-        self._sink = OtlpSink(endpoint.url, endpoint.headers, queue_spans=QUEUE_SPANS)
+        self._sink = OtlpSink(endpoint.url, endpoint.headers, queue_spans=QUEUE_SPANS, timeout_s=SEND_TIMEOUT_S)
         self._router = ShadowRouter(routing, providers=provider, exporter=self._sink, clock=self._clock)
         self._pace = Pace(lambda: self._router.stats, self._router.flush)
 

@@ -231,7 +231,7 @@ class Comparison:
         if missing:
             names = ", ".join(missing)
             return Undefined(
-                reason=f"nobody has timed {names}, which the shadow would call",
+                reason=f"nobody has timed {names} where live chose it, and the shadow would call it",
                 next_step="import executions with latency_s, or give latency_s in models.yaml",
                 n=self.n,
             )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
-from collector.feeding import CLOSE_TIMEOUT_S, EventClock, Pace
+from collector.feeding import CLOSE_TIMEOUT_S, SEND_TIMEOUT_S, EventClock, Pace
 from collector.imports.call import FEATURES, Log, LoggedCall, Skipped
 from collector.imports.gaps import GapCounter, Gaps, PolicyGap
 from collector.imports.survey import Survey
@@ -66,6 +66,7 @@ class CallFeed:
             queue_spans=MOST_UNDER_WAY * (2 + len(routing.shadows)),
             batch_spans=BATCH_SPANS,
             linger_s=LINGER_S,
+            timeout_s=SEND_TIMEOUT_S,
         )
         self._recorder = Recorder(routing, exporter=self._sink, clock=self._clock)
         self._watch = Watch(routing, self._recorder, self._clock)
