@@ -23,6 +23,7 @@ from app.cli.migrate import migrate
 from app.cli.queue import queue
 from app.cli.report import report
 from app.cli.rollup import rollup
+from app.cli.train import train
 from app.cli.up import up
 from app.cli.worksheet import worksheet
 
@@ -52,7 +53,7 @@ def options(
     """Hold the options that stand before a command."""
 
 
-for command in (demo, up, report, gate, queue, worksheet, calculator, backtest, doctor, migrate, rollup):
+for command in (demo, up, report, gate, queue, worksheet, calculator, backtest, train, doctor, migrate, rollup):
     app.command()(command)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from shadow.catalogue import Catalogue
 from shadow.config.artifacts import load_function
 from shadow.config.mechanisms.cascade import build_cascade
+from shadow.config.mechanisms.learned import build_learned
 from shadow.config.mechanisms.static import build_static
 from shadow.config.policy_document import (
     ChooseDocument,
@@ -29,7 +30,11 @@ from shadow.policies.rules import Rule, Rules
 from shadow.policies.static import Static
 from shadow.validators import Validator
 
-MECHANISMS: Final[Mapping[str, Callable[..., Chooser]]] = {"use": build_static, "cascade": build_cascade}
+MECHANISMS: Final[Mapping[str, Callable[..., Chooser]]] = {
+    "use": build_static,
+    "cascade": build_cascade,
+    "learned": build_learned,
+}
 """By the key in the file: builds the chooser from its part of the document, where that stands, and the reason."""
 
 VERSION_CHARACTERS: Final = 12

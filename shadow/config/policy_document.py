@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from shadow.config.fields import Document, Name, NotNegative, Pattern, Text, Texts, exactly_one
 from shadow.config.mechanisms.cascade import CascadeDocument
+from shadow.config.mechanisms.learned import LearnedDocument
 
 
 def _as_choice(value: Any) -> Any:
@@ -55,6 +56,7 @@ class MechanismDocument(Document):
 
     use: Text | None = None
     cascade: CascadeDocument | None = None
+    learned: LearnedDocument | None = None
 
 
 MECHANISM_KEYS: Final = tuple(MechanismDocument.model_fields)

@@ -1,0 +1,64 @@
+"""Scored answers to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from analysis.queries.reader import Reader, days
+from analysis.selection import Window
+from shadow.outcome import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredAnswer:
+    """One answer with its score, and what is stored of its request.
+
+    Attributes:
+        day: UTC day of the live decision.
+        score: in [0, 1].
+        weight: requests that it stands for: 1 / (sampling rate x chance that this model answered).
+        propensity: chance that this model answered; None = unknown, then the weight takes it for certain.
+        usage: tokens of the answer; None in it = unknown.
+        is_executed: it was run on purpose, for a draw with known chances.
+    """
+
+    request_id: str
+    day: date
+    cluster_key: str
+    task: str
+    user_tier: str
+    complexity_band: str
+    input_band: str
+    model: str
+    score: float
+    weight: float
+    propensity: float | None
+    usage: Usage
+    is_executed: bool
+
+
+def scored_answers(reader: Reader, window: Window, signal: str) -> Iterator[ScoredAnswer]:
+    """Answers that live served, and those of models that were run alone, in the order of request ids."""
+    for row in reader.select("training_rows", **days(window), name=signal):
+        yield ScoredAnswer(
+            request_id=row["request_id"],
+            day=row["day"],
+            cluster_key=row["cluster_key"],
+            task=row["task"],
+            user_tier=row["user_tier"],
+            complexity_band=row["complexity_band"],
+            input_band=row["input_band"],
+            model=row["model"],
+            score=row["score"],
+            weight=row["weight"],
+            propensity=row["propensity"],
+            usage=Usage(
+                input_tokens=row["input_tokens"],
+                output_tokens=row["output_tokens"],
+                cache_read_tokens=row["cache_read_tokens"],
+                cache_write_tokens=row["cache_write_tokens"],
+            ),
+            is_executed=bool(row["is_executed"]),
+        )

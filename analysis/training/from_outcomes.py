@@ -1,0 +1,78 @@
+"""Examples from the two tables of a backtest: what was asked, and what each model answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from analysis.backtest.case import EPOCH, request_of
+from analysis.backtest.tables import check_rename, load_outcomes, load_queries
+from analysis.prices import PriceTable
+from analysis.summaries import Floats
+from analysis.training.examples import Examples
+from shadow.catalogue import Catalogue
+from shadow.errors import ConfigError
+from shadow.outcome import Answer
+
+PROJECT = "train"
+
+
+def examples_from_outcomes(
+    queries: Path,
+    outcomes: Path,
+    *,
+    models: Sequence[str],
+    catalogue: Catalogue,
+    rename: Mapping[str, str] | None = None,
+) -> Examples:
+    """Requests to which at least one of the models has a scored answer.
+
+    Args:
+        queries: Parquet, as for a backtest.
+        outcomes: Parquet with the column `score`, as for a backtest.
+        models: at least two, by the names of the table.
+        catalogue: prices the answers.
+        rename: the files' column names -> ours.
+
+    Raises:
+        ConfigError: a file is wrong, has no scores, or does not know a model.
+    """
+    check_rename(rename or {}, queries, outcomes)
+    asked, answered = load_queries(queries, rename), load_outcomes(outcomes, rename)
+    if not answered.has_score:
+        raise ConfigError("must have a column score to train on, got none; rename one with --rename", file=outcomes)
+    missing = sorted(set(models) - set(answered.models))
+    if missing:
+        raise ConfigError(
+            f"models must be in the table, got {', '.join(missing)}; it has {', '.join(answered.models[:20])}",
+            file=outcomes,
+        )
+    found = {model: [answered.answer(query.query_id, model) for query in asked.rows] for model in models}
+    kept = [row for row in range(len(asked.rows)) if any(found[model][row] is not None for model in models)]
+    prices, day = PriceTable(catalogue.price_rows(models)), EPOCH.date()
+    rows = [asked.rows[row] for row in kept]
+    return Examples(
+        requests=tuple(request_of(query, PROJECT) for query in rows),
+        clusters=tuple(query.session_id or query.query_id for query in rows),
+        scores={model: _column([_score(found[model][row]) for row in kept]) for model in models},
+        costs={model: _column([_usd(prices, model, found[model][row], day) for row in kept]) for model in models},
+        weights={model: np.ones(len(kept)) for model in models},
+        features="text",
+        target="score",
+        data=f"{queries.name} and {outcomes.name}",
+    )
+
+
+def _score(answer: Answer | None) -> float | None:
+    return None if answer is None else answer.score
+
+
+def _usd(prices: PriceTable, model: str, answer: Answer | None, day: date) -> float | None:
+    return None if answer is None else prices.usd(model, answer.usage, day)
+
+
+def _column(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
