@@ -388,7 +388,6 @@ def test_a_cookie_of_the_provider_does_not_reach_the_next_request(
 
 def test_a_loop_that_ended_leaves_no_complaint_behind(server: FakeOpenAI, caplog: pytest.LogCaptureFixture) -> None:
     """Scripts end their loop without closing anything; the host's log is not the place to teach them."""
-
     server.will("m", *[Behaviour(headers={"Connection": "close"})] * 4)  # no socket of ours is left to complain
 
     async def run(provider: OpenAIHttp) -> None:
