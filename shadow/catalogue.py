@@ -156,11 +156,11 @@ class Catalogue:
     def price_rows(self, extra_models: Iterable[str] = ()) -> list[PriceRow]:
         """Rows of all listed models and the extra ones, in all bands. Models without a price are left out."""
         names = dict.fromkeys((*self.models, *(self._name(extra) for extra in extra_models)))
-        return [row for name in names for row in self._prices(name) or ()]
+        return [row for name in names for row in self.prices(name) or ()]
 
     def unpriced(self, names: Iterable[str]) -> list[str]:
         """Those of the names that no price is known of, in the given order."""
-        return [name for name in dict.fromkeys(names) if self._prices(name) is None]
+        return [name for name in dict.fromkeys(names) if self.prices(name) is None]
 
     @cached_property
     def book_id(self) -> str:
@@ -168,7 +168,7 @@ class Catalogue:
 
         The hash covers the registry's version too, because models that are not listed are priced by it.
         """
-        if all(self._prices(name) in (None, registry_prices(name, None)) for name in self.models):
+        if all(self.prices(name) in (None, registry_prices(name, None)) for name in self.models):
             return registry_version()
         rows = [
             [row.provider, row.model, row.context_band, row.effective_from.isoformat(), asdict(row.price)]
@@ -180,7 +180,8 @@ class Catalogue:
         model = self._by_any.get(name)
         return name if model is None else model.name
 
-    def _prices(self, name: str) -> list[PriceRow] | None:
+    def prices(self, name: str) -> list[PriceRow] | None:
+        """Rows of one model in all bands; None if no price of it is known."""
         model = self._by_any.get(name)
         if model is None:
             return registry_prices(name, None)

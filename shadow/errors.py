@@ -4,6 +4,7 @@ ShadowError
 ├── ConfigError (ValueError)      a file or argument is wrong; carries `.file` and `.line`
 ├── PolicyError                   a policy gave something that is not a decision; carries `.policy`
 ├── UnknownFeatureError           a decision needs what is not known of the request; carries `.feature`
+├── OverBudgetError               no model fits a budget that must be kept
 └── ProviderError                 a dispatch to a provider failed; carries `.error_type`, `.status`
     └── MissingOutcomeError            the recorded table holds no outcome for this request and model
 
@@ -46,6 +47,10 @@ class UnknownFeatureError(ShadowError):
     def __init__(self, feature: str) -> None:
         self.feature = feature
         super().__init__(f"needs {feature}, which is not known of this request")
+
+
+class OverBudgetError(ShadowError):
+    """No model fits the budget of a policy that must keep it."""
 
 
 class ProviderError(ShadowError):

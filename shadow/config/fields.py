@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+PERCENT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 SEGMENT: Final = re.compile(r"task|user_tier|complexity|input_band|label:[A-Za-z0-9_.-]{1,64}")
 
 
@@ -40,6 +41,13 @@ def _name(value: str) -> str:
     return value
 
 
+def _share(value: Any) -> Any:
+    """`5%` as 0.05. Without the sign it could be one or the other."""
+    if isinstance(value, str) and (match := PERCENT.fullmatch(value)) and 0 < float(match[1]) <= 100:
+        return float(match[1]) / 100
+    raise ValueError(f"a share must be a percentage above 0% and at most 100%, got {value!r}; for example 5%")
+
+
 def _segment(value: str) -> str:
     if not SEGMENT.fullmatch(value):
         raise ValueError(
@@ -55,6 +63,7 @@ Pattern = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_p
 Address = Annotated[str, AfterValidator(_address)]
 Name = Annotated[str, AfterValidator(_name)]
 Segment = Annotated[str, AfterValidator(_segment)]
+Share = Annotated[float, BeforeValidator(_share)]
 Positive = Annotated[float, Field(gt=0)]
 PositiveCount = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from shadow.catalogue import MODELS_FILE, Catalogue, Model
-from shadow.config.policies import PolicyBuilder, labels_of
+from shadow.config.policies import PolicyBuilder
 from shadow.config.policy_document import PolicyDocument
 from shadow.config.routing import Export, Limits, LiveSpec, Routing
 from shadow.config.routing_document import LiveDocument, ModelDocument, ModelsDocument, PriceDocument, RoutingDocument
@@ -19,7 +19,7 @@ from shadow.config.validation import validated
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
 from shadow.policy import Policy
-from shadow.pricing import Price
+from shadow.pricing import Price, PriceRow
 
 T = TypeVar("T")
 LABEL_SEGMENT: Final = "label:"
@@ -87,13 +87,7 @@ def read_policy(
     document = None if source is None else validated(source, PolicyDocument, "policy", problems)
     if source is None or document is None:
         return None
-    undeclared = [] if labels is None else [(key, place) for key, place in labels_of(document) if key not in labels]
-    problems.extend(
-        source.error(f"label {key} must be declared, got none in shadow.yaml; add `labels: [{key}]` there", place)
-        for key, place in undeclared
-    )
-    policy = PolicyBuilder(source, catalogue, problems).build(document)
-    return None if undeclared else policy
+    return PolicyBuilder(source, catalogue, problems, labels=labels).build(document)
 
 
 def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogue | None = None) -> Routing | None:
@@ -138,7 +132,10 @@ class _Unread(Catalogue):
     """Knows every name. Takes the place of a models.yaml with problems, so that the policies are still checked."""
 
     def get(self, name: str) -> Model | None:
-        return Model(name=name)
+        return Model(name=name, quality=0.0)
+
+    def prices(self, name: str) -> list[PriceRow] | None:  # noqa: ARG002 - the price of any name
+        return []
 
 
 class _PolicyReader:

@@ -6,9 +6,13 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shadow.config.fields import Document, Name, NotNegative, Pattern, Text, Texts, exactly_one
+from shadow.config.fields import Document, Name, NotNegative, Pattern, Share, Text, Texts, exactly_one
+from shadow.config.mechanisms.budget import BudgetDocument
+from shadow.config.mechanisms.candidates import Among
+from shadow.config.mechanisms.capability import CapabilityFilter
 from shadow.config.mechanisms.cascade import CascadeDocument
 from shadow.config.mechanisms.learned import LearnedDocument
+from shadow.config.mechanisms.weighted import WeightedDocument
 
 
 def _as_choice(value: Any) -> Any:
@@ -57,6 +61,9 @@ class MechanismDocument(Document):
     use: Text | None = None
     cascade: CascadeDocument | None = None
     learned: LearnedDocument | None = None
+    weighted: WeightedDocument | None = None
+    budget: BudgetDocument | None = None
+    policy: Text | None = None
 
 
 MECHANISM_KEYS: Final = tuple(MechanismDocument.model_fields)
@@ -92,16 +99,47 @@ class RuleDocument(MechanismDocument):
         return self.otherwise or self
 
 
+class ArmDocument(ChoiceDocument):
+    """A mechanism and the share of users that get it."""
+
+    share: Share
+
+
+class ExploreDocument(Document):
+    """A share of requests that get one of a few models at random."""
+
+    share: Share
+    among: Among
+    when: WhenDocument | None = None
+
+
+class SplitDocument(Document):
+    """Shares of users, and what everybody else gets."""
+
+    arms: Annotated[list[ArmDocument], Field(min_length=1, max_length=10)]
+    otherwise: Annotated[ChoiceDocument, BeforeValidator(_as_choice)]
+    when: WhenDocument | None = None
+    explore: ExploreDocument | None = None
+
+    @model_validator(mode="after")
+    def _at_most_everybody(self) -> Self:
+        whole = sum(arm.share for arm in self.arms)
+        if whole > 1 + 1e-9:
+            raise ValueError(f"shares of the arms must add up to at most 100%, got {whole * 100:g}%")
+        return self
+
+
 class ChooseDocument(MechanismDocument):
     """The mechanism of a policy."""
 
     rules: Annotated[list[RuleDocument], Field(min_length=1, max_length=50)] | None = None
+    split: SplitDocument | None = None
     call: Text | None = None
     version: Text | None = None
 
     @model_validator(mode="after")
     def _one_mechanism(self) -> Self:
-        exactly_one(self, "choose", (*MECHANISM_KEYS, "rules", "call"))
+        exactly_one(self, "choose", (*MECHANISM_KEYS, "rules", "split", "call"))
         if (self.call is None) != (self.version is None):
             raise ValueError(
                 "call must have a version beside it, and nothing else has one; "
@@ -113,10 +151,17 @@ class ChooseDocument(MechanismDocument):
         return self
 
 
+class FilterDocument(Document):
+    """Conditions that every model of a decision must meet."""
+
+    capability: CapabilityFilter
+
+
 class PolicyDocument(Document):
     """A policy file."""
 
     policy: Name
     why: str = ""
+    filter: FilterDocument | None = None
     choose: ChooseDocument
     fallback: list[Text] = Field(default_factory=list, max_length=10)

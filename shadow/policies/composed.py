@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import fsum
 from types import MappingProxyType
 
-from shadow.errors import PolicyError, UnknownFeatureError
+from shadow.errors import OverBudgetError, PolicyError, UnknownFeatureError
 from shadow.outcome import Answer
 from shadow.policies.plan import Chooser, Filter, Plan, Refused, nothing_refused
 from shadow.policy import Candidate, Decision, Step
@@ -82,27 +83,41 @@ class Composed:
 
         Raises:
             PolicyError: `unknown_feature`: the decision depends on what is not known of the request; `no_candidate`:
-                the filters refuse every model of it.
+                no model may get it; `over_budget`: none fits a budget that must be kept.
         """
-        refused = self._refusals(request, snapshot) if self._filters else nothing_refused
-        try:
-            plan = self._chooser.choose(request, snapshot, refused)
-            steps = self._with_fallback(plan)
-            if self._filters:
-                plan = self._admitted(plan, steps, refused)
-                steps = plan.steps
-        except UnknownFeatureError as error:
-            raise PolicyError(self._name, str(error), error_type="unknown_feature") from None
+        plan = self.plan(request, snapshot, nothing_refused)
         return Decision(
             policy=self._name,
             version=self._version,
-            steps=steps,
+            steps=plan.steps,
             candidates=plan.candidates,
             reason=plan.reason,
             confidence=plan.confidence,
             propensity=plan.propensity,
             state_mode=snapshot.mode,
         )
+
+    def plan(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
+        """The same as a plan, for a policy around this one.
+
+        Args:
+            request: the request.
+            snapshot: the router's state.
+            refused: what the filters of the policy around refuse.
+
+        Raises:
+            PolicyError: as `decide`.
+        """
+        if self._filters:
+            refused = self._refusals(request, snapshot, refused)
+        try:
+            chosen = self._chooser.choose(request, snapshot, refused)
+            plan = self._finished(chosen, refused)
+            return self._with_total(plan, refused) if chosen.others else plan
+        except UnknownFeatureError as error:
+            raise PolicyError(self._name, str(error), error_type="unknown_feature") from None
+        except OverBudgetError as error:
+            raise PolicyError(self._name, str(error), error_type="over_budget") from None
 
     def accepts(self, request: Request, decision: Decision, step: Step, answer: Answer) -> str:  # noqa: ARG002 - Escalating
         """Empty if the answer passes every validator of the step, else the name of the first that refuses it.
@@ -119,13 +134,60 @@ class Composed:
                 return name
         return ""
 
+    def _finished(self, plan: Plan, refused: Refused) -> Plan:
+        """The plan with its fallbacks and without refused steps; the first one that is left is the primary."""
+        if not self._fallback and refused is nothing_refused and plan.steps:
+            return plan
+        planned = self._with_fallback(plan)
+        steps = planned if refused is nothing_refused else tuple(step for step in planned if not refused(step.model))
+        if not steps:
+            reasons = {candidate.model: candidate.rejected for candidate in plan.candidates}
+            reasons |= {step.model: refused(step.model) for step in planned}
+            told = "; ".join(f"{model}: {reason}" for model, reason in reasons.items() if reason)
+            raise PolicyError(self._name, f"no model may get this request: {told}", error_type="no_candidate")
+        if steps == plan.steps:
+            return plan
+        if plan.steps and len(steps) == len(planned):
+            return replace(plan, steps=steps)
+        first = steps[0] if steps[0].kind == "primary" else Step(kind="primary", model=steps[0].model)
+        if not any(step.kind == "escalation" for step in steps[1:]):
+            first = replace(first, accept_if=())  # nothing is left to go on with
+        named = {candidate.model for candidate in plan.candidates if candidate.rejected}
+        gone = [step.model for step in planned if step.model not in named and refused(step.model)]
+        kept = tuple(candidate for candidate in plan.candidates if candidate.model not in gone)
+        return replace(
+            plan,
+            steps=(first, *steps[1:]),
+            candidates=kept + tuple(Candidate(model=model, rejected=refused(model)) for model in dict.fromkeys(gone)),
+        )
+
     def _with_fallback(self, plan: Plan) -> tuple[Step, ...]:
         if not self._fallback:
             return plan.steps
         planned = {step.model for step in plan.steps}
         return plan.steps + tuple(step for step in self._fallback if step.model not in planned)
 
-    def _refusals(self, request: Request, snapshot: Snapshot) -> Refused:
+    def _with_total(self, plan: Plan, refused: Refused) -> Plan:
+        """The plan with the probability of all draws that come to its models, first and escalation.
+
+        Unknown if another draw depends on what is not known, or is itself one of several that chance decides.
+        """
+        shares = [plan.propensity]
+        for draw in plan.others:
+            try:
+                other = None if draw.plan is None else self._finished(draw.plan, refused)
+            except PolicyError:
+                continue  # it would have been no decision
+            if other is None or other.propensity != 1.0:
+                shares.append(None)
+            elif _models(other) == _models(plan):
+                shares.append(draw.probability)
+        known = [share for share in shares if share is not None]
+        # Rounded, so that what was certain is exactly 1, in whichever order its parts are added.
+        total = round(fsum(known), 12) if len(known) == len(shares) else None
+        return replace(plan, propensity=total, others=())
+
+    def _refusals(self, request: Request, snapshot: Snapshot, outer: Refused) -> Refused:
         """Asks the filters about each model at most once."""
         known: dict[str, str] = {}
 
@@ -133,28 +195,12 @@ class Composed:
             reason = known.get(model)
             if reason is None:
                 refusals = (each.refusal(request, snapshot, model) for each in self._filters)
-                reason = known[model] = next((each for each in refusals if each), "")
+                reason = known[model] = outer(model) or next((each for each in refusals if each), "")
             return reason
 
         return refused
 
-    def _admitted(self, plan: Plan, planned: tuple[Step, ...], refused: Refused) -> Plan:
-        """The plan without refused steps; the first one that is left is the primary."""
-        steps = [step for step in planned if not refused(step.model)]
-        if len(steps) == len(planned):
-            return replace(plan, steps=planned)
-        if not steps:
-            reasons = "; ".join(f"{step.model}: {refused(step.model)}" for step in planned)
-            raise PolicyError(self._name, f"no model may get this request: {reasons}", error_type="no_candidate")
-        if steps[0].kind != "primary":
-            steps[0] = Step(kind="primary", model=steps[0].model)
-        if not any(step.kind == "escalation" for step in steps):
-            steps[0] = replace(steps[0], accept_if=())  # nothing is left to go on with
-        named = {candidate.model for candidate in plan.candidates if candidate.rejected}
-        gone = [step.model for step in planned if refused(step.model) and step.model not in named]
-        kept = tuple(candidate for candidate in plan.candidates if candidate.model not in gone)
-        return replace(
-            plan,
-            steps=tuple(steps),
-            candidates=kept + tuple(Candidate(model=model, rejected=refused(model)) for model in dict.fromkeys(gone)),
-        )
+
+def _models(plan: Plan) -> tuple[str, str]:
+    """What a report compares of two decisions: the first model and that of the first escalation."""
+    return plan.steps[0].model, next((step.model for step in plan.steps if step.kind == "escalation"), "")

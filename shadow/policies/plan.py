@@ -21,13 +21,29 @@ def nothing_refused(model: str) -> str:  # noqa: ARG001 - Refused
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Steps without the fallbacks of the document, and the reasons for them; fields as in `Decision`."""
+    """Steps without the fallbacks of the document, and the reasons for them; fields as in `Decision`.
+
+    Attributes:
+        steps: empty = no model may get the request; then a fallback of the policy may.
+        propensity: probability of this draw.
+        others: what else could have been drawn. Filters may turn several draws into the same decision; the policy
+            around the chooser adds them up, because only it knows what is left of each.
+    """
 
     steps: tuple[Step, ...]
     candidates: tuple[Candidate, ...] = ()
     reason: str = ""
     confidence: float | None = None
     propensity: float | None = 1.0
+    others: tuple[Draw, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A plan that chance could have chosen; None = whether and what it would decide is not known of the request."""
+
+    probability: float
+    plan: Plan | None
 
 
 class Chooser(Protocol):

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from shadow.catalogue import Catalogue
 from shadow.config.source import Place
 from shadow.config.validator_document import ValidatorDocument
+from shadow.policies.composed import Composed
+from shadow.policies.conditions import Condition
+from shadow.policies.plan import Chooser
 from shadow.validators import Validator
+
+if TYPE_CHECKING:
+    from shadow.config.policy_document import MechanismDocument, WhenDocument
 
 
 class Building(Protocol):
     """The policy that is being built. Problems are noted with their file and line, and building goes on."""
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        ...
 
     @property
     def catalogue(self) -> Catalogue:
@@ -30,6 +41,22 @@ class Building(Protocol):
 
     def validator(self, document: ValidatorDocument, place: Place) -> Validator | None:
         """The validator, known to the whole policy by its name; None if it has a problem."""
+        ...
+
+    def choice(self, choice: MechanismDocument, place: Place, reason: str) -> Chooser:
+        """The chooser of the mechanism that is given there."""
+        ...
+
+    def conditions(self, when: WhenDocument | None, place: Place) -> list[Condition]:
+        """The conditions of a `when`; none if it is absent."""
+        ...
+
+    def policy(self, file: str, place: Place) -> Composed | None:
+        """The policy of another file of the same folder; None if it has a problem."""
+        ...
+
+    def label(self, key: str, place: Place) -> None:
+        """Note that decisions depend on a label; a problem if requests cannot carry it."""
         ...
 
     def artifact(self, what: str, digest: str) -> None:

@@ -1,0 +1,54 @@
+"""`filter: {capability: ...}` in a policy file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from shadow.config.fields import Document, Text
+from shadow.config.mechanisms.building import Building
+from shadow.config.source import Place
+from shadow.ids import canonical_id
+from shadow.policies.capability import LANGUAGE, REGION, Capability
+
+
+class CapabilityDocument(Document):
+    """What a model must be able to do. `auto` and `strict` are short for the defaults and for `{strict: true}`."""
+
+    strict: bool = False
+    region: Text | None = None
+
+
+def _spelt_out(value: Any) -> Any:
+    return {"strict": value == "strict"} if value in ("auto", "strict") else value
+
+
+CapabilityFilter = Annotated[CapabilityDocument, BeforeValidator(_spelt_out)]
+
+
+def build_capability(building: Building, document: CapabilityDocument, place: Place) -> Capability:
+    """The filter. What the catalogue says about its models is part of the version."""
+    models = building.catalogue.models
+    stated = {
+        name: [
+            model.context_tokens,
+            None if model.supports is None else sorted(model.supports),
+            sorted(model.languages),
+            sorted(model.regions),
+        ]
+        for name, model in models.items()
+    }
+    building.artifact("capabilities", canonical_id(stated, length=64))
+    if document.region is None and any(model.regions for model in models.values()):
+        building.label(REGION, place)
+    if any(model.languages for model in models.values()):
+        building.label(LANGUAGE, place)
+    known = {region for model in models.values() for region in model.regions}
+    if document.region is not None and document.region not in known:
+        building.problem(
+            f"region must be one that a model has, got {document.region!r}; "
+            f"known: {', '.join(sorted(known)) or 'none, add regions to models.yaml'}",
+            (*place, "region"),
+        )
+    return Capability(building.catalogue, strict=document.strict, region=document.region or "")

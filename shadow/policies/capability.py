@@ -1,0 +1,97 @@
+"""The filter `capability`: a model that cannot serve a request, or must not, never gets it."""
+
+from __future__ import annotations
+
+from shadow.catalogue import Catalogue, Model
+from shadow.errors import UnknownFeatureError
+from shadow.request import LABEL, Request
+from shadow.snapshot import Snapshot
+
+LANGUAGE, REGION = "language", "region"
+"""Labels of a request that say in which language the answer must be, and where it must be processed."""
+NEEDS = (("has_tools", "tools"), ("has_images", "vision"), ("wants_json", "json"))
+"""What a request may need, and what a model must support for it."""
+WORDS = {"tools": "tools", "vision": "images", "json": "structured output"}
+
+
+class Capability:
+    """Refuses models whose context is too short, that lack a capability, or that are in another region.
+
+    What the catalogue does not say of a model counts as fulfilled, because a wrong guess fails visibly at the provider;
+    except for the region, where nobody would notice. With `strict`, nothing counts as fulfilled that is not said.
+
+    Args:
+        catalogue: says what the models can do.
+        strict: refuse a model of which something needed is not said.
+        region: where every request must be processed; empty = the request's label says so, if it has one.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, strict: bool = False, region: str = "") -> None:
+        self._catalogue = catalogue
+        self._strict = strict
+        self._region = region
+        self.reads = self._reads()
+
+    def refusal(self, request: Request, snapshot: Snapshot, model: str) -> str:  # noqa: ARG002 - Filter
+        """Why this model must not get this request; empty if it may.
+
+        Raises:
+            UnknownFeatureError: it depends on something that is not known of the request.
+        """
+        known = self._catalogue.get(model) or Model(name=model)
+        unknown = request.unknown
+        supports = known.supports
+        for field, capability in NEEDS:
+            lacks = self._strict if supports is None else capability not in supports
+            if lacks and (getattr(request, field) or field in unknown):
+                _need(field, unknown)
+                return f"no {WORDS[capability]}" if supports is not None else f"{WORDS[capability]} not stated"
+        return self._context(request, known) or self._residency(request, known) or self._language(request, known)
+
+    def _context(self, request: Request, model: Model) -> str:
+        limit = model.context_tokens
+        if limit is None:
+            return "context not stated" if self._strict else ""
+        _need("input_tokens", request.unknown)
+        if request.input_tokens > limit:
+            return "context too short for the prompt"
+        _need("max_output_tokens", request.unknown)
+        if request.max_output_tokens is not None and request.input_tokens + request.max_output_tokens > limit:
+            return "context too short for prompt and answer"
+        return ""
+
+    def _residency(self, request: Request, model: Model) -> str:
+        region = self._region
+        if not region:
+            _need(LABEL + REGION, request.unknown)
+            region = request.labels.get(REGION, "")
+        if not region or region in model.regions:
+            return ""
+        return f"not in region {region}" if model.regions else "region not stated"
+
+    def _language(self, request: Request, model: Model) -> str:
+        if not model.languages and not self._strict:
+            return ""
+        _need(LABEL + LANGUAGE, request.unknown)
+        language = request.labels.get(LANGUAGE, "")
+        if not language or language in model.languages:
+            return ""
+        return f"not in language {language}" if model.languages else "language not stated"
+
+    def _reads(self) -> frozenset[str]:
+        """What can make a difference with this catalogue."""
+        models = self._catalogue.models.values()
+        reads = set() if self._region else {LABEL + REGION}
+        for field, capability in NEEDS:
+            if any(self._strict if each.supports is None else capability not in each.supports for each in models):
+                reads.add(field)
+        if any(each.context_tokens is not None for each in models):
+            reads |= {"input_tokens", "max_output_tokens"}
+        if self._strict or any(each.languages for each in models):
+            reads.add(LABEL + LANGUAGE)
+        return frozenset(reads)
+
+
+def _need(feature: str, unknown: frozenset[str]) -> None:
+    if feature in unknown:
+        raise UnknownFeatureError(feature)

@@ -1,0 +1,29 @@
+"""The mechanism `policy`: another policy file chooses, with its own filters and fallbacks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shadow.policies.composed import Composed
+from shadow.policies.plan import Plan, Refused
+from shadow.request import Request
+from shadow.snapshot import Snapshot
+
+
+class Nested:
+    """Chooses what another policy decides."""
+
+    def __init__(self, policy: Composed, *, reason: str = "") -> None:
+        self._policy = policy
+        self._before = f"{reason}; " if reason else ""
+        self.models = policy.models
+        self.reads = policy.reads
+
+    def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
+        """The whole plan of the other policy; what the filters around refuse is refused there too.
+
+        Raises:
+            PolicyError: it gives no decision.
+        """
+        plan = self._policy.plan(request, snapshot, refused)
+        return replace(plan, reason=f"{self._before}{self._policy.name} {self._policy.version}: {plan.reason}")

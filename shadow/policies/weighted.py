@@ -1,0 +1,168 @@
+"""The mechanism `weighted`: the best sum of latency, cost and quality, each compared among the models at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, cast
+
+from shadow.costing import READS
+from shadow.errors import UnknownFeatureError
+from shadow.policies.plan import Plan, Refused
+from shadow.policies.pool import Entry, Pool
+from shadow.policy import Candidate, Step
+from shadow.request import LABEL, Request
+from shadow.snapshot import Snapshot
+
+EQUAL_STEPS: Final = 10**12
+"""Scores that differ by less than one of so many steps are equal: how a sum was rounded must not decide."""
+INFINITE: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """How much each term counts; only their ratio matters.
+
+    Attributes:
+        name: what the reason of a decision calls them.
+    """
+
+    latency: float
+    cost: float
+    quality: float
+    name: str = "own weights"
+
+
+Extreme = Callable[[list[float]], float]
+
+PRESETS: Final[Mapping[str, Weights]] = MappingProxyType(
+    {
+        "balanced": Weights(latency=40, cost=40, quality=20, name="balanced"),
+        "speed-first": Weights(latency=70, cost=10, quality=20, name="speed-first"),
+        "budget": Weights(latency=10, cost=70, quality=20, name="budget"),
+        "quality-first": Weights(latency=10, cost=20, quality=70, name="quality-first"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Other weights for requests that carry one of the values of every label."""
+
+    labels: Mapping[str, frozenset[str]]
+    weights: Weights
+
+
+class Weighted:
+    """Scores every model that may get the request and chooses the highest score.
+
+    A score is the weighted mean of three terms in [0, 1], 1 for the best of the models at hand and 0 for the worst: the
+    observed latency and quality, before the first observation those that the catalogue expects, and the cost that is
+    expected for this request. A term counts only where it is known of every model at hand; the reason names the others.
+
+    Args:
+        pool: the models.
+        weights: for every request without an override.
+        overrides: the first that fits counts.
+        reason: what led here, before the reason of the choice.
+    """
+
+    def __init__(self, pool: Pool, weights: Weights, overrides: Sequence[Override] = (), *, reason: str = "") -> None:
+        self._pool = pool
+        self._weights = weights
+        self._overrides = tuple(overrides)
+        self._before = f"{reason}; " if reason else ""
+        self._needs_cost = any(each.cost > 0 for each in (weights, *(override.weights for override in overrides)))
+        self.models = pool.names
+        self._steps = {name: (Step(kind="primary", model=name),) for name in pool.names}
+        labels = frozenset(LABEL + key for override in overrides for key in override.labels)
+        self.reads: frozenset[str] | None = labels | READS if self._needs_cost else labels
+
+    def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
+        """The model of the highest score; equal scores go to the cheaper one, then by name.
+
+        Raises:
+            UnknownFeatureError: cost or override depends on what is not known of the request.
+        """
+        weights = self._weights_of(request) if self._overrides else self._weights
+        field = self._pool.field(request, snapshot, refused, priced=self._needs_cost)
+        entries = field.entries
+        if not entries:
+            return Plan(steps=(), candidates=tuple(field.rejected), reason=self._before + "no candidate is left")
+        ranked, missing = _ranked(entries, weights)
+        reason = f"{self._before}best weighted score ({weights.name})"
+        if missing:
+            reason += f", without {' and '.join(missing)}"
+        if not field.healthy:
+            reason += "; none is healthy"
+        return Plan(
+            steps=self._steps[ranked[0].model],
+            candidates=(*ranked, *field.rejected),
+            reason=reason,
+        )
+
+    def _weights_of(self, request: Request) -> Weights:
+        for override in self._overrides:
+            unknown = ""
+            for key, values in override.labels.items():
+                if LABEL + key in request.unknown:
+                    unknown = unknown or LABEL + key
+                elif request.labels.get(key) not in values:
+                    break
+            else:
+                if unknown:
+                    raise UnknownFeatureError(unknown)
+                return override.weights
+        return self._weights
+
+
+def _ranked(entries: Sequence[Entry], weights: Weights) -> tuple[list[Candidate], list[str]]:
+    """The scored candidates, the best first, and the terms that could not be compared.
+
+    One loop with everything in it: this is most of a decision's time.
+    """
+    fast = _places([entry.latency_s for entry in entries], min, max)
+    cheap = _places([entry.cost_usd for entry in entries], min, max)
+    good = _places([entry.quality for entry in entries], max, min)
+    for_latency, for_cost, for_quality = weights.latency, weights.cost, weights.quality
+    whole = (for_latency if fast else 0.0) + (for_cost if cheap else 0.0) + (for_quality if good else 0.0)
+    ranked: list[tuple[int, float, str, Candidate]] = []
+    for place, (name, latency_s, cost_usd, quality) in enumerate(entries):
+        terms: dict[str, float] = {}
+        points = 0.0
+        if fast:
+            terms["latency"] = term = fast[place]
+            points += for_latency * term
+        if cheap:
+            terms["cost"] = term = cheap[place]
+            points += for_cost * term
+        if good:
+            terms["quality"] = term = good[place]
+            points += for_quality * term
+        if latency_s is not None:
+            terms["expected_latency_s"] = latency_s
+        if cost_usd is not None:
+            terms["expected_cost_usd"] = cost_usd
+        if quality is not None:
+            terms["expected_quality"] = quality
+        score = min(points / whole, 1.0) if whole else None
+        candidate = Candidate(model=name, score=score, terms=terms)
+        at = 0 if score is None else -round(score * EQUAL_STEPS)
+        ranked.append((at, INFINITE if cost_usd is None else cost_usd, name, candidate))
+    ranked.sort()  # names differ, so that no candidate is compared
+    terms_of = (("latency", for_latency, fast), ("cost", for_cost, cheap), ("quality", for_quality, good))
+    missing = [] if fast and cheap and good else [name for name, weight, known in terms_of if weight and not known]
+    return [candidate for _, _, _, candidate in ranked], missing
+
+
+def _places(values: list[float | None], best_of: Extreme, worst_of: Extreme) -> list[float]:
+    """Each value's place between the worst (0) and the best (1); empty if one of them is unknown."""
+    if None in values:
+        return []
+    known = cast("list[float]", values)
+    bottom = worst_of(known)
+    span = best_of(known) - bottom
+    if span == 0:
+        return [1.0] * len(known)
+    return [(value - bottom) / span for value in known]
