@@ -55,7 +55,7 @@ def _check_routing(path: Path) -> Checked:
 
 def _check_policy(path: Path) -> Checked:
     problems: list[ConfigError] = []
-    models_file = _models_file_of(path)
+    models_file = models_file_of(path)
     catalogue = Catalogue() if models_file is None else read_catalogue(models_file, problems)
     policy = None if catalogue is None else read_policy(path, catalogue, problems)
     if policy is None or catalogue is None:
@@ -73,7 +73,7 @@ def _check_models(path: Path) -> Checked:
     return _checked(problems, f"{len(catalogue.models)} models, price book {catalogue.book_id}")
 
 
-def _models_file_of(policy: Path) -> Path | None:
+def models_file_of(policy: Path) -> Path | None:
     """models.yaml beside the policy, or in the folder above it, where a routing folder has it."""
     folders = (policy.parent, policy.parent.parent)
     return next((folder / MODELS_FILE for folder in folders if (folder / MODELS_FILE).is_file()), None)

@@ -19,7 +19,9 @@ from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.gate import gate
 from app.cli.import_logs import imports
+from app.cli.init import init
 from app.cli.migrate import migrate
+from app.cli.policy import policies
 from app.cli.queue import queue
 from app.cli.report import report
 from app.cli.rollup import rollup
@@ -53,11 +55,12 @@ def options(
     """Hold the options that stand before a command."""
 
 
-for command in (demo, up, report, gate, queue, worksheet, calculator, backtest, train, doctor, migrate, rollup):
+for command in (demo, init, up, report, gate, queue, worksheet, calculator, backtest, train, doctor, migrate, rollup):
     app.command()(command)
 
 
 app.add_typer(imports)
+app.add_typer(policies)
 
 
 def run(arguments: Sequence[str]) -> int:

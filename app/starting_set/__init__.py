@@ -1,0 +1,1 @@
+"""The files that `shadowroute init` writes: a routing folder to start from."""
