@@ -35,6 +35,7 @@ class Pending:
         parent: the host's span, read only.
         opened_at: `time.perf_counter()` of the decision.
         final: what was served; set once, when the request is closed.
+        expected: what is recorded if nothing better is reported in time.
         shed: the backlog was full when it was closed, so that no shadow is asked.
     """
 
@@ -45,6 +46,7 @@ class Pending:
     parent: SpanContext | None
     opened_at: float
     final: Outcome = UNREPORTED
+    expected: Outcome = UNREPORTED
     shed: bool = False
 
 

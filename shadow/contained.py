@@ -37,9 +37,9 @@ class Containment:
         with self._lock:
             return dict(self._counts)
 
-    def guard(self, where: str) -> _Guard:
+    def guard(self, where: str) -> Guard:
         """A context manager that swallows an `Exception` of its block."""
-        return _Guard(self, where)
+        return Guard(self, where)
 
     def swallows(self, where: str, error: BaseException) -> bool:
         """Count and log an error; whether it must not go further."""
@@ -67,7 +67,7 @@ class Containment:
         self._logged_at: dict[str, float] = {}
 
 
-class _Guard:
+class Guard:
     """One guarded block."""
 
     __slots__ = ("_containment", "_where")

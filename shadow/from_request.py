@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
-RequestField = Literal["user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens"]
-FIELDS: Final[tuple[str, ...]] = get_args(RequestField)
-"""What has a place of its own in a request, and can be read this way: arguments of `features.extract`."""
+RequestField = Literal[
+    "user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens", "contamination"
+]
+HOOK_FIELDS: Final[tuple[str, ...]] = get_args(RequestField)
+"""What a hook reads this way: the fields of a request, and why what is served is not the router's own choice."""
+FIELDS: Final[tuple[str, ...]] = tuple(name for name in HOOK_FIELDS if name != "contamination")
+"""What has a place of its own in a request: arguments of `features.extract`."""
 
 
-def facts_of(said: Mapping[str, Any], arguments: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+def facts_of(
+    said: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+    paths: Mapping[str, str],
+    names: Sequence[str] = FIELDS,
+) -> dict[str, Any]:
     """What the caller said, and for what it left out what the paths lead to. A path that leads nowhere gives nothing.
 
     Args:
         said: request fields; None and an empty text count as left out.
         arguments: of the host's call, for example `{"metadata": {"session_id": "s-1"}}`.
         paths: request field to dotted path, for example `{"session": "metadata.session_id"}`.
+        names: fields to read.
     """
-    facts = {name: at_path(arguments, paths[name]) for name in FIELDS if name in paths} if paths else {}
+    facts = {name: at_path(arguments, paths[name]) for name in names if name in paths} if paths else {}
     facts |= {name: value for name, value in said.items() if value not in (None, "")}
     return {name: value for name, value in facts.items() if value is not None}
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
 from shadow.errors import ShadowError
-from shadow.from_request import FIELDS
+from shadow.from_request import HOOK_FIELDS
 from shadow.hooks.function import FunctionHook, Served
 from shadow.hooks.labels import labelled
+from shadow.hooks.litellm_proxy import proxy_callback
+from shadow.hooks.litellm_router import is_litellm_router, observe_router
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.openai_client import is_openai_client, observe_client
-from shadow.outcome import Outcome, Usage
+from shadow.outcome import Contamination, Outcome, Usage, contaminations
 from shadow.recorder import Recorder
 from shadow.stats import RecorderStats
 
@@ -176,7 +178,7 @@ class Observer:
         }
         given = dict(labels or {})
         paths = {field: path for field, path in named.items() if path}
-        paths |= {field: given.pop(field) for field in FIELDS if field in given}
+        paths |= {field: given.pop(field) for field in HOOK_FIELDS if field in given}
         hook = FunctionHook(self._watch, paths, given, served)
 
         def decorate(undecorated: Function) -> Function:
@@ -188,14 +190,27 @@ class Observer:
 
         return decorate if function is None else decorate(function)
 
-    def wrap(self, client: Wrapped) -> Wrapped:
-        """Observe every call of a client object; the same object comes back. OpenAI and AsyncOpenAI are recognised."""
+    def wrap(self, host: Wrapped) -> Wrapped:
+        """Observe every call of a LiteLLM Router, or of an OpenAI or AsyncOpenAI client; the same object comes back."""
         with self._guard("wrap"):
-            if not is_openai_client(client):
-                kind = type(client).__name__
-                raise ShadowError(f"wrap() must get an OpenAI or AsyncOpenAI client, got {kind}; use request() instead")
-            observe_client(self._watch, client)
-        return client
+            if is_litellm_router(host):
+                observe_router(self._watch, host)
+            elif is_openai_client(host):
+                observe_client(self._watch, host)
+            else:
+                raise ShadowError(
+                    f"wrap() must get a litellm.Router or an OpenAI client, got {type(host).__name__}; "
+                    f"use request() instead"
+                )
+        return host
+
+    def litellm_callback(self) -> Any:
+        """What LiteLLM's proxy takes as a callback; `shadow.hooks.litellm_proxy.callback` is one that is made already.
+
+        Raises:
+            ShadowError: LiteLLM is not imported in this process.
+        """
+        return proxy_callback(self._watch)
 
     def signal(
         self,
@@ -250,6 +265,7 @@ class Observer:
         duration_s: float | None = None,
         status: Literal["complete", "partial", "error"] = "complete",
         error_type: str = "",
+        contamination: str | Sequence[str] = (),
     ) -> None:
         """Note what was served, by request id; also after the request was closed, and in another process.
 
@@ -265,7 +281,11 @@ class Observer:
             duration_s: seconds from the call to the end of the answer.
             status: whether the answer is whole.
             error_type: why it is not.
+            contamination: why this is not simply what the router chose: `fallback`, `cache_hit`, `pinned`, `rewritten`.
         """
+        kinds: tuple[Contamination, ...] = ()
+        with self._guard("contamination"):
+            kinds = contaminations(contamination)
         with self._guard("outcome"):
             usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached_input_tokens)
             outcome = Outcome(
@@ -277,6 +297,7 @@ class Observer:
                 cost_usd=cost_usd,
                 duration_s=duration_s,
                 error_type=error_type,
+                contamination=kinds,
             )
             self._recorder.outcome(request_id, outcome)
 

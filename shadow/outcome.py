@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
+
+from shadow.errors import ShadowError
 
 AttemptKind = Literal["primary", "retry", "fallback", "escalation"]
 OutcomeStatus = Literal["complete", "partial", "error", "unreported"]
 Contamination = Literal["fallback", "cache_hit", "pinned", "rewritten"]
+CONTAMINATIONS: Final[tuple[Contamination, ...]] = get_args(Contamination)
+
+
+def contaminations(said: Any) -> tuple[Contamination, ...]:
+    """Why the served model is not simply the policy's choice, as a host says it: one word, or several.
+
+    Raises:
+        ShadowError: a word is none of these.
+    """
+    words = [said] if isinstance(said, str) else list(said or ())
+    unknown = [word for word in words if word not in CONTAMINATIONS]
+    if unknown:
+        raise ShadowError(f"contamination must be one of {', '.join(CONTAMINATIONS)}, got {unknown}")
+    return tuple(kind for kind in CONTAMINATIONS if kind in words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from shadow.export.sink import SpanSink
 from shadow.forks import on_fork_in_child
 from shadow.ids import KeyedHash
 from shadow.open_requests import OpenRequests
-from shadow.outcome import UNREPORTED, Outcome
+from shadow.outcome import Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import Request
 from shadow.runner import ShadowRunner
@@ -149,10 +149,10 @@ class Recorder:
             if not self._backlog.is_running:
                 self._backlog.start()
             while len(self._open) >= self._max_pending and (oldest := self._open.take_oldest()) is not None:
-                self._finish(oldest, UNREPORTED)
+                self._finish(oldest, oldest.expected)
             earlier = self._open.add(pending)
             if earlier is not None:
-                self._finish(earlier, UNREPORTED)
+                self._finish(earlier, earlier.expected)
             if not looks_like_our_id(request.request_id):
                 self._remember_host_id(request.request_id)
         return pending
@@ -236,7 +236,9 @@ class Recorder:
         return False
 
     def shutdown(self, timeout_s: float = 30.0) -> bool:
-        """Close every open request as unreported, flush, and end the threads. Safe to call twice.
+        """Close every open request, flush, and end the threads. Safe to call twice.
+
+        A request without an outcome is closed with the one that its host expects, else as unreported.
 
         Returns:
             As `flush`.
@@ -287,7 +289,7 @@ class Recorder:
 
     def _close_all(self, opened_before: float = float("inf")) -> None:
         while (oldest := self._open.take_oldest(opened_before)) is not None:
-            self._finish(oldest, UNREPORTED)
+            self._finish(oldest, oldest.expected)
 
     def _start_threads(self) -> None:
         """All of them, with the first request: when the process ends it is too late (Python 3.12)."""

@@ -5,7 +5,9 @@ Every method is guarded: whatever goes wrong here is counted, and the host goes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -15,7 +17,7 @@ from shadow.config import LiveSpec, Routing
 from shadow.errors import ShadowError
 from shadow.features import extract
 from shadow.hooks.labels import merged
-from shadow.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus, Usage
+from shadow.outcome import UNREPORTED, Answer, Attempt, Contamination, Outcome, OutcomeStatus, Usage, contaminations
 from shadow.policy import Decision, Failure, Step
 from shadow.recorder import Pending, Recorder
 from shadow.request import Request
@@ -43,6 +45,15 @@ class Watch:
         self.recorder = recorder
         self.clock = clock
         self.decision = lru_cache(maxsize=256)(self._decision)
+
+    def of_version(self, version: str) -> Watch:
+        """The same for a live router whose version the routing file does not tell."""
+        watch = copy.copy(self)
+        live = self.routing.live
+        if isinstance(live, LiveSpec):
+            watch.routing = replace(self.routing, live=replace(live, version=version))
+        watch.decision = lru_cache(maxsize=256)(watch._decision)  # noqa: SLF001 - its own copy
+        return watch
 
     def _decision(self, model: str) -> Decision:
         live = self.routing.live
@@ -81,6 +92,7 @@ class ObservedRequest:
         self._request: Request | None = None
         self._pending: Pending | None = None
         self._closed = False
+        self._contamination: tuple[Contamination, ...] = ()
         self._started_s = 0.0
         self._chosen_s = 0.0
 
@@ -95,9 +107,12 @@ class ObservedRequest:
             facts = dict(self._facts)
             unknown = UNTOLD if facts.get("messages") is None else frozenset()
             known = {name: facts.pop(name, None) for name in CALL_FACTS}
+            told = merged(facts)
+            with self.guard("contamination"):
+                self._contamination = contaminations(told["labels"].pop("contamination", None))
             self._request = extract(
                 **known,
-                **merged(facts),
+                **told,
                 hash_id=self._watch.recorder.hash_id,
                 allowed_labels=self._watch.routing.labels,
                 time_us=self._watch.clock.time_ns() // 1000,
@@ -123,6 +138,13 @@ class ObservedRequest:
             chosen_s = self._watch.clock.perf_counter()
             self._open(self._watch.decision(_model_name(model)), chosen_s - self._started_s)
 
+    def decided(self, decision: Decision, decide_s: float | None) -> None:
+        """As `chose`, by a hook that knows more than the model. None = it does not know when the decision was made."""
+        with self.guard("chose"):
+            self._open(decision, decide_s)
+            if decide_s is None:
+                self._chosen_s = self._started_s
+
     def served(
         self,
         reply: Any = None,
@@ -135,6 +157,7 @@ class ObservedRequest:
         response_id: str = "",
         cost_usd: float | None = None,
         text: str = "",
+        contamination: str | Sequence[str] = (),
     ) -> None:
         """What came back: an OpenAI-shaped reply, or its parts by name.
 
@@ -148,7 +171,11 @@ class ObservedRequest:
             response_id: the provider's id of the response; signals may name it.
             cost_usd: what the provider says it cost.
             text: the answer, for the shadows' validators. It never leaves the process.
+            contamination: why this is not simply what the router chose: `fallback`, `cache_hit`, `pinned` (somebody
+                fixed the model), `rewritten` (something changed the model or the answer on the way).
         """
+        with self.guard("contamination"):
+            self._contamination += contaminations(contamination)
         with self.guard("served"):
             if reply is not None:
                 self.answered(reply)
@@ -181,31 +208,54 @@ class ObservedRequest:
         ttft_s: float | None = None,
         provider: str = "",
         error_type: str = "",
+        duration_s: float | None = None,
+        attempts: Sequence[Attempt] = (),
+        expects_more: bool = False,
     ) -> None:
-        """Close with an answer, whole or partial. A reply that does not name its model came from the one asked for."""
+        """Close with an answer, whole or partial. A reply that does not name its model came from the one asked for.
+
+        Args:
+            answer: what came back.
+            status: whether it is whole.
+            ttft_s: seconds to the first chunk of a stream.
+            provider: who answered.
+            error_type: why it is not whole.
+            duration_s: from the live decision to the end of the answer; until now by default.
+            attempts: every dispatch, in order.
+            expects_more: stay open for a better account of the same; without one in time, this is recorded.
+        """
         with self.guard("served"):
             self._ensure_open(answer.model)
-            self.close(
-                Outcome(
-                    status=status,
-                    model=answer.model or self._planned(),
-                    provider=provider,
-                    response_id=answer.response_id,
-                    usage=answer.usage,
-                    cost_usd=answer.cost_usd,
-                    duration_s=self.since_chosen_s(),
-                    ttft_s=ttft_s,
-                    error_type=error_type,
-                    answer=answer if answer.text or answer.score is not None else None,
-                )
+            outcome = Outcome(
+                status=status,
+                model=answer.model or self._planned(),
+                provider=provider,
+                response_id=answer.response_id,
+                usage=answer.usage,
+                cost_usd=answer.cost_usd,
+                duration_s=self.since_chosen_s() if duration_s is None else duration_s,
+                ttft_s=ttft_s,
+                error_type=error_type,
+                attempts=tuple(attempts),
+                answer=answer if answer.text or answer.score is not None else None,
             )
+            if not expects_more:
+                self.close(outcome)
+            elif self._pending is not None:
+                self._pending.expected = self._with_contamination(outcome)
 
-    def failed(self, error: BaseException) -> None:
+    def failed(self, error: BaseException, attempts: Sequence[Attempt] = ()) -> None:
         """Close with the exception that the call raised; it goes on to the caller untouched."""
         with self.guard("failed"):
             name = type(error).__name__
             self._open(self._watch.failure("error", name), None)
-            self.close(Outcome(status="error", error_type=name, duration_s=self.since_chosen_s()))
+            self.close(
+                Outcome(status="error", error_type=name, duration_s=self.since_chosen_s(), attempts=tuple(attempts))
+            )
+
+    def contaminated(self, *kinds: Contamination) -> None:
+        """What is served is not simply what the router chose."""
+        self._contamination += kinds
 
     def close(self, outcome: Outcome) -> None:
         """Close; only the first call counts."""
@@ -215,7 +265,12 @@ class ObservedRequest:
             self._closed = True
             self._open(self._watch.failure("invalid", "no_model"), None)
             if self._pending is not None:
-                self._watch.recorder.close(self._pending, outcome)
+                self._watch.recorder.close(self._pending, self._with_contamination(outcome))
+
+    def close_as_expected(self) -> None:
+        """Nothing better than what `finish(expects_more=True)` told will come."""
+        if self._pending is not None:
+            self.close(self._pending.expected)
 
     def since_chosen_s(self) -> float:
         """Seconds since the live decision."""
@@ -233,6 +288,9 @@ class ObservedRequest:
             return
         self._chosen_s = self._watch.clock.perf_counter()
         self._pending = self._watch.recorder.open(self._request, STATELESS, decision, decide_s=decide_s)
+
+    def _with_contamination(self, outcome: Outcome) -> Outcome:
+        return replace(outcome, contamination=contaminations(self._contamination)) if self._contamination else outcome
 
     def _planned(self) -> str:
         decision = None if self._pending is None else self._pending.decision

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from shadow.errors import ShadowError
-from shadow.features import output_limit
-from shadow.from_request import at_path, facts_of
+from shadow.from_request import at_path
+from shadow.hooks.arguments import facts_of_call
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.taps import watched_async_generator, watched_generator
@@ -74,20 +74,10 @@ async def _awaited(observed: ObservedRequest, result: Awaitable[Any]) -> Any:
 def _begin(watch: Watch, kwargs: Mapping[str, Any]) -> ObservedRequest:
     """The model argument is the live decision: it was made before the call, in unknown time."""
     with watch.recorder.containment.guard("wrap"):
-        facts = facts_of({}, kwargs, watch.routing.from_request)
-        facts["messages"] = _messages(kwargs)
-        facts["tools"] = kwargs.get("tools")
-        facts["response_format"] = kwargs.get("response_format")
-        facts["max_output_tokens"] = output_limit(kwargs)
-        observed = ObservedRequest(watch, facts).begin()
+        observed = ObservedRequest(watch, facts_of_call(kwargs, watch.routing.from_request)).begin()
         observed.chose(kwargs.get("model", ""))
         return observed
     return ObservedRequest(watch, {})
-
-
-def _messages(kwargs: Mapping[str, Any]) -> Any:
-    """Chat messages, or the input of the Responses API, which may be a text or a list."""
-    return kwargs["messages"] if "messages" in kwargs else kwargs.get("input")
 
 
 def _finish(observed: ObservedRequest, reply: Any) -> None:

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
+from shadow.contained import Guard
 from shadow.execution.received import Received
-from shadow.hooks.observed import ObservedRequest
-from shadow.outcome import UNREPORTED
+from shadow.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus
 from shadow.usage import chunk_of, ends_answer, failure_of, is_chunk
+
+
+class Streamed(Protocol):
+    """Whose stream it is. Its methods never raise."""
+
+    def guard(self, where: str, /) -> Guard:
+        """Counts what goes wrong at a named place and keeps it from the host."""
+        ...
+
+    def since_chosen_s(self) -> float:
+        """Seconds since the live decision."""
+        ...
+
+    def finish(
+        self, answer: Answer, status: OutcomeStatus, *, ttft_s: float | None = None, error_type: str = ""
+    ) -> None:
+        """What arrived, and whether it is whole."""
+        ...
+
+    def failed(self, error: BaseException, /) -> None:
+        """It broke before anything arrived."""
+        ...
+
+    def close(self, outcome: Outcome, /) -> None:
+        """Nothing arrived."""
+        ...
 
 
 class ObservedStream:
     """What one stream gave so far."""
 
-    def __init__(self, observed: ObservedRequest) -> None:
+    def __init__(self, observed: Streamed) -> None:
         self._observed = observed
         self._received = Received(observed.since_chosen_s)
         self._ttft_s: float | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.examples import copy_examples, run_example
+from tests.support.examples import HOST_EXAMPLES, copy_examples, run_example
 from tests.support.fake_openai import fake_openai
 from tests.support.groups import ROOT
 from tests.support.otlp_sink import otlp_sink
@@ -39,9 +39,18 @@ def test_an_example_prints_the_answer_and_records_every_request(name: str, tmp_p
     assert {row["llm_router.decision.status"] for row in sink.by_role("shadow")} == {"ok"}
 
 
-@pytest.mark.parametrize("name", sorted(EXPECTED))
+@pytest.mark.parametrize("name", sorted({*EXPECTED, *HOST_EXAMPLES}))
 def test_the_readme_shows_the_examples_as_they_run(name: str) -> None:
     """What a reader copies is what the test above has run."""
     text = (ROOT / "examples" / f"{name}.py").read_text().strip()
     for readme in (ROOT / "README.md", ROOT / "shadow" / "README.md"):
         assert f"```python\n{text}\n```" in readme.read_text(), readme
+
+
+def test_the_page_about_hooks_shows_whole_integrations_as_they_run() -> None:
+    """One per host, proxies with both of their files."""
+    page = (ROOT / "docs" / "hooks.md").read_text()
+    files = [f"{name}.py" for name in HOST_EXAMPLES]
+    for file in (*files, "litellm_proxy/config.yaml", "litellm_proxy/shadowroute_callback.py"):
+        language = "yaml" if file.endswith(".yaml") else "python"
+        assert f"```{language}\n{(ROOT / 'examples' / file).read_text().strip()}\n```" in page, file

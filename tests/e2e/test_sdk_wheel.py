@@ -93,7 +93,7 @@ def test_the_script_says_where_the_platform_is(python: Path) -> None:
 def test_the_example_routing_passes_the_check(python: Path, tmp_path: Path) -> None:
     """`python -m shadow check` needs no platform and finds nothing wrong with what we ship."""
     folder = copy_examples(tmp_path, "http://127.0.0.1:4318")
-    for name in ("shadow.yaml", "router.yaml"):
+    for name in ("shadow.yaml", "litellm.yaml", "router.yaml"):
         command = [python, "-I", "-m", "shadow", "check", f"routing/{name}"]
         done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -455,3 +455,52 @@ def test_a_stream_that_says_it_failed_is_partial(observer: Observer, sink: Memor
     assert len(list(answer("big"))) == 2
     row = live_row(observer, sink)
     assert (row[keys.OUTCOME_STATUS], row[keys.ERROR_TYPE]) == ("partial", "server_error")
+
+
+# what is not the router's choice
+
+
+@pytest.mark.parametrize("word", ["fallback", "cache_hit", "pinned", "rewritten"])
+def test_a_host_says_why_the_served_model_is_not_simply_the_choice(
+    word: str, observer: Observer, sink: MemorySink
+) -> None:
+    """With the outcome, around a block, by an argument of a decorated function, or later by request id."""
+
+    @observer.route(labels={"contamination": "why"})
+    def answer(why: str) -> Any:
+        return REPLY
+
+    with observer.request(messages=MESSAGES) as request:
+        request.chose("big")
+        request.served(REPLY, contamination=word)
+    with observer.labels(contamination=word), observer.request(messages=MESSAGES) as request:
+        request.served(REPLY)
+    answer(word)
+    observer.outcome("later", model="big", contamination=[word])
+    assert observer.flush(5)
+    rows = [*sink.rows("live"), *sink.rows("outcome")]
+    assert [row[keys.OUTCOME_CONTAMINATION] for row in rows] == [word] * 4
+
+
+def test_a_wrapped_client_reads_contamination_where_the_routing_file_says(server: FakeOpenAI, sink: MemorySink) -> None:
+    """The caller's arguments reach the provider as they are."""
+    settings = routing([], from_request={"contamination": "metadata.why"})
+    with Observer(settings, exporter=sink) as observer:
+        client = observer.wrap(openai.OpenAI(base_url=server.base_url, api_key="sk-test"))
+        client.chat.completions.create(model="big", messages=MESSAGES, metadata={"why": "pinned"})
+        assert observer.flush(5)
+    assert sink.rows("live")[0][keys.OUTCOME_CONTAMINATION] == "pinned"
+    assert server.received[0].body["metadata"] == {"why": "pinned"}
+
+
+def test_an_unknown_reason_is_counted_and_left_out(sink: MemorySink) -> None:
+    """The outcome is recorded all the same."""
+    with Observer(routing([]), exporter=sink) as observer:
+        with observer.request(messages=MESSAGES) as request:
+            request.served(REPLY, contamination="weather")
+        observer.outcome("later", model="big", contamination="weather")
+        assert observer.flush(5)
+        assert observer.stats.contained == {"contamination": 2}
+    assert keys.OUTCOME_CONTAMINATION not in sink.rows("live")[0]
+    assert sink.rows("live")[0][keys.OUTCOME_STATUS] == "complete"
+    assert sink.rows("outcome")[0][keys.RESPONSE_MODEL] == "big"

@@ -264,7 +264,7 @@ def test_a_mistake_in_use_is_said_in_the_log(observer: Observer, caplog: pytest.
     observer.signal("r1", "stars", 5)
     observer.wrap("no client")
     assert "a reply must be OpenAI-shaped, got str; use served(model=, input_tokens=, ...)" in caplog.text
-    assert "wrap() must get an OpenAI or AsyncOpenAI client, got str; use request() instead" in caplog.text
+    assert "wrap() must get a litellm.Router or an OpenAI client, got str; use request() instead" in caplog.text
     assert observer.stats.contained == {"served": 1, "signal": 1, "wrap": 1}
 
 

@@ -1,0 +1,22 @@
+"""What the arguments of an OpenAI-shaped call tell of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from shadow.features import output_limit
+from shadow.from_request import HOOK_FIELDS, facts_of
+
+
+def facts_of_call(arguments: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
+    """Facts by the argument names of `Observer.request`, and what `from_request` names.
+
+    Messages may be the input of the Responses API, which is a text or a list.
+    """
+    facts = facts_of({}, arguments, paths, HOOK_FIELDS)
+    facts["messages"] = arguments["messages"] if "messages" in arguments else arguments.get("input")
+    facts["tools"] = arguments.get("tools")
+    facts["response_format"] = arguments.get("response_format")
+    facts["max_output_tokens"] = output_limit(arguments)
+    return facts

@@ -1,0 +1,304 @@
+"""One request on its way through a LiteLLM Router: its decision, its attempts and what was served.
+
+Two sources tell the story. Whoever began the call (the wrapped Router, or the proxy) knows the request, the reply and
+the exception that the caller gets; LiteLLM's own events know every attempt, and what a stream cost. Events of one call
+may come from several threads; each only appends or replaces one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from shadow.hooks.litellm_facts import cost_of, metadata_of, provider_of, seconds_between, text_of
+from shadow.hooks.litellm_policy import LiteLLMPolicy
+from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.outcome import UNKNOWN_USAGE, UNREPORTED, Answer, Attempt, AttemptKind, Outcome, OutcomeStatus, Usage
+from shadow.policy import Decision
+from shadow.usage import answer_of, count_of, failure_of, read
+
+CHAT: Final = frozenset({"completion", "acompletion"})
+RESPONSES: Final = frozenset({"responses", "aresponses"})
+
+
+class LiteLLMCall:
+    """What is known of one call so far.
+
+    Args:
+        policy: the Router as the live policy.
+        facts: messages and metadata, by the argument names of `Observer.request`.
+        group: the model group that the caller asks for.
+        call_types: LiteLLM's names of the calls whose events count; those of calls inside do not.
+
+    Attributes:
+        began_s: when it began, on the watch's clock.
+        guard: counts what goes wrong at a named place and keeps it from the host.
+        keys: ids under which events may name this call.
+        is_closed: nothing that comes later counts.
+        is_abandoned: nobody reads its stream any more.
+    """
+
+    def __init__(self, policy: LiteLLMPolicy, facts: Mapping[str, Any], group: str, call_types: frozenset[str]) -> None:
+        watch = policy.watch()
+        self._policy = policy
+        self._watch: Watch = watch
+        self._tick = watch.clock.perf_counter
+        self._group = group
+        self._call_types = call_types
+        self.began_s = self._tick()
+        self._observed = ObservedRequest(watch, facts).begin()
+        self._offered: frozenset[str] | None = None
+        self._fell_back_first = False
+        self._decided_for = ""
+        self._first_group = ""
+        self._last: tuple[AttemptKind, str] = ("primary", "")
+        self._begun = 0
+        self._failed: list[Attempt] = []
+        self._failed_ids: set[int] = set()
+        self._account: Answer | None = None
+        self._provider = ""
+        self._ttft_s: float | None = None
+        self._duration_s: float | None = None
+        self._streams = False
+        self._has_ended = False
+        self.guard = self._observed.guard
+        self.keys: set[str] = set()
+        self.is_closed = False
+        self.is_abandoned = False
+
+    def counts(self, event: Mapping[str, Any]) -> bool:
+        """Whether an event is about an attempt of this call, and not about a call that LiteLLM makes on the way."""
+        kind = read(event, "call_type")
+        return not self.is_closed and (not kind or kind in self._call_types)
+
+    def offered(self, deployments: Any, fallback_depth: Any) -> None:
+        """The deployments that LiteLLM picks from. The first pick is the decision; later ones serve it."""
+        if self._offered is None and isinstance(deployments, (list, tuple)):
+            self._fell_back_first = bool(count_of(fallback_depth))  # nobody of the group that was asked for is there
+            ids = (read(read(deployment, "model_info"), "id") for deployment in deployments)
+            self._offered = frozenset(each for each in ids if isinstance(each, str))
+
+    def attempt_begins(self, event: Mapping[str, Any]) -> None:
+        """LiteLLM is about to ask a deployment. The first one is the live decision."""
+        metadata = metadata_of(event)
+        group = text_of(metadata.get("model_group")) or self._group
+        if not metadata.get("deployment"):
+            return  # logged by the proxy, asked of nobody
+        self._begun += 1
+        self._provider = provider_of(event)
+        if self._decided_for:
+            kind: AttemptKind = "retry" if group == self._last[1] else "fallback"
+            self._last = (kind, group)
+            return
+        decide_s = self._tick() - self.began_s
+        if self._fell_back_first:
+            self._last = ("fallback", group)
+            self._offered = frozenset()
+            intended = self._policy.candidates(self._group, None)
+            self._decide(intended[0].model if len(intended) == 1 else self._model_of(event), metadata, decide_s)
+            self._observed.contaminated("fallback")
+            return
+        self._last = ("primary", group)
+        self._first_group = group
+        self._decide(self._model_of(event), metadata, decide_s)
+
+    def attempt_failed(self, event: Mapping[str, Any], start: Any, end: Any) -> None:
+        """A deployment gave no answer. The same exception may be reported twice."""
+        error = read(event, "exception")
+        if id(error) in self._failed_ids:
+            return
+        self._failed_ids.add(id(error))
+        model = self._model_of(event)
+        kind = self._last[0]
+        name = type(error).__name__ if isinstance(error, BaseException) else "error"
+        latency_s = seconds_between(start, end) or 0.0
+        self._failed.append(
+            Attempt(kind=kind, model=model, provider=provider_of(event), error_type=name, latency_s=latency_s)
+        )
+
+    def accounted(self, event: Mapping[str, Any], reply: Any, start: Any, end: Any, *, closes: bool) -> None:
+        """LiteLLM's own account of an answer: tokens and cost, also of a stream, which came to its end before.
+
+        Args:
+            event: keyword arguments of LiteLLM's success event.
+            reply: the whole answer; a stream put together.
+            start: when the attempt began.
+            end: when it ended; the event may come later.
+            closes: nobody else will tell the end of this call.
+        """
+        logged = read(event, "standard_logging_object")
+        self._provider = text_of(read(logged, "custom_llm_provider")) or provider_of(event) or self._provider
+        hit = read(event, "cache_hit") is True or read(logged, "cache_hit") is True
+        if hit:
+            self._observed.contaminated("cache_hit")
+        if not self._decided_for:
+            self._decide(self._model_of(event), metadata_of(event), None)
+        answer = answer_of(reply)
+        self._account = Answer(
+            text=answer.text,
+            model=self._served(text_of(read(reply, "model")), self._model_of(event)),
+            response_id=answer.response_id,
+            usage=answer.usage,
+            cost_usd=cost_of(read(event, "response_cost") or read(logged, "response_cost"), hit=hit),
+        )
+        if self._ttft_s is None and read(event, "stream"):
+            self._ttft_s = seconds_between(start, read(event, "completion_start_time"))
+        if self._duration_s is None and closes:
+            told_late_s = seconds_between(end, datetime.now()) or 0.0  # noqa: DTZ005 - LiteLLM's times have no zone
+            self._duration_s = max(0.0, self.since_chosen_s() - told_late_s)
+        if closes or self._has_ended:
+            self._close(self._account, "complete")
+
+    def returned(self, reply: Any) -> None:
+        """The caller gets a whole reply."""
+        hidden = read(reply, "_hidden_params")
+        headers = read(hidden, "additional_headers")
+        if count_of(read(headers, "x-litellm-attempted-fallbacks")):
+            self._observed.contaminated("fallback")
+        hit = read(hidden, "cache_hit") is True
+        if hit:
+            self._observed.contaminated("cache_hit")
+        asked = self._policy.name_of(text_of(read(hidden, "litellm_model_name"))) or self._decided_for
+        if not self._decided_for:
+            self._decide(asked or text_of(read(reply, "model")), {}, None)
+        self._provider = text_of(read(hidden, "custom_llm_provider")) or self._provider
+        answer = answer_of(reply)
+        served = Answer(
+            text=answer.text,
+            model=self._served(answer.model, asked),
+            response_id=answer.response_id,
+            usage=answer.usage,
+            cost_usd=cost_of(read(hidden, "response_cost"), hit=hit),
+        )
+        failure = failure_of(reply)
+        self._close(served, "error" if failure else "complete", error_type=failure)
+
+    def failed(self, error: BaseException) -> None:
+        """The caller gets an exception; or a stream broke before its first chunk."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._observed.failed(error, self._failed)
+
+    def unreadable(self) -> None:
+        """The caller gets something that tells no outcome."""
+        self.close(UNREPORTED)
+
+    # what `ObservedStream` reports to
+
+    def since_chosen_s(self) -> float:
+        """Seconds since the live decision."""
+        return self._observed.since_chosen_s()
+
+    def streams(self) -> None:
+        """Chunks arrive. If nobody ever tells the end, it was left."""
+        if not self._streams:
+            self._streams = True
+            self._observed.finish(
+                Answer(model=self._decided_for), "partial", ttft_s=self.since_chosen_s(), expects_more=True
+            )
+
+    def finish(
+        self, answer: Answer, status: OutcomeStatus, *, ttft_s: float | None = None, error_type: str = ""
+    ) -> None:
+        """The stream ended as its caller saw it. Tokens and cost of a whole one come from LiteLLM's account."""
+        if self.is_closed or self._has_ended:
+            return
+        self._has_ended = True
+        self._ttft_s = ttft_s
+        self._duration_s = self.since_chosen_s()
+        if self._account is not None and status == "complete":
+            self._close(self._account, status)
+            return
+        served = Answer(
+            text=answer.text,
+            model=self._served(answer.model, self._decided_for),
+            response_id=answer.response_id,
+            usage=answer.usage,
+            cost_usd=answer.cost_usd,
+        )
+        self._close(served, status, error_type=error_type, expects_more=self.is_abandoned or status == "complete")
+
+    def close(self, outcome: Outcome) -> None:
+        """Close without an answer."""
+        self.is_closed = True
+        self._observed.close(outcome)
+
+    def close_as_expected(self) -> None:
+        """Close with what the stream gave, without LiteLLM's account of it."""
+        self.is_closed = True
+        self._observed.close_as_expected()
+
+    def _close(
+        self, answer: Answer, status: OutcomeStatus, *, error_type: str = "", expects_more: bool = False
+    ) -> None:
+        if self.is_closed:
+            return
+        self.is_closed = not expects_more
+        kind, group = self._last
+        if self._failed and (group != self._first_group or answer.model != self._decided_for):
+            self._observed.contaminated("fallback")
+        attempts = list(self._failed)
+        # An answer of LiteLLM's cache was asked of nobody; a stream that broke may be told of already.
+        if group and len(self._failed) < self._begun:
+            attempts.append(self._answered(kind, answer, status, error_type))
+        self._observed.finish(
+            answer,
+            status,
+            ttft_s=self._ttft_s,
+            provider=self._provider,
+            error_type=error_type,
+            duration_s=self._duration_s,
+            attempts=attempts,
+            expects_more=expects_more,
+        )
+
+    def _answered(self, kind: AttemptKind, answer: Answer, status: OutcomeStatus, error_type: str) -> Attempt:
+        total_s = self.since_chosen_s() if self._duration_s is None else self._duration_s
+        total_s -= sum(attempt.latency_s for attempt in self._failed)
+        usage: Usage = answer.usage if status != "error" else UNKNOWN_USAGE
+        return Attempt(
+            kind=kind,
+            model=answer.model,
+            provider=self._provider,
+            error_type=error_type,
+            usage=usage,
+            latency_s=max(0.0, total_s),
+            response_model=answer.model,
+        )
+
+    def _decide(self, model: str, metadata: Mapping[str, Any], decide_s: float | None) -> None:
+        if not model:
+            return
+        self._decided_for = model
+        told = metadata.get("routing_decision")
+        decision: Decision = self._watch.decision(model)
+        self._observed.decided(
+            Decision(
+                policy=decision.policy,
+                version=decision.version,
+                steps=decision.steps,
+                candidates=self._policy.candidates(self._first_group or self._group, self._offered),
+                reason=text_of(read(told, "cause")) or self._policy.strategy,
+                propensity=decision.propensity,
+            ),
+            decide_s,
+        )
+
+    def _model_of(self, event: Mapping[str, Any]) -> str:
+        """The catalogue's name of the deployment that an event is about."""
+        metadata = metadata_of(event)
+        base = text_of(read(read(metadata, "model_info"), "base_model"))
+        return self._policy.name_of(text_of(read(metadata, "deployment")), base, text_of(read(event, "model")))
+
+    def _served(self, response_model: str, asked: str) -> str:
+        """The model that answered. A proxy may answer with the name of the group, which is no model."""
+        catalogue = self._watch.routing.catalogue
+        if response_model and response_model != self._group:
+            name = catalogue.canonical(response_model, asked)
+            if name in catalogue:
+                return name
+            name = self._policy.name_of(response_model)
+            if name in catalogue:
+                return name
+        return asked or response_model

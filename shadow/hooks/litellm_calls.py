@@ -1,0 +1,92 @@
+"""The calls of one LiteLLM Router that are on their way, so that its events find them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any, Final
+
+from shadow.hooks.litellm_call import LiteLLMCall
+from shadow.hooks.observed import Watch
+from shadow.usage import read
+
+CALLS_AT_MOST: Final = 10_000
+
+
+class OpenCalls:
+    """The calls that are on their way, by the ids that events name, and the one of the running task or thread.
+
+    The context finds most of them. Ids find those whose events come from a thread that LiteLLM starts without it.
+
+    Attributes:
+        abandoned: calls whose streams were left early, and are closed with what arrived by `close_abandoned`.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._tick = watch.clock.perf_counter
+        self._timeout_s = watch.routing.limits.outcome_timeout_s
+        self._by_key: dict[str, LiteLLMCall] = {}
+        self.abandoned: deque[LiteLLMCall] = deque()
+        self._current: ContextVar[LiteLLMCall | None] = ContextVar("shadowroute_litellm_call", default=None)
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the running code was called by LiteLLM in the course of another call."""
+        current = self._current.get()
+        return current is not None and not current.is_closed
+
+    @contextmanager
+    def inside(self, call: LiteLLMCall | None) -> Generator[None, None, None]:
+        """Events of this block are about that call; None: about none."""
+        token = self._current.set(call)
+        try:
+            yield
+        finally:
+            with suppress(ValueError):  # a stream's step may be closed in another context than it began in
+                self._current.reset(token)
+
+    def add(self, call: LiteLLMCall, key: Any) -> None:
+        """Find the call by this id, too. The first call of an id keeps it."""
+        if isinstance(key, str) and key and key not in self._by_key:
+            self._forget_old()
+            self._by_key[key] = call
+            call.keys.add(key)
+
+    def of(self, event: Any) -> LiteLLMCall | None:
+        """The open call that an event is about; None if it is about none that is observed."""
+        params = read(event, "litellm_params")
+        trace_id = read(event, "litellm_trace_id") or read(params, "litellm_trace_id")
+        found = (self._at(read(event, "litellm_call_id")), self._current.get(), self._at(trace_id))
+        return next((call for call in found if call is not None and call.counts(event)), None)
+
+    def _at(self, key: Any) -> LiteLLMCall | None:
+        return self._by_key.get(key) if isinstance(key, str) else None
+
+    def _forget_old(self) -> None:
+        """The oldest go if they are too many, or if their record was closed by the time-out."""
+        while self._by_key:
+            try:
+                key, oldest = next(iter(self._by_key.items()))
+            except (StopIteration, RuntimeError):  # another thread changed the dictionary just now
+                return
+            if len(self._by_key) < CALLS_AT_MOST and self._tick() - oldest.began_s < self._timeout_s:
+                return
+            self._by_key.pop(key, None)
+
+    def close_abandoned(self) -> None:
+        """Close the calls whose streams nobody reads any more."""
+        while self.abandoned:
+            call = self.abandoned.popleft()
+            call.close_as_expected()
+            self.forget(call)
+
+    def forget(self, call: LiteLLMCall) -> None:
+        """A closed call needs no more events."""
+        for key in tuple(call.keys):
+            if self._by_key.get(key) is call:
+                self._by_key.pop(key, None)

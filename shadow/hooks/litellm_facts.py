@@ -1,0 +1,45 @@
+"""Reads what LiteLLM's calls and events carry. What is not there, or of another type, is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from shadow.usage import read
+
+
+def metadata_of(event: Any) -> Mapping[str, Any]:
+    """Metadata of a call or an event: chat calls and others keep it under different names."""
+    for holder in (read(event, "litellm_params"), event):
+        for name in ("metadata", "litellm_metadata"):
+            held = read(holder, name)
+            if isinstance(held, Mapping) and held:
+                return held
+    return {}
+
+
+def seconds_between(start: Any, end: Any) -> float | None:
+    """Seconds between two times of LiteLLM's events; None if one is missing."""
+    if not isinstance(start, datetime) or not isinstance(end, datetime) or start.tzinfo != end.tzinfo:
+        return None
+    return max(0.0, (end - start) / timedelta(seconds=1))
+
+
+def cost_of(amount: Any, *, hit: bool) -> float | None:
+    """USD that LiteLLM says. An answer of its cache costs nothing; else its 0 stands for a model without a price."""
+    if hit:
+        return 0.0
+    is_amount = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+    return float(amount) if is_amount and 0 < amount < float("inf") else None
+
+
+def provider_of(event: Any) -> str:
+    """LiteLLM's name of the provider that an event is about."""
+    told = read(event, "custom_llm_provider") or read(read(event, "litellm_params"), "custom_llm_provider")
+    return text_of(told)
+
+
+def text_of(value: Any) -> str:
+    """A text; empty for anything else."""
+    return value if isinstance(value, str) else ""

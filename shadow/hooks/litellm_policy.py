@@ -1,0 +1,169 @@
+"""A LiteLLM Router as the live policy: its version, its model groups, and what its deployments are called here.
+
+LiteLLM is never imported: both generations of its Router are recognised by what they offer. The newer one answers
+`registry()` and `settings()`; the older one has attributes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from shadow.catalogue import Catalogue
+from shadow.config import LiveSpec
+from shadow.hooks.litellm_facts import text_of
+from shadow.hooks.observed import Watch
+from shadow.ids import canonical_id
+from shadow.policy import Candidate
+from shadow.usage import read
+
+REREAD_EVERY_S: Final = 30.0
+"""The model list may change while the process runs; reading it takes about 10 us per deployment."""
+SECRET: Final = re.compile(r"(?:^|_)(?:key|token|secret|password|credentials?|authorization|headers?)$", re.IGNORECASE)
+PARAMETERS: Final = (
+    "model", "weight", "order", "rpm", "tpm", "max_parallel_requests", "tags", "region_name", "max_budget",
+    "budget_duration", "auto_router_config", "complexity_router_config", "auto_router_default_model",
+)  # fmt: skip
+"""What of a deployment decides which one is picked."""
+SETTINGS: Final = (
+    "routing_strategy", "routing_strategy_args", "routing_groups", "fallbacks", "context_window_fallbacks",
+    "content_policy_fallbacks", "default_fallbacks", "max_fallbacks", "model_group_alias", "num_retries",
+    "retry_policy", "model_group_retry_policy", "allowed_fails", "allowed_fails_policy", "cooldown_time",
+    "disable_cooldowns", "enable_pre_call_checks", "enable_tag_filtering", "enable_weighted_failover",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment of a model group."""
+
+    id: str
+    model: str
+
+
+class LiteLLMPolicy:
+    """What is known of a Router, read anew now and then.
+
+    Args:
+        watch: what the observer shares.
+        find_router: gives the Router; None if there is none (yet).
+        tick: a monotonic clock in seconds.
+    """
+
+    def __init__(self, watch: Watch, find_router: Callable[[], Any], tick: Callable[[], float]) -> None:
+        self._plain_watch = watch
+        self._watch = watch
+        self._find_router = find_router
+        self._tick = tick
+        self._read_s = float("-inf")
+        self._version = ""
+        self._groups: Mapping[str, tuple[Deployment, ...]] = {}
+        self.strategy = ""
+        catalogue = watch.routing.catalogue
+        self.name_of = lru_cache(maxsize=1024)(lambda *ids: catalogue_name(catalogue, *ids))
+
+    def watch(self) -> Watch:
+        """The watch whose live policy has the version of the Router as it is now."""
+        now = self._tick()
+        if now - self._read_s >= REREAD_EVERY_S:
+            self._read_s = now
+            with self._plain_watch.recorder.containment.guard("litellm version"):
+                self._reread(self._find_router())
+        return self._watch
+
+    def candidates(self, group: str, offered: frozenset[str] | None) -> tuple[Candidate, ...]:
+        """The models of a group. One whose deployments were not offered for a pick is rejected.
+
+        Args:
+            group: name of the model group.
+            offered: ids of the deployments that LiteLLM offered; None = it did not tell.
+        """
+        picked_from: dict[str, bool] = {}
+        for deployment in self._groups.get(group, ()):
+            is_offered = offered is None or deployment.id in offered
+            picked_from[deployment.model] = picked_from.get(deployment.model, False) or is_offered
+        return tuple(
+            Candidate(model=model, rejected="" if is_offered else "not_offered")
+            for model, is_offered in picked_from.items()
+        )
+
+    def _reread(self, router: Any) -> None:
+        if router is None:
+            return
+        deployments, settings = deployments_of(router), settings_of(router)
+        self.strategy = str(settings.get("routing_strategy") or "")
+        groups: dict[str, list[Deployment]] = {}
+        for held in deployments:
+            name = str(read(held, "model_name") or "")
+            info = read(held, "model_info")
+            model = self.name_of(
+                text_of(read(read(held, "litellm_params"), "model")), text_of(read(info, "base_model"))
+            )
+            groups.setdefault(name, []).append(Deployment(text_of(read(info, "id")), model))
+        self._groups = {name: tuple(members) for name, members in groups.items()}
+        live = self._plain_watch.routing.live
+        if isinstance(live, LiveSpec) and not live.version:
+            version = router_version(deployments, settings)
+            if version != self._version:
+                self._version = version
+                self._watch = self._plain_watch.of_version(version)
+
+
+def deployments_of(router: Any) -> list[Any]:
+    """The deployments of a Router of either generation."""
+    registry = getattr(router, "registry", None)
+    return list((registry().all() if callable(registry) else router.model_list) or ())
+
+
+def settings_of(router: Any) -> dict[str, Any]:
+    """The settings of a Router of either generation that decide where a request goes."""
+    settings = getattr(router, "settings", None)
+    if callable(settings):
+        held = settings().as_dict()
+        return {name: held.get(name) for name in SETTINGS}
+    return {name: getattr(router, name, None) for name in SETTINGS}
+
+
+def router_version(deployments: list[Any], settings: Mapping[str, Any]) -> str:
+    """Hash of a Router's model list and settings. Keys, addresses and ids of deployments are not part of it."""
+    listed = []
+    for held in deployments:
+        params = read(held, "litellm_params")
+        known = {name: read(params, name) for name in PARAMETERS}
+        listed.append([read(held, "model_name"), _plain({k: v for k, v in known.items() if v is not None})])
+    told = {name: value for name, value in settings.items() if value not in (None, [], {}, False)}
+    return canonical_id({"model_list": listed, "settings": _plain(told)}, length=12)
+
+
+def catalogue_name(catalogue: Catalogue, *ids: str) -> str:
+    """What the catalogue calls a model of LiteLLM: by name or alias, as it is or without the provider in front.
+
+    `azure/gpt-5-prod` is found under that alias, `openai/gpt-5` and `openrouter/openai/gpt-5` under `gpt-5`. Of several
+    ids the first known one counts; if none is known, the first stays as it is, and the cost says that it has no price.
+    """
+    given = [each for each in ids if each]
+    for each in given:
+        name = each
+        while name:
+            found = catalogue.canonical(name, "")
+            if (model := catalogue.get(found)) is not None:
+                return model.name
+            name = name.partition("/")[2]
+    return given[0] if given else ""
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it, without whatever may be a secret."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return repr(value)  # JSON has no infinity
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items() if not SECRET.search(str(key))}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    dump = getattr(value, "model_dump", None)
+    return _plain(dump()) if callable(dump) else type(value).__name__

@@ -1,0 +1,140 @@
+"""Observes a `litellm.Router` of either generation, without importing LiteLLM: the object is recognised by its class.
+
+The Router stays the same object and decides alone: nothing is filtered, replaced or retried here. Its methods get the
+arguments of the caller and a trace id, which it would make up itself; replies and exceptions go on as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from shadow.hooks.arguments import facts_of_call
+from shadow.hooks.litellm_call import CHAT, RESPONSES, LiteLLMCall
+from shadow.hooks.litellm_calls import OpenCalls
+from shadow.hooks.litellm_events import Events, is_internal, listener
+from shadow.hooks.litellm_facts import metadata_of
+from shadow.hooks.litellm_policy import LiteLLMPolicy
+from shadow.hooks.litellm_stream import is_stream, watch_stream
+from shadow.hooks.observed import Watch
+from shadow.ids import uuid7
+from shadow.usage import is_answer
+
+METHODS: Final[Mapping[str, frozenset[str]]] = {
+    "completion": CHAT,
+    "acompletion": CHAT,
+    "responses": RESPONSES,
+    "aresponses": RESPONSES,
+}
+POSITIONS: Final = {CHAT: ("model", "messages"), RESPONSES: ("input", "model")}
+MARK: Final = "__shadowroute_watch__"
+
+
+def is_litellm_router(candidate: Any) -> bool:
+    """Whether an object is LiteLLM's Router, of any release."""
+    return any(kind.__name__ == "Router" and kind.__module__ == "litellm.router" for kind in type(candidate).__mro__)
+
+
+def observe_router(watch: Watch, router: Any) -> None:
+    """Put a watching function in front of the methods that answer. Wrapping twice changes nothing."""
+    if getattr(getattr(router, "completion", None), MARK, None) is watch:
+        return
+    calls = OpenCalls(watch)
+    litellm = sys.modules["litellm"]
+    litellm.callbacks.append(listener(Events(calls, watch.recorder.containment), proxy=False))
+    policy = LiteLLMPolicy(watch, weakref.ref(router), watch.clock.perf_counter)
+    for name, call_types in METHODS.items():
+        method = getattr(router, name, None)
+        if callable(method):
+            setattr(router, name, RouterHook(watch, policy, calls, call_types).observed(method))
+
+
+class RouterHook:
+    """Watches one kind of methods of one Router."""
+
+    def __init__(self, watch: Watch, policy: LiteLLMPolicy, calls: OpenCalls, call_types: frozenset[str]) -> None:
+        self._watch = watch
+        self._policy = policy
+        self._calls = calls
+        self._call_types = call_types
+
+    def observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """A function that does the same and is observed; a coroutine function stays one."""
+        wrapper: Callable[..., Any]
+        if inspect.iscoroutinefunction(method):
+
+            @functools.wraps(method)
+            async def call_and_await(*args: Any, **kwargs: Any) -> Any:
+                call = self._begin(args, kwargs)
+                try:
+                    with self._calls.inside(call):
+                        reply = await method(*args, **kwargs)
+                except BaseException as error:
+                    self._failed(call, error)
+                    raise
+                self._finish(call, reply)
+                return reply
+
+            wrapper = call_and_await
+        else:
+
+            @functools.wraps(method)
+            def call_and_return(*args: Any, **kwargs: Any) -> Any:
+                call = self._begin(args, kwargs)
+                try:
+                    with self._calls.inside(call):
+                        reply = method(*args, **kwargs)
+                except BaseException as error:
+                    self._failed(call, error)
+                    raise
+                self._finish(call, reply)
+                return reply
+
+            wrapper = call_and_return
+        setattr(wrapper, MARK, self._watch)
+        return wrapper
+
+    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LiteLLMCall | None:
+        """A call of the caller's. None for one that LiteLLM makes for itself, and where something of ours fails."""
+        with self._watch.recorder.containment.guard("wrap"):
+            arguments = {**dict(zip(POSITIONS[self._call_types], args, strict=False)), **kwargs}
+            self._calls.close_abandoned()
+            if self._calls.is_inside or is_internal(arguments):
+                return None
+            call = begun(self._watch, self._policy, arguments, self._call_types)
+            if not kwargs.get("litellm_trace_id"):
+                kwargs["litellm_trace_id"] = uuid7()
+            self._calls.add(call, kwargs["litellm_trace_id"])
+            return call
+        return None
+
+    def _failed(self, call: LiteLLMCall | None, error: BaseException) -> None:
+        if call is not None:
+            call.failed(error)
+            self._calls.forget(call)
+
+    def _finish(self, call: LiteLLMCall | None, reply: Any) -> None:
+        """A whole reply closes the record; a stream closes it when it ends."""
+        if call is None:
+            return
+        with call.guard("wrap"):
+            if is_answer(reply):
+                call.returned(reply)
+            elif is_stream(reply):
+                watch_stream(self._calls, call, reply)
+            else:
+                call.unreadable()
+        if call.is_closed:
+            self._calls.forget(call)
+
+
+def begun(watch: Watch, policy: LiteLLMPolicy, arguments: Mapping[str, Any], call_types: frozenset[str]) -> LiteLLMCall:
+    """A call from the arguments that LiteLLM gets. Declared labels are read from its metadata."""
+    facts = facts_of_call(arguments, watch.routing.from_request)
+    facts["labels"] = metadata_of(arguments)
+    group = arguments.get("model")
+    return LiteLLMCall(policy, facts, group if isinstance(group, str) else "", call_types)
