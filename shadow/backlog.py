@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanContext
 
@@ -20,6 +20,9 @@ from shadow.policy import Decision, Failure
 from shadow.request import Request
 from shadow.signals import Signal
 from shadow.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from shadow.edition import Edition
 
 BATCH: Final = 64
 LINGER_S: Final = 0.02
@@ -31,6 +34,7 @@ class Pending:
     """One request between its live decision and its spans. A handle: callers only pass it back to `Recorder.close`.
 
     Attributes:
+        edition: the version of the routing that it began with, and is judged and written down by.
         decide_s: seconds the live decision took; None = not measured.
         parent: the host's span, read only.
         opened_at: `time.perf_counter()` of the decision.
@@ -39,6 +43,7 @@ class Pending:
         shed: the backlog was full when it was closed, so that no shadow is asked.
     """
 
+    edition: Edition
     request: Request
     snapshot: Snapshot
     decision: Decision | Failure
@@ -117,6 +122,10 @@ class Backlog:
                 self._prepare()
                 self._thread = threading.Thread(target=self._run, name="shadowroute-recorder", daemon=True)
                 self._thread.start()
+
+    def holds(self, edition: Edition) -> bool:
+        """Whether a request of that edition waits."""
+        return any(isinstance(entry, Pending) and entry.edition is edition for entry in list(self._entries))
 
     def put(self, entry: Entry) -> None:
         """Append, or refuse and count. Never blocks."""

@@ -61,6 +61,8 @@ LIVE_STEPS_ID: Final = "llm_router.live.steps_id"
 SAMPLE_RATE: Final = "llm_router.sample_rate"
 ERROR_TYPE: Final = "error.type"
 ERROR_MESSAGE: Final = "llm_router.error.message"
+RELOAD_ERROR: Final = "llm_router.reload.error"
+"""Why the service goes on with an old configuration. Absent = it runs what its files say, or does not know."""
 
 # outcome
 OUTCOME_STATUS: Final = "llm_router.outcome.status"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shadow.config.routing import Routing
+from shadow.config.routing import LiveSpec, Routing
 from shadow.errors import ConfigError, PolicyError
 from shadow.policy import Decision, Failure, Policy
 from shadow.request import Request
@@ -20,7 +20,7 @@ class Live:
     """
 
     def __init__(self, routing: Routing) -> None:
-        if not isinstance(routing.live, Policy):
+        if isinstance(routing.live, LiveSpec):
             raise ConfigError(
                 f"live must be a policy file where the router executes, got only the name {routing.live.name!r}; "
                 f"write `live: policies/live.yaml`, or use shadow.Observer",

@@ -20,6 +20,7 @@ from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.openai_client import is_openai_client, observe_client
 from shadow.outcome import Contamination, Outcome, Usage, contaminations
 from shadow.recorder import Recorder
+from shadow.reload import Reloader
 from shadow.stats import RecorderStats
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class Observer:
         settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
         clock = SYSTEM_CLOCK if clock is None else clock
         self._recorder = Recorder(settings, exporter=exporter, clock=clock)
+        self._reloader = Reloader(settings, self._recorder)
         self._guard = self._recorder.containment.guard
-        self._watch = Watch(settings, self._recorder, clock)
+        self._watch = Watch(self._recorder, clock, self._recorder.edition)
 
     def request(
         self,
@@ -104,7 +106,7 @@ class Observer:
             "response_format": response_format,
             "max_output_tokens": max_output_tokens,
         }
-        return ObservedRequest(self._watch, facts)
+        return ObservedRequest(self._watch.now(), facts)
 
     def labels(self, **values: Any) -> AbstractContextManager[None]:
         """Name user, session, task, user_tier, prompt_version and further labels for every call inside the block.
@@ -308,6 +310,14 @@ class Observer:
     def close(self, timeout_s: float = 30.0) -> bool:
         """Record open requests as unreported, flush, and end the threads. Also happens when the process ends."""
         return self._recorder.shutdown(timeout_s)
+
+    def reload(self, routing: Routing | None = None) -> bool:
+        """Take over the routing files as they are now, or a routing made in code; whether it runs now. Never raises.
+
+        New requests see the new version of everything; those that have begun end with the old one. If anything is
+        wrong, everything stays as it is, and `stats.reload_error` says why.
+        """
+        return self._reloader.reload(routing)
 
     @property
     def stats(self) -> RecorderStats:

@@ -6,7 +6,12 @@ at the same time is decided by whose `pop` comes first.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from shadow.backlog import Pending
+
+if TYPE_CHECKING:
+    from shadow.edition import Edition
 
 
 class OpenRequests:
@@ -55,6 +60,10 @@ class OpenRequests:
             if self.take(oldest):
                 return oldest
         return None
+
+    def holds(self, edition: Edition) -> bool:
+        """Whether a request of that edition is open."""
+        return any(pending.edition is edition for pending in list(self._by_id.values()))
 
     def clear(self) -> None:
         """Forget all."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import atexit
 import time
 import weakref
-from importlib.metadata import version
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanContext, get_current_span
@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 from shadow.backlog import Backlog, LateOutcome, Pending
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.contained import Containment, OnError
+from shadow.edition import Edition
 from shadow.export.choice import sink_for
 from shadow.export.sink import SpanSink
 from shadow.forks import on_fork_in_child
@@ -29,12 +30,11 @@ from shadow.open_requests import OpenRequests
 from shadow.outcome import Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import Request
-from shadow.runner import ShadowRunner
 from shadow.scribe import Scribe
+from shadow.shadow_counts import ShadowCounts
 from shadow.signals import checked_signal, looks_like_our_id
 from shadow.snapshot import Snapshot
-from shadow.spans import SpanBuilder
-from shadow.stats import RecorderStats
+from shadow.stats import RecorderStats, ReloadCounts
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
@@ -60,6 +60,7 @@ class Recorder:
     Attributes:
         containment: the guard that this recorder's callers share, so that one count tells everything.
         hash_id: turns user and session ids into keys.
+        reloads: what a `Reloader` did.
 
     Raises:
         ConfigError: `export.to` is not an address.
@@ -81,33 +82,15 @@ class Recorder:
         self.containment = Containment(on_error)
         # Ids of recorded, imported and simulated traffic are no secrets of this service.
         self.hash_id = KeyedHash(routing.project, warns=routing.origin == "production")
-        self._runner = ShadowRunner(
-            routing.shadows,
-            routing.catalogue,
-            budget_s=limits.budget_s,
-            strikes=limits.strikes,
-            sample_rate=limits.sample_rate,
-            containment=self.containment,
-        )
-        spans = SpanBuilder(
-            service=routing.service,
-            project=routing.project,
-            origin=routing.origin,
-            catalogue=routing.catalogue,
-            sample_rate=limits.sample_rate,
-            sdk_version=version("shadowroute"),
-            id_key=self.hash_id.kind,
-        )
+        self.reloads = ReloadCounts()
+        self._counts = ShadowCounts()
+        self._edition = self._made(routing)
+        self._retired: list[Edition] = []
         self._scribe = Scribe(
-            runner=self._runner,
-            spans=spans,
-            sink=self._sink,
-            catalogue=routing.catalogue,
-            containment=self.containment,
+            sink=self._sink, edition=self._edition, containment=self.containment, reloads=self.reloads
         )
-        self._backlog = Backlog(
-            self._scribe.work_off, self._close_overdue, self._start_threads, limit=limits.max_pending
-        )
+        self._backlog = Backlog(self._scribe.work_off, self._idle, self._start_threads, limit=limits.max_pending)
+        self._chores: list[Callable[[], None]] = []
         self._open = OpenRequests()
         self._host_ids: dict[str, None] = {}
         self._is_shut_down = False
@@ -118,9 +101,32 @@ class Recorder:
         """The parent still has its threads and delivers its own requests; the child begins empty."""
         self._open.clear()
         self._backlog.reset()
-        self._runner.after_fork()
+        for edition in (*self._retired, self._edition):
+            edition.runner.after_fork()
+        self._retired.clear()  # their requests are the parent's
+        self._counts.after_fork()
         self._scribe.after_fork()
         self.containment.after_fork()
+
+    @property
+    def edition(self) -> Edition:
+        """What requests begin with now. A request reads it once, so that it sees one version of everything."""
+        return self._edition
+
+    def adopt(self, routing: Routing) -> None:
+        """Let new requests begin with another routing; those that began before are judged and written down by theirs.
+
+        Service, project, origin, export and the queues are not looked at: they are those of the recorder.
+        """
+        edition = self._made(routing)
+        if self._backlog.is_running:
+            edition.runner.start()
+        self._retired.append(self._edition)
+        self._edition = self._scribe.edition = edition
+
+    def now_and_then(self, chore: Callable[[], None]) -> None:
+        """Call this about once a second on the recorder's thread, while there is one."""
+        self._chores.append(chore)
 
     def open(
         self,
@@ -130,6 +136,7 @@ class Recorder:
         *,
         decide_s: float | None,
         parent: SpanContext | None = None,
+        edition: Edition | None = None,
     ) -> Pending:
         """Note the live decision of a request that is about to be served.
 
@@ -139,11 +146,18 @@ class Recorder:
             decision: what live decided, or why it failed.
             decide_s: seconds the live decision took; None = not measured.
             parent: span of the host to put the spans under; by default its current one. It is only read.
+            edition: what live decided by; the one that requests begin with now by default.
         """
         if parent is None:
             parent = get_current_span().get_span_context()
         pending = Pending(
-            request, snapshot, decision, decide_s, parent if parent.is_valid else None, time.perf_counter()
+            self._edition if edition is None else edition,
+            request,
+            snapshot,
+            decision,
+            decide_s,
+            parent if parent.is_valid else None,
+            time.perf_counter(),
         )
         with self.containment.guard("open"):
             if not self._backlog.is_running:
@@ -251,7 +265,8 @@ class Recorder:
         flushed = self.flush(timeout_s)
         with self.containment.guard("shutdown"):
             self._backlog.stop(max(0.1, deadline - time.monotonic()))
-            self._runner.stop()
+            for edition in (*self._retired, self._edition):
+                edition.runner.end()
             if self._owns_sink:
                 self._sink.close(max(0.0, deadline - time.monotonic()))
         return flushed
@@ -262,10 +277,13 @@ class Recorder:
         sink = self._sink.stats
         return RecorderStats(
             requests=self._scribe.requests,
-            shadows_evaluated=self._runner.evaluated,
-            shadow_failures=self._runner.failures,
+            shadows_evaluated=self._counts.evaluated,
+            shadow_failures=self._counts.failures,
             shed=self._scribe.shed,
-            switched_off=self._runner.switched_off,
+            switched_off=self._edition.runner.switched_off,
+            reloads=self.reloads.done,
+            reloads_refused=self.reloads.refused,
+            reload_error=self.reloads.error,
             exported=sink.exported,
             dropped=self._lost + sink.dropped,
             contained=self.containment.counts,
@@ -282,6 +300,24 @@ class Recorder:
         pending.shed = self._backlog.is_full
         self._backlog.put(pending)
 
+    def _made(self, routing: Routing) -> Edition:
+        return Edition(routing, containment=self.containment, counts=self._counts, id_key=self.hash_id.kind)
+
+    def _idle(self) -> None:
+        self._close_overdue()
+        with self.containment.guard("reload"):
+            self._end_retired()
+        for chore in self._chores:
+            with self.containment.guard("reload"):
+                chore()
+
+    def _end_retired(self) -> None:
+        """End what no request needs any more. One that is just being closed is in neither place: see `end`."""
+        for edition in list(self._retired):
+            if not self._open.holds(edition) and not self._backlog.holds(edition):
+                edition.runner.end()
+                self._retired.remove(edition)
+
     def _close_overdue(self) -> None:
         opened_before = time.perf_counter() - self._outcome_timeout_s
         with self.containment.guard("time-out"):
@@ -293,7 +329,7 @@ class Recorder:
 
     def _start_threads(self) -> None:
         """All of them, with the first request: when the process ends it is too late (Python 3.12)."""
-        self._runner.start()
+        self._edition.runner.start()
         self._sink.start()
 
     def _remember_host_id(self, request_id: str) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
+from shadow.edition import Edition
 from shadow.execution.routed import Routed
 from shadow.export.sink import SpanSink
 from shadow.features import extract, output_limit
@@ -24,6 +25,7 @@ from shadow.policy import Decision
 from shadow.providers.base import Provider
 from shadow.providers.registry import Providers
 from shadow.recorder import Recorder
+from shadow.reload import Reloader
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request
 from shadow.snapshot import STATELESS
@@ -78,11 +80,12 @@ class ShadowRouter:
         exporter: SpanSink | SpanExporter | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._routing = routing if isinstance(routing, Routing) else load_routing(Path(routing))
-        self._live = Live(self._routing)
+        settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
+        Live(settings)  # a router that cannot execute says so before anything is started
         self._providers = Providers(providers)
         self._clock = clock or SYSTEM_CLOCK
-        self._recorder = Recorder(self._routing, exporter=exporter, clock=self._clock)
+        self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
+        self._reloader = Reloader(settings, self._recorder, accepts=Live)
 
     def _route(
         self,
@@ -101,6 +104,8 @@ class ShadowRouter:
     ) -> Routed:
         """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
         _refuse_reserved(params)
+        edition = self._recorder.edition
+        routing, live = edition.routing, Live(edition.routing)
         said = {
             "user": user,
             "session": session,
@@ -114,20 +119,20 @@ class ShadowRouter:
             messages=messages,
             hash_id=self._recorder.hash_id,
             labels=labels,
-            allowed_labels=self._routing.labels,
+            allowed_labels=routing.labels,
             tools=params.get("tools"),
             response_format=params.get("response_format"),
             max_output_tokens=output_limit(params),
             time_us=self._clock.time_ns() // 1000,
-            **facts_of(said, params, self._routing.from_request),
+            **facts_of(said, params, routing.from_request),
         )
-        decision, decide_s = self._decide_timed(request)
-        pending = self._recorder.open(request, STATELESS, decision, decide_s=decide_s)
+        decision, decide_s = self._decide_timed(edition, live, request)
+        pending = self._recorder.open(request, STATELESS, decision, decide_s=decide_s, edition=edition)
         return Routed(
             request=request,
             decision=decision,
-            policy=self._live.policy,
-            catalogue=self._routing.catalogue,
+            policy=live.policy,
+            catalogue=routing.catalogue,
             providers=self._providers,
             messages=messages,
             params=params,
@@ -180,7 +185,7 @@ class ShadowRouter:
         Raises:
             PolicyError: the policy returned something else than a decision with steps.
         """
-        return self._live.decide(request, STATELESS)
+        return Live(self._recorder.edition.routing).decide(request, STATELESS)
 
     def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
         """Record how good an answer was.
@@ -199,6 +204,14 @@ class ShadowRouter:
     def outcome(self, request_id: str, outcome: Outcome) -> None:
         """Report an outcome that was learned elsewhere, for a request that has none yet."""
         self._recorder.outcome(request_id, outcome)
+
+    def reload(self, routing: Routing | None = None) -> bool:
+        """Take over the routing files as they are now, or a routing made in code; whether it runs now. Never raises.
+
+        New requests see the new version of everything; those that have begun end with the old one. If anything is
+        wrong, everything stays as it is, and `stats.reload_error` says why.
+        """
+        return self._reloader.reload(routing)
 
     @property
     def stats(self) -> RecorderStats:
@@ -233,15 +246,15 @@ class ShadowRouter:
     ) -> None:
         await self.aclose()
 
-    def _decide_timed(self, request: Request) -> tuple[Decision, float]:
+    def _decide_timed(self, edition: Edition, live: Live, request: Request) -> tuple[Decision, float]:
         """The decision and the seconds it took. A live policy that fails is recorded before its error goes on."""
         started = self._clock.perf_counter()
         try:
-            decision = self.decide(request)
+            decision = live.decide(request, STATELESS)
         except Exception as error:  # a policy may raise anything; it is recorded and goes on
-            failure = self._live.failure(error)
+            failure = live.failure(error)
             decide_s = self._clock.perf_counter() - started
-            pending = self._recorder.open(request, STATELESS, failure, decide_s=decide_s)
+            pending = self._recorder.open(request, STATELESS, failure, decide_s=decide_s, edition=edition)
             self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
             raise
         return decision, self._clock.perf_counter() - started

@@ -7,21 +7,20 @@ the same time only take turns, 5 ms each; a policy that waits for something does
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from shadow.contained import Containment, logger
 from shadow.judge import Judge, Judgement
 from shadow.outcome import Outcome
-from shadow.policy import Failure, Policy
+from shadow.policy import Policy
 from shadow.request import Request
 from shadow.snapshot import Snapshot
 from shadow.worker import Task, Worker, wait_for
 
 if TYPE_CHECKING:
     from shadow.catalogue import Catalogue
+    from shadow.shadow_counts import ShadowCounts
 
 HEAD_START_S: Final = 0.002
 """How long a policy may run before the next one is started beside it."""
@@ -64,6 +63,7 @@ class ShadowRunner:
         strikes: overruns after which a policy is switched off.
         sample_rate: share of requests that shadows see, by a hash of the request id.
         containment: counts what validators throw.
+        counts: what all runners of a process did.
     """
 
     def __init__(
@@ -75,13 +75,15 @@ class ShadowRunner:
         strikes: int,
         sample_rate: float,
         containment: Containment,
+        counts: ShadowCounts,
     ) -> None:
         self._sample_rate = sample_rate
+        self._counts = counts
+        self._ended = False
         self._posts = [
             _Post(policy, Judge(policy, catalogue, containment), budget_s=budget_s, strikes=strikes)
             for policy in policies
         ]
-        self.after_fork()
 
     def evaluate(self, batch: Sequence[Closed]) -> list[list[Judgement]]:
         """What every shadow says about every request: one list per request, empty outside the sample."""
@@ -96,7 +98,9 @@ class ShadowRunner:
             for number in chosen:
                 judgement = judgements.get(number) or Judgement(decision=post.judge.failure("error", "shed"))
                 rows[number].append(judgement)
-        self._count(judgement for row in rows for judgement in row)
+        self._counts.add(judgement for row in rows for judgement in row)
+        if self._ended:
+            self.stop()
         return rows
 
     def start(self) -> None:
@@ -109,37 +113,20 @@ class ShadowRunner:
         for post in self._posts:
             post.stop()
 
+    def end(self) -> None:
+        """End the threads for good. A batch that still comes starts them and ends them again."""
+        self._ended = True
+        self.stop()
+
     def after_fork(self) -> None:
-        """Forget the parent's threads and count from zero; the next batch starts new threads."""
-        self._lock = threading.Lock()
-        self._evaluated = 0
-        self._failures: dict[str, Counter[str]] = {}
+        """Forget the parent's threads; the next batch starts new ones."""
         for post in self._posts:
             post.forget_thread()
-
-    @property
-    def evaluated(self) -> int:
-        """Shadow rows produced, failures included."""
-        return self._evaluated
-
-    @property
-    def failures(self) -> dict[str, dict[str, int]]:
-        """By policy and `error_type`."""
-        with self._lock:
-            return {policy: dict(counts) for policy, counts in self._failures.items()}
 
     @property
     def switched_off(self) -> dict[str, str]:
         """Why a policy is not asked any more."""
         return {post.policy.name: post.off for post in self._posts if post.off}
-
-    def _count(self, judgements: Iterable[Judgement]) -> None:
-        with self._lock:
-            for judgement in judgements:
-                self._evaluated += 1
-                decision = judgement.decision
-                if isinstance(decision, Failure):
-                    self._failures.setdefault(decision.policy, Counter())[decision.error_type] += 1
 
 
 class _Post:

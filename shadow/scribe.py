@@ -15,39 +15,38 @@ from shadow.export.sink import SpanSink
 from shadow.judge import Judgement, named
 from shadow.outcome import Outcome
 from shadow.policy import Decision
-from shadow.runner import ShadowRunner
 from shadow.signals import Signal
-from shadow.spans import Record, SpanBuilder
+from shadow.spans import Record
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from shadow.catalogue import Catalogue
+    from shadow.edition import Edition
+    from shadow.stats import ReloadCounts
 
 
 class Scribe:
     """Used by the recorder's thread only.
 
+    Args:
+        sink: takes the spans.
+        edition: the one that requests begin with now.
+        containment: counts what goes wrong.
+        reloads: whether a changed configuration was refused; the spans say so.
+
     Attributes:
+        edition: as above; a reload sets it.
         requests: closed requests whose spans were built.
         shed: those of them whose shadows were not asked.
         lost: requests that an error of ours cost their spans.
     """
 
-    def __init__(
-        self,
-        *,
-        runner: ShadowRunner,
-        spans: SpanBuilder,
-        sink: SpanSink,
-        catalogue: Catalogue,
-        containment: Containment,
-    ) -> None:
-        self._runner = runner
-        self._spans = spans
+    def __init__(self, *, sink: SpanSink, edition: Edition, containment: Containment, reloads: ReloadCounts) -> None:
         self._sink = sink
-        self._catalogue = catalogue
+        self._reloads = reloads
         self._containment = containment
+        self.edition = edition
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -56,25 +55,25 @@ class Scribe:
 
     def work_off(self, entries: Sequence[Entry]) -> None:
         """Shadows and spans of a few entries. Never raises, unless a test asked for it."""
-        requests = [entry for entry in entries if isinstance(entry, Pending)]
-        with self._containment.guard("recorder"):
-            self._write_requests(requests)
+        for edition, requests in _by_edition(entries).items():
+            with self._containment.guard("recorder"):
+                self._write_requests(edition, requests)
         for entry in entries:
             if not isinstance(entry, Pending):
                 with self._containment.guard("recorder"):
                     self._sink.submit([self._fact(entry)])
 
-    def _write_requests(self, requests: Sequence[Pending]) -> None:
+    def _write_requests(self, edition: Edition, requests: Sequence[Pending]) -> None:
         courtesy = Courtesy()
         written = 0
         try:
             for pending in requests:
-                self._use_catalogue_names(pending)
-            for pending, judgements in zip(requests, self._runner.evaluate(requests), strict=True):
+                _use_catalogue_names(pending, edition.routing.catalogue)
+            for pending, judgements in zip(requests, edition.runner.evaluate(requests), strict=True):
                 courtesy.pause()
                 with self._containment.guard("spans"):
                     # All spans of a request in one call: the sink takes all or none, and counts what it refuses.
-                    self._sink.submit(self._spans.of_request(_record(pending, judgements)))
+                    self._sink.submit(edition.spans.of_request(_record(pending, judgements, self._reloads.error)))
                     written += 1
                     self.shed += pending.shed
         finally:
@@ -82,23 +81,34 @@ class Scribe:
             self.requests += written
             self.lost += len(requests) - written
 
-    def _use_catalogue_names(self, pending: Pending) -> None:
-        """Replace aliases and dated ids, so that equal models have equal names on both sides."""
-        planned = ""
-        if isinstance(pending.decision, Decision):
-            with suppress(PolicyError):  # a live model that the catalogue does not know was served all the same
-                pending.decision = named(pending.decision.policy, pending.decision, self._catalogue)
-            planned = pending.decision.model
-        outcome = pending.final
-        if outcome.model:
-            pending.final = replace(outcome, model=self._catalogue.canonical(outcome.model, planned))
-        if isinstance(pending.decision, Decision):
-            pending.final = contaminated(pending.decision, pending.final, self._catalogue)
-
     def _fact(self, entry: Signal | LateOutcome) -> ReadableSpan:
+        """Signals and late outcomes know no edition: they may concern a request of another process."""
         if isinstance(entry, Signal):
-            return self._spans.of_signal(entry)
-        return self._spans.of_late_outcome(entry.request_id, entry.outcome, entry.time_ns)
+            return self.edition.spans.of_signal(entry)
+        return self.edition.spans.of_late_outcome(entry.request_id, entry.outcome, entry.time_ns)
+
+
+def _by_edition(entries: Sequence[Entry]) -> dict[Edition, list[Pending]]:
+    """The closed requests, those of one edition together and in order."""
+    groups: dict[Edition, list[Pending]] = {}
+    for entry in entries:
+        if isinstance(entry, Pending):
+            groups.setdefault(entry.edition, []).append(entry)
+    return groups
+
+
+def _use_catalogue_names(pending: Pending, catalogue: Catalogue) -> None:
+    """Replace aliases and dated ids, so that equal models have equal names on both sides."""
+    planned = ""
+    if isinstance(pending.decision, Decision):
+        with suppress(PolicyError):  # a live model that the catalogue does not know was served all the same
+            pending.decision = named(pending.decision.policy, pending.decision, catalogue)
+        planned = pending.decision.model
+    outcome = pending.final
+    if outcome.model:
+        pending.final = replace(outcome, model=catalogue.canonical(outcome.model, planned))
+    if isinstance(pending.decision, Decision):
+        pending.final = contaminated(pending.decision, pending.final, catalogue)
 
 
 def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> Outcome:
@@ -115,7 +125,7 @@ def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> 
     return replace(outcome, contamination=("fallback",) if kinds else ("rewritten",))
 
 
-def _record(pending: Pending, judgements: Sequence[Judgement]) -> Record:
+def _record(pending: Pending, judgements: Sequence[Judgement], reload_error: str) -> Record:
     return Record(
         request=pending.request,
         decision=pending.decision,
@@ -123,4 +133,5 @@ def _record(pending: Pending, judgements: Sequence[Judgement]) -> Record:
         judgements=judgements,
         decide_s=pending.decide_s,
         parent=pending.parent,
+        reload_error=reload_error,
     )

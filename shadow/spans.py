@@ -19,6 +19,7 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 
 from shadow import keys
 from shadow.attributes import (
+    MESSAGE_CHARACTERS,
     Attributes,
     chat_attributes,
     decision_attributes,
@@ -52,6 +53,7 @@ class Record:
         decide_s: seconds the live decision took; None = not measured.
         parent: the host's span at the time of the request; read, never changed.
         judgements: one per shadow policy that was asked.
+        reload_error: why the service goes on with an old configuration; empty if it does not.
     """
 
     request: Request
@@ -60,6 +62,7 @@ class Record:
     judgements: Sequence[Judgement]
     decide_s: float | None = None
     parent: SpanContext | None = None
+    reload_error: str = ""
 
 
 class SpanBuilder:
@@ -105,6 +108,8 @@ class SpanBuilder:
         live = facts | self._decision_attributes(record.decision, record.decide_s, escalated=outcome.escalated) | served
         live[keys.ROLE] = "live"
         live[keys.SAMPLE_RATE] = 1.0
+        if record.reload_error:
+            live[keys.RELOAD_ERROR] = record.reload_error[:MESSAGE_CHARACTERS]
         if outcome.error_type:
             live.setdefault(keys.ERROR_TYPE, outcome.error_type)
         failed = isinstance(record.decision, Failure) or outcome.status == "error"

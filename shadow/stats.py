@@ -15,6 +15,9 @@ class RecorderStats:
         shadow_failures: by policy and `error_type`.
         shed: requests whose shadows were not asked, because the backlog was full. Their rows say so.
         switched_off: policies that are not asked any more, and why.
+        reloads: changed configurations that were taken over.
+        reloads_refused: changed configurations that were not, because something is wrong with them.
+        reload_error: why the last one was refused; empty once a good one was taken over.
         exported: spans that the collector has.
         dropped: requests lost to a full backlog, and spans lost on the way to the collector.
         contained: errors of ours that were kept from the host, by place.
@@ -26,7 +29,25 @@ class RecorderStats:
     shadow_failures: dict[str, dict[str, int]] = field(default_factory=dict)
     shed: int = 0
     switched_off: dict[str, str] = field(default_factory=dict)
+    reloads: int = 0
+    reloads_refused: int = 0
+    reload_error: str = ""
     exported: int = 0
     dropped: int = 0
     contained: dict[str, int] = field(default_factory=dict)
     backlog: int = 0
+
+
+@dataclass(slots=True)
+class ReloadCounts:
+    """What reloading did since the start of a process.
+
+    Attributes:
+        done: changes that were taken over.
+        refused: changes that were not.
+        error: why the last change was refused; empty once a good one was taken over.
+    """
+
+    done: int = 0
+    refused: int = 0
+    error: str = ""

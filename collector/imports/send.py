@@ -69,7 +69,7 @@ class CallFeed:
             timeout_s=SEND_TIMEOUT_S,
         )
         self._recorder = Recorder(routing, exporter=self._sink, clock=self._clock)
-        self._watch = Watch(routing, self._recorder, self._clock)
+        self._watch = Watch(self._recorder, self._clock, self._recorder.edition)
         self._pace = Pace(lambda: self._recorder.stats, self._recorder.flush, most=MOST_UNDER_WAY)
 
     def __enter__(self) -> Self:

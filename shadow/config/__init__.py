@@ -1,6 +1,6 @@
 """YAML files to policies, catalogues and routing settings; errors carry file and line."""
 
 from shadow.config.loading import load_catalogue, load_policy, load_routing
-from shadow.config.routing import Export, Limits, LiveSpec, Routing
+from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
 
-__all__ = ["Export", "Limits", "LiveSpec", "Routing", "load_catalogue", "load_policy", "load_routing"]
+__all__ = ["Export", "Limits", "LiveSpec", "Reload", "Routing", "load_catalogue", "load_policy", "load_routing"]

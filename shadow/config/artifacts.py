@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from shadow.config.files import read_bytes
 from shadow.errors import ConfigError
 
 
@@ -53,7 +54,7 @@ def load_schema(file: Path) -> tuple[dict[str, Any], str]:
         ConfigError: the file cannot be read or is not a JSON object.
     """
     try:
-        body = file.read_bytes()
+        body = read_bytes(file)
         schema = json.loads(body)
     except OSError as error:
         raise ConfigError(f"json_schema must name a readable file, got {file} ({error.strerror})") from None

@@ -5,14 +5,16 @@ A routing folder is `shadow.yaml`, `models.yaml` beside it, and one file per pol
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from shadow.catalogue import MODELS_FILE, Catalogue, Model
+from shadow.config.files import note_absent, noted_files
 from shadow.config.policies import PolicyBuilder
 from shadow.config.policy_document import PolicyDocument
-from shadow.config.routing import Export, Limits, LiveSpec, Routing
+from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
 from shadow.config.routing_document import LiveDocument, ModelDocument, ModelsDocument, PriceDocument, RoutingDocument
 from shadow.config.source import Place, Source, read_source
 from shadow.config.validation import validated
@@ -56,7 +58,9 @@ def load_routing(path: Path, *, catalogue: Catalogue | None = None) -> Routing:
         ConfigError: one of its files breaks a rule; carries file and line.
     """
     problems: list[ConfigError] = []
-    return _first(read_routing(Path(path), problems, catalogue=catalogue), problems)
+    with noted_files() as files:
+        routing = _first(read_routing(Path(path), problems, catalogue=catalogue), problems)
+    return replace(routing, files=MappingProxyType(files))
 
 
 def read_catalogue(path: Path, problems: list[ConfigError]) -> Catalogue | None:
@@ -121,6 +125,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
             segments=segments,
             export=Export(**document.export.model_dump()),
             limits=Limits(**document.limits.model_dump()),
+            reload=Reload(**document.reload.model_dump()),
             file=path,
         )
     except ConfigError as error:
@@ -152,6 +157,7 @@ class _PolicyReader:
     def policy(self, file: str, place: Place) -> Composed | None:
         path = self._source.file.parent / file
         if not path.is_file():
+            note_absent(path)
             self._problems.append(self._source.error(f"no file {file} in {path.parent}; check the path", place))
             return None
         return read_policy(path, self._catalogue, self._problems, labels=self._labels)
@@ -172,6 +178,7 @@ def _routing_document(source: Source, problems: list[ConfigError]) -> RoutingDoc
 
 def _catalogue_beside(path: Path, problems: list[ConfigError]) -> Catalogue | None:
     models = path.parent / MODELS_FILE
+    note_absent(models)
     return read_catalogue(models, problems) if models.exists() else Catalogue()
 
 

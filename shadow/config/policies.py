@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,7 +92,7 @@ class PolicyBuilder:
         self._name = document.policy
         filters = [] if document.filter is None else [self._filter(document.filter)]
         chooser = self._chooser(document.choose, document.policy, ("choose",))
-        fallback = [self.model(model, ("fallback", place)) for place, model in enumerate(document.fallback)]
+        fallback = self._fallback(document.fallback)
         if len(self._problems) > before:
             return None
         return Composed(
@@ -104,6 +104,16 @@ class PolicyBuilder:
             validators=self._validators.values(),
             why=document.why,
         )
+
+    def _fallback(self, names: Sequence[str]) -> list[str]:
+        """The models of the chain. One that comes back would never be called: it has failed already."""
+        models: list[str] = []
+        for at, name in enumerate(names):
+            model = self.model(name, ("fallback", at))
+            if model in models:
+                self.problem(f"fallback must name each model once, got {model} twice; remove one", ("fallback", at))
+            models.append(model)
+        return models
 
     def _version(self, document: PolicyDocument) -> str:
         resolved: dict[str, Any] = document.model_dump(mode="json", by_alias=True, exclude_none=True)

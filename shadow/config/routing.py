@@ -81,6 +81,23 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reload:
+    """Whether changed files are taken over while the process runs.
+
+    Attributes:
+        watch: look for changes; without it they wait for a call of `reload()`.
+        every_s: seconds between two looks. A change is taken over at the second look that sees it.
+    """
+
+    watch: bool = False
+    every_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.every_s < float("inf"):
+            raise ConfigError(f"reload.every_s must be above 0 and finite, got {self.every_s!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """What one service routes and records.
 
@@ -94,6 +111,7 @@ class Routing:
         labels: label keys that may leave the process.
         segments: slices that reports are split by.
         file: the file it was read from, None if made in code.
+        files: every file that it was read from, with the digest of what was read.
     """
 
     service: str
@@ -107,7 +125,9 @@ class Routing:
     segments: tuple[str, ...] = DEFAULT_SEGMENTS
     export: Export = Export()
     limits: Limits = Limits()
+    reload: Reload = Reload()
     file: Path | None = None
+    files: Mapping[Path, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         names = [shadow.name for shadow in self.shadows]

@@ -15,10 +15,12 @@ from shadow.config.routing import (
     Decides,
     Limits,
     Origin,
+    Reload,
 )
 from shadow.from_request import RequestField
 
 DEFAULT_LIMITS = Limits()
+DEFAULT_RELOAD = Reload()
 
 
 def _as_empty(value: Any) -> Any:
@@ -86,6 +88,13 @@ class LimitsDocument(Document):
     sample_rate: Annotated[float, Field(gt=0, le=1)] = DEFAULT_LIMITS.sample_rate
 
 
+class ReloadDocument(Document):
+    """Whether changed files are taken over while the process runs."""
+
+    watch: bool = DEFAULT_RELOAD.watch
+    every_s: Positive = DEFAULT_RELOAD.every_s
+
+
 Live = Annotated[
     Annotated[Text, Tag("file")] | Annotated[LiveDocument, Tag("host")],
     Discriminator(lambda value: "file" if isinstance(value, str) else "host"),
@@ -106,3 +115,4 @@ class RoutingDocument(Document):
     segments: Annotated[list[Segment], Field(max_length=8, default_factory=lambda: list(DEFAULT_SEGMENTS))]
     export: ExportDocument = ExportDocument()
     limits: LimitsDocument = LimitsDocument()
+    reload: ReloadDocument = ReloadDocument()

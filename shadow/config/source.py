@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import yaml
 
+from shadow.config.files import read_bytes
 from shadow.errors import ConfigError
 
 BYTES_AT_MOST: Final = 1_048_576
@@ -111,8 +112,7 @@ def read_source(file: Path) -> Source:
 
 def _read_text(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            body = opened.read(BYTES_AT_MOST + 1)
+        body = read_bytes(file, BYTES_AT_MOST + 1)
     except FileNotFoundError:
         raise ConfigError("file must exist; check the path", file=file) from None
     except OSError as error:

@@ -99,7 +99,7 @@ class FunctionHook:
             if self._label_paths:
                 facts["labels"] = {label: reader.read(path, args, kwargs) for label, path in self._label_paths.items()}
             model = facts.pop("model", None)
-            observed = ObservedRequest(self._watch, facts).begin()
+            observed = ObservedRequest(self._watch.now(), facts).begin()
             if isinstance(model, str):
                 observed.chose(model)
             return observed

@@ -62,11 +62,15 @@ class LiteLLMPolicy:
         self._version = ""
         self._groups: Mapping[str, tuple[Deployment, ...]] = {}
         self.strategy = ""
-        catalogue = watch.routing.catalogue
-        self.name_of = lru_cache(maxsize=1024)(lambda *ids: catalogue_name(catalogue, *ids))
+        self.name_of = _names(watch)
 
     def watch(self) -> Watch:
         """The watch whose live policy has the version of the Router as it is now."""
+        plain = self._plain_watch.now()
+        if plain is not self._plain_watch:
+            self._plain_watch, self._watch = plain, plain.of_version(self._version)
+            self.name_of = _names(plain)
+            self._read_s = float("-inf")
         now = self._tick()
         if now - self._read_s >= REREAD_EVERY_S:
             self._read_s = now
@@ -110,6 +114,12 @@ class LiteLLMPolicy:
             if version != self._version:
                 self._version = version
                 self._watch = self._plain_watch.of_version(version)
+
+
+def _names(watch: Watch) -> Callable[..., str]:
+    """The catalogue's name for the ids of a deployment."""
+    catalogue = watch.routing.catalogue
+    return lru_cache(maxsize=1024)(lambda *ids: catalogue_name(catalogue, *ids))
 
 
 def deployments_of(router: Any) -> list[Any]:

@@ -134,7 +134,7 @@ class RouterHook:
 
 def begun(watch: Watch, policy: LiteLLMPolicy, arguments: Mapping[str, Any], call_types: frozenset[str]) -> LiteLLMCall:
     """A call from the arguments that LiteLLM gets. Declared labels are read from its metadata."""
-    facts = facts_of_call(arguments, watch.routing.from_request)
+    facts = facts_of_call(arguments, watch.now().routing.from_request)
     facts["labels"] = metadata_of(arguments)
     group = arguments.get("model")
     return LiteLLMCall(policy, facts, group if isinstance(group, str) else "", call_types)

@@ -5,20 +5,19 @@ Every method is guarded: whatever goes wrong here is counted, and the host goes 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from shadow.clock import Clock
-from shadow.config import LiveSpec, Routing
+from shadow.config import Routing
+from shadow.edition import Edition
 from shadow.errors import ShadowError
 from shadow.features import extract
 from shadow.hooks.labels import merged
 from shadow.outcome import UNREPORTED, Answer, Attempt, Contamination, Outcome, OutcomeStatus, Usage, contaminations
-from shadow.policy import Decision, Failure, Step
+from shadow.policy import Decision, Failure
 from shadow.recorder import Pending, Recorder
 from shadow.request import Request
 from shadow.snapshot import STATELESS
@@ -30,45 +29,43 @@ UNTOLD: Final = frozenset({"messages"})
 """What is unknown of a request whose host gives no messages."""
 
 
+@dataclass(frozen=True, slots=True)
 class Watch:
     """What every observed request of one observer shares.
 
     Attributes:
-        routing: the settings.
         recorder: takes the records.
         clock: event time and durations.
-        decision: the live decision for a model. Hosts choose few models and many times, so each is made once.
+        edition: the version of the routing.
+        version: of the live router, where its host knows it and the routing does not; empty = the routing's.
     """
 
-    def __init__(self, routing: Routing, recorder: Recorder, clock: Clock) -> None:
-        self.routing = routing
-        self.recorder = recorder
-        self.clock = clock
-        self.decision = lru_cache(maxsize=256)(self._decision)
+    recorder: Recorder
+    clock: Clock
+    edition: Edition
+    version: str = ""
+
+    @property
+    def routing(self) -> Routing:
+        """The settings."""
+        return self.edition.routing
+
+    def now(self) -> Watch:
+        """The same with the version of the routing that runs now. A request asks once and ends with what it got."""
+        edition = self.recorder.edition
+        return self if edition is self.edition else replace(self, edition=edition)
 
     def of_version(self, version: str) -> Watch:
         """The same for a live router whose version the routing file does not tell."""
-        watch = copy.copy(self)
-        live = self.routing.live
-        if isinstance(live, LiveSpec):
-            watch.routing = replace(self.routing, live=replace(live, version=version))
-        watch.decision = lru_cache(maxsize=256)(watch._decision)  # noqa: SLF001 - its own copy
-        return watch
+        return replace(self, version=version)
 
-    def _decision(self, model: str) -> Decision:
-        live = self.routing.live
-        repeatable = isinstance(live, LiveSpec) and live.decides == "repeatably"
-        return Decision(
-            policy=live.name,
-            version=live.version,
-            steps=(Step(kind="primary", model=model),),
-            propensity=1.0 if repeatable else None,
-        )
+    def decision(self, model: str) -> Decision:
+        """The live decision for a model that the host chose."""
+        return self.edition.decision(model, self.version)
 
     def failure(self, status: Literal["error", "invalid"], error_type: str) -> Failure:
         """A live decision that was not made, or not told."""
-        live = self.routing.live
-        return Failure(policy=live.name, version=live.version, status=status, error_type=error_type)
+        return self.edition.failure(status, error_type, self.version)
 
 
 class ObservedRequest:
@@ -78,7 +75,7 @@ class ObservedRequest:
     exception is recorded and goes on untouched.
 
     Args:
-        watch: what the observer shares.
+        watch: what the observer shares, with the version of the routing that the facts were read by.
         facts: messages and metadata, by the argument names of `Observer.request`.
 
     Attributes:
@@ -287,7 +284,9 @@ class ObservedRequest:
         if self._request is None or self._pending is not None:
             return
         self._chosen_s = self._watch.clock.perf_counter()
-        self._pending = self._watch.recorder.open(self._request, STATELESS, decision, decide_s=decide_s)
+        self._pending = self._watch.recorder.open(
+            self._request, STATELESS, decision, decide_s=decide_s, edition=self._watch.edition
+        )
 
     def _with_contamination(self, outcome: Outcome) -> Outcome:
         return replace(outcome, contamination=contaminations(self._contamination)) if self._contamination else outcome

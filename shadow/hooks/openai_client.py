@@ -74,7 +74,8 @@ async def _awaited(observed: ObservedRequest, result: Awaitable[Any]) -> Any:
 def _begin(watch: Watch, kwargs: Mapping[str, Any]) -> ObservedRequest:
     """The model argument is the live decision: it was made before the call, in unknown time."""
     with watch.recorder.containment.guard("wrap"):
-        observed = ObservedRequest(watch, facts_of_call(kwargs, watch.routing.from_request)).begin()
+        now = watch.now()
+        observed = ObservedRequest(now, facts_of_call(kwargs, now.routing.from_request)).begin()
         observed.chose(kwargs.get("model", ""))
         return observed
     return ObservedRequest(watch, {})

@@ -10,23 +10,33 @@ import pytest
 
 from shadow.backlog import Pending
 from shadow.contained import Containment
+from shadow.edition import Edition
 from shadow.judge import Judgement
 from shadow.policy import Failure, Policy
 from shadow.request import Request
 from shadow.runner import ShadowRunner, sampled
+from shadow.shadow_counts import ShadowCounts
 from shadow.snapshot import Snapshot
 from shadow.worker import Worker, wait_for
-from tests.support.sdk import CATALOGUE, FunctionPolicy, always, complete, decision, request
+from tests.support.sdk import CATALOGUE, FunctionPolicy, always, complete, decision, request, routing
+
+EDITION = Edition(routing(), containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
 
 
 def runner(*policies: Policy, **options: Any) -> ShadowRunner:
-    settings: dict[str, Any] = {"budget_s": 0.05, "strikes": 3, "sample_rate": 1.0, "containment": Containment("raise")}
+    settings: dict[str, Any] = {
+        "budget_s": 0.05,
+        "strikes": 3,
+        "sample_rate": 1.0,
+        "containment": Containment("raise"),
+        "counts": ShadowCounts(),
+    }
     return ShadowRunner(policies, CATALOGUE, **(settings | options))
 
 
 def closed(request_id: str | None = None, *, shed: bool = False) -> Pending:
     return Pending(
-        request(request_id), Snapshot(), decision("big", "live"), 0.0, None, 0.0, final=complete(), shed=shed
+        EDITION, request(request_id), Snapshot(), decision("big", "live"), 0.0, None, 0.0, final=complete(), shed=shed
     )
 
 
@@ -67,11 +77,12 @@ def test_an_overrun_is_a_failure_of_its_own_request_only() -> None:
 
 def test_three_overruns_switch_a_policy_off_loudly(caplog: pytest.LogCaptureFixture) -> None:
     """Its rows are still written, with the reason, so that no request is missing."""
-    used = runner(slow_for({"0", "1", "2"}))
+    counts = ShadowCounts()
+    used = runner(slow_for({"0", "1", "2"}), counts=counts)
     assert error_types(used.evaluate([closed(str(n)) for n in range(5)])) == [*["timeout"] * 3, *["switched_off"] * 2]
     assert error_types(used.evaluate([closed("9")])) == ["switched_off"]
     assert used.switched_off == {"slow": "3 decisions took longer than 50 ms"}
-    assert used.failures == {"slow": {"timeout": 3, "switched_off": 3}}
+    assert counts.failures == {"slow": {"timeout": 3, "switched_off": 3}}
     assert caplog.text.count("switched shadow policy slow off: 3 decisions took longer than 50 ms") == 1
 
 
