@@ -16,6 +16,7 @@ from shadow.contained import Containment
 from shadow.policy import Decision, Failure, Step
 from shadow.runner import ShadowRunner
 from shadow.spans import SpanBuilder
+from shadow.state.own import OwnState
 
 if TYPE_CHECKING:
     from shadow.shadow_counts import ShadowCounts
@@ -46,6 +47,9 @@ class Edition:
             sample_rate=limits.sample_rate,
             containment=containment,
             counts=counts,
+            own_state=lambda policy: OwnState(
+                routing.catalogue, routing.state, routing.spending, getattr(policy, "models", ())
+            ),
         )
         self.spans = SpanBuilder(
             service=routing.service,

@@ -70,6 +70,8 @@ class Judge:
             if own_request != request or own_snapshot != snapshot:
                 raise PolicyError(self._name, "changed the request it was given", error_type="mutated_request")
             decision = checked(self._name, answer, self._catalogue)
+            if decision.state_mode != snapshot.mode:
+                decision = replace(decision, state_mode=snapshot.mode)
         except PolicyError as error:
             return Judgement(decision=self.failure("invalid", error.error_type, str(error)), duration_s=duration_s)
         except BaseException as error:  # noqa: BLE001 - comparing or reading a stranger's object runs its code
@@ -116,7 +118,6 @@ def checked(policy: str, answer: Any, catalogue: Catalogue) -> Decision:
         raise PolicyError(policy, f"decide must return a Decision, got {type(answer).__name__}; a policy is not async")
     _check_steps(policy, answer.steps)
     _check_text(policy, "reason", answer.reason, REASON_CHARACTERS)
-    _check_text(policy, "state_mode", answer.state_mode, NAME_CHARACTERS)
     _check_share(policy, "confidence", answer.confidence)
     _check_share(policy, "propensity", answer.propensity)
     if answer.propensity == 0:

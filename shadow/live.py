@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from shadow.config.routing import LiveSpec, Routing
 from shadow.errors import ConfigError, PolicyError
-from shadow.policy import Decision, Failure, Policy
+from shadow.policy import Decision, Failure, Policy, state_mode_of
 from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.snapshot import STATELESS, Snapshot
+from shadow.state.switches import POLICY
 
 
 class Live:
@@ -27,15 +28,18 @@ class Live:
                 file=routing.file,
             )
         self.policy: Policy = routing.live
+        self._is_stateless = state_mode_of(routing.live) == "none"
 
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
         """The decision to execute.
 
         Raises:
-            PolicyError: the policy returned something else than a decision with steps.
+            PolicyError: the policy returned something else than a decision with steps, or is switched off (`killed`).
             Exception: whatever the policy raised, unchanged.
         """
-        decision: object = self.policy.decide(request, snapshot)
+        if snapshot.killed and POLICY + self.policy.name in snapshot.killed:
+            raise PolicyError(self.policy.name, "is switched off by a kill switch", error_type="killed")
+        decision: object = self.policy.decide(request, STATELESS if self._is_stateless else snapshot)
         if not isinstance(decision, Decision) or not decision.steps:
             got = "none" if isinstance(decision, Decision) else type(decision).__name__
             raise PolicyError(self.policy.name, f"decide must return a Decision with at least one step, got {got}")

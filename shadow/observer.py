@@ -21,6 +21,7 @@ from shadow.hooks.openai_client import is_openai_client, observe_client
 from shadow.outcome import Contamination, Outcome, Usage, contaminations
 from shadow.recorder import Recorder
 from shadow.reload import Reloader
+from shadow.state.state import State
 from shadow.stats import RecorderStats
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Observer:
         exporter: where spans go instead of `export.to`: a sink, or any OpenTelemetry `SpanExporter`.
         clock: event time and durations; the system's by default.
 
+    Attributes:
+        state: what was observed of models, sessions and money, for shadows; the host's router does not read it.
+
     Raises:
         ConfigError: the routing file breaks a rule.
     """
@@ -55,10 +59,11 @@ class Observer:
     ) -> None:
         settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
         clock = SYSTEM_CLOCK if clock is None else clock
-        self._recorder = Recorder(settings, exporter=exporter, clock=clock)
+        self.state = State.of(settings, clock=clock)
+        self._recorder = Recorder(settings, exporter=exporter, clock=clock, state=self.state)
         self._reloader = Reloader(settings, self._recorder)
         self._guard = self._recorder.containment.guard
-        self._watch = Watch(self._recorder, clock, self._recorder.edition)
+        self._watch = Watch(self._recorder, clock, self._recorder.edition, self.state)
 
     def request(
         self,

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from shadow.errors import ConfigError
 from shadow.ids import canonical_id
 from shadow.outcome import Answer
 from shadow.request import Request, nothing
-from shadow.snapshot import Snapshot
+from shadow.snapshot import STATE_MODES, Snapshot, StateMode
 
 StepKind = Literal["primary", "fallback", "escalation"]
 DecisionStatus = Literal["ok", "error", "timeout", "invalid"]
@@ -102,6 +103,18 @@ class Policy(Protocol):
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
         """The decision for this request. Must not block, must not change anything."""
         ...
+
+
+def state_mode_of(policy: Policy) -> StateMode:
+    """Whose state a policy sees as a shadow: what its `state_mode` says, `shared` if it says nothing.
+
+    Raises:
+        ConfigError: it says something else than shared, own or none.
+    """
+    said: StateMode = getattr(policy, "state_mode", "shared")
+    if said not in STATE_MODES:
+        raise ConfigError(f"state_mode of policy {policy.name} must be one of {', '.join(STATE_MODES)}, got {said!r}")
+    return said
 
 
 @runtime_checkable

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from shadow.config import Routing
+    from shadow.state.state import State
 
 __all__ = ["SYSTEM_CLOCK", "Clock", "Pending", "Recorder", "RecorderStats"]
 
@@ -56,6 +57,7 @@ class Recorder:
             is passed in is flushed at the end, not closed: whoever made it closes it.
         clock: event times of signals and late outcomes.
         on_error: "raise" lets internal errors through, for tests.
+        state: is told what closed requests say of models, off the request path. None = somebody else tells it.
 
     Attributes:
         containment: the guard that this recorder's callers share, so that one count tells everything.
@@ -73,13 +75,14 @@ class Recorder:
         exporter: SpanSink | SpanExporter | None = None,
         clock: Clock = SYSTEM_CLOCK,
         on_error: OnError = "count",
+        state: State | None = None,
     ) -> None:
         limits = routing.limits
         self._clock = clock
         self._max_pending = limits.max_pending
         self._outcome_timeout_s = limits.outcome_timeout_s
         self._sink, self._owns_sink = sink_for(routing, exporter)
-        self.containment = Containment(on_error)
+        self.containment = Containment(on_error) if state is None else state.containment
         # Ids of recorded, imported and simulated traffic are no secrets of this service.
         self.hash_id = KeyedHash(routing.project, warns=routing.origin == "production")
         self.reloads = ReloadCounts()
@@ -87,7 +90,7 @@ class Recorder:
         self._edition = self._made(routing)
         self._retired: list[Edition] = []
         self._scribe = Scribe(
-            sink=self._sink, edition=self._edition, containment=self.containment, reloads=self.reloads
+            sink=self._sink, edition=self._edition, containment=self.containment, reloads=self.reloads, state=state
         )
         self._backlog = Backlog(self._scribe.work_off, self._idle, self._start_threads, limit=limits.max_pending)
         self._chores: list[Callable[[], None]] = []

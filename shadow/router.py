@@ -28,7 +28,8 @@ from shadow.recorder import Recorder
 from shadow.reload import Reloader
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request
-from shadow.snapshot import STATELESS
+from shadow.snapshot import Snapshot
+from shadow.state.state import State
 from shadow.stats import RecorderStats
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ class ShadowRouter:
             leaves out are called over OpenAI-compatible HTTP.
         exporter: a sink of ours or any OpenTelemetry `SpanExporter`, instead of OTLP to `export.to`.
         clock: event time and durations; the system's by default.
+        state: what is known of models, sessions and money, for routers that share it; its own by default.
+
+    Attributes:
+        state: the same, with the kill switches.
 
     Raises:
         ConfigError: the routing file breaks a rule, or its live policy is only a name.
@@ -79,12 +84,14 @@ class ShadowRouter:
         providers: Mapping[str, Provider] | Provider | None = None,
         exporter: SpanSink | SpanExporter | None = None,
         clock: Clock | None = None,
+        state: State | None = None,
     ) -> None:
         settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
         Live(settings)  # a router that cannot execute says so before anything is started
         self._providers = Providers(providers)
         self._clock = clock or SYSTEM_CLOCK
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
+        self.state = state or State.of(settings, clock=self._clock, containment=self._recorder.containment)
         self._reloader = Reloader(settings, self._recorder, accepts=Live)
 
     def _route(
@@ -126,8 +133,14 @@ class ShadowRouter:
             time_us=self._clock.time_ns() // 1000,
             **facts_of(said, params, routing.from_request),
         )
-        decision, decide_s = self._decide_timed(edition, live, request)
-        pending = self._recorder.open(request, STATELESS, decision, decide_s=decide_s, edition=edition)
+        snapshot = self.state.snapshot(request)
+        decision, decide_s = self._decide_timed(edition, live, request, snapshot)
+        pending = self._recorder.open(request, snapshot, decision, decide_s=decide_s, edition=edition)
+
+        def close(outcome: Outcome) -> None:
+            self.state.observe(request, decision, outcome)
+            self._recorder.close(pending, outcome)
+
         return Routed(
             request=request,
             decision=decision,
@@ -138,7 +151,7 @@ class ShadowRouter:
             params=params,
             timeout_s=timeout_s,
             tick=self._clock.perf_counter,
-            close=lambda outcome: self._recorder.close(pending, outcome),
+            close=close,
         )
 
     @_same_arguments(_route)
@@ -185,7 +198,7 @@ class ShadowRouter:
         Raises:
             PolicyError: the policy returned something else than a decision with steps.
         """
-        return Live(self._recorder.edition.routing).decide(request, STATELESS)
+        return Live(self._recorder.edition.routing).decide(request, self.state.snapshot(request))
 
     def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
         """Record how good an answer was.
@@ -246,15 +259,17 @@ class ShadowRouter:
     ) -> None:
         await self.aclose()
 
-    def _decide_timed(self, edition: Edition, live: Live, request: Request) -> tuple[Decision, float]:
+    def _decide_timed(
+        self, edition: Edition, live: Live, request: Request, snapshot: Snapshot
+    ) -> tuple[Decision, float]:
         """The decision and the seconds it took. A live policy that fails is recorded before its error goes on."""
         started = self._clock.perf_counter()
         try:
-            decision = live.decide(request, STATELESS)
+            decision = live.decide(request, snapshot)
         except Exception as error:  # a policy may raise anything; it is recorded and goes on
             failure = live.failure(error)
             decide_s = self._clock.perf_counter() - started
-            pending = self._recorder.open(request, STATELESS, failure, decide_s=decide_s, edition=edition)
+            pending = self._recorder.open(request, snapshot, failure, decide_s=decide_s, edition=edition)
             self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
             raise
         return decision, self._clock.perf_counter() - started

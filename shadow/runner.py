@@ -7,7 +7,7 @@ the same time only take turns, 5 ms each; a policy that waits for something does
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from shadow.contained import Containment, logger
@@ -16,6 +16,8 @@ from shadow.outcome import Outcome
 from shadow.policy import Policy
 from shadow.request import Request
 from shadow.snapshot import Snapshot
+from shadow.state.own import OwnState
+from shadow.view import View
 from shadow.worker import Task, Worker, wait_for
 
 if TYPE_CHECKING:
@@ -64,6 +66,10 @@ class ShadowRunner:
         sample_rate: share of requests that shadows see, by a hash of the request id.
         containment: counts what validators throw.
         counts: what all runners of a process did.
+        own_state: makes the private state of a policy that wants one.
+
+    Raises:
+        ConfigError: a policy wants a state that does not exist.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class ShadowRunner:
         policies: Sequence[Policy],
         catalogue: Catalogue,
         *,
+        own_state: Callable[[Policy], OwnState],
         budget_s: float,
         strikes: int,
         sample_rate: float,
@@ -81,7 +88,9 @@ class ShadowRunner:
         self._counts = counts
         self._ended = False
         self._posts = [
-            _Post(policy, Judge(policy, catalogue, containment), budget_s=budget_s, strikes=strikes)
+            _Post(
+                policy, Judge(policy, catalogue, containment), View(policy, own_state, containment), budget_s, strikes
+            )
             for policy in policies
         ]
 
@@ -132,9 +141,10 @@ class ShadowRunner:
 class _Post:
     """One policy at its place: its thread, its strikes, and whether it is still asked."""
 
-    def __init__(self, policy: Policy, judge: Judge, *, budget_s: float, strikes: int) -> None:
+    def __init__(self, policy: Policy, judge: Judge, view: View, budget_s: float, strikes: int) -> None:
         self.policy = policy
         self.judge = judge
+        self._view = view
         self.off = ""
         self._budget_s = budget_s
         self._strikes_left = self._strikes = strikes
@@ -188,7 +198,11 @@ class _Post:
         return self.start_thread().start(items)
 
     def _ask(self, closed: Closed) -> Judgement:
-        return self.judge.ask(closed.request, closed.snapshot, closed.final)
+        if self._view.is_killed(closed):
+            return Judgement(decision=self.judge.failure("error", "killed"))
+        judgement = self.judge.ask(closed.request, self._view.snapshot(closed), closed.final)
+        self._view.decided(closed, judgement)
+        return judgement
 
     def _timed_out(self) -> Judgement:
         rule = f"the decision took longer than {self._budget_s * 1000:g} ms"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from shadow.catalogue import Catalogue
     from shadow.edition import Edition
+    from shadow.state.state import State
     from shadow.stats import ReloadCounts
 
 
@@ -42,11 +43,20 @@ class Scribe:
         lost: requests that an error of ours cost their spans.
     """
 
-    def __init__(self, *, sink: SpanSink, edition: Edition, containment: Containment, reloads: ReloadCounts) -> None:
+    def __init__(
+        self,
+        *,
+        sink: SpanSink,
+        edition: Edition,
+        containment: Containment,
+        reloads: ReloadCounts,
+        state: State | None = None,
+    ) -> None:
         self._sink = sink
         self._reloads = reloads
         self._containment = containment
         self.edition = edition
+        self._state = state
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -69,6 +79,8 @@ class Scribe:
         try:
             for pending in requests:
                 _use_catalogue_names(pending, edition.routing.catalogue)
+                if self._state is not None:
+                    self._state.observe(pending.request, pending.decision, pending.final)
             for pending, judgements in zip(requests, edition.runner.evaluate(requests), strict=True):
                 courtesy.pause()
                 with self._containment.guard("spans"):

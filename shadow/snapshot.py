@@ -23,7 +23,7 @@ class ModelState:
         error_rate: moving average of failed dispatches, in [0, 1].
         quality: moving average of what validators and signals say of its answers, in [0, 1].
         admitted: share of requests that its circuit breaker lets through: 1 healthy, 0 open, between while it returns.
-        headroom: share of its tightest rate limit that is left, in [0, 1]; 0 = it asked to wait.
+        headroom: share of its tightest rate limit that is left beyond the reserve, in [0, 1]; 0 = it must wait.
     """
 
     latency_s: float | None = None

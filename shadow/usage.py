@@ -7,7 +7,7 @@ cached tokens; Anthropic's `input_tokens` leaves them out, which shows by `cache
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from shadow.outcome import UNKNOWN_USAGE, Answer, Usage
 from shadow.providers.base import Chunk
@@ -148,12 +148,25 @@ def count_of(value: Any) -> int | None:
     return int(value) if 0 <= value < MOST_TOKENS and value == int(value) else None
 
 
+def counted(usage: Usage) -> Usage:
+    """The same with only those numbers that can be counts of tokens: a host may report anything."""
+    return Usage(
+        input_tokens=count_of(usage.input_tokens),
+        output_tokens=count_of(usage.output_tokens),
+        cache_read_tokens=count_of(usage.cache_read_tokens) or 0,
+        cache_write_tokens=count_of(usage.cache_write_tokens) or 0,
+    )
+
+
+def is_amount(value: Any) -> TypeGuard[float]:
+    """Whether this can be seconds or dollars: a finite number that is not negative."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
 def _cost_usd(usage: Any) -> float | None:
     """Gateways such as OpenRouter report what a call cost."""
     cost = read(usage, "cost")
-    if isinstance(cost, bool) or not isinstance(cost, (int, float)):
-        return None
-    return float(cost) if 0 <= cost < float("inf") else None
+    return float(cost) if is_amount(cost) else None
 
 
 def _string(value: Any) -> str:

@@ -26,6 +26,7 @@ from shadow.policy import Policy
 from shadow.recorder import Recorder
 from shadow.request import LABEL, Request
 from shadow.snapshot import STATELESS
+from shadow.state.state import State
 
 DAY_US: Final = 86_400_000_000
 UNKNOWN_FAILURE: Final = "unknown"
@@ -69,7 +70,8 @@ class CallFeed:
             timeout_s=SEND_TIMEOUT_S,
         )
         self._recorder = Recorder(routing, exporter=self._sink, clock=self._clock)
-        self._watch = Watch(self._recorder, self._clock, self._recorder.edition)
+        # Shadows see no state here: rows in another order must be the same rows.
+        self._watch = Watch(self._recorder, self._clock, self._recorder.edition, State.of(routing, clock=self._clock))
         self._pace = Pace(lambda: self._recorder.stats, self._recorder.flush, most=MOST_UNDER_WAY)
 
     def __enter__(self) -> Self:

@@ -17,6 +17,7 @@ from shadow.config.policy_document import PolicyDocument
 from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
 from shadow.config.routing_document import LiveDocument, ModelDocument, ModelsDocument, PriceDocument, RoutingDocument
 from shadow.config.source import Place, Source, read_source
+from shadow.config.state_document import spending_labels, spending_limits, state_settings
 from shadow.config.validation import validated
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
@@ -107,6 +108,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
     labels = frozenset(document.labels) | {
         each.removeprefix(LABEL_SEGMENT) for each in segments if each.startswith(LABEL_SEGMENT)
     }
+    problems += [_undeclared(source, *each) for each in spending_labels(document.spending) if each[0] not in labels]
     reader = _PolicyReader(source, catalogue, labels, problems)
     live = _live(document.live, reader)
     shadows = [reader.policy(file, ("shadows", place)) for place, file in enumerate(document.shadows)]
@@ -126,11 +128,17 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
             export=Export(**document.export.model_dump()),
             limits=Limits(**document.limits.model_dump()),
             reload=Reload(**document.reload.model_dump()),
+            state=state_settings(document.state, path.parent),
+            spending=spending_limits(document.spending),
             file=path,
         )
     except ConfigError as error:
         problems.append(source.error(error.message, ("shadows",)))
         return None
+
+
+def _undeclared(source: Source, key: str, place: Place) -> ConfigError:
+    return source.error(f"label {key} must be declared, got none in shadow.yaml; add `labels: [{key}]` there", place)
 
 
 class _Unread(Catalogue):
@@ -206,6 +214,8 @@ def _model(name: str, document: ModelDocument) -> Model:
         languages=frozenset(document.languages or ()),
         regions=frozenset(document.regions or ()),
         price=None if document.price_usd_per_million is None else _price(document.price_usd_per_million),
+        requests_per_minute=document.limits.requests_per_minute,
+        tokens_per_minute=document.limits.tokens_per_minute,
     )
 
 

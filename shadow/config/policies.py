@@ -103,6 +103,7 @@ class PolicyBuilder:
             fallback=fallback,
             validators=self._validators.values(),
             why=document.why,
+            state_mode=document.state or "shared",
         )
 
     def _fallback(self, names: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from shadow.config.mechanisms.capability import CapabilityFilter
 from shadow.config.mechanisms.cascade import CascadeDocument
 from shadow.config.mechanisms.learned import LearnedDocument
 from shadow.config.mechanisms.weighted import WeightedDocument
+from shadow.snapshot import StateMode
 
 
 def _as_choice(value: Any) -> Any:
@@ -163,5 +164,6 @@ class PolicyDocument(Document):
     policy: Name
     why: str = ""
     filter: FilterDocument | None = None
+    state: StateMode | None = None
     choose: ChooseDocument
     fallback: list[Text] = Field(default_factory=list, max_length=10)

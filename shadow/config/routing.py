@@ -12,6 +12,7 @@ from shadow.catalogue import Catalogue
 from shadow.errors import ConfigError
 from shadow.policy import Policy
 from shadow.request import nothing
+from shadow.state.settings import SpendingLimit, StateSettings
 
 Decides = Literal["repeatably", "randomly", "unknown"]
 Origin = Literal["production", "backtest", "demo", "eval", "import"]
@@ -110,6 +111,8 @@ class Routing:
         from_request: request field (`session`, `task`, ...) to the dotted path in the host's arguments.
         labels: label keys that may leave the process.
         segments: slices that reports are split by.
+        state: how the router's state is kept.
+        spending: what may be spent over time, with distinct names.
         file: the file it was read from, None if made in code.
         files: every file that it was read from, with the digest of what was read.
     """
@@ -126,6 +129,8 @@ class Routing:
     export: Export = Export()
     limits: Limits = Limits()
     reload: Reload = Reload()
+    state: StateSettings = field(default_factory=StateSettings)
+    spending: tuple[SpendingLimit, ...] = ()
     file: Path | None = None
     files: Mapping[Path, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -153,6 +158,8 @@ class Routing:
         segments: Iterable[str] = DEFAULT_SEGMENTS,
         from_request: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        state: StateSettings | None = None,
+        spending: Iterable[SpendingLimit] = (),
     ) -> Self:
         """A routing made in code. Without a catalogue every model of the price registry is known.
 
@@ -171,4 +178,6 @@ class Routing:
             segments=tuple(segments),
             export=Export(to=export_to),
             limits=limits or Limits(),
+            state=state or StateSettings(),
+            spending=tuple(spending),
         )

@@ -17,6 +17,7 @@ from shadow.config.routing import (
     Origin,
     Reload,
 )
+from shadow.config.state_document import ModelLimitsDocument, SpendingDocument, StateDocument
 from shadow.from_request import RequestField
 
 DEFAULT_LIMITS = Limits()
@@ -52,6 +53,7 @@ class ModelDocument(Document):
     languages: Texts | None = None
     regions: Texts | None = None
     price_usd_per_million: PriceDocument | None = None
+    limits: ModelLimitsDocument = ModelLimitsDocument()
 
 
 class ModelsDocument(Document):
@@ -116,3 +118,5 @@ class RoutingDocument(Document):
     export: ExportDocument = ExportDocument()
     limits: LimitsDocument = LimitsDocument()
     reload: ReloadDocument = ReloadDocument()
+    state: StateDocument = StateDocument()
+    spending: dict[Text, SpendingDocument] = Field(default_factory=dict, max_length=50)

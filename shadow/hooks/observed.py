@@ -20,7 +20,7 @@ from shadow.outcome import UNREPORTED, Answer, Attempt, Contamination, Outcome, 
 from shadow.policy import Decision, Failure
 from shadow.recorder import Pending, Recorder
 from shadow.request import Request
-from shadow.snapshot import STATELESS
+from shadow.state.state import State
 from shadow.usage import answer_of, failure_of, is_answer
 
 CALL_FACTS: Final = ("messages", "tools", "response_format", "max_output_tokens")
@@ -37,12 +37,14 @@ class Watch:
         recorder: takes the records.
         clock: event time and durations.
         edition: the version of the routing.
+        state: gives the snapshot that shadows see.
         version: of the live router, where its host knows it and the routing does not; empty = the routing's.
     """
 
     recorder: Recorder
     clock: Clock
     edition: Edition
+    state: State
     version: str = ""
 
     @property
@@ -284,8 +286,9 @@ class ObservedRequest:
         if self._request is None or self._pending is not None:
             return
         self._chosen_s = self._watch.clock.perf_counter()
+        snapshot = self._watch.state.snapshot(self._request)
         self._pending = self._watch.recorder.open(
-            self._request, STATELESS, decision, decide_s=decide_s, edition=self._watch.edition
+            self._request, snapshot, decision, decide_s=decide_s, edition=self._watch.edition
         )
 
     def _with_contamination(self, outcome: Outcome) -> Outcome:

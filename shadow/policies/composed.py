@@ -12,7 +12,7 @@ from shadow.outcome import Answer
 from shadow.policies.plan import Chooser, Filter, Plan, Refused, nothing_refused
 from shadow.policy import Candidate, Decision, Step
 from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.snapshot import Snapshot, StateMode
 from shadow.validators import Validator
 
 
@@ -27,6 +27,7 @@ class Composed:
         fallback: models to go on with when a provider fails, in order.
         validators: of all cascades, by the names that steps give in `accept_if`.
         why: what the policy is for.
+        state_mode: whose state it sees as a shadow.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Composed:
         fallback: Iterable[str] = (),
         validators: Iterable[Validator] = (),
         why: str = "",
+        state_mode: StateMode = "shared",
     ) -> None:
         self._name = name
         self._version = version
@@ -47,6 +49,7 @@ class Composed:
         self._fallback = tuple(Step(kind="fallback", model=model) for model in fallback)
         self._validators: Mapping[str, Validator] = MappingProxyType({each.name: each for each in validators})
         self.why = why
+        self.state_mode: StateMode = state_mode
 
     def __repr__(self) -> str:
         return f"<policy {self._name} {self._version}>"

@@ -7,8 +7,8 @@ import hashlib
 
 def draw(model: str, request_id: str) -> float:
     """A number in [0, 1) that depends on nothing but the model and the request."""
-    text = f"admit:{model}:{request_id}".encode("utf-8", "replace")
-    return int.from_bytes(hashlib.md5(text, usedforsecurity=False).digest()[:7], "big") / 2**56
+    text = f"ramp:{model}:{request_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.md5(text, usedforsecurity=False).digest()[:8]) / 2**64
 
 
 def lets_through(admitted: float, model: str, request_id: str) -> bool:

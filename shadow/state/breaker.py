@@ -125,7 +125,7 @@ class Breaker:
         elif kind is Kind.ANSWERED:
             self._failures.clear()
             self._window.add(now_s, failed=False)
-        if self._must_open(now_s):
+        if (slow or kind is Kind.FAILED) and self._must_open(now_s):
             self._open(now_s)
 
     def release_probe(self) -> None:

@@ -27,7 +27,7 @@ FAILED: Final = frozenset(
     | {"Timeout", "ConnectTimeout", "ReadTimeout", "PoolTimeout", "ConnectError", "ReadError", "RemoteProtocolError"}
     | {"TimeoutError", "ConnectionError", "ConnectionResetError", "ConnectionRefusedError", "BrokenPipeError"}
 )
-LIMITED: Final = frozenset({"429", "RateLimitError"})
+LIMITED: Final = frozenset({"429", "insufficient_quota", "RateLimitError"})
 SERVER_ERROR: Final = re.compile(r"5\d\d")
 
 

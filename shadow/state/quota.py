@@ -1,7 +1,9 @@
 """How much of its rate limits a model has left: from the provider's headers, from configured quotas, the tightest wins.
 
-What a header said holds until its reset, or until the next header. A provider that answers 429 gets no request for as
-long as it asks, at most a minute; if it does not say how long, for one second, twice as long with each further 429.
+A reserve of each limit is left untouched, so that the last requests before it are not refused; what is left beyond it
+is the headroom. What a header said holds until its reset, or until the next header. A provider that answers 429 gets no
+request for as long as it asks, at most a minute; if it does not say how long, for one second, twice as long with each
+further 429.
 """
 
 from __future__ import annotations
@@ -26,11 +28,19 @@ class Quota:
     Args:
         requests_per_minute: configured quota; None = none.
         tokens_per_minute: configured quota; None = none.
+        reserve: share of each limit that is left untouched, in [0, 1).
     """
 
-    __slots__ = ("_refusals", "_told", "_wait_until", "_windows")
+    __slots__ = ("_refusals", "_reserve", "_told", "_wait_until", "_windows")
 
-    def __init__(self, requests_per_minute: int | None = None, tokens_per_minute: int | None = None) -> None:
+    def __init__(
+        self,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        *,
+        reserve: float = 0.0,
+    ) -> None:
+        self._reserve = reserve
         quotas = {"requests": requests_per_minute, "tokens": tokens_per_minute}
         self._windows = {kind: MinuteWindow(quota) for kind, quota in quotas.items() if quota is not None}
         self._told: dict[str, tuple[float, float]] = {}
@@ -38,22 +48,29 @@ class Quota:
         self._refusals = 0
 
     def headroom(self, now_s: float) -> float | None:
-        """Share of the tightest limit that is left; 0 while it must wait; None = no limit is known."""
+        """Share of the tightest limit that is left beyond the reserve; 0 = it must wait; None = no limit is known."""
         if now_s < self._wait_until:
             return 0.0
-        shares = [share if now_s < until else 1.0 for share, until in self._told.values()]
-        shares += [window.headroom(now_s) for window in self._windows.values()]
-        return min(shares, default=None)
-
-    def is_waiting(self, now_s: float) -> bool:
-        """Whether the provider asked for a pause that is not over."""
-        return now_s < self._wait_until
+        tightest: float | None = None
+        for share, until in self._told.values():
+            left = share if now_s < until else 1.0
+            tightest = left if tightest is None or left < tightest else tightest
+        for window in self._windows.values():
+            left = window.headroom(now_s)
+            tightest = left if tightest is None or left < tightest else tightest
+        if tightest is None or not self._reserve:
+            return tightest
+        return max(0.0, (tightest - self._reserve) / (1 - self._reserve))
 
     def changes_at_s(self, now_s: float) -> float:
         """When the headroom changes by itself."""
-        moments = [self._wait_until, *(until for _, until in self._told.values())]
-        moments += [window.changes_at_s(now_s) for window in self._windows.values()]
-        return min((moment for moment in moments if moment > now_s), default=float("inf"))
+        soonest = self._wait_until if self._wait_until > now_s else float("inf")
+        for _, until in self._told.values():
+            if now_s < until < soonest:
+                soonest = until
+        for window in self._windows.values():
+            soonest = min(soonest, window.changes_at_s(now_s))
+        return soonest
 
     def told(self, now_s: float, limits: RateLimits) -> None:
         """Take what the headers of an answer say."""
@@ -87,11 +104,12 @@ class Quota:
 class MinuteWindow:
     """A quota per minute, counted over the last minute in parts of five seconds."""
 
-    __slots__ = ("_parts", "_quota")
+    __slots__ = ("_parts", "_quota", "_used")
 
     def __init__(self, quota: int) -> None:
         self._quota = quota
-        self._parts: deque[list[int]] = deque(maxlen=MINUTE_S // PART_S + 1)
+        self._parts: deque[list[int]] = deque()
+        self._used = 0
 
     def add(self, now_s: float, amount: int) -> None:
         """Count what was used."""
@@ -99,13 +117,15 @@ class MinuteWindow:
         if not self._parts or self._parts[-1][0] < number:
             self._parts.append([number, 0])
         self._parts[-1][1] += amount
+        self._used += amount
 
     def headroom(self, now_s: float) -> float:
         """Share of the quota that is left."""
         oldest = int(now_s // PART_S) - MINUTE_S // PART_S
-        used = sum(amount for number, amount in self._parts if number >= oldest)
-        return max(0.0, 1.0 - used / self._quota)
+        while self._parts and self._parts[0][0] < oldest:
+            self._used -= self._parts.popleft()[1]
+        return max(0.0, 1.0 - self._used / self._quota)
 
     def changes_at_s(self, now_s: float) -> float:
-        """When the oldest part leaves the window; infinity if it is empty."""
+        """When a part may leave the window; infinity if it is empty."""
         return (now_s // PART_S + 1) * PART_S if self._parts else float("inf")

@@ -10,26 +10,29 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
-from shadow.catalogue import Catalogue, Model
+from shadow.billing import Billing
+from shadow.catalogue import Catalogue
 from shadow.clock import SYSTEM_CLOCK, Clock
-from shadow.contained import Containment
+from shadow.contained import Containment, logger
 from shadow.forks import on_fork_in_child
 from shadow.outcome import Attempt, Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import NOTHING, Request
-from shadow.snapshot import STATELESS, ModelState, Snapshot
+from shadow.snapshot import STATELESS, Snapshot
 from shadow.state.admission import draw
-from shadow.state.breaker import Breaker
-from shadow.state.ewma import Averages
-from shadow.state.kinds import Kind, kind_of
-from shadow.state.quota import Quota
+from shadow.state.kinds import kind_of
 from shadow.state.rate_limits import RateLimits
+from shadow.state.record import ModelRecord, attempts_of
 from shadow.state.settings import SpendingLimit, StateSettings
 from shadow.state.spending import Spending
-from shadow.state.switches import Switches
+from shadow.state.switches import Switches, Watch
 from shadow.state.warmth import WarmMap
+from shadow.usage import counted, is_amount
+
+if TYPE_CHECKING:
+    from shadow.config import Routing
 
 MODELS_AT_MOST: Final = 1000
 """Names that a host may bring along; further ones are not observed."""
@@ -51,6 +54,9 @@ class State:
         clock: event time, and seconds that durations are taken from.
         events: whether all times follow event time, for recorded traffic that is fed faster than it happened.
         containment: counts what goes wrong here.
+
+    Attributes:
+        containment: the guard, for those that share it.
     """
 
     def __init__(
@@ -67,17 +73,32 @@ class State:
         self._catalogue = catalogue
         self._clock = clock
         self._now: Callable[[], float] = self._event_s if events else clock.perf_counter
-        self._containment = containment or Containment()
-        self._guard = self._containment.guard
+        self.containment = containment or Containment()
+        self._guard = self.containment.guard
         self._names = {name: each.name for each in catalogue.models.values() for name in (each.name, *each.aliases)}
-        self._models: dict[str, _ModelRecord] = {}
+        self._models: dict[str, ModelRecord] = {}
         self._warmth = WarmMap(self._settings.warm_ttl_s, self._settings.warm_sessions)
         self._spending = Spending(spending)
+        self._billing = Billing(catalogue) if self._spending else None
         self._switches = Switches(catalogue, self._settings.kill_file)
+        self._watch = None if self._settings.kill_file is None else Watch(self._look_at_file)
         self._shared = Snapshot(mode="shared")
         self._fresh_until = float("-inf")
         self._lock = threading.Lock()
+        self._look_at_file()
         on_fork_in_child(self._after_fork)
+
+    @classmethod
+    def of(cls, routing: Routing, *, clock: Clock = SYSTEM_CLOCK, containment: Containment | None = None) -> Self:
+        """The state that a routing describes; in recorded and simulated traffic all times are those of the events."""
+        return cls(
+            routing.catalogue,
+            routing.state,
+            spending=routing.spending,
+            clock=clock,
+            events=routing.origin != "production",
+            containment=containment,
+        )
 
     def snapshot(self, request: Request) -> Snapshot:
         """What a policy may know for this request."""
@@ -98,15 +119,15 @@ class State:
                 killed=shared.killed,
             )
         except Exception as error:
-            if not self._containment.swallows("state", error):
+            if not self.containment.swallows("state", error):
                 raise
             return STATELESS
 
     def admits(self, model: str, request: Request) -> bool:
         """Whether this model may be dispatched to now, for this request. After True an `attempt` must follow.
 
-        No if it is killed, if its provider asked to wait, if less than the reserve of a rate limit is left, or if its
-        breaker does not let the request pass. After a breaker's pause the first request that asks becomes its probe.
+        No if it is killed, if its provider asked to wait or nothing of a rate limit is left beyond the reserve, or if
+        its breaker does not let the request pass. After a breaker's pause the first that asks becomes its probe.
         """
         with self._guard("state"), self._lock:
             name, now_s = self._names.get(model, model), self._now()
@@ -117,14 +138,11 @@ class State:
                 record = self._record(name)
                 if record is None:
                     return True
-            headroom = record.quota.headroom(now_s)
-            if headroom is not None and headroom <= self._settings.reserve:
+            if record.quota.headroom(now_s) == 0:
                 return False
             if not record.breaker.lets_pass(now_s, draw(name, request.request_id)):
                 return False
             record.quota.dispatched(now_s)
-            if record.has_quota:
-                self._put(name, record, now_s)
         return True
 
     def attempt(
@@ -147,7 +165,7 @@ class State:
         """
         with self._guard("state"), self._lock:
             name, now_s = self._names.get(model, model), self._now()
-            record = self._record(name)
+            record = self._record(name) if is_amount(latency_s) else None
             if record is not None:
                 record.note(now_s, kind_of(error_type), latency_s, ttft_s, retry_after_s)
                 if error_type == REFUSED:
@@ -166,8 +184,8 @@ class State:
                 self._put(name, record, now_s)
 
     def spent(self, request: Request, usd: float) -> None:
-        """What a request cost, for the spending limits."""
-        if self._spending:
+        """What was paid for a request, for the spending limits. Where `observe` tells attempts, it tells this too."""
+        if self._spending and is_amount(usd):
             with self._guard("state"), self._lock:
                 self._spending.spent(request, self._event_s(), usd)
 
@@ -178,11 +196,11 @@ class State:
             request: that is over.
             decision: live's.
             outcome: what was served.
-            told: its attempts were told one by one, and `admits` was asked for them. If not, they are taken from the
+            told: its attempts were told one by one, and what was paid by `spent`. If not, both are taken from the
                 outcome; one without attempts counts as a single one.
         """
         with self._guard("state"):
-            attempts = outcome.attempts or _single_attempt(decision, outcome)
+            attempts = attempts_of(decision, outcome)
             if not told:
                 for attempt in attempts:
                     self._dispatched(attempt.model)
@@ -192,6 +210,7 @@ class State:
                         latency_s=attempt.latency_s,
                         ttft_s=outcome.ttft_s if len(attempts) == 1 else None,
                     )
+                self._charge(request, outcome)
             with self._lock:
                 now_s = self._now()
                 for attempt in attempts:
@@ -220,6 +239,15 @@ class State:
         """Everything that is switched off."""
         return self._shared.killed
 
+    def cost_usd(self, outcome: Outcome, request: Request) -> float | None:
+        """What a request cost: as reported, else by the catalogue's prices; None if unknown or nobody limits it."""
+        return None if self._billing is None else self._billing.outcome_usd(outcome, request.time_us)
+
+    def _charge(self, request: Request, outcome: Outcome) -> None:
+        usd = self.cost_usd(outcome, request)
+        if usd is not None:
+            self.spent(request, usd)
+
     def _event_s(self) -> float:
         return self._clock.time_ns() / 1e9
 
@@ -228,11 +256,20 @@ class State:
         self._lock = threading.Lock()
         for record in self._models.values():
             record.breaker.release_probe()
+        if self._watch is not None:
+            self._watch.forget_thread()
+            self._fresh_until = float("-inf")
 
-    def _record(self, name: str) -> _ModelRecord | None:
+    def _look_at_file(self) -> None:
+        with self._guard("kill file"):
+            if self._switches.read_file():
+                with self._lock:
+                    self._refresh(self._now())
+
+    def _record(self, name: str) -> ModelRecord | None:
         record = self._models.get(name)
         if record is None and len(self._models) < MODELS_AT_MOST:
-            record = self._models[name] = _ModelRecord(self._catalogue.models.get(name), self._settings)
+            record = self._models[name] = ModelRecord(self._catalogue.models.get(name), self._settings)
         return record
 
     def _is_killed(self, name: str) -> bool:
@@ -248,7 +285,7 @@ class State:
                 record.quota.dispatched(self._now())
 
     def _end(self, request: Request, attempt: Attempt, now_s: float) -> None:
-        usage = attempt.usage
+        usage = counted(attempt.usage)
         if usage.input_tokens is None:
             return
         name = self._names.get(attempt.model, attempt.model)
@@ -256,8 +293,6 @@ class State:
         record = self._record(name)
         if record is not None:
             record.quota.used(now_s, usage.input_tokens + (usage.output_tokens or 0))
-            if record.has_quota:
-                self._put(name, record, now_s)
 
     def _note_accepted(
         self, decision: Decision | Failure, attempts: tuple[Attempt, ...], outcome: Outcome, now_s: float
@@ -275,13 +310,15 @@ class State:
             record.averages.judged(now_s, quality)
             self._put(name, record, now_s)
 
-    def _put(self, name: str, record: _ModelRecord, now_s: float) -> None:
+    def _put(self, name: str, record: ModelRecord, now_s: float) -> None:
         """Publish what one model is now."""
         models = MappingProxyType({**self._shared.models, name: record.state(now_s)})
         self._shared = Snapshot(mode="shared", models=models, killed=self._shared.killed)
         self._fresh_until = min(self._fresh_until, record.changes_at_s(now_s))
 
     def _refreshed(self, now_s: float) -> Snapshot:
+        if self._watch is not None:
+            self._watch.start()
         with self._lock:
             self._refresh(now_s)
             return self._shared
@@ -289,69 +326,9 @@ class State:
     def _refresh(self, now_s: float) -> None:
         """Publish everything as it is now."""
         models = {name: record.state(now_s) for name, record in self._models.items()}
-        self._shared = Snapshot(mode="shared", models=MappingProxyType(models), killed=self._switches.names)
-        changes = (record.changes_at_s(now_s) for record in self._models.values())
+        killed = self._switches.names
+        if killed != self._shared.killed:
+            logger.warning("shadowroute kill switches are on for: %s", ", ".join(sorted(killed)) or "nothing any more")
+        self._shared = Snapshot(mode="shared", models=MappingProxyType(models), killed=killed)
+        changes = [record.changes_at_s(now_s) for record in self._models.values()]
         self._fresh_until = min(changes, default=float("inf"))
-
-
-class _ModelRecord:
-    """Everything known of one model at its provider."""
-
-    __slots__ = ("averages", "breaker", "has_quota", "quota")
-
-    def __init__(self, model: Model | None, settings: StateSettings) -> None:
-        self.averages = Averages(settings.alpha, settings.forget_s)
-        self.breaker = Breaker()
-        requests = None if model is None else model.requests_per_minute
-        tokens = None if model is None else model.tokens_per_minute
-        self.quota = Quota(requests, tokens)
-        self.has_quota = requests is not None or tokens is not None
-
-    def note(
-        self, now_s: float, kind: Kind, latency_s: float, ttft_s: float | None, retry_after_s: float | None
-    ) -> None:
-        """Take what came of one attempt."""
-        self.averages.forget(now_s)
-        latency = self.averages.latency_s
-        self.breaker.note(now_s, kind, latency_s=latency_s, average_s=latency.value, answers=latency.count)
-        if kind is Kind.ANSWERED:
-            self.averages.answered(now_s, latency_s, ttft_s)
-            self.quota.answered()
-        elif kind is Kind.FAILED:
-            self.averages.failed(now_s)
-        if kind is Kind.LIMITED or retry_after_s is not None:
-            self.quota.refused(now_s, retry_after_s)
-
-    def state(self, now_s: float) -> ModelState:
-        """What policies see of it."""
-        averages = self.averages
-        averages.forget(now_s)
-        return ModelState(
-            latency_s=averages.latency_s.value,
-            ttft_s=averages.ttft_s.value,
-            error_rate=averages.error_rate.value,
-            quality=averages.quality.value,
-            admitted=self.breaker.admitted(now_s),
-            headroom=self.quota.headroom(now_s),
-        )
-
-    def changes_at_s(self, now_s: float) -> float:
-        """When that changes by time alone."""
-        return min(self.averages.forgotten_at_s, self.breaker.changes_at_s(now_s), self.quota.changes_at_s(now_s))
-
-
-def _single_attempt(decision: Decision | Failure, outcome: Outcome) -> tuple[Attempt, ...]:
-    """The one attempt of a host that reports only the result; none if the model or the time it took is not known."""
-    model = outcome.model or (decision.model if isinstance(decision, Decision) else "")
-    if not model or outcome.status == "unreported" or outcome.duration_s is None:
-        return ()
-    attempt = Attempt(
-        kind="primary",
-        model=model,
-        provider=outcome.provider,
-        error_type=outcome.error_type,
-        usage=outcome.usage,
-        latency_s=outcome.duration_s,
-        response_model=outcome.model,
-    )
-    return (attempt,)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +13,7 @@ from shadow.catalogue import Catalogue
 POLICY: Final = "policy:"
 """Before the name of a policy. A bare name means a model or a provider."""
 BYTES_AT_MOST: Final = 65_536
+CHECK_EVERY_S: Final = 1.0
 
 
 class Switches:
@@ -74,3 +78,35 @@ def _names(file: Path) -> frozenset[str]:
         text = opened.read(BYTES_AT_MOST).decode("utf-8", "replace")
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return frozenset(line for line in lines if line)
+
+
+class Watch:
+    """Looks at the file once a second, on a daemon thread of its own: a slow disk must not hold up a request.
+
+    Args:
+        look: bound method that reads the file; the thread ends when its object is gone. It must not raise.
+    """
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look = weakref.WeakMethod(look)
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, unless it was begun."""
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=_look_again, args=(self._look,), name="shadowroute-kill-file", daemon=True
+            )
+            self._thread.start()
+
+    def forget_thread(self) -> None:
+        """In a forked child the thread does not exist."""
+        self._thread = None
+
+
+def _look_again(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    pause = threading.Event()
+    while (look := method()) is not None:
+        look()
+        del look  # the object may go while nobody looks
+        pause.wait(CHECK_EVERY_S)

@@ -48,18 +48,18 @@ class WarmMap:
         most = prompt_tokens or float("inf")
         return {model: int(min(tokens, most)) for model, (tokens, until) in held.items() if now_s < until}
 
-    def caches(self, model: str) -> bool:
-        """Whether the model was ever seen to use a cache."""
-        return model in self._caching
-
     def served(self, session_key: str, now_s: float, model: str, usage: Usage) -> None:
         """A model answered a request of the session."""
         written = usage.cache_write_tokens
         if usage.cache_read_tokens or written:
             self._caching.add(model)
-        if model not in self._caching or not session_key or usage.input_tokens is None:
+        if model in self._caching and usage.input_tokens is not None:
+            self.hold(session_key, now_s, model, usage.cache_read_tokens + written if written else usage.input_tokens)
+
+    def hold(self, session_key: str, now_s: float, model: str, tokens: int) -> None:
+        """A model holds so many tokens of the session's prompt from now on."""
+        if not session_key:
             return
-        tokens = usage.cache_read_tokens + written if written else usage.input_tokens
         held = {name: entry for name, entry in self._sessions.pop(session_key, {}).items() if now_s < entry[1]}
         held.pop(model, None)
         if len(held) >= MODELS_PER_SESSION:

@@ -17,6 +17,8 @@ from shadow.request import Request
 from shadow.runner import ShadowRunner, sampled
 from shadow.shadow_counts import ShadowCounts
 from shadow.snapshot import Snapshot
+from shadow.state.own import OwnState
+from shadow.state.settings import StateSettings
 from shadow.worker import Worker, wait_for
 from tests.support.sdk import CATALOGUE, FunctionPolicy, always, complete, decision, request, routing
 
@@ -30,6 +32,7 @@ def runner(*policies: Policy, **options: Any) -> ShadowRunner:
         "sample_rate": 1.0,
         "containment": Containment("raise"),
         "counts": ShadowCounts(),
+        "own_state": lambda policy: OwnState(CATALOGUE, StateSettings(), models=policy.models),
     }
     return ShadowRunner(policies, CATALOGUE, **(settings | options))
 

@@ -31,7 +31,9 @@ def clock() -> ManualClock:
 @pytest.fixture
 def state(clock: ManualClock) -> State:
     spending = [SpendingLimit(name="a-day", usd=2.0, per="day")]
-    return State(CATALOGUE, StateSettings(), spending=spending, clock=clock, containment=Containment("raise"))
+    return State(
+        CATALOGUE, StateSettings(reserve=0.0), spending=spending, clock=clock, containment=Containment("raise")
+    )
 
 
 def attempted(state: State, model: str = "big", error_type: str = "", latency_s: float = 1.0, **more: float) -> None:
@@ -118,15 +120,24 @@ def test_the_tightest_limit_is_the_headroom(state: State, clock: ManualClock) ->
     limits = RateLimits(
         (
             RateLimit(kind="requests", limit=100, remaining=50, reset_s=30.0),
-            RateLimit(kind="tokens", limit=1000, remaining=1, reset_s=10.0),
+            RateLimit(kind="tokens", limit=1000, remaining=0, reset_s=10.0),
         )
     )
     state.limits("big", limits)
-    assert state.snapshot(request()).of("big").headroom == 0.001
+    assert state.snapshot(request()).of("big").headroom == 0.0
     assert not state.admits("big", request())
     clock.advance(10.0)
     assert state.snapshot(request()).of("big").headroom == 0.5
     assert state.admits("big", request())
+
+
+def test_a_reserve_of_each_limit_is_left_untouched(clock: ManualClock) -> None:
+    """Policies and admission see the same zero, so that no decision is made that is not executed."""
+    state = State(CATALOGUE, StateSettings(reserve=0.2), clock=clock, containment=Containment("raise"))
+    for remaining, headroom, admitted in ((60, 0.5, True), (20, 0.0, False), (10, 0.0, False)):
+        state.limits("big", RateLimits((RateLimit(kind="requests", limit=100, remaining=remaining, reset_s=9.0),)))
+        assert state.snapshot(request()).of("big").headroom == pytest.approx(headroom)
+        assert state.admits("big", request()) is admitted
 
 
 def test_a_configured_quota_is_kept(state: State, clock: ManualClock) -> None:
