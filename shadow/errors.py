@@ -5,6 +5,7 @@ ShadowError
 ├── PolicyError                   a policy gave something that is not a decision; carries `.policy`
 ├── UnknownFeatureError           a decision needs what is not known of the request; carries `.feature`
 ├── OverBudgetError               no model fits a budget that must be kept
+├── UnjudgedError                 a validator lacks what it needs to judge this answer
 └── ProviderError                 a dispatch to a provider failed; carries `.error_type`, `.status`
     └── MissingOutcomeError            the recorded table holds no outcome for this request and model
 
@@ -51,6 +52,10 @@ class UnknownFeatureError(ShadowError):
 
 class OverBudgetError(ShadowError):
     """No model fits the budget of a policy that must keep it."""
+
+
+class UnjudgedError(ShadowError):
+    """A validator lacks what it needs to judge this answer. The answer is neither accepted nor refused by it."""
 
 
 class ProviderError(ShadowError):

@@ -80,7 +80,7 @@ def extract(
         allowed_labels: keys of the labels that are kept.
         labels: further segments of the host.
         input_tokens: the host's own count of the prompt's tokens; otherwise they are estimated.
-        tools: the call's tools; only whether there are any is kept.
+        tools: the call's tools; only their names are kept.
         response_format: the call's response format; only whether it asks for JSON is kept.
         max_output_tokens: the call's limit for the answer; only a count above 0 is one.
         has_images: whether a message holds an image, where the messages themselves do not tell; None = they do.
@@ -113,6 +113,7 @@ def extract(
         prompt_version=_text(prompt_version)[:VALUE_CHARACTERS],
         has_tools=_truth(tools),
         has_images=images > 0 if has_images is None else has_images,
+        tools=_tool_names(tools),
         wants_json=_wants_json(response_format),
         max_output_tokens=_limit(max_output_tokens),
         unknown=unknown,
@@ -154,6 +155,17 @@ def _message(message: Any, images: list[str]) -> Message:
         return Message(role if type(role) is str else _text(role), content)
     except Exception:  # noqa: BLE001 - as above, for one message
         return Message("", "")
+
+
+def _tool_names(tools: Any) -> tuple[str, ...]:
+    """Names of the tools: chat completions keep them below `function`, the Responses API and others at the top."""
+    try:
+        if not isinstance(tools, (list, tuple)):
+            return ()
+        named = (tool.get("function") or tool for tool in tools if isinstance(tool, dict))
+        return tuple(name for each in named if isinstance(name := each.get("name"), str))
+    except Exception:  # noqa: BLE001 - an object of the host may fail in any way; its names are then not known
+        return ()
 
 
 def _content_text(content: Any, images: list[str]) -> str:

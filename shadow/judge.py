@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from shadow.contained import Containment, describe
-from shadow.errors import PolicyError
+from shadow.errors import PolicyError, UnjudgedError
 from shadow.outcome import Outcome
 from shadow.policy import Candidate, Decision, Escalating, Failure, Policy, Step
 from shadow.request import Request
@@ -101,6 +101,8 @@ class Judge:
             return None
         try:
             return bool(self._policy.accepts(request, decision, decision.steps[0], outcome.answer))
+        except UnjudgedError:
+            return None
         except BaseException as error:  # noqa: BLE001 - a validator that fails leaves the escalation unknown
             self._containment.note(f"accept_if of {self._name}", error)
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from shadow.errors import ShadowError
 
@@ -39,6 +39,13 @@ class Usage:
 UNKNOWN_USAGE = Usage()
 
 
+class ToolCall(NamedTuple):
+    """One call of a tool that an answer asks for; `arguments` is the text that should be a JSON object."""
+
+    name: str
+    arguments: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a provider returned for one dispatch. Stays in the process: validators read it, spans never carry it.
@@ -47,6 +54,7 @@ class Answer:
         text: the assistant's text.
         model: the model id that the provider says it used; empty if it did not say.
         score: recorded quality in [0, 1] in backtests; None in production.
+        tool_calls: what the answer asks the caller to run; None = not known.
         raw: the provider's own object, passed through to the caller untouched.
     """
 
@@ -56,6 +64,7 @@ class Answer:
     usage: Usage = UNKNOWN_USAGE
     cost_usd: float | None = None
     score: float | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
     latency_s: float | None = None
     raw: Any = None
 

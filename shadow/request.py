@@ -53,6 +53,7 @@ class Request:
         session_key: HMAC-SHA256 of the session id, 16 hex characters, or empty.
         prompt_version: version of the prompt template.
         has_tools: the call offers tools.
+        tools: names of the tools that it offers, as far as they can be read.
         has_images: a message holds an image.
         wants_json: the call asks for structured output.
         max_output_tokens: the caller's limit for the answer; None = it sets none.
@@ -75,6 +76,7 @@ class Request:
     session_key: str = ""
     prompt_version: str = ""
     has_tools: bool = False
+    tools: tuple[str, ...] = ()
     has_images: bool = False
     wants_json: bool = False
     max_output_tokens: int | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeGuard
 
-from shadow.outcome import UNKNOWN_USAGE, Answer, Usage
+from shadow.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
 from shadow.providers.base import Chunk
 
 MOST_TOKENS: Final = 2**31
@@ -61,6 +61,7 @@ def answer_of(reply: Any) -> Answer:
         response_id=_string(read(reply, "id")),
         usage=usage_of(usage),
         cost_usd=_cost_usd(usage),
+        tool_calls=_tool_calls(reply),
         raw=reply,
     )
 
@@ -139,6 +140,17 @@ def _text(reply: Any) -> str:
     for item in _items(read(reply, "output")):
         parts += [_string(read(part, "text")) for part in _items(read(item, "content"))]
     return "".join(parts)
+
+
+def _tool_calls(reply: Any) -> tuple[ToolCall, ...]:
+    """What the reply asks the caller to run: of the first choice, or every function call of the Responses API."""
+    choice = _first(read(reply, "choices"))
+    if choice is None:
+        calls = [item for item in _items(read(reply, "output")) if read(item, "type") == "function_call"]
+    else:
+        called = _items(read(read(choice, "message"), "tool_calls"))
+        calls = [function for call in called if (function := read(call, "function")) is not None]
+    return tuple(ToolCall(_string(read(call, "name")), _string(read(call, "arguments"))) for call in calls)
 
 
 def count_of(value: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""What a policy file points at outside of itself: JSON schemas and Python functions, with digests for its version."""
+"""What a policy file points at outside of itself: schemas, phrases, functions, with digests for its version."""
 
 from __future__ import annotations
 
@@ -63,3 +63,22 @@ def load_schema(file: Path) -> tuple[dict[str, Any], str]:
     if not isinstance(schema, dict):
         raise ConfigError(f"json_schema must be a JSON object, got {type(schema).__name__} in {file}")
     return schema, hashlib.sha256(body).hexdigest()
+
+
+def load_phrases(file: Path) -> tuple[list[str], str]:
+    """The phrases of a file, one per line, and its SHA-256. Empty lines and lines that begin with # are left out.
+
+    Raises:
+        ConfigError: the file cannot be read as text, or holds no phrase.
+    """
+    try:
+        body = file.read_bytes()
+        lines = body.decode("utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(f"not_containing must name a readable file, got {file} ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"not_containing must name a file in UTF-8, got {file}; {error.reason}") from None
+    phrases = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not phrases:
+        raise ConfigError(f"not_containing must name a file with one phrase per line, got none in {file}")
+    return phrases, hashlib.sha256(body).hexdigest()

@@ -26,7 +26,8 @@ from shadow.config.policy_document import (
 )
 from shadow.config.source import Place, Source, read_source
 from shadow.config.validation import validated
-from shadow.config.validator_document import ValidatorDocument, build_validator
+from shadow.config.validator_building import build_validator
+from shadow.config.validator_document import ValidatorDocument
 from shadow.errors import ConfigError
 from shadow.ids import canonical_id
 from shadow.policies.call import FunctionChooser

@@ -13,7 +13,7 @@ from shadow.policies.plan import Chooser, Filter, Plan, Refused, nothing_refused
 from shadow.policy import Candidate, Decision, Step
 from shadow.request import Request
 from shadow.snapshot import Snapshot, StateMode
-from shadow.validators import Validator
+from shadow.validators import Case, Validator
 
 
 class Composed:
@@ -127,13 +127,14 @@ class Composed:
 
         Raises:
             PolicyError: the step names a validator that this policy does not have.
-            ShadowError: a validator cannot judge this answer. That is unknown, not refused.
+            UnjudgedError: a validator lacks what it needs to judge this answer. That is unknown, not refused.
         """
+        case = Case(request, answer)
         for name in step.accept_if:
             validator = self._validators.get(name)
             if validator is None:
                 raise PolicyError(self._name, f"has no validator {name!r}", error_type="unknown_validator")
-            if not validator.accepts(answer):
+            if not validator.accepts(case):
                 return name
         return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from shadow.policies.call import Call
 from shadow.policy import Candidate, Decision, Escalating, Failure, Policy, Step
 from shadow.request import Message, Request
 from shadow.snapshot import Snapshot
-from shadow.validators import Calls, JsonSchema, Matches, ScoreAtLeast
 from tests.support.routing_folder import write_folder
 
 RULES = """\
@@ -170,53 +168,6 @@ def test_a_function_needs_a_version() -> None:
     """Nothing can see when a function changes, so its author says it."""
     with pytest.raises(ConfigError, match="must have a name and a version"):
         Call(lambda _: "gpt-5", name="mine", version="")
-
-
-SCHEMA = {"type": "object", "required": ["id"], "properties": {"id": {"type": "integer"}}}
-
-
-@pytest.mark.parametrize(
-    ("text", "accepted"),
-    [
-        ('{"id": 1}', True),
-        ('{"id": "1"}', False),
-        ("{}", False),
-        ("not json", False),
-        ("", False),
-        ("[" * 100_000, False),
-    ],
-)
-def test_a_json_schema_judges_the_text(text: str, accepted: bool) -> None:
-    """Text that is no JSON, or too deep to be read, does not fit any schema."""
-    assert JsonSchema(SCHEMA, label="order.json").accepts(Answer(text=text)) is accepted
-
-
-def test_a_schema_never_reaches_the_network() -> None:
-    """A reference out of the schema is an error of the validator, not a download."""
-    validator = JsonSchema({"$ref": "http://127.0.0.1:9/schema.json"}, label="remote.json")
-    with pytest.raises(Exception, match=r"127\.0\.0\.1:9"):
-        validator.accepts(Answer(text=json.dumps({})))
-
-
-def test_a_wrong_schema_is_a_config_error() -> None:
-    """It is found when the policy is loaded, not at the first answer."""
-    with pytest.raises(ConfigError, match=r"order\.json must be a JSON schema"):
-        JsonSchema({"type": "objekt"}, label="order.json")
-
-
-def test_validators_differ_by_what_they_test() -> None:
-    """Names are part of the recorded steps: other tests, other names; long ones are cut but stay different."""
-    assert ScoreAtLeast(0.5).name == "score_at_least(0.5)"
-    long_one, other = Matches("a" * 300 + "b"), Matches("a" * 300 + "c")
-    assert len(long_one.name) < 110
-    assert long_one.name != other.name
-
-
-def test_a_user_function_must_say_yes_or_no() -> None:
-    """A truthy object is not a verdict."""
-    assert Calls(str.isdigit, label="m:f").accepts(Answer(text="12"))
-    with pytest.raises(ShadowError, match=r"call\(m:f\) must return True or False, got str"):
-        Calls(str.upper, label="m:f").accepts(Answer(text="x"))
 
 
 def test_a_function_that_answers_wrongly_is_recorded_as_invalid() -> None:

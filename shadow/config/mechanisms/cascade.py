@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from shadow.config.fields import Document, Text
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
-from shadow.config.validator_document import ValidatorDocument
+from shadow.config.validator_document import Validators
 from shadow.policies.cascade import Cascade
 
 
@@ -17,7 +17,7 @@ class CascadeDocument(Document):
     """Cheap first, then what its answer must pass, then the stronger model."""
 
     first: Text = Field(alias="try")
-    accept_if: Annotated[list[ValidatorDocument], Field(min_length=1, max_length=20)]
+    accept_if: Validators
     then: Text = Field(alias="else")
 
     @model_validator(mode="after")

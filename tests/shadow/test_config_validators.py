@@ -1,0 +1,103 @@
+"""`accept_if` in policy files: its short forms, and what its mistakes say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shadow.config import load_catalogue, load_policy
+from shadow.errors import ConfigError
+from shadow.policy import Policy
+from shadow.request import Request
+from shadow.snapshot import Snapshot
+from tests.support.routing_folder import write_folder
+
+POLICY = "policy: p\nchoose:\n  cascade:\n    try: gpt-5-mini\n    accept_if:\n      - {validator}\n    else: gpt-5\n"
+
+
+def load(folder: Path, validator: str) -> Policy:
+    write_folder(folder, policy=POLICY.replace("{validator}", validator))
+    (folder / "policies/order.json").write_text('{"type": "object"}')
+    (folder / "policies/words.txt").write_text("# never say\nsecret\n\n  internal only \n")
+    (folder / "policies/none.txt").write_text("# nothing\n")
+    (folder / "policies/latin.txt").write_bytes(b"caf\xe9\n")
+    return load_policy(folder / "policies/policy.yaml", load_catalogue(folder / "models.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("validator", "name"),
+    [
+        ("not_refusal", "not_refusal"),
+        ("not_hedging", "not_hedging"),
+        ("not_hedging: {at_most: 2}", "not_hedging(at most 2)"),
+        ("cites", "cites(any)"),
+        ("cites: {at_least: 2, form: url}", "cites(at least 2 url)"),
+        ("cites: {pattern: 'KB-[0-9]+'}", "cites(KB-[0-9]+)"),
+        ("tool_calls", "tool_calls"),
+        ("tool_calls: {required: true, schemas: {find: order.json}}", "tool_calls(required, schema of find)"),
+        ("tool_calls: {success: 'operator:eq'}", "tool_calls(operator:eq)"),
+        ("json_schema: order.json", "json_schema(order.json)"),
+        ("json_schema: {file: order.json, fenced: true}", "json_schema(order.json, fenced)"),
+        ("required_fields: [a.b, c]", "required_fields(a.b, c)"),
+        ("required_fields: {fields: [a], fenced: true}", "required_fields(a, fenced)"),
+        ("matches: x", "matches(x)"),
+        ("not_matches: x", "not_matches(x)"),
+        ("length: {at_most: 9, unit: tokens}", "length(at most 9 tokens)"),
+        ("not_containing: secret", "not_containing(secret)"),
+        ("not_containing: [secret, internal only]", "not_containing(secret, internal only)"),
+        ("not_containing: {file: words.txt}", "not_containing(words.txt~74ccb844)"),
+        ("confidence: 0.7", "confidence(at least 0.7)"),
+        ("confidence: {at_least: 0.7, field: sure}", "confidence(at least 0.7, sure)"),
+        ("call: 'operator:truth'", "call(operator:truth)"),
+        ("score_at_least: 0.5", "score_at_least(0.5)"),
+    ],
+)
+def test_every_validator_has_a_form_in_the_file(tmp_path: Path, validator: str, name: str) -> None:
+    """Its name in the recorded step says what was asked."""
+    decision = load(tmp_path, validator).decide(Request(request_id="r", time_us=1), Snapshot())
+    assert decision.steps[0].accept_if == (name,)
+
+
+@pytest.mark.parametrize(
+    ("validator", "message"),
+    [
+        ("not_refusing", "a validator must be one of json_schema, required_fields, matches,"),
+        ("matches", "matches must have a value, got none; write {matches: ...}"),
+        ("{matches: x, cites: {}}", "a validator must have exactly one of json_schema, "),
+        ("length: {}", "length must have at_least, at_most or both, got none"),
+        ("length: {at_least: 3, at_most: 2}", "at_least must not be above at_most, got 3 and 2"),
+        ("length: {at_least: -1}", "at_least must be greater than or equal to 0, got -1"),
+        ("length: {at_most: 9, unit: words}", "unit must be 'characters' or 'tokens', got 'words'"),
+        ("cites: {at_least: 0}", "at_least must be greater than or equal to 1, got 0"),
+        ("cites: {form: url, pattern: x}", "cites must have form or pattern, got both; remove form: url"),
+        ("cites: {pattern: '('}", "matches must be a regular expression, got '('"),
+        ("not_matches: '('", "matches must be a regular expression, got '('"),
+        ("not_containing: {}", "not_containing must have exactly one of phrases, file, got none"),
+        ("not_containing: {file: no.txt}", "not_containing must name a readable file, got "),
+        ("not_containing: {file: none.txt}", "not_containing must name a file with one phrase per line, got none in "),
+        ("not_containing: {file: latin.txt}", "not_containing must name a file in UTF-8, got "),
+        ("not_refusal: {language: en}", 'unknown key "language" under not_refusal; known keys: '),
+        ("tool_calls: {schemas: {find: no.json}}", "json_schema must name a readable file, got "),
+        ("tool_calls: {success: 'operator:nothing'}", "call must name a function, got 'nothing'"),
+        ("confidence: {at_least: 70}", "at_least must be less than or equal to 1, got 70"),
+        ("confidence: {at_least: 0.7, field: a, pattern: b}", "confidence must have field or pattern, got both"),
+        ("required_fields: []", "required_fields must be longer, got []; give at least one"),
+        ("required_fields: ['.a']", "a path must be keys with dots between them, got '.a'"),
+        ("json_schema: {fenced: true}", "file must be given under json_schema, got nothing"),
+        ("score_at_least: 5", "score_at_least must be less than or equal to 1, got 5"),
+    ],
+)
+def test_mistakes_in_a_validator_say_what_to_do(tmp_path: Path, validator: str, message: str) -> None:
+    """At its line, in one sentence."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, validator)
+    assert str(caught.value).removeprefix(f"{tmp_path}/policies/").startswith(f"policy.yaml:6: {message}")
+
+
+def test_a_version_covers_the_restricted_phrases(tmp_path: Path) -> None:
+    """Other phrases, another policy; the file is read when the policy is loaded."""
+    first = load(tmp_path, "not_containing: {file: words.txt}").version
+    (tmp_path / "policies/words.txt").write_text("other\n")
+    policy = load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))
+    assert policy.version != first
