@@ -6,6 +6,7 @@ ShadowError
 ├── UnknownFeatureError           a decision needs what is not known of the request; carries `.feature`
 ├── OverBudgetError               no model fits a budget that must be kept
 ├── UnjudgedError                 a validator lacks what it needs to judge this answer
+├── UnservedError                 no step may serve the request now; carries `.error_type`, `.status`
 └── ProviderError                 a dispatch to a provider failed; carries `.error_type`, `.status`
     └── MissingOutcomeError            the recorded table holds no outcome for this request and model
 
@@ -16,6 +17,24 @@ shadow work, telemetry or configuration reload ever reaches the caller (`contain
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final, Literal
+
+FailureClass = Literal["request", "configuration", "context_length", "content_policy", "rate_limit", "quota", "outage"]
+"""What a failed dispatch calls for; docs/router.md says what is done about each."""
+
+CONTEXT_LENGTH: Final = "context_length"
+CONTENT_POLICY: Final = "content_policy"
+QUOTA: Final = "insufficient_quota"
+CONFIGURATION: Final = "configuration"
+CLASS_OF_TYPE: Final[dict[str, FailureClass]] = {
+    CONTEXT_LENGTH: "context_length",
+    CONTENT_POLICY: "content_policy",
+    QUOTA: "quota",
+    CONFIGURATION: "configuration",
+    "401": "configuration",
+    "403": "configuration",
+    "429": "rate_limit",
+}
 
 
 class ShadowError(Exception):
@@ -58,20 +77,56 @@ class UnjudgedError(ShadowError):
     """A validator lacks what it needs to judge this answer. The answer is neither accepted nor refused by it."""
 
 
+class UnservedError(ShadowError):
+    """No step of the decision may serve the request now, and nothing failed: everything was refused beforehand.
+
+    Attributes:
+        error_type: `unavailable` (breakers are open or providers asked to wait), `killed`, `cost_budget`,
+            `spending_limit` or `deadline`.
+        status: the HTTP status that says so: 402, 429, 503 or 504.
+    """
+
+    STATUSES: Final = {"unavailable": 503, "killed": 503, "cost_budget": 402, "spending_limit": 429, "deadline": 504}
+
+    def __init__(self, message: str, *, error_type: str) -> None:
+        self.error_type = error_type
+        self.status = self.STATUSES[error_type]
+        super().__init__(message)
+
+
 class ProviderError(ShadowError):
     """A dispatch failed.
 
     Attributes:
-        error_type: short, low-cardinality class of the failure: `timeout`, `connection` or the HTTP status as text.
+        error_type: short, low-cardinality class of the failure: `timeout`, `connection`, `context_length` or another
+            name of docs/router.md, else the HTTP status as text.
         status: HTTP status, None when no answer arrived.
         retryable: whether another provider may succeed with the same request (never for a 4xx of the caller).
+        retry_after_s: seconds that the provider asks to wait, in [0, 60]; None = it did not say.
     """
 
-    def __init__(self, message: str, *, error_type: str, status: int | None = None, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        error_type: str,
+        status: int | None = None,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         self.error_type = error_type
         self.status = status
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
         super().__init__(message)
+
+    @property
+    def failure_class(self) -> FailureClass:
+        """What this failure calls for."""
+        known = CLASS_OF_TYPE.get(self.error_type)
+        if known is not None:
+            return known
+        return "outage" if self.retryable else "request"
 
 
 class MissingOutcomeError(ProviderError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -16,6 +17,8 @@ from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
 from shadow.edition import Edition
 from shadow.execution.routed import Routed
+from shadow.execution.settings import ExecutionSettings
+from shadow.execution.terms import Terms
 from shadow.export.sink import SpanSink
 from shadow.features import extract, output_limit
 from shadow.from_request import facts_of
@@ -93,6 +96,7 @@ class ShadowRouter:
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
         self.state = state or State.of(settings, clock=self._clock, containment=self._recorder.containment)
         self._reloader = Reloader(settings, self._recorder, accepts=Live)
+        self._terms = Terms.of(settings.execution, self.state)
 
     def _route(
         self,
@@ -107,6 +111,7 @@ class ShadowRouter:
         request_id: str | None = None,
         input_tokens: int | None = None,
         timeout_s: float | None = None,
+        deadline_s: float | None = None,
         **params: Any,
     ) -> Routed:
         """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
@@ -138,18 +143,24 @@ class ShadowRouter:
         pending = self._recorder.open(request, snapshot, decision, decide_s=decide_s, edition=edition)
 
         def close(outcome: Outcome) -> None:
-            self.state.observe(request, decision, outcome)
+            paid_usd = self.state.cost_usd(outcome, request)
+            if paid_usd is not None:
+                self.state.spent(request, paid_usd)
+            self.state.observe(request, decision, outcome, told=True)
             self._recorder.close(pending, outcome)
 
         return Routed(
             request=request,
             decision=decision,
+            snapshot=snapshot,
             policy=live.policy,
             catalogue=routing.catalogue,
             providers=self._providers,
             messages=messages,
             params=params,
+            terms=self._terms_for(routing.execution),
             timeout_s=timeout_s,
+            deadline_s=deadline_s,
             tick=self._clock.perf_counter,
             close=close,
         )
@@ -168,11 +179,13 @@ class ShadowRouter:
             prompt_version: version of the prompt template.
             request_id: the host's own id, unique per request; made here if absent.
             input_tokens: tokens of the prompt, if the host has counted them.
-            timeout_s: seconds that one dispatch may take; None = the provider's default.
+            timeout_s: seconds that one dispatch may take, or in a stream the longest silence; None = as configured.
+            deadline_s: seconds that the request may take with all its attempts; None = as configured.
             params: further arguments for the provider, such as `temperature` or `tools`.
 
         Raises:
-            ProviderError: no step of the decision could serve the request.
+            ProviderError: every step that could serve the request failed.
+            UnservedError: none of them may be asked now.
             Exception: whatever else the live policy or a provider raised, unchanged.
         """
         return self._route(**arguments).complete()
@@ -258,6 +271,12 @@ class ShadowRouter:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def _terms_for(self, settings: ExecutionSettings) -> Terms:
+        """The terms with the settings that a request began with; a reload changes those and nothing else."""
+        if self._terms.settings is not settings:
+            self._terms = replace(self._terms, settings=settings)
+        return self._terms
 
     def _decide_timed(
         self, edition: Edition, live: Live, request: Request, snapshot: Snapshot

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from shadow.catalogue import MODELS_FILE, Catalogue, Model
+from shadow.config.execution_document import ExecutionDocument
 from shadow.config.files import note_absent, noted_files
 from shadow.config.policies import PolicyBuilder
 from shadow.config.policy_document import PolicyDocument
@@ -111,6 +112,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
     problems += [_undeclared(source, *each) for each in spending_labels(document.spending) if each[0] not in labels]
     reader = _PolicyReader(source, catalogue, labels, problems)
     live = _live(document.live, reader)
+    _check_models(document.execution, catalogue, source, problems)
     shadows = [reader.policy(file, ("shadows", place)) for place, file in enumerate(document.shadows)]
     if live is None or len(problems) > before:
         return None
@@ -130,6 +132,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
             reload=Reload(**document.reload.model_dump()),
             state=state_settings(document.state, path.parent),
             spending=spending_limits(document.spending),
+            execution=document.execution.settings(),
             file=path,
         )
     except ConfigError as error:
@@ -175,6 +178,17 @@ def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec 
     if isinstance(live, LiveDocument):
         return LiveSpec(name=live.name, version=live.version, decides=live.decides)
     return reader.policy(live, ("live",))
+
+
+def _check_models(
+    execution: ExecutionDocument, catalogue: Catalogue, source: Source, problems: list[ConfigError]
+) -> None:
+    """Models that stand in for others must be known."""
+    for key in ("long_context", "content_policy"):
+        name = getattr(execution, key)
+        objection = catalogue.objection(name) if name else ""
+        if objection:
+            problems.append(source.error(objection, ("execution", key)))
 
 
 def _routing_document(source: Source, problems: list[ConfigError]) -> RoutingDocument | None:

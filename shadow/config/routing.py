@@ -10,6 +10,7 @@ from typing import Final, Literal, Self
 
 from shadow.catalogue import Catalogue
 from shadow.errors import ConfigError
+from shadow.execution.settings import ExecutionSettings
 from shadow.policy import Policy
 from shadow.request import nothing
 from shadow.state.settings import SpendingLimit, StateSettings
@@ -113,6 +114,7 @@ class Routing:
         segments: slices that reports are split by.
         state: how the router's state is kept.
         spending: what may be spent over time, with distinct names.
+        execution: how decisions are executed, where this package does that.
         file: the file it was read from, None if made in code.
         files: every file that it was read from, with the digest of what was read.
     """
@@ -131,6 +133,7 @@ class Routing:
     reload: Reload = Reload()
     state: StateSettings = field(default_factory=StateSettings)
     spending: tuple[SpendingLimit, ...] = ()
+    execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     file: Path | None = None
     files: Mapping[Path, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -160,6 +163,7 @@ class Routing:
         limits: Limits | None = None,
         state: StateSettings | None = None,
         spending: Iterable[SpendingLimit] = (),
+        execution: ExecutionSettings | None = None,
     ) -> Self:
         """A routing made in code. Without a catalogue every model of the price registry is known.
 
@@ -180,4 +184,5 @@ class Routing:
             limits=limits or Limits(),
             state=state or StateSettings(),
             spending=tuple(spending),
+            execution=execution or ExecutionSettings(),
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
+from shadow.config.execution_document import ExecutionDocument
 from shadow.config.fields import Address, Document, Name, NotNegative, Positive, PositiveCount, Segment, Text, Texts
 from shadow.config.routing import (
     DEFAULT_EXPORT_URL,
@@ -120,3 +121,4 @@ class RoutingDocument(Document):
     reload: ReloadDocument = ReloadDocument()
     state: StateDocument = StateDocument()
     spending: dict[Text, SpendingDocument] = Field(default_factory=dict, max_length=50)
+    execution: ExecutionDocument = ExecutionDocument()

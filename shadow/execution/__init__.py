@@ -1,7 +1,23 @@
 """Executes the steps of the live decision."""
 
-from shadow.execution.course import Dispatch, Execution
+from shadow.execution.course import Execution
+from shadow.execution.dispatch import Dispatch
 from shadow.execution.received import Received, Tick
+from shadow.execution.settings import ExecutionSettings, RetrySettings, TierBudget
 from shadow.execution.shells import arun, astream, run, stream
+from shadow.execution.terms import Terms
 
-__all__ = ["Dispatch", "Execution", "Received", "Tick", "arun", "astream", "run", "stream"]
+__all__ = [
+    "Dispatch",
+    "Execution",
+    "ExecutionSettings",
+    "Received",
+    "RetrySettings",
+    "Terms",
+    "Tick",
+    "TierBudget",
+    "arun",
+    "astream",
+    "run",
+    "stream",
+]

@@ -1,24 +1,28 @@
-"""The course of one request: primary, escalation after a refused answer, fallback after a failure.
+"""The course of one request: primary, escalation after a refused answer, fallback or retry after a failure.
 
 `Execution` is the whole logic and does no input or output: it says what to dispatch next and is told what came of it.
+docs/router.md, "Which answer is served", has the rules as a table. In short:
 
-The rules:
-- An answer that the policy's validators refuse escalates to the plan's next escalation step. It is never served.
-- A retryable failure goes to the next fallback step. If none is left, an escalation step that was not needed yet may
-  still serve the request. Any other failure, and a failure after the first chunk was handed out, reaches the caller
-  as it is.
-- A model that failed is not called again for the same request.
+- An answer that the policy's validators refuse goes on to the next escalation. It is never served.
+- A provider that fails goes on to the next fallback. If none is left, what is left of the cascade may still serve the
+  request, and then the same model may be tried again.
+- A provider that asks to wait is waited for, if that is short; else the next fallback serves.
+- Any other failure, and a failure after the first chunk was handed out, reaches the caller as it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from shadow.catalogue import Catalogue
-from shadow.errors import ProviderError
-from shadow.outcome import UNKNOWN_USAGE, UNREPORTED, Answer, Attempt, AttemptKind, Outcome, OutcomeStatus
-from shadow.policy import Decision, Escalating, Policy, Step
+from shadow.errors import ProviderError, UnservedError
+from shadow.execution.dispatch import Dispatch
+from shadow.execution.ledger import Ledger
+from shadow.execution.retries import wait_before_retry_s
+from shadow.execution.steps import Steps
+from shadow.execution.terms import UNTRIED, Terms
+from shadow.outcome import UNREPORTED, Answer, AttemptKind, Contamination, Outcome
+from shadow.policy import Decision, Escalating, Policy
 from shadow.request import Request
+from shadow.snapshot import STATELESS, Snapshot
 
 REFUSED = "quality"
 """`error_type` of an attempt whose answer the validators refused."""
@@ -26,39 +30,75 @@ REFUSED = "quality"
 UNJUDGED = "validator_error"
 """`error_type` of an attempt whose validator failed itself: an answer that nobody could check is not served."""
 
-
-@dataclass(frozen=True, slots=True)
-class Dispatch:
-    """What to call next. A `judged` answer must be whole before anything of it may reach the caller."""
-
-    kind: AttemptKind
-    model: str
-    judged: bool
+SLOW = "latency_budget"
+"""`error_type` of an attempt that was ended because its tier's latency budget was used up and another step was left."""
 
 
 class Execution:
-    """The course of one request through the steps of its decision. Fed by exactly one shell."""
+    """The course of one request through the steps of its decision. Fed by exactly one shell.
 
-    def __init__(self, *, policy: Policy, request: Request, decision: Decision, catalogue: Catalogue) -> None:
+    Args:
+        policy: judges answers if it can escalate.
+        request: what every policy sees.
+        decision: its steps.
+        catalogue: names models and their providers.
+        terms: what all executions of the router share.
+        snapshot: the state that the decision was made on.
+        timeout_s: seconds for one dispatch, instead of the configured ones.
+        deadline_s: seconds for the whole request, instead of the configured ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        request: Request,
+        decision: Decision,
+        catalogue: Catalogue,
+        terms: Terms = UNTRIED,
+        snapshot: Snapshot = STATELESS,
+        timeout_s: float | None = None,
+        deadline_s: float | None = None,
+    ) -> None:
+        settings = terms.settings
         self._policy = policy
         self._request = request
         self._decision = decision
         self._catalogue = catalogue
-        self._escalations = [step for step in decision.steps if step.kind == "escalation"]
-        self._fallbacks = [step for step in decision.steps if step.kind == "fallback"]
-        self._step: Step = decision.steps[0]
-        self._next = self._dispatch("primary")
-        self._attempts: list[Attempt] = []
-        self._costs: list[float | None] = []
-        self._failed: set[str] = set()
-        self._status: OutcomeStatus = "error"
+        self._terms = terms
+        self._snapshot = snapshot
+        self._timeout_s = settings.timeout_s if timeout_s is None else timeout_s
+        self._deadline_s = settings.deadline_s if deadline_s is None else deadline_s
+        self._budget = settings.budget_of(request.user_tier)
+        self._steps = Steps(decision.steps, self._objection)
+        self._ledger = Ledger(catalogue)
+        self._next: Dispatch | None = None
+        self._unserved: UnservedError | None = None
+        self._retries = 0
+        self._strayed = False
         self._error_type = ""
-        self._ttft_s: float | None = None
-        self.answer: Answer | None = None
+
+    @property
+    def answer(self) -> Answer | None:
+        """What is served; None as long as nothing is."""
+        return self._ledger.answer
 
     def next(self) -> Dispatch:
-        """The dispatch to run now."""
+        """The dispatch to run now.
+
+        Raises:
+            UnservedError: no step may be asked.
+        """
+        if self._next is None and self._unserved is None:
+            self._begin()
+        if self._unserved is not None or self._next is None:
+            raise self._unserved or AssertionError("an execution that began has a dispatch or an error")
         return self._next
+
+    def withdrawn(self, planned: Dispatch, error: BaseException) -> None:
+        """The wait before a dispatch was interrupted; it never took place."""
+        self._error_type = error_type_of(error)
+        self._terms.state.attempt(planned.model, error_type=self._error_type, latency_s=0.0)
 
     def answered(self, answer: Answer, latency_s: float, *, ttft_s: float | None = None) -> bool:
         """A dispatch gave a whole answer, `latency_s` after it started; its first chunk came after `ttft_s`.
@@ -67,113 +107,191 @@ class Execution:
             True if the answer is to be served, False if it was refused and `next` escalates.
         """
         refusal = self._refusal(answer)
-        self._note(answer, refusal, latency_s)
-        if refusal:
-            self._step = self._escalations.pop(0)
-            self._next = self._dispatch("escalation")
+        self._note(answer, refusal, latency_s, ttft_s=ttft_s)
+        if not refusal:
+            self._ledger.serve(answer, "complete", ttft_s)
+            return True
+        if not self._has_time:
+            self._give_up("deadline", f"the answer of {self._steps.current.model} was refused, and no time is left")
+        elif self._steps.escalate():
+            self._plan(self._steps.kind)
         else:
-            self._serve(answer, "complete", ttft_s)
-        return not refusal
+            self._give_up_refused()
+        return False
 
     def failed(self, error: BaseException, latency_s: float) -> bool:
         """A dispatch failed and nothing of it reached the caller.
 
         Returns:
-            True if `next` falls back, False if the error must be raised to the caller.
+            True if `next` goes on, False if the error must be raised to the caller.
         """
-        self._error_type = error_type_of(error)
-        self._note(None, self._error_type, latency_s)
-        self._failed.add(self._step.model)
-        return isinstance(error, ProviderError) and error.retryable and self._fall_back()
+        planned = self.next()
+        error_type = error_type_of(error)
+        if error_type == "timeout" and planned.ran_out(latency_s):
+            error_type = SLOW
+        told_s = error.retry_after_s if isinstance(error, ProviderError) else None
+        self._note(None, error_type, latency_s, retry_after_s=told_s)
+        self._error_type = error_type
+        self._steps.fail()
+        return isinstance(error, ProviderError) and self._recovers(error, error_type)
 
     def broken(self, error: BaseException, received: Answer, latency_s: float, *, ttft_s: float | None) -> None:
         """A stream ended early after chunks were handed out: by a failure, or because the caller closed it."""
         self._error_type = "" if isinstance(error, GeneratorExit) else error_type_of(error)
-        self._note(received, self._error_type, latency_s)
-        self._serve(received, "partial", ttft_s)
+        self._note(received, self._error_type, latency_s, ttft_s=ttft_s, told=error_type_of(error))
+        self._ledger.serve(received, "partial", ttft_s)
 
     def outcome(self) -> Outcome:
-        """What was served, with every attempt: `error` if nothing was, `unreported` if nothing was dispatched."""
-        if not self._attempts:
+        """What was served, with every attempt: `error` if nothing was, `unreported` if nothing was tried."""
+        if not self._ledger.attempts and not self._error_type:
             return UNREPORTED
-        attempts = tuple(self._attempts)
-        duration_s = sum(attempt.latency_s for attempt in attempts)
-        escalated = any(attempt.kind == "escalation" for attempt in attempts)
-        if self.answer is None:
-            return Outcome(
-                status="error",
-                error_type=self._error_type,
-                duration_s=duration_s,
-                attempts=attempts,
-                escalated=escalated,
-            )
-        last = attempts[-1]
-        return Outcome(
-            status=self._status,
-            model=self._catalogue.canonical(self.answer.model, last.model) if self.answer.model else last.model,
-            provider=last.provider,
-            response_id=self.answer.response_id,
-            usage=self.answer.usage,
-            cost_usd=self._cost_usd(),
-            duration_s=duration_s,
-            ttft_s=self._ttft_s,
-            error_type=self._error_type,
-            contamination=("fallback",) if last.kind == "fallback" else (),
-            attempts=attempts,
-            answer=self.answer,
-            escalated=escalated,
-        )
+        contamination: tuple[Contamination, ...] = ("fallback",) if self._strayed else ()
+        return self._ledger.outcome(self._error_type, contamination)
 
-    def _dispatch(self, kind: AttemptKind) -> Dispatch:
-        judged = kind != "fallback" and bool(self._escalations) and isinstance(self._policy, Escalating)
-        return Dispatch(kind, self._step.model, judged)
+    def _begin(self) -> None:
+        overdrawn = [name for name, left in self._snapshot.remaining_usd.items() if left <= 0]
+        if overdrawn:
+            text = f"the spending limit {overdrawn[0]} is used up; raise it, or wait until its window ends"
+            self._give_up("spending_limit", text)
+        elif self._steps.begin():
+            self._plan(self._steps.kind)
+        else:
+            self._give_up_refused()
+
+    def _plan(self, kind: AttemptKind, wait_s: float = 0.0) -> None:
+        """Dispatch to the current step next."""
+        model = self._steps.current.model
+        if kind == "retry":
+            self._retries += 1
+        else:
+            self._retries = 0
+            self._terms.retries.request(self._provider(model), self._terms.settings.retry.budget)
+        self._strayed = self._strayed or self._steps.kind == "fallback"
+        self._ledger.waited(wait_s)
+        is_cascade = self._steps.kind != "fallback" and self._steps.may_escalate
+        self._next = Dispatch(
+            kind=kind,
+            model=model,
+            judged=is_cascade and isinstance(self._policy, Escalating),
+            wait_s=wait_s,
+            timeout_s=self._timeout_s,
+            deadline_s=None if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s,
+            latency_s=self._budget.latency_s if self._steps.has_more else None,
+            chunk_s=self._terms.settings.first_chunk_s,
+        )
 
     def _refusal(self, answer: Answer) -> str:
         """`error_type` of a refused answer, empty for one that may be served."""
-        if not self._next.judged or not isinstance(self._policy, Escalating):
+        if not self.next().judged or not isinstance(self._policy, Escalating):
             return ""
         try:
-            return REFUSED if self._policy.accepts(self._request, self._decision, self._step, answer) else ""
+            accepts = self._policy.accepts(self._request, self._decision, self._steps.current, answer)
         except Exception:  # noqa: BLE001 - a user's validator may raise anything; the attempt records that it did
             return UNJUDGED
+        return REFUSED if accepts else ""
 
-    def _fall_back(self) -> bool:
-        """Go to the next step whose model has not failed yet: fallbacks first, then what is left of the cascade."""
-        for steps in (self._fallbacks, self._escalations):
-            while steps:
-                self._step = steps.pop(0)
-                if self._step.model not in self._failed:
-                    self._next = self._dispatch("fallback")
-                    return True
-        return False
+    def _recovers(self, error: ProviderError, error_type: str) -> bool:
+        """Plan what follows a failed dispatch; whether anything does."""
+        if not self._has_time or len(self._ledger.attempts) >= self._terms.settings.max_attempts:
+            return False
+        failure = "slow" if error_type == SLOW else error.failure_class
+        match failure:
+            case "slow":
+                self._strayed = self._goes_on(self._steps.escalate())
+                return self._strayed or self._retries_in(self._wait_s(None))
+            case "outage":
+                wait_s = self._wait_s(error.retry_after_s)
+                return self._goes_on(self._steps.fall_back()) or self._retries_in(wait_s, asks_state=True)
+            case "rate_limit":
+                return self._recovers_from_rate_limit(error.retry_after_s)
+            case "quota" | "context_length" | "content_policy":
+                return self._goes_on(self._takes_instead(failure))
+            case _:
+                return False
 
-    def _serve(self, answer: Answer, status: OutcomeStatus, ttft_s: float | None) -> None:
-        self.answer = answer
-        self._status = status
-        self._error_type = self._error_type if status == "partial" else ""
-        self._ttft_s = None if ttft_s is None else sum(a.latency_s for a in self._attempts[:-1]) + ttft_s
+    def _takes_instead(self, failure: str) -> bool:
+        """Take a step for a request that its model will never answer, however often it is asked."""
+        if failure == "quota":
+            return self._steps.fall_back()
+        settings = self._terms.settings
+        return self._steps.divert(settings.long_context if failure == "context_length" else settings.content_policy)
 
-    def _note(self, answer: Answer | None, error_type: str, latency_s: float) -> None:
-        """Append the attempt. A recorded answer brings the latency it had when it was recorded."""
-        model = self._catalogue.get(self._step.model)
-        recorded_s = None if answer is None else answer.latency_s
-        attempt = Attempt(
-            kind=self._next.kind,
-            model=self._step.model if model is None else model.name,
-            provider="" if model is None else model.provider,
-            error_type=error_type,
-            usage=UNKNOWN_USAGE if answer is None else answer.usage,
-            latency_s=latency_s if recorded_s is None else recorded_s,
-            response_model="" if answer is None else answer.model,
+    def _recovers_from_rate_limit(self, told_s: float | None) -> bool:
+        """Wait for the provider if that is short. If it is not, ask a peer; only if there is none, wait longer."""
+        wait_s = self._wait_s(told_s)
+        if wait_s <= self._terms.settings.retry.patience_s and self._retries_in(wait_s):
+            return True
+        return self._goes_on(self._steps.fall_back()) or self._retries_in(wait_s)
+
+    def _retries_in(self, wait_s: float, *, asks_state: bool = False) -> bool:
+        """Try the current model again, unless its breaker has opened meanwhile.
+
+        The state is not asked after a rate limit: it knows that the provider must be waited for, and that is done.
+        """
+        left_s = float("inf") if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s
+        settings = self._terms.settings.retry
+        if not settings.budget or self._retries >= settings.times or wait_s >= left_s:
+            return False
+        model = self._steps.current.model
+        if not self._terms.retries.take(self._provider(model)) or (asks_state and self._objection(model)):
+            return False
+        self._plan("retry", wait_s)
+        return True
+
+    def _wait_s(self, told_s: float | None) -> float:
+        return wait_before_retry_s(self._terms.settings.retry, self._retries, told_s, self._terms.jitter)
+
+    def _goes_on(self, taken: bool) -> bool:  # noqa: FBT001 - reads as a sentence at its callers
+        if taken:
+            self._plan(self._steps.kind)
+        return taken
+
+    @property
+    def _has_time(self) -> bool:
+        return self._deadline_s is None or self._ledger.elapsed_s < self._deadline_s
+
+    def _objection(self, model: str) -> str:
+        """Why a model may not be asked now: `killed` or `unavailable`; empty if it may."""
+        killed = self._snapshot.killed
+        if killed and (model in killed or self._provider(model) in killed):
+            return "killed"
+        return "" if self._terms.state.admits(model, self._request) else "unavailable"
+
+    def _provider(self, model: str) -> str:
+        """Whose retry budget a model shares; its own where the catalogue names no provider."""
+        known = self._catalogue.get(model)
+        return model if known is None else known.provider or known.name
+
+    def _give_up_refused(self) -> None:
+        reasons = self._steps.refusals
+        error_type = next(iter(reasons.values()), "unavailable")
+        named = ", ".join(f"{model}: {reason}" for model, reason in reasons.items()) or "none is left"
+        self._give_up(error_type, f"no model may be asked now ({named}); try again later, or add a fallback")
+
+    def _give_up(self, error_type: str, message: str) -> None:
+        self._error_type = error_type
+        self._unserved = UnservedError(message, error_type=error_type)
+
+    def _note(
+        self,
+        answer: Answer | None,
+        error_type: str,
+        latency_s: float,
+        *,
+        ttft_s: float | None = None,
+        retry_after_s: float | None = None,
+        told: str | None = None,
+    ) -> None:
+        """Record an attempt, and tell the state about it; `told` is what it hears where the record says nothing."""
+        planned = self.next()
+        self._ledger.note(planned.kind, planned.model, answer, error_type, latency_s)
+        self._terms.state.attempt(
+            planned.model,
+            error_type=error_type if told is None else told,
+            latency_s=self._ledger.attempts[-1].latency_s,
+            ttft_s=ttft_s,
+            retry_after_s=retry_after_s,
         )
-        self._attempts.append(attempt)
-        if answer is not None:
-            self._costs.append(answer.cost_usd)
-
-    def _cost_usd(self) -> float | None:
-        """What every answer that was paid for cost; unknown as soon as one provider did not say."""
-        known = [cost for cost in self._costs if cost is not None]
-        return sum(known) if len(known) == len(self._costs) else None
 
 
 def error_type_of(error: BaseException) -> str:

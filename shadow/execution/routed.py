@@ -7,15 +7,18 @@ from contextlib import aclosing
 from typing import Any
 
 from shadow.catalogue import Catalogue, Model
-from shadow.execution.course import Dispatch, Execution
+from shadow.execution.course import Execution
+from shadow.execution.dispatch import Dispatch
 from shadow.execution.received import Tick
 from shadow.execution.shells import arun, astream, run, stream
+from shadow.execution.terms import Terms
 from shadow.outcome import Answer, Outcome
 from shadow.policy import Decision, Policy
 from shadow.providers.base import Call, Chunk
 from shadow.providers.registry import Providers
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request
+from shadow.snapshot import Snapshot
 
 
 class Routed:
@@ -24,12 +27,15 @@ class Routed:
     Args:
         request: what every policy sees.
         decision: the live policy's.
+        snapshot: the state that it was made on.
         policy: the live policy, which judges answers if it can escalate.
         catalogue: describes the models of the decision.
         providers: call them.
         messages: the caller's own messages.
         params: further arguments of the caller for the provider.
-        timeout_s: seconds that one dispatch may take; None = the provider's default.
+        terms: what all executions of the router share.
+        timeout_s: seconds that one dispatch may take; None = as configured.
+        deadline_s: seconds that the whole request may take; None = as configured.
         tick: a monotonic clock in seconds.
         close: takes the outcome and closes the record.
     """
@@ -39,23 +45,34 @@ class Routed:
         *,
         request: Request,
         decision: Decision,
+        snapshot: Snapshot,
         policy: Policy,
         catalogue: Catalogue,
         providers: Providers,
         messages: Sequence[Any],
         params: Mapping[str, Any],
+        terms: Terms,
         timeout_s: float | None,
+        deadline_s: float | None,
         tick: Tick,
         close: Callable[[Outcome], None],
     ) -> None:
         self._request = request
         self._decision = decision
-        self._execution = Execution(policy=policy, request=request, decision=decision, catalogue=catalogue)
+        self._execution = Execution(
+            policy=policy,
+            request=request,
+            decision=decision,
+            catalogue=catalogue,
+            terms=terms,
+            snapshot=snapshot,
+            timeout_s=timeout_s,
+            deadline_s=deadline_s,
+        )
         self._catalogue = catalogue
         self._providers = providers
         self._messages = messages
         self._params = params
-        self._timeout_s = timeout_s
         self._tick = tick
         self._close = close
         self._outcome: Outcome | None = None
@@ -127,19 +144,21 @@ class Routed:
         return await self._providers.of(call.model).acomplete(call)
 
     def _stream(self, planned: Dispatch) -> Generator[Chunk, None, None]:
-        call = self._call(planned)
+        call = self._call(planned, streams=True)
         return self._providers.of(call.model).stream(call)
 
     def _astream(self, planned: Dispatch) -> AsyncGenerator[Chunk, None]:
-        call = self._call(planned)
+        call = self._call(planned, streams=True)
         return self._providers.of(call.model).astream(call)
 
-    def _call(self, planned: Dispatch) -> Call:
+    def _call(self, planned: Dispatch, *, streams: bool = False) -> Call:
         """A model that the catalogue does not list is still handed to the provider, which may know it."""
         return Call(
             request=self._request,
             model=self._catalogue.get(planned.model) or Model(name=planned.model),
             messages=self._messages,
             params=self._params,
-            timeout_s=self._timeout_s,
+            timeout_s=planned.timeout_s if streams else planned.whole_s,
+            first_chunk_s=planned.first_chunk_s if streams else None,
+            deadline_s=planned.stream_s if streams else None,
         )

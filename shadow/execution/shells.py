@@ -1,25 +1,40 @@
-"""The four ways to wait for the dispatches of an execution: whole or as a stream, blocking or on an event loop."""
+"""The four ways to wait for the dispatches of an execution: whole or as a stream, blocking or on an event loop.
+
+Only here anything waits. On an event loop a dispatch is cancelled when its time is up, whatever its provider does; a
+blocking one ends its own dispatch in time, as `Call` tells it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import aclosing, closing
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from contextlib import aclosing, asynccontextmanager, closing
 from typing import Any
 
-from shadow.execution.course import Dispatch, Execution
+from shadow.errors import ProviderError
+from shadow.execution.course import Execution
+from shadow.execution.dispatch import Dispatch
 from shadow.execution.received import Received, Tick
 from shadow.outcome import Answer
 from shadow.providers.base import Chunk
 
+Sleep = Callable[[float], None]
+AsyncSleep = Callable[[float], Awaitable[None]]
 
-def run(execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick) -> Answer:
+
+def run(
+    execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick, *, sleep: Sleep = time.sleep
+) -> Answer:
     """Run an execution to its end and return the answer that is served.
 
     Raises:
+        UnservedError: no step may be asked.
         Exception: whatever the last dispatch raised, unchanged, if no step is left that may serve the request.
     """
     while True:
-        planned, started = execution.next(), tick()
+        planned = _next_after_wait(execution, sleep)
+        started = tick()
         try:
             answer = dispatch(planned)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
@@ -30,12 +45,20 @@ def run(execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick
                 return answer
 
 
-async def arun(execution: Execution, dispatch: Callable[[Dispatch], Awaitable[Answer]], tick: Tick) -> Answer:
+async def arun(
+    execution: Execution,
+    dispatch: Callable[[Dispatch], Awaitable[Answer]],
+    tick: Tick,
+    *,
+    sleep: AsyncSleep = asyncio.sleep,
+) -> Answer:
     """As `run`, without blocking the event loop."""
     while True:
-        planned, started = execution.next(), tick()
+        planned = await _anext_after_wait(execution, sleep)
+        started = tick()
         try:
-            answer = await dispatch(planned)
+            async with _limited(planned.model, planned.whole_s):
+                answer = await dispatch(planned)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not execution.failed(error, tick() - started):
                 raise
@@ -45,15 +68,20 @@ async def arun(execution: Execution, dispatch: Callable[[Dispatch], Awaitable[An
 
 
 def stream(
-    execution: Execution, dispatch: Callable[[Dispatch], Generator[Chunk, None, None]], tick: Tick
+    execution: Execution,
+    dispatch: Callable[[Dispatch], Generator[Chunk, None, None]],
+    tick: Tick,
+    *,
+    sleep: Sleep = time.sleep,
 ) -> Generator[Any, None, None]:
     """Run an execution and yield the raw chunks of the answer that is served.
 
     Raises:
+        UnservedError: no step may be asked.
         Exception: as `run`; also after the first chunk, where no other step may serve the request any more.
     """
     while True:
-        planned, received = execution.next(), Received(tick)
+        planned, received = _next_after_wait(execution, sleep), Received(tick)
         try:
             with closing(dispatch(planned)) as chunks:
                 for chunk in chunks:
@@ -70,17 +98,25 @@ def stream(
 
 
 async def astream(
-    execution: Execution, dispatch: Callable[[Dispatch], AsyncGenerator[Chunk, None]], tick: Tick
+    execution: Execution,
+    dispatch: Callable[[Dispatch], AsyncGenerator[Chunk, None]],
+    tick: Tick,
+    *,
+    sleep: AsyncSleep = asyncio.sleep,
 ) -> AsyncGenerator[Any, None]:
     """As `stream`, without blocking the event loop."""
     while True:
-        planned, received = execution.next(), Received(tick)
+        planned = await _anext_after_wait(execution, sleep)
+        received = Received(tick)
         try:
             async with aclosing(dispatch(planned)) as chunks:
-                async for chunk in chunks:
+                async with _limited(planned.model, planned.first_chunk_s):  # what comes later the provider watches
+                    chunk = await anext(chunks, None)
+                while chunk is not None:
                     received.add(chunk)
                     if not planned.judged:
                         yield received.hand_out(chunk)
+                    chunk = await anext(chunks, None)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not _goes_on(execution, error, received):
                 raise
@@ -89,6 +125,42 @@ async def astream(
                 for raw in received.kept:
                     yield raw
                 return
+
+
+def _next_after_wait(execution: Execution, sleep: Sleep) -> Dispatch:
+    planned = execution.next()
+    if planned.wait_s:
+        try:
+            sleep(planned.wait_s)
+        except BaseException as error:
+            execution.withdrawn(planned, error)
+            raise
+    return planned
+
+
+async def _anext_after_wait(execution: Execution, sleep: AsyncSleep) -> Dispatch:
+    planned = execution.next()
+    if planned.wait_s:
+        try:
+            await sleep(planned.wait_s)
+        except BaseException as error:
+            execution.withdrawn(planned, error)
+            raise
+    return planned
+
+
+@asynccontextmanager
+async def _limited(model: str, limit_s: float | None) -> AsyncIterator[None]:
+    """End the block after a time with the error of a provider that is too slow."""
+    limit = asyncio.timeout(limit_s)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        text = f"{model} did not answer within {limit_s:.3g} s"
+        raise ProviderError(text, error_type="timeout", retryable=True) from None
 
 
 def _goes_on(execution: Execution, error: BaseException, received: Received) -> bool:

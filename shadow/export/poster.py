@@ -6,7 +6,6 @@ instrumentations that would turn our own posts into spans of the host.
 
 from __future__ import annotations
 
-import email.utils
 import http.client
 import ssl
 import time
@@ -16,9 +15,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from shadow.errors import ConfigError
+from shadow.retry_after import retry_after_s
 
 TRACES_PATH: Final = "/v1/traces"
-LONGEST_RETRY_AFTER_S: Final = 60.0
 MOST_OF_AN_ANSWER: Final = 64 * 1024
 
 
@@ -87,7 +86,7 @@ class Poster:
             status=answer.status,
             body=content,
             is_protobuf=answer.headers.get_content_type() == "application/x-protobuf",
-            retry_after_s=retry_after_s(answer.headers.get("Retry-After"), time.time()),
+            retry_after_s=retry_after_s(answer.headers, time.time()),
         )
 
     def _connect(self) -> http.client.HTTPConnection:
@@ -95,19 +94,3 @@ class Poster:
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout_s, context=context)
         return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
-
-
-def retry_after_s(header: str | None, now_s: float) -> float | None:
-    """Seconds to wait as a Retry-After header says, in [0, 60]; None if it is absent or not understood."""
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        parsed = email.utils.parsedate_tz(header)
-        if parsed is None:
-            return None
-        seconds = email.utils.mktime_tz(parsed) - now_s
-    if seconds != seconds:  # noqa: PLR0124 - NaN
-        return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S)

@@ -20,7 +20,9 @@ class Call:
         model: the model to call, as the catalogue describes it.
         messages: the caller's own messages, not the reduced ones of the request.
         params: further arguments of the caller, for example `temperature` or `tools`.
-        timeout_s: seconds this dispatch may take; None = the provider's default.
+        timeout_s: seconds for the whole answer, or in a stream the longest silence; None = the provider's default.
+        first_chunk_s: seconds until the first chunk of a stream; None = as `timeout_s`.
+        deadline_s: seconds after which this dispatch is over, however much of a stream has arrived; None = never.
     """
 
     request: Request
@@ -28,6 +30,8 @@ class Call:
     messages: Sequence[Any]
     params: Mapping[str, Any]
     timeout_s: float | None = None
+    first_chunk_s: float | None = None
+    deadline_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

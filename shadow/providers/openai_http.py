@@ -16,6 +16,7 @@ from shadow.outcome import Answer
 from shadow.providers.base import Call, Chunk
 from shadow.providers.endpoint import Endpoint, checked, endpoint_of
 from shadow.providers.openai_wire import AnswerReader, ChunkReader, Source, request_body
+from shadow.providers.times import Times
 from shadow.providers.transports import (
     AsyncHttpClient,
     HttpClient,
@@ -76,7 +77,7 @@ class OpenAIHttp:
             sending.failures(),
             self._sync().stream("POST", sending.url, **sending.options) as response,
         ):
-            reader = AnswerReader(sending.source, response.status_code, sending.timeout_s)
+            reader = AnswerReader(sending.source, response.status_code, response.headers, sending.times)
             for piece in response.iter_bytes():
                 reader.feed(piece)
         return reader.answer()
@@ -86,7 +87,7 @@ class OpenAIHttp:
         sending = self._sending(call, stream=False)
         with sending.failures():
             async with self._async().stream("POST", sending.url, **sending.options) as response:
-                reader = AnswerReader(sending.source, response.status_code, sending.timeout_s)
+                reader = AnswerReader(sending.source, response.status_code, response.headers, sending.times)
                 async for piece in response.aiter_bytes():
                     reader.feed(piece)
         return reader.answer()
@@ -102,7 +103,7 @@ class OpenAIHttp:
             sending.failures(),
             self._sync().stream("POST", sending.url, **sending.options) as response,
         ):
-            reader = ChunkReader(sending.source, response.status_code)
+            reader = ChunkReader(sending.source, response.status_code, response.headers, sending.times)
             for piece in response.iter_bytes():
                 yield from reader.feed(piece)
             yield from reader.end()
@@ -112,7 +113,7 @@ class OpenAIHttp:
         sending = self._sending(call, stream=True)
         with sending.failures():
             async with self._async().stream("POST", sending.url, **sending.options) as response:
-                reader = ChunkReader(sending.source, response.status_code)
+                reader = ChunkReader(sending.source, response.status_code, response.headers, sending.times)
                 async for piece in response.aiter_bytes():
                     for chunk in reader.feed(piece):
                         yield chunk
@@ -155,18 +156,18 @@ class OpenAIHttp:
     def _sending(self, call: Call, *, stream: bool) -> _Sending:
         endpoint = endpoint_of(call.model, self._default)
         key = endpoint.key()  # read now, so that a missing key fails before anything is sent
-        timeout_s = self._timeout_s if call.timeout_s is None else call.timeout_s
-        connect_s = min(CONNECT_TIMEOUT_S, timeout_s)
+        times = Times.of(call, self._timeout_s)
+        connect_s = min(CONNECT_TIMEOUT_S, times.first_chunk_s)
         options: dict[str, Any] = {
             "content": request_body(call, stream=stream),
             "headers": {"Content-Type": "application/json", "User-Agent": USER_AGENT},
             "follow_redirects": False,
-            "timeout": (connect_s, timeout_s, timeout_s, connect_s),
+            "timeout": (connect_s, times.silence_s, times.silence_s, connect_s),
         }
         if key:
             options["auth"] = endpoint.authorise
         label = f"{call.model.name} at {endpoint.base_url}"
-        return _Sending(endpoint.url, Source(label, endpoint.redacted), timeout_s, options)
+        return _Sending(endpoint.url, Source(label, endpoint.redacted), times, options)
 
 
 def _drop_ended(clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient]) -> None:
@@ -181,9 +182,9 @@ class _Sending:
 
     url: str
     source: Source
-    timeout_s: float
+    times: Times
     options: dict[str, Any]
 
     def failures(self) -> AbstractContextManager[None]:
         """Turns what the client raises into provider errors."""
-        return transport_failures(self.source.label)
+        return transport_failures(self.source.label, self.source.redacted)

@@ -11,15 +11,14 @@ from typing import Any
 from shadow.errors import ProviderError
 from shadow.outcome import Answer
 from shadow.providers.base import Call, Chunk
+from shadow.providers.openai_errors import MAX_DETAIL_CHARACTERS, said_by
 from shadow.providers.sse import EventStream, EventTooLargeError
+from shadow.providers.times import Times, Watch
+from shadow.retry_after import retry_after_s
 from shadow.usage import answer_of, chunk_of
-
-RETRYABLE_STATUSES = frozenset({408, 425, 429})
-"""Below 500, another provider may succeed after these only; every other 4xx is about the request or its key."""
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
-MAX_DETAIL_CHARACTERS = 300
 
 
 def request_body(call: Call, *, stream: bool) -> bytes:
@@ -50,6 +49,10 @@ class Source:
     label: str
     redacted: Callable[[bytes], bytes]
 
+    def shown(self, text: str) -> str:
+        """The beginning of what a provider says. The key goes first: JSON may have written it in another way."""
+        return self.redacted(text.encode("utf-8", "replace")).decode("utf-8", "replace")[:MAX_DETAIL_CHARACTERS]
+
 
 class AnswerReader:
     """Collects the body of one answer, bounded in size and time.
@@ -57,13 +60,15 @@ class AnswerReader:
     Args:
         source: who answers.
         status: HTTP status of the answer.
-        timeout_s: seconds the whole body may take from now on; a client only limits the silence between two pieces.
+        headers: of the answer.
+        times: how long it may take.
     """
 
-    def __init__(self, source: Source, status: int, timeout_s: float) -> None:
+    def __init__(self, source: Source, status: int, headers: Mapping[str, str], times: Times) -> None:
         self._source = source
         self._status = status
-        self._deadline = time.monotonic() + timeout_s
+        self._headers = headers
+        self._watch = Watch(times, times.silence_s)
         self._content = bytearray()
 
     def feed(self, piece: bytes) -> None:
@@ -75,9 +80,8 @@ class AnswerReader:
         self._content += piece
         if len(self._content) > MAX_ANSWER_BYTES:
             raise _bad_response(self._source, f"the body is larger than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > self._deadline:
-            text = f"{self._source.label} did not finish its answer in time"
-            raise ProviderError(text, error_type="timeout", retryable=True)
+        if self._watch.is_over:
+            raise _too_late(self._source, "finish its answer")
 
     def answer(self) -> Answer:
         """The answer that the whole body holds.
@@ -86,7 +90,7 @@ class AnswerReader:
             ProviderError: the status is not 2xx, or the body is no chat completion.
         """
         if not 200 <= self._status < 300:
-            raise _status_error(self._source, self._status, bytes(self._content))
+            raise _status_error(self._source, self._status, self._headers, bytes(self._content))
         return answer_of(_completion(self._source, bytes(self._content)))
 
 
@@ -96,11 +100,15 @@ class ChunkReader:
     Args:
         source: who answers.
         status: HTTP status of the answer; the body of any but 2xx is an error text, not events.
+        headers: of the answer.
+        times: how long it may take.
     """
 
-    def __init__(self, source: Source, status: int) -> None:
+    def __init__(self, source: Source, status: int, headers: Mapping[str, str], times: Times) -> None:
         self._source = source
         self._status = status
+        self._headers = headers
+        self._watch = Watch(times, times.first_chunk_s)
         self._error_text = b""
         self._events = EventStream()
         self._finished = False
@@ -109,8 +117,10 @@ class ChunkReader:
         """The chunks that this piece completes.
 
         Raises:
-            ProviderError: an event is malformed or carries an error.
+            ProviderError: an event is malformed, carries an error or comes too late.
         """
+        if self._watch.is_over:
+            raise _too_late(self._source, "send the next event")
         if not 200 <= self._status < 300:
             self._error_text = (self._error_text + piece)[:MAX_ERROR_BYTES]
             return
@@ -127,7 +137,7 @@ class ChunkReader:
             ProviderError: the status is not 2xx, or the stream ended in the middle of the answer.
         """
         if not 200 <= self._status < 300:
-            raise _status_error(self._source, self._status, self._error_text)
+            raise _status_error(self._source, self._status, self._headers, self._error_text)
         for event in self._events.end():
             yield from self._event(event)
         if not self._finished:
@@ -135,6 +145,7 @@ class ChunkReader:
             raise ProviderError(text, error_type="stream_truncated", retryable=True)
 
     def _event(self, data: str) -> Iterator[Chunk]:
+        self._watch.event()
         if data.strip() == "[DONE]":
             self._finished = True
         elif data.strip():
@@ -143,28 +154,38 @@ class ChunkReader:
             yield chunk_of(body)
 
 
-def _status_error(source: Source, status: int, content: bytes) -> ProviderError:
+def _status_error(source: Source, status: int, headers: Mapping[str, str], content: bytes) -> ProviderError:
     """The error for any status but 2xx, with what the provider says about it."""
-    retryable = status >= 500 or status in RETRYABLE_STATUSES
     if 300 <= status < 400:
         detail = "redirects are not followed, because the key belongs to the configured host; correct base_url"
-    else:
-        detail = _detail(source.redacted(content))
-    text = f"{source.label} answered {status}" + (f": {detail}" if detail else "")
-    return ProviderError(text, error_type=str(status), status=status, retryable=retryable)
+        return ProviderError(f"{source.label} answered {status}: {detail}", error_type=str(status), status=status)
+    said = said_by(status, source.redacted(content))
+    detail = source.shown(said.detail)
+    return ProviderError(
+        f"{source.label} answered {status}" + (f": {detail}" if detail else ""),
+        error_type=said.error_type,
+        status=status,
+        retryable=said.retryable,
+        retry_after_s=retry_after_s(headers, time.time()),
+    )
+
+
+def _too_late(source: Source, what: str) -> ProviderError:
+    return ProviderError(f"{source.label} did not {what} in time", error_type="timeout", retryable=True)
 
 
 def _completion(source: Source, content: bytes) -> dict[str, Any]:
     """The JSON object of an answer or of an event."""
     try:
         body = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise _bad_response(source, "the body is not JSON") from error
+    except (ValueError, RecursionError):  # its error would keep the whole body
+        raise _bad_response(source, "the body is not JSON") from None
     if not isinstance(body, dict):
         raise _bad_response(source, "the body is not a JSON object")
-    if body.get("error"):
-        detail = _detail(source.redacted(content))
-        raise ProviderError(f"{source.label}: {detail}", error_type="provider_error", retryable=True)
+    if body.get("error") or body.get("type") == "error":
+        said = said_by(200, source.redacted(content))
+        text = f"{source.label}: {source.shown(said.detail)}"
+        raise ProviderError(text, error_type=said.error_type, retryable=said.retryable)
     if not isinstance(body.get("choices"), list):
         raise _bad_response(source, 'the body has no "choices"')
     return body
@@ -177,14 +198,3 @@ def _has_finish_reason(body: Mapping[str, Any]) -> bool:
 def _bad_response(source: Source, detail: str) -> ProviderError:
     text = f"{source.label} must answer with a chat completion: {detail}; check base_url"
     return ProviderError(text, error_type="bad_response", retryable=True)
-
-
-def _detail(content: bytes) -> str:
-    """What an error body says: OpenAI's `error.message`, else the text as it is."""
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return content[:MAX_DETAIL_CHARACTERS].decode("utf-8", "replace").strip()
-    error = body.get("error", body) if isinstance(body, dict) else body
-    message = error.get("message") if isinstance(error, dict) else error
-    return str(message or error)[:MAX_DETAIL_CHARACTERS]

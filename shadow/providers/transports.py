@@ -7,7 +7,7 @@ instead (httpx2, or an httpx client with another transport); nothing else in the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, Protocol
@@ -29,6 +29,11 @@ class HttpResponse(Protocol):
     @property
     def status_code(self) -> int:
         """HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name, in any case."""
         ...
 
     def iter_bytes(self) -> Iterator[bytes]:
@@ -98,11 +103,12 @@ def close_after_its_loop(client: httpx.AsyncClient) -> None:
 
 
 @contextmanager
-def transport_failures(label: str) -> Iterator[None]:
+def transport_failures(label: str, redacted: Callable[[bytes], bytes]) -> Iterator[None]:
     """Turn the client's own errors into provider errors; whatever is not theirs goes on.
 
     Args:
         label: who did not answer, for the message.
+        redacted: removes the key from a text; a client's error may quote what it could not send.
 
     Raises:
         ProviderError: `timeout` or `connection`; another provider may succeed.
@@ -113,8 +119,10 @@ def transport_failures(label: str) -> Iterator[None]:
         error_type = _failure_of(error)
         if not error_type:
             raise
-        text = f"{label} did not answer: {str(error) or type(error).__name__}"
-        raise ProviderError(text, error_type=error_type, retryable=True) from error
+        said = (str(error) or type(error).__name__).encode("utf-8", "replace")
+        shown = redacted(said)
+        text = f"{label} did not answer: {shown.decode('utf-8', 'replace')}"
+        raise ProviderError(text, error_type=error_type, retryable=True) from (error if shown == said else None)
 
 
 def _failure_of(error: Exception) -> str:

@@ -21,7 +21,6 @@ from shadow.export import otlp
 from shadow.export.delivery import Delivery
 from shadow.export.exporter import ExporterSink
 from shadow.export.otlp import OtlpSink
-from shadow.export.poster import retry_after_s
 from tests.support.scripted_collector import Answer, ScriptedCollector, scripted_collector
 
 RESOURCE = Resource({"service.name": "s"})
@@ -224,26 +223,6 @@ def test_a_wrong_address_is_said_when_the_sink_is_made(url: str) -> None:
     """Not when the first span is lost."""
     with pytest.raises(ConfigError, match=r"export\.to must be an http or https address, got .*; use"):
         OtlpSink(url)
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("3", 3.0),
-        ("0.5", 0.5),
-        ("-5", 0.0),
-        ("1e9", 60.0),
-        ("Thu, 01 Jan 1970 00:01:50 GMT", 10.0),
-        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
-        ("soon", None),
-        ("nan", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_retry_after_is_honoured_within_reason(header: str | None, seconds: float | None) -> None:
-    """Seconds or a date; never longer than a minute, never negative."""
-    assert retry_after_s(header, now_s=100.0) == seconds
 
 
 def test_a_failing_delivery_costs_its_batch_and_not_the_thread() -> None:

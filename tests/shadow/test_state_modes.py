@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing, load_catalogue, load_policy, load_routing
-from shadow.errors import ConfigError, PolicyError, ProviderError
+from shadow.errors import ConfigError, PolicyError, ProviderError, UnservedError
+from shadow.execution import ExecutionSettings, RetrySettings
 from shadow.ids import canonical_id
 from shadow.observer import Observer
 from shadow.outcome import Answer, Usage
@@ -134,12 +136,13 @@ def test_a_shadow_with_its_own_state_goes_on_from_its_own_decisions(clock: Manua
 
 
 def test_a_provider_that_fails_is_seen_by_the_next_decision(clock: ManualClock, sink: MemorySink) -> None:
-    """Three failures of live's calls open the breaker in the snapshot of the fourth."""
+    """Three failures of live's calls open the breaker in the snapshot of the fourth, which is not dispatched."""
     live, provider = Watching("live", "big"), Always(clock)
     provider.fails = True
-    with ShadowRouter(routed(live), providers=provider, exporter=sink, clock=clock) as router:
-        for _ in range(4):
-            with pytest.raises(ProviderError):
+    routing = replace(routed(live), execution=ExecutionSettings(retry=RetrySettings(times=0)))
+    with ShadowRouter(routing, providers=provider, exporter=sink, clock=clock) as router:
+        for expected in (ProviderError, ProviderError, ProviderError, UnservedError):
+            with pytest.raises(expected):
                 router.complete(messages=MESSAGES)
     assert [each.of("big").admitted for each in live.seen] == [1.0, 1.0, 1.0, 0.0]
 

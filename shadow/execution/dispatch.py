@@ -1,0 +1,55 @@
+"""What an execution asks its shell to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shadow.outcome import AttemptKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """What to call next, and how long that may take.
+
+    Attributes:
+        kind: how it came about.
+        model: to call.
+        judged: the answer must be whole before anything of it may reach the caller.
+        wait_s: seconds to wait before the call.
+        timeout_s: the caller's limit for one dispatch: the whole answer, or in a stream the longest silence.
+        deadline_s: what is left for the whole request, from the call on.
+        latency_s: the latency budget: another step is asked then.
+        chunk_s: the configured limit for a stream's first chunk.
+    """
+
+    kind: AttemptKind
+    model: str
+    judged: bool
+    wait_s: float = 0.0
+    timeout_s: float | None = None
+    deadline_s: float | None = None
+    latency_s: float | None = None
+    chunk_s: float | None = None
+
+    @property
+    def whole_s(self) -> float | None:
+        """Seconds for an answer that comes whole."""
+        return _least(self.timeout_s, self.deadline_s, self.latency_s)
+
+    @property
+    def first_chunk_s(self) -> float | None:
+        """Seconds until the first chunk of a stream."""
+        return _least(self.chunk_s, self.timeout_s, self.deadline_s, self.latency_s)
+
+    @property
+    def stream_s(self) -> float | None:
+        """Seconds for all of a stream. What was handed out cannot be asked elsewhere, so no latency budget ends it."""
+        return _least(self.deadline_s, self.latency_s) if self.judged else self.deadline_s
+
+    def ran_out(self, latency_s: float) -> bool:
+        """Whether a time-out after this time was the latency budget's."""
+        return self.latency_s is not None and latency_s >= 0.9 * self.latency_s
+
+
+def _least(*limits_s: float | None) -> float | None:
+    return min((limit for limit in limits_s if limit is not None), default=None)

@@ -1,0 +1,99 @@
+"""What was asked and what came of it: the attempts of one execution, and the outcome that they add up to."""
+
+from __future__ import annotations
+
+from shadow.catalogue import Catalogue
+from shadow.outcome import (
+    UNKNOWN_USAGE,
+    Answer,
+    Attempt,
+    AttemptKind,
+    Contamination,
+    Outcome,
+    OutcomeStatus,
+)
+
+
+class Ledger:
+    """Adds up one execution.
+
+    Attributes:
+        attempts: every dispatch in order.
+        elapsed_s: seconds that really passed, waits included; recorded answers have times of their own.
+        answer: what is served; None as long as nothing is.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._costs: list[float | None] = []
+        self._waited_s = 0.0
+        self._ttft_s: float | None = None
+        self._status: OutcomeStatus = "error"
+        self.attempts: list[Attempt] = []
+        self.elapsed_s = 0.0
+        self.answer: Answer | None = None
+
+    def waited(self, wait_s: float) -> None:
+        """Count a wait before a dispatch."""
+        self._waited_s += wait_s
+        self.elapsed_s += wait_s
+
+    def note(self, kind: AttemptKind, model: str, answer: Answer | None, error_type: str, latency_s: float) -> None:
+        """Append an attempt. A recorded answer brings the latency it had when it was recorded."""
+        known = self._catalogue.get(model)
+        recorded_s = None if answer is None else answer.latency_s
+        attempt = Attempt(
+            kind=kind,
+            model=model if known is None else known.name,
+            provider="" if known is None else known.provider,
+            error_type=error_type,
+            usage=UNKNOWN_USAGE if answer is None else answer.usage,
+            latency_s=latency_s if recorded_s is None else recorded_s,
+            response_model="" if answer is None else answer.model,
+        )
+        self.attempts.append(attempt)
+        self.elapsed_s += latency_s
+        if answer is not None:
+            self._costs.append(answer.cost_usd)
+
+    def serve(self, answer: Answer, status: OutcomeStatus, ttft_s: float | None) -> None:
+        """The last attempt's answer reaches the caller; its first chunk came `ttft_s` after the dispatch."""
+        self.answer = answer
+        self._status = status
+        if ttft_s is not None:
+            self._ttft_s = sum(attempt.latency_s for attempt in self.attempts[:-1]) + self._waited_s + ttft_s
+
+    def outcome(self, error_type: str, contamination: tuple[Contamination, ...]) -> Outcome:
+        """What was served and how; `error_type` is that of the failure that ended it, empty if none did."""
+        attempts = tuple(self.attempts)
+        duration_s = sum(attempt.latency_s for attempt in attempts) + self._waited_s
+        escalated = any(attempt.kind == "escalation" for attempt in attempts)
+        if self.answer is None:
+            return Outcome(
+                status="error",
+                error_type=error_type,
+                duration_s=duration_s,
+                attempts=attempts,
+                escalated=escalated,
+            )
+        last = attempts[-1]
+        return Outcome(
+            status=self._status,
+            model=self._catalogue.canonical(self.answer.model, last.model) if self.answer.model else last.model,
+            provider=last.provider,
+            response_id=self.answer.response_id,
+            usage=self.answer.usage,
+            cost_usd=self._cost_usd(),
+            duration_s=duration_s,
+            ttft_s=self._ttft_s,
+            error_type=error_type if self._status == "partial" else "",
+            contamination=contamination,
+            attempts=attempts,
+            answer=self.answer,
+            escalated=escalated,
+        )
+
+    def _cost_usd(self) -> float | None:
+        """What every answer that was paid for cost; unknown as soon as one provider did not say."""
+        known = [cost for cost in self._costs if cost is not None]
+        return sum(known) if len(known) == len(self._costs) else None

@@ -1,0 +1,70 @@
+"""How long to wait before a retry, and how many retries a provider may get at all.
+
+Retries help against a hiccup and make an outage worse. So each provider has a token bucket: every request that it gets
+puts a fraction of a token in, every retry takes a whole one out.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from shadow.execution.settings import RetrySettings
+from shadow.forks import on_fork_in_child
+
+BURST: Final = 10.0
+"""Tokens of a new bucket, and the most it holds: what a service with little traffic may retry."""
+LONGEST_BACKOFF_S: Final = 8.0
+MOST_JITTER: Final = 0.1
+"""Share of a wait that a provider asked for, added at random, so that callers do not come back all at once."""
+
+Jitter = Callable[[], float]
+"""A random number in [0, 1)."""
+
+
+class RetryBudgets:
+    """One token bucket per provider, shared by all requests of a process."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, float] = {}
+        self._lock = threading.Lock()
+        on_fork_in_child(self._after_fork)
+
+    def request(self, provider: str, ratio: float) -> None:
+        """Count a request that this provider gets, with so much of a token; a retry is none."""
+        with self._lock:
+            self._tokens[provider] = min(BURST, self._tokens.get(provider, BURST) + ratio)
+
+    def take(self, provider: str) -> bool:
+        """Take the token of one retry, if there is one."""
+        with self._lock:
+            tokens = self._tokens.get(provider, BURST)
+            if tokens < 1:
+                return False
+            self._tokens[provider] = tokens - 1
+            return True
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+
+
+def wait_before_retry_s(settings: RetrySettings, retry: int, told_s: float | None, jitter: Jitter) -> float:
+    """Seconds to wait before a retry.
+
+    Args:
+        settings: the first wait.
+        retry: 0 for the first one.
+        told_s: what the provider asks for; None or 0 = nothing that helps.
+        jitter: spreads the callers out.
+    """
+    if told_s:
+        return told_s * (1 + MOST_JITTER * jitter())
+    longest = min(LONGEST_BACKOFF_S, settings.backoff_s * 2.0**retry)
+    return longest * (1 + jitter()) / 2
+
+
+def system_jitter() -> float:
+    """The standard generator: nothing here is a secret."""
+    return random.random()  # noqa: S311

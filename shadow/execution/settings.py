@@ -1,0 +1,83 @@
+"""What can be set about executing decisions: `execution:` of a shadow.yaml, as plain frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shadow.errors import ConfigError
+from shadow.request import nothing
+
+DEFAULT_TIER: Final = "default"
+"""The entry of `tiers` for requests whose user tier has none of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySettings:
+    """When the same model is asked again after its provider failed.
+
+    Attributes:
+        times: retries of one step.
+        budget: retries per request of the traffic that a provider gets, in [0, 0.2].
+        backoff_s: seconds before the first retry where the provider does not say; doubled for each further one.
+        patience_s: longest wait for a provider that asked to wait, while another step is left to serve.
+    """
+
+    times: int = 2
+    budget: float = 0.1
+    backoff_s: float = 0.5
+    patience_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.times <= 10:
+            raise ConfigError(f"execution.retry.times must be in [0, 10], got {self.times!r}")
+        if not 0 <= self.budget <= 0.2:
+            raise ConfigError(f"execution.retry.budget must be in [0, 0.2], got {self.budget!r}")
+        for name in ("backoff_s", "patience_s"):
+            value = getattr(self, name)
+            if not 0 <= value <= 60:
+                raise ConfigError(f"execution.retry.{name} must be in [0, 60], got {value!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierBudget:
+    """What one request of a user tier may take.
+
+    Attributes:
+        latency_s: seconds that a step may take while another one is left; then that one is asked. None = no limit.
+    """
+
+    latency_s: float | None = None
+
+
+UNLIMITED: Final = TierBudget()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSettings:
+    """How decisions are executed.
+
+    Attributes:
+        deadline_s: seconds for a whole request with all its attempts; None = no limit.
+        timeout_s: seconds for one dispatch: the whole answer, or in a stream the longest silence; None = 600.
+        first_chunk_s: seconds until the first chunk of a stream; None = `timeout_s`.
+        max_attempts: dispatches of one request after which no failure is made good any more.
+        retry: when the same model is asked again.
+        long_context: model for requests that are too long for the one that was asked; empty = none.
+        content_policy: model for requests that a provider's content policy refuses; empty = none.
+        tiers: budgets by user tier; `default` is for tiers without an entry.
+    """
+
+    deadline_s: float | None = None
+    timeout_s: float | None = None
+    first_chunk_s: float | None = None
+    max_attempts: int = 6
+    retry: RetrySettings = RetrySettings()
+    long_context: str = ""
+    content_policy: str = ""
+    tiers: Mapping[str, TierBudget] = field(default_factory=nothing)
+
+    def budget_of(self, user_tier: str) -> TierBudget:
+        """What a request of this tier may take."""
+        return self.tiers.get(user_tier) or self.tiers.get(DEFAULT_TIER) or UNLIMITED

@@ -1,0 +1,82 @@
+"""Which step of a decision is asked next.
+
+Two ways lead from one step to another, and they never share one: an answer that was refused goes on to the next
+escalation, a stronger model; a provider that failed, or may not be asked, goes on to the next fallback, its peer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from shadow.outcome import AttemptKind
+from shadow.policy import Step
+
+Refusal = Callable[[str], str]
+"""Why a model may not be asked now; empty if it may, and then it is asked."""
+
+
+class Steps:
+    """The steps of one decision that are still to come.
+
+    Args:
+        steps: as decided; the first is the primary.
+        refusal: is asked immediately before a step is taken.
+
+    Attributes:
+        current: the step that is asked.
+        kind: how it came to be asked.
+        refusals: model to the reason why it could not be asked, in their order.
+    """
+
+    def __init__(self, steps: Iterable[Step], refusal: Refusal) -> None:
+        primary, *others = steps
+        self._refusal = refusal
+        self._escalations = [step for step in others if step.kind == "escalation"]
+        self._fallbacks = [step for step in others if step.kind == "fallback"]
+        self._failed: set[str] = set()
+        self.current = primary
+        self.kind: AttemptKind = "primary"
+        self.refusals: dict[str, str] = {}
+
+    @property
+    def may_escalate(self) -> bool:
+        """Whether the answer of the current step may still be refused."""
+        return bool(self._escalations)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a model is left that was not asked in vain."""
+        return any(step.model not in self._failed for step in (*self._escalations, *self._fallbacks))
+
+    def begin(self) -> bool:
+        """Take the primary, or what stands in for it."""
+        return self._take([self.current], "primary") or self.fall_back()
+
+    def escalate(self) -> bool:
+        """Take the next escalation; if none of them may be asked, a fallback in its place."""
+        return self._take(self._escalations, "escalation") or self._take(self._fallbacks, "fallback")
+
+    def fall_back(self) -> bool:
+        """Take the next fallback; if there is none, what is left of the cascade stands in."""
+        return self._take(self._fallbacks, "fallback") or self._take(self._escalations, "fallback")
+
+    def divert(self, model: str) -> bool:
+        """Take a model that was configured for a special case; empty = none was."""
+        return bool(model) and self._take([Step(kind="fallback", model=model)], "fallback")
+
+    def fail(self) -> None:
+        """The current model failed; it is not taken again for this request."""
+        self._failed.add(self.current.model)
+
+    def _take(self, steps: list[Step], kind: AttemptKind) -> bool:
+        while steps:
+            step = steps.pop(0)
+            if step.model in self._failed:
+                continue
+            reason = self._refusal(step.model)
+            if reason:
+                self.refusals[step.model] = reason
+                continue
+            self.current, self.kind = step, kind
+            return True
+        return False

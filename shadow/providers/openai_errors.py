@@ -1,0 +1,139 @@
+"""What a provider's error says: its class, from the status and from the body in the forms of several providers.
+
+OpenAI, Azure, Anthropic, Gemini, Mistral, Groq, DeepSeek, OpenRouter, vLLM, llama.cpp and LiteLLM's proxy name the
+same failures in different ways: some by a code, some by a type, some only in the sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shadow.errors import CONTENT_POLICY, CONTEXT_LENGTH, QUOTA
+from shadow.usage import read
+
+RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
+"""Below 500, another try may succeed after these only; every other 4xx is about the request or its key."""
+
+MAX_DETAIL_CHARACTERS: Final = 300
+TEXT_CHARACTERS_READ: Final = 4000
+RATE_LIMIT: Final = "429"
+ERROR_IN_ANSWER: Final = "provider_error"
+"""`error_type` of an error that comes with the status of an answer."""
+
+NAMES: Final = {
+    CONTEXT_LENGTH: frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}),
+    CONTENT_POLICY: frozenset(
+        {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"}
+    ),
+    QUOTA: frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}),
+    RATE_LIMIT: frozenset({"rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "too_many_requests"}),
+}
+"""Codes and types, in lower case, by the error type that they mean."""
+
+SENTENCES: Final = {
+    CONTEXT_LENGTH: re.compile(
+        r"(maximum|available|model'?s?) context (length|size|window)|context (length|window) (is )?exceeded"
+        r"|prompt is too long|input is too long|exceeds the maximum number of (input )?tokens"
+        r"|too large for model with \d+ maximum context",
+        re.IGNORECASE,
+    ),
+    CONTENT_POLICY: re.compile(
+        r"content (management )?policy|content filter|safety system|requires moderation", re.IGNORECASE
+    ),
+    QUOTA: re.compile(
+        r"credit balance is too low|insufficient (balance|credits|quota)|exceeded your current quota", re.IGNORECASE
+    ),
+}
+"""Sentences of providers that have no code for it. They are read only where the status says that the request failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an error body says.
+
+    Attributes:
+        error_type: class of the failure.
+        retryable: whether another provider may succeed.
+        detail: the provider's own sentence, cut; empty if there is none.
+    """
+
+    error_type: str
+    retryable: bool
+    detail: str
+
+
+def said_by(status: int, content: bytes) -> Said:
+    """The failure that an answer tells. A status of an answer (2xx) means that only the body tells it.
+
+    Args:
+        status: HTTP status.
+        content: the body, without the key.
+    """
+    body = _parsed(content)
+    error = _error_of(body)
+    detail = _detail(error, content)
+    own = _status_in(error) if 200 <= status < 300 else status
+    error_type = _named(error, detail, own)
+    if error_type:
+        return Said(error_type, error_type in (QUOTA, RATE_LIMIT), detail)
+    if own is None:
+        return Said(ERROR_IN_ANSWER, retryable=True, detail=detail)
+    return Said(str(own), own >= 500 or own in RETRYABLE_STATUSES, detail)
+
+
+def _named(error: Any, detail: str, status: int | None) -> str:
+    """The named class of an error; empty for one that only has a status."""
+    names = {name.lower() for name in _names(error)}
+    for error_type, known in NAMES.items():
+        if names & known and (error_type != RATE_LIMIT or status in (None, 429)):  # a 413 of Groq is named so, too
+            return error_type
+    if status == 402:
+        return QUOTA
+    if status is not None and (status >= 500 or status in (401, 404)):
+        return ""
+    return next((error_type for error_type, sentence in SENTENCES.items() if sentence.search(detail)), "")
+
+
+def _names(error: Any) -> Iterator[str]:
+    """Everything that looks like a name of the failure: code, type, status, and those of an inner error."""
+    for holder in (error, read(error, "innererror")):
+        for key in ("code", "type", "status"):
+            name = read(holder, key)
+            if isinstance(name, str):
+                yield name
+
+
+def _status_in(error: Any) -> int | None:
+    """The HTTP status that a gateway repeats in the body of an error it sends as an answer."""
+    code = read(error, "code")
+    if isinstance(code, str) and code.isascii() and code.isdigit():
+        code = int(code)
+    return code if isinstance(code, int) and 400 <= code < 600 else None
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _error_of(body: Any) -> Any:
+    """The error itself: under `error`, or the body, or in a list of one (Gemini)."""
+    if isinstance(body, list) and body:
+        body = body[0]
+    error = body.get("error", body) if isinstance(body, Mapping) else body
+    return error if isinstance(error, Mapping) else {"message": error} if isinstance(error, str) else {}
+
+
+def _detail(error: Any, content: bytes) -> str:
+    message = read(error, "message") or read(error, "detail")
+    if isinstance(message, str):
+        return message[:TEXT_CHARACTERS_READ]
+    return (json.dumps(error) if error else content[:TEXT_CHARACTERS_READ].decode("utf-8", "replace").strip())[
+        :TEXT_CHARACTERS_READ
+    ]
