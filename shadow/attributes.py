@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from shadow import keys
-from shadow.outcome import Attempt, Outcome, Usage
+from shadow.outcome import Attempt, JudgeCall, Outcome, Usage
 from shadow.policy import Decision, Failure, Step
 from shadow.request import Request
 from shadow.usage import count_of
@@ -90,6 +90,7 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
         **filled(
             {
                 keys.OUTCOME_CONTAMINATION: ",".join(outcome.contamination),
+                keys.OUTCOME_NEEDS_REVIEW: outcome.needs_review,
                 keys.RESPONSE_MODEL: outcome.model,
                 keys.RESPONSE_ID: outcome.response_id,
                 keys.PROVIDER_NAME: provider,
@@ -109,12 +110,12 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
     return attributes
 
 
-def chat_attributes(attempt: Attempt) -> Attributes:
+def chat_attributes(attempt: Attempt | JudgeCall) -> Attributes:
     """One dispatch in the GenAI conventions, for people and other tools."""
     return {
         keys.OPERATION_NAME: "chat",
         keys.REQUEST_MODEL: attempt.model,
-        keys.ATTEMPT_KIND: attempt.kind,
+        keys.ATTEMPT_KIND: attempt.kind if isinstance(attempt, Attempt) else "judge",
         **filled(
             {
                 keys.PROVIDER_NAME: attempt.provider,
@@ -151,8 +152,7 @@ def usage_attributes(usage: Usage) -> Attributes:
 def plan_texts(steps: tuple[Step, ...]) -> tuple[str, str]:
     """`steps_id` and the JSON of a plan; a policy has few plans and makes them again for every request."""
     decision = Decision(policy="", version="", steps=steps)
-    plan = [{"kind": step.kind, "model": step.model, "accept_if": list(step.accept_if)} for step in steps]
-    return decision.steps_id, _json(plan)
+    return decision.steps_id, _json([step.document() for step in steps])
 
 
 def _attempt(attempt: Attempt) -> Mapping[str, Any]:

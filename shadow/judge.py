@@ -100,7 +100,9 @@ class Judge:
         ):
             return None
         try:
-            return bool(self._policy.accepts(request, decision, decision.steps[0], outcome.answer))
+            is_refused = bool(self._policy.accepts(request, decision, decision.steps[0], outcome.answer))
+            # The same model would be asked again first, and nobody has seen that answer.
+            return None if is_refused and decision.steps[0].retry_same else is_refused
         except UnjudgedError:
             return None
         except BaseException as error:  # noqa: BLE001 - a validator that fails leaves the escalation unknown

@@ -67,6 +67,7 @@ RELOAD_ERROR: Final = "llm_router.reload.error"
 # outcome
 OUTCOME_STATUS: Final = "llm_router.outcome.status"
 OUTCOME_CONTAMINATION: Final = "llm_router.outcome.contamination"
+OUTCOME_NEEDS_REVIEW: Final = "llm_router.outcome.needs_review"
 OUTCOME_DURATION_S: Final = "llm_router.outcome.duration_s"
 OUTCOME_COST_USD: Final = "llm_router.outcome.cost_usd"
 ATTEMPTS: Final = "llm_router.attempts"

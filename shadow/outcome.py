@@ -9,6 +9,7 @@ from shadow.errors import ShadowError
 
 AttemptKind = Literal["primary", "retry", "fallback", "escalation"]
 OutcomeStatus = Literal["complete", "partial", "error", "unreported"]
+ReviewReason = Literal["last_step_refused", "refused_in_a_row"]
 Contamination = Literal["fallback", "cache_hit", "pinned", "rewritten"]
 CONTAMINATIONS: Final[tuple[Contamination, ...]] = get_args(Contamination)
 
@@ -83,6 +84,18 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCall:
+    """One question about an answer that a validator asked a model. It is no attempt: nothing of it is ever served."""
+
+    model: str
+    provider: str = ""
+    error_type: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    latency_s: float = 0.0
+    response_model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The served truth of one request.
 
@@ -94,6 +107,8 @@ class Outcome:
         cost_usd: only if the provider or host reported one.
         answer: for the shadows' validators; never exported.
         escalated: an escalation was paid; None = unknown.
+        needs_review: why a person should look at it; empty = nothing says so.
+        judge_calls: what validators asked models about its answers.
     """
 
     status: OutcomeStatus
@@ -109,6 +124,8 @@ class Outcome:
     attempts: tuple[Attempt, ...] = ()
     answer: Answer | None = None
     escalated: bool | None = None
+    needs_review: ReviewReason | Literal[""] = ""
+    judge_calls: tuple[JudgeCall, ...] = ()
 
 
 UNREPORTED = Outcome(status="unreported")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from shadow.errors import ConfigError
 from shadow.ids import canonical_id
@@ -22,11 +22,26 @@ DecisionStatus = Literal["ok", "error", "timeout", "invalid"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One planned dispatch. `accept_if` names the validators that must pass before the next escalation is skipped."""
+    """One planned dispatch.
+
+    Attributes:
+        accept_if: names of the validators that its answer must pass, or the next escalation is asked.
+        retry_same: how often the same model is asked again after a refused answer, before that.
+        tells_why: whether it is told then what was refused, and why.
+    """
 
     kind: StepKind
     model: str
     accept_if: tuple[str, ...] = ()
+    retry_same: int = 0
+    tells_why: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The step as it is recorded and hashed; what is not asked for is left out."""
+        recorded: dict[str, Any] = {"kind": self.kind, "model": self.model, "accept_if": list(self.accept_if)}
+        if self.retry_same:
+            recorded |= {"retry_same": self.retry_same, "tells_why": self.tells_why}
+        return recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +87,7 @@ class Decision:
     @property
     def steps_id(self) -> str:
         """First 16 hex characters of the SHA-256 of the canonical JSON of the steps (contracts.md 1)."""
-        return canonical_id([[s.kind, s.model, list(s.accept_if)] for s in self.steps], length=16)
+        return canonical_id([list(step.document().values()) for step in self.steps], length=16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,5 +137,60 @@ class Escalating(Protocol):
     """A policy with a cascade can judge an answer of one of its steps."""
 
     def accepts(self, request: Request, decision: Decision, step: Step, answer: Answer) -> str:
-        """Empty if the answer passes every validator of this step, else the name of the first that refuses it."""
+        """Empty if the answer passes every validator of this step, else the name of the first that refuses it.
+
+        Does no input or output: shadows ask it about answers that live served.
+
+        Raises:
+            UnjudgedError: that takes something which is not known here.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of an answer at the validators of its step.
+
+    Attributes:
+        refused_by: name of the validator that refuses it; empty if none does.
+        asks: what an answer must do to pass it, after the words "it must".
+    """
+
+    refused_by: str = ""
+    asks: str = ""
+
+
+ACCEPTED: Final = Verdict()
+
+
+class Bench(Protocol):
+    """What a validator of the live path may use beyond the answer. Its time and its calls are part of the record."""
+
+    def time_left_s(self, at_most: float) -> float:
+        """Seconds that a check may take now: `at_most`, or less where the request has a deadline."""
+        ...
+
+    def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:
+        """The answer of a model of the catalogue to one question. It is paid for."""
+        ...
+
+    async def aask(self, model: str, prompt: str, timeout_s: float) -> Answer:
+        """As `ask`, without blocking the event loop."""
+        ...
+
+
+@runtime_checkable
+class Examining(Protocol):
+    """An escalating policy whose validators may also run programs and ask models, for answers of the live path."""
+
+    def examine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+        """The verdict of every validator of this step.
+
+        Raises:
+            Exception: a validator cannot judge the answer.
+        """
+        ...
+
+    async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+        """As `examine`, without blocking the event loop."""
         ...

@@ -28,6 +28,7 @@ from shadow.policy import Decision
 from shadow.providers.base import Provider
 from shadow.providers.registry import Providers
 from shadow.recorder import Recorder
+from shadow.refusals import RefusalRuns
 from shadow.reload import Reloader
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request
@@ -92,6 +93,7 @@ class ShadowRouter:
         settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
         Live(settings)  # a router that cannot execute says so before anything is started
         self._providers = Providers(providers)
+        self._refusals = RefusalRuns()
         self._clock = clock or SYSTEM_CLOCK
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
         self.state = state or State.of(settings, clock=self._clock, containment=self._recorder.containment)
@@ -162,6 +164,9 @@ class ShadowRouter:
             timeout_s=timeout_s,
             deadline_s=deadline_s,
             tick=self._clock.perf_counter,
+            flagged=lambda outcome: self._refusals.flagged(
+                decision, request, outcome, review_after=routing.limits.review_after_refusals
+            ),
             close=close,
         )
 

@@ -30,7 +30,7 @@ from shadow.attributes import (
     request_attributes,
 )
 from shadow.judge import Judgement
-from shadow.outcome import Outcome
+from shadow.outcome import Attempt, JudgeCall, Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import Request
 from shadow.signals import Signal
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 UNSET: Final = Status(StatusCode.UNSET)
 FAILED: Final = Status(StatusCode.ERROR)
+NEEDS_REVIEW: Final = "needs_review"
+"""Name of the signal on requests that a person should look at."""
 REFUSED: Final = "quality"
 """`error_type` of an attempt that answered, but not well enough: no error of the provider."""
 
@@ -97,7 +99,7 @@ class SpanBuilder:
         self._scope = InstrumentationScope(keys.SCOPE_NAME, sdk_version, keys.SCHEMA_URL)
 
     def of_request(self, record: Record) -> list[ReadableSpan]:
-        """One `route` span, one `chat` span per attempt, one `shadow` span per judgement."""
+        """One `route` span, `chat` spans, one `shadow` span per judgement, a signal if a person should look at it."""
         request, outcome = record.request, record.outcome
         trace_id = record.parent.trace_id if record.parent is not None else self._trace_id(request.request_id)
         decide_ns = nanoseconds(record.decide_s)
@@ -129,6 +131,8 @@ class SpanBuilder:
             facts[keys.ROLE] = "shadow"
             facts[keys.SAMPLE_RATE] = self._sample_rate
             spans += [self._shadow(request, judgement, facts, route, start_ns) for judgement in record.judgements]
+        if outcome.needs_review:
+            spans.append(self.of_signal(_review_signal(request, outcome, end_ns)))
         return spans
 
     def of_signal(self, signal: Signal) -> ReadableSpan:
@@ -190,9 +194,10 @@ class SpanBuilder:
         )
 
     def _chats(self, request: Request, outcome: Outcome, route: ReadableSpan, start_ns: int) -> list[ReadableSpan]:
-        """One span per attempt, one after another from the decision on."""
+        """One span per attempt and per call of a judge, one after another from the decision on."""
         spans = []
-        for number, attempt in enumerate(outcome.attempts):
+        calls: list[Attempt | JudgeCall] = [*outcome.attempts, *outcome.judge_calls]
+        for number, attempt in enumerate(calls):
             end_ns = start_ns + nanoseconds(attempt.latency_s)
             spans.append(
                 self._child(
@@ -269,6 +274,11 @@ class SpanBuilder:
             end_time=end_ns,
             instrumentation_scope=self._scope,
         )
+
+
+def _review_signal(request: Request, outcome: Outcome, time_ns: int) -> Signal:
+    """A label without a value: it says that a person should look, not how good the answer was."""
+    return Signal(target=request.request_id, name=NEEDS_REVIEW, value=None, time_ns=time_ns, label=outcome.needs_review)
 
 
 def nanoseconds(seconds: float | None) -> int:

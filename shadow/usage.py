@@ -75,9 +75,11 @@ def chunk_of(event: Any) -> Chunk:
     if kind == "response.output_text.delta":
         return Chunk(raw=event, text=_string(read(event, "delta")))
     usage = read(event, "usage")
+    delta = read(_first(read(event, "choices")), "delta")
     return Chunk(
         raw=event,
-        text=_string(read(read(_first(read(event, "choices")), "delta"), "content")),
+        text=_string(read(delta, "content")),
+        tool_calls=_tool_call_pieces(read(delta, "tool_calls")),
         model=_string(read(event, "model")),
         response_id=_string(read(event, "id")),
         usage=None if usage is None else usage_of(usage),
@@ -151,6 +153,18 @@ def _tool_calls(reply: Any) -> tuple[ToolCall, ...]:
         called = _items(read(read(choice, "message"), "tool_calls"))
         calls = [function for call in called if (function := read(call, "function")) is not None]
     return tuple(ToolCall(_string(read(call, "name")), _string(read(call, "arguments"))) for call in calls)
+
+
+def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
+    """What a chunk adds to the tool calls of its answer, by their place."""
+    if not called:
+        return ()
+    pieces = []
+    for call in _items(called):
+        place, function = read(call, "index"), read(call, "function")
+        piece = ToolCall(_string(read(function, "name")), _string(read(function, "arguments")))
+        pieces.append((place if isinstance(place, int) else 0, piece))
+    return tuple(pieces)
 
 
 def count_of(value: Any) -> int | None:

@@ -82,3 +82,21 @@ def load_phrases(file: Path) -> tuple[list[str], str]:
     if not phrases:
         raise ConfigError(f"not_containing must name a file with one phrase per line, got none in {file}")
     return phrases, hashlib.sha256(body).hexdigest()
+
+
+def load_prompt(file: Path, needs: str) -> tuple[str, str]:
+    """A prompt and the SHA-256 of its file.
+
+    Raises:
+        ConfigError: the file cannot be read as text, or has no place `{needs}`.
+    """
+    try:
+        body = file.read_bytes()
+        prompt = body.decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"prompt must name a readable file, got {file} ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"prompt must name a file in UTF-8, got {file}; {error.reason}") from None
+    if f"{{{needs}}}" not in prompt:
+        raise ConfigError(f"prompt must have the place {{{needs}}}, got none in {file}")
+    return prompt, hashlib.sha256(body).hexdigest()

@@ -26,7 +26,7 @@ from shadow.config.policy_document import (
 )
 from shadow.config.source import Place, Source, read_source
 from shadow.config.validation import validated
-from shadow.config.validator_building import build_validator
+from shadow.config.validator_building import Materials, build_validator
 from shadow.config.validator_document import ValidatorDocument
 from shadow.errors import ConfigError
 from shadow.ids import canonical_id
@@ -36,7 +36,7 @@ from shadow.policies.conditions import Condition, between, flag, label, one_of, 
 from shadow.policies.plan import Chooser, Filter
 from shadow.policies.rules import Rule, Rules
 from shadow.policies.static import Static
-from shadow.validators import Validator
+from shadow.validators import AnyValidator
 
 MECHANISMS: Final[Mapping[str, Callable[..., Chooser]]] = {
     "use": build_static,
@@ -76,7 +76,7 @@ class PolicyBuilder:
         *,
         labels: frozenset[str] | None = None,
         around: tuple[Path, ...] = (),
-        validators: dict[str, Validator] | None = None,
+        validators: dict[str, AnyValidator] | None = None,
     ) -> None:
         self._source = source
         self._catalogue = catalogue
@@ -84,7 +84,7 @@ class PolicyBuilder:
         self._labels = labels
         self._files = (*around, source.file)
         self._name = ""
-        self._validators: dict[str, Validator] = {} if validators is None else validators
+        self._validators: dict[str, AnyValidator] = {} if validators is None else validators
         self._artifacts: dict[str, str] = {}
 
     def build(self, document: PolicyDocument) -> Composed | None:
@@ -186,10 +186,12 @@ class PolicyBuilder:
             self.artifact(f"model {name}", model.name)
         return model.name
 
-    def validator(self, document: ValidatorDocument, place: Place) -> Validator | None:
+    def validator(self, document: ValidatorDocument, place: Place) -> AnyValidator | None:
         """The validator, known to the whole policy by its name; None if it has a problem."""
         try:
-            validator = build_validator(document, self.folder, self.artifact)
+            validator = build_validator(
+                document, Materials(self.folder, self.artifact, lambda name: self.model(name, place))
+            )
         except ConfigError as error:
             self.problem(error.message, place)
             return None

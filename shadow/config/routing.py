@@ -64,6 +64,8 @@ class Limits:
         outcome_timeout_s: seconds after which a request without an outcome is closed as unreported.
         queue_spans: spans that wait for export; above it new ones are dropped and counted.
         sample_rate: share of requests that the shadows see, in (0, 1].
+        review_after_refusals: refused answers of a cascade's first model in a row, per policy and task, after which a
+            request is flagged for a person.
     """
 
     budget_s: float = 0.05
@@ -72,6 +74,7 @@ class Limits:
     outcome_timeout_s: float = 120.0
     queue_spans: int = 20_000
     sample_rate: float = 1.0
+    review_after_refusals: int = 5
 
     def __post_init__(self) -> None:
         for name in ("budget_s", "strikes", "max_pending", "outcome_timeout_s", "queue_spans"):

@@ -89,6 +89,7 @@ class LimitsDocument(Document):
     outcome_timeout_s: Positive = DEFAULT_LIMITS.outcome_timeout_s
     queue_spans: PositiveCount = DEFAULT_LIMITS.queue_spans
     sample_rate: Annotated[float, Field(gt=0, le=1)] = DEFAULT_LIMITS.sample_rate
+    review_after_refusals: PositiveCount = DEFAULT_LIMITS.review_after_refusals
 
 
 class ReloadDocument(Document):

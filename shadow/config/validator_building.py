@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadow.config import validator_document as shapes
-from shadow.config.artifacts import function_digest, load_function, load_phrases, load_schema
+from shadow.config.artifacts import function_digest, load_function, load_phrases, load_prompt, load_schema
 from shadow.config.validator_document import ValidatorDocument
 from shadow.validators import (
+    AnyValidator,
     Calls,
     Cites,
+    Command,
     Confidence,
     JsonSchema,
+    Judge,
     Length,
     Matches,
     NotContaining,
@@ -22,9 +25,12 @@ from shadow.validators import (
     NotRefusal,
     RequiredFields,
     ScoreAtLeast,
+    SlowCalls,
     ToolCalls,
-    Validator,
 )
+from shadow.validators.judge import PROMPT
+
+CALL_TIMEOUT_S: Final = 10.0
 
 
 class Materials:
@@ -33,11 +39,13 @@ class Materials:
     Args:
         folder: paths are relative to it.
         artifact: takes name and digest of what was read.
+        model: the model's own name, for a name or an alias.
     """
 
-    def __init__(self, folder: Path, artifact: Callable[[str, str], None]) -> None:
+    def __init__(self, folder: Path, artifact: Callable[[str, str], None], model: Callable[[str], str]) -> None:
         self._folder = folder
         self._artifact = artifact
+        self.model = model
 
     def schema(self, file: str) -> dict[str, Any]:
         """A JSON schema."""
@@ -51,6 +59,12 @@ class Materials:
         self._artifact(f"phrases {file}", digest)
         return phrases
 
+    def prompt(self, file: str, needs: str) -> str:
+        """The text of a prompt that has a place for `needs`."""
+        prompt, digest = load_prompt(self._folder / file, needs)
+        self._artifact(f"prompt {file}", digest)
+        return prompt
+
     def function(self, name: str) -> Callable[..., Any]:
         """A function of the user."""
         function = load_function(name)
@@ -58,13 +72,12 @@ class Materials:
         return function
 
 
-def build_validator(document: ValidatorDocument, folder: Path, artifact: Callable[[str, str], None]) -> Validator:
+def build_validator(document: ValidatorDocument, materials: Materials) -> AnyValidator:
     """The validator of a document.
 
     Args:
         document: says which one.
-        folder: paths are relative to it.
-        artifact: takes name and digest of what the validator reads outside of the policy file.
+        materials: what it reads outside of the policy file.
 
     Raises:
         ConfigError: a file, function or package that it needs is not there.
@@ -72,20 +85,20 @@ def build_validator(document: ValidatorDocument, folder: Path, artifact: Callabl
     for kind, build in BUILDERS.items():
         value = getattr(document, kind)
         if value is not None:
-            return build(value, Materials(folder, artifact))
+            return build(value, materials)
     raise AssertionError("a checked document has one validator")
 
 
-def _json_schema(document: shapes.JsonSchemaDocument, materials: Materials) -> Validator:
+def _json_schema(document: shapes.JsonSchemaDocument, materials: Materials) -> AnyValidator:
     return JsonSchema(materials.schema(document.file), label=document.file, fenced=document.fenced)
 
 
-def _not_containing(document: shapes.NotContainingDocument, materials: Materials) -> Validator:
+def _not_containing(document: shapes.NotContainingDocument, materials: Materials) -> AnyValidator:
     phrases = document.phrases if document.file is None else materials.phrases(document.file)
     return NotContaining(phrases or (), whole_words=document.whole_words, label=document.file or "")
 
 
-def _tool_calls(document: shapes.ToolCallsDocument, materials: Materials) -> Validator:
+def _tool_calls(document: shapes.ToolCallsDocument, materials: Materials) -> AnyValidator:
     return ToolCalls(
         required=document.required,
         schemas={tool: materials.schema(file) for tool, file in document.schemas.items()},
@@ -94,7 +107,36 @@ def _tool_calls(document: shapes.ToolCallsDocument, materials: Materials) -> Val
     )
 
 
-BUILDERS: Final[Mapping[str, Callable[[Any, Materials], Validator]]] = {
+def _command(document: shapes.CommandDocument, _: Materials) -> AnyValidator:
+    return Command(
+        document.run,
+        timeout_s=document.timeout_s,
+        part=document.part,
+        file=document.file,
+        in_shadows=document.in_shadows,
+    )
+
+
+def _judge(document: shapes.JudgeDocument, materials: Materials) -> AnyValidator:
+    prompt = PROMPT if document.prompt is None else materials.prompt(document.prompt, "answer")
+    return Judge(
+        materials.model(document.model),
+        document.rubric,
+        at_least=document.at_least,
+        prompt=prompt,
+        timeout_s=document.timeout_s,
+    )
+
+
+def _call(document: shapes.CallDocument, materials: Materials) -> AnyValidator:
+    function = materials.function(document.function)
+    if not document.slow:
+        return Calls(function, label=document.function)
+    timeout_s = CALL_TIMEOUT_S if document.timeout_s is None else document.timeout_s
+    return SlowCalls(function, label=document.function, timeout_s=timeout_s)
+
+
+BUILDERS: Final[Mapping[str, Callable[[Any, Materials], AnyValidator]]] = {
     "json_schema": _json_schema,
     "required_fields": lambda document, _: RequiredFields(document.fields, fenced=document.fenced),
     "matches": lambda pattern, _: Matches(pattern),
@@ -108,7 +150,9 @@ BUILDERS: Final[Mapping[str, Callable[[Any, Materials], Validator]]] = {
     "confidence": lambda document, _: Confidence(
         document.at_least, field=document.field or "", pattern=document.pattern or ""
     ),
-    "call": lambda name, materials: Calls(materials.function(name), label=name),
+    "command": _command,
+    "judge": _judge,
+    "call": _call,
     "score_at_least": lambda score, _: ScoreAtLeast(score),
 }
 """By the key in the file: builds the validator from its value."""

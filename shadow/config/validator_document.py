@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -18,7 +19,14 @@ def _path(value: str) -> str:
     return value
 
 
+def _file_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", value):
+        raise ValueError(f"a file name must be of letters, digits, dots, dashes and underscores, got {value!r}")
+    return value
+
+
 Path = Annotated[Text, AfterValidator(_path)]
+FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 def _as(key: str) -> BeforeValidator:
@@ -115,6 +123,48 @@ class ConfidenceDocument(Document):
         return self
 
 
+class CommandDocument(Document):
+    """`command`."""
+
+    run: Annotated[list[Text], Field(min_length=1, max_length=50)]
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = 10.0
+    part: Literal["text", "code"] = "text"
+    file: FileName = "answer.txt"
+    in_shadows: bool = False
+
+    @model_validator(mode="after")
+    def _no_shell(self) -> Self:
+        if len(self.run) == 1 and " " in self.run[0]:
+            raise ValueError(
+                f"run must be a program and its arguments as a list, got {self.run[0]!r}; there is no shell"
+            )
+        return self
+
+
+class JudgeDocument(Document):
+    """`judge`."""
+
+    model: Text
+    rubric: Annotated[str, Field(min_length=1, max_length=20_000)]
+    at_least: Share = 0.5
+    prompt: Text | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = 20.0
+
+
+class CallDocument(Document):
+    """`call`."""
+
+    function: Text
+    slow: bool = False
+    timeout_s: Annotated[float, Field(gt=0, le=300)] | None = None
+
+    @model_validator(mode="after")
+    def _only_slow(self) -> Self:
+        if self.timeout_s is not None and not self.slow:
+            raise ValueError("timeout_s must have slow: true beside it; a function that is not slow is not waited for")
+        return self
+
+
 WITHOUT_VALUE: Final = ("not_refusal", "not_hedging", "cites", "tool_calls")
 """Validators that may stand alone: `accept_if: [not_refusal]`."""
 
@@ -147,7 +197,9 @@ class ValidatorDocument(Document):
     not_containing: Annotated[NotContainingDocument, _as("phrases")] | None = None
     tool_calls: ToolCallsDocument | None = None
     confidence: Annotated[ConfidenceDocument, _as("at_least")] | None = None
-    call: Text | None = None
+    command: Annotated[CommandDocument, _as("run")] | None = None
+    judge: JudgeDocument | None = None
+    call: Annotated[CallDocument, _as("function")] | None = None
     score_at_least: Share | None = None
 
     @model_validator(mode="after")

@@ -3,7 +3,8 @@
 `Execution` is the whole logic and does no input or output: it says what to dispatch next and is told what came of it.
 docs/router.md, "Which answer is served", has the rules as a table. In short:
 
-- An answer that the policy's validators refuse goes on to the next escalation. It is never served.
+- An answer that the policy's validators refuse is asked for again where its step says so, then goes on to the next
+  escalation. It is served only if its step is the last of the cascade, and then a person should look at it.
 - A provider that fails goes on to the next fallback. If none is left, what is left of the cascade may still serve the
   request, and then the same model may be tried again.
 - A provider that asks to wait is waited for, if that is short; else the next fallback serves.
@@ -12,23 +13,21 @@ docs/router.md, "Which answer is served", has the rules as a table. In short:
 
 from __future__ import annotations
 
+from typing import Literal
+
 from shadow.catalogue import Catalogue
 from shadow.errors import ProviderError, UnservedError
+from shadow.execution.bench import RequestBench
 from shadow.execution.dispatch import Dispatch
+from shadow.execution.inspection import PASSED, REFUSED, Correction, Finding, Inspector
 from shadow.execution.ledger import Ledger
 from shadow.execution.retries import wait_before_retry_s
 from shadow.execution.steps import Steps
 from shadow.execution.terms import UNTRIED, Terms
-from shadow.outcome import UNREPORTED, Answer, AttemptKind, Contamination, Outcome
-from shadow.policy import Decision, Escalating, Policy
+from shadow.outcome import UNREPORTED, Answer, AttemptKind, Contamination, Outcome, ReviewReason
+from shadow.policy import Decision, Policy
 from shadow.request import Request
 from shadow.snapshot import STATELESS, Snapshot
-
-REFUSED = "quality"
-"""`error_type` of an attempt whose answer the validators refused."""
-
-UNJUDGED = "validator_error"
-"""`error_type` of an attempt whose validator failed itself: an answer that nobody could check is not served."""
 
 SLOW = "latency_budget"
 """`error_type` of an attempt that was ended because its tier's latency budget was used up and another step was left."""
@@ -46,6 +45,7 @@ class Execution:
         snapshot: the state that the decision was made on.
         timeout_s: seconds for one dispatch, instead of the configured ones.
         deadline_s: seconds for the whole request, instead of the configured ones.
+        bench: what validators may use that need more than the answer; None = they cannot judge.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Execution:
         snapshot: Snapshot = STATELESS,
         timeout_s: float | None = None,
         deadline_s: float | None = None,
+        bench: RequestBench | None = None,
     ) -> None:
         settings = terms.settings
-        self._policy = policy
+        self._inspector = Inspector(policy, request, decision, bench)
         self._request = request
-        self._decision = decision
         self._catalogue = catalogue
         self._terms = terms
         self._snapshot = snapshot
@@ -75,6 +75,8 @@ class Execution:
         self._next: Dispatch | None = None
         self._unserved: UnservedError | None = None
         self._retries = 0
+        self._same_again = 0
+        self._needs_review: ReviewReason | Literal[""] = ""
         self._strayed = False
         self._error_type = ""
 
@@ -100,23 +102,51 @@ class Execution:
         self._error_type = error_type_of(error)
         self._terms.state.attempt(planned.model, error_type=self._error_type, latency_s=0.0)
 
-    def answered(self, answer: Answer, latency_s: float, *, ttft_s: float | None = None) -> bool:
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that are left for the request; None = no deadline."""
+        return None if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s
+
+    def inspect(self, answer: Answer, latency_s: float) -> Finding:
+        """What the validators say about an answer that was just given. To be told to `answered`."""
+        if not self._is_inspected:
+            return PASSED
+        try:
+            return self._inspector.inspect(self._steps.current, answer)
+        except BaseException as error:
+            self._left(answer, error, latency_s)
+            raise
+
+    async def ainspect(self, answer: Answer, latency_s: float) -> Finding:
+        """As `inspect`, without blocking the event loop."""
+        if not self._is_inspected:
+            return PASSED
+        try:
+            return await self._inspector.ainspect(self._steps.current, answer)
+        except BaseException as error:
+            self._left(answer, error, latency_s)
+            raise
+
+    def answered(self, answer: Answer, latency_s: float, finding: Finding, *, ttft_s: float | None = None) -> bool:
         """A dispatch gave a whole answer, `latency_s` after it started; its first chunk came after `ttft_s`.
 
         Returns:
-            True if the answer is to be served, False if it was refused and `next` escalates.
+            True if the answer is to be served, False if it was refused and `next` goes on.
         """
-        refusal = self._refusal(answer)
-        self._note(answer, refusal, latency_s, ttft_s=ttft_s)
-        if not refusal:
+        is_last = not self.next().judged
+        self._note(answer, finding.error_type, latency_s, ttft_s=ttft_s)
+        self._ledger.waited(finding.duration_s)
+        if is_last or not finding.error_type:
+            self._needs_review = "last_step_refused" if finding.error_type == REFUSED else ""
             self._ledger.serve(answer, "complete", ttft_s)
             return True
         if not self._has_time:
             self._give_up("deadline", f"the answer of {self._steps.current.model} was refused, and no time is left")
-        elif self._steps.escalate():
-            self._plan(self._steps.kind)
-        else:
-            self._give_up_refused()
+        elif not self._asks_same_again(answer, finding):
+            if self._steps.escalate():
+                self._plan(self._steps.kind)
+            else:
+                self._give_up_refused()
         return False
 
     def failed(self, error: BaseException, latency_s: float) -> bool:
@@ -146,7 +176,7 @@ class Execution:
         if not self._ledger.attempts and not self._error_type:
             return UNREPORTED
         contamination: tuple[Contamination, ...] = ("fallback",) if self._strayed else ()
-        return self._ledger.outcome(self._error_type, contamination)
+        return self._ledger.outcome(self._error_type, contamination, self._needs_review)
 
     def _begin(self) -> None:
         overdrawn = [name for name, left in self._snapshot.remaining_usd.items() if left <= 0]
@@ -158,21 +188,23 @@ class Execution:
         else:
             self._give_up_refused()
 
-    def _plan(self, kind: AttemptKind, wait_s: float = 0.0) -> None:
+    def _plan(self, kind: AttemptKind, wait_s: float = 0.0, correction: Correction | None = None) -> None:
         """Dispatch to the current step next."""
         model = self._steps.current.model
         if kind == "retry":
             self._retries += 1
         else:
             self._retries = 0
+            self._same_again = self._steps.current.retry_same
             self._terms.retries.request(self._provider(model), self._terms.settings.retry.budget)
         self._strayed = self._strayed or self._steps.kind == "fallback"
         self._ledger.waited(wait_s)
-        is_cascade = self._steps.kind != "fallback" and self._steps.may_escalate
+        is_cascade = self._steps.kind != "fallback" and (self._steps.may_escalate or self._same_again > 0)
         self._next = Dispatch(
             kind=kind,
             model=model,
-            judged=is_cascade and isinstance(self._policy, Escalating),
+            judged=is_cascade and self._inspector.can_judge,
+            correction=correction,
             wait_s=wait_s,
             timeout_s=self._timeout_s,
             deadline_s=None if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s,
@@ -180,15 +212,24 @@ class Execution:
             chunk_s=self._terms.settings.first_chunk_s,
         )
 
-    def _refusal(self, answer: Answer) -> str:
-        """`error_type` of a refused answer, empty for one that may be served."""
-        if not self.next().judged or not isinstance(self._policy, Escalating):
-            return ""
-        try:
-            accepts = self._policy.accepts(self._request, self._decision, self._steps.current, answer)
-        except Exception:  # noqa: BLE001 - a user's validator may raise anything; the attempt records that it did
-            return UNJUDGED
-        return REFUSED if accepts else ""
+    @property
+    def _is_inspected(self) -> bool:
+        """Whether anybody has an opinion on the answer of this dispatch. A fallback's is served as it is."""
+        return self.next().judged or (self._steps.kind != "fallback" and bool(self._steps.current.accept_if))
+
+    def _asks_same_again(self, answer: Answer, finding: Finding) -> bool:
+        """Ask the same model again where its step says so. A validator that failed itself is no reason to."""
+        if finding.error_type != REFUSED or not self._same_again:
+            return False
+        self._same_again -= 1
+        is_told = self._steps.current.tells_why and bool(answer.text)
+        self._plan("retry", correction=Correction(answer.text, finding.verdict.asks) if is_told else None)
+        return True
+
+    def _left(self, answer: Answer, error: BaseException, latency_s: float) -> None:
+        """The caller went away while its answer was judged; what the answer cost is known all the same."""
+        self._error_type = error_type_of(error)
+        self._note(answer, self._error_type, latency_s, told="")
 
     def _recovers(self, error: ProviderError, error_type: str) -> bool:
         """Plan what follows a failed dispatch; whether anything does."""

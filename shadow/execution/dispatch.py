@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shadow.execution.inspection import Correction
 from shadow.outcome import AttemptKind
 
 
@@ -15,6 +16,7 @@ class Dispatch:
         kind: how it came about.
         model: to call.
         judged: the answer must be whole before anything of it may reach the caller.
+        correction: the model's own refused answer, if it is to be told about it.
         wait_s: seconds to wait before the call.
         timeout_s: the caller's limit for one dispatch: the whole answer, or in a stream the longest silence.
         deadline_s: what is left for the whole request, from the call on.
@@ -25,6 +27,7 @@ class Dispatch:
     kind: AttemptKind
     model: str
     judged: bool
+    correction: Correction | None = None
     wait_s: float = 0.0
     timeout_s: float | None = None
     deadline_s: float | None = None

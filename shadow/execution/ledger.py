@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from shadow.catalogue import Catalogue
 from shadow.outcome import (
     UNKNOWN_USAGE,
@@ -11,6 +13,7 @@ from shadow.outcome import (
     Contamination,
     Outcome,
     OutcomeStatus,
+    ReviewReason,
 )
 
 
@@ -34,7 +37,7 @@ class Ledger:
         self.answer: Answer | None = None
 
     def waited(self, wait_s: float) -> None:
-        """Count a wait before a dispatch."""
+        """Count time in which no provider was waited for: before a dispatch, or for what validators say."""
         self._waited_s += wait_s
         self.elapsed_s += wait_s
 
@@ -63,7 +66,12 @@ class Ledger:
         if ttft_s is not None:
             self._ttft_s = sum(attempt.latency_s for attempt in self.attempts[:-1]) + self._waited_s + ttft_s
 
-    def outcome(self, error_type: str, contamination: tuple[Contamination, ...]) -> Outcome:
+    def outcome(
+        self,
+        error_type: str,
+        contamination: tuple[Contamination, ...],
+        needs_review: ReviewReason | Literal[""] = "",
+    ) -> Outcome:
         """What was served and how; `error_type` is that of the failure that ended it, empty if none did."""
         attempts = tuple(self.attempts)
         duration_s = sum(attempt.latency_s for attempt in attempts) + self._waited_s
@@ -91,6 +99,7 @@ class Ledger:
             attempts=attempts,
             answer=self.answer,
             escalated=escalated,
+            needs_review=needs_review,
         )
 
     def _cost_usd(self) -> float | None:

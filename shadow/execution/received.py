@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from shadow.outcome import UNKNOWN_USAGE, Answer
+from shadow.outcome import UNKNOWN_USAGE, Answer, ToolCall
 from shadow.providers.base import Chunk
 
 Tick = Callable[[], float]
 """A monotonic clock in seconds."""
+NO_CALL = ToolCall("", "")
 
 
 class Received:
@@ -25,6 +26,7 @@ class Received:
         self._tick = tick
         self._started = tick()
         self._texts: list[str] = []
+        self._tool_calls: dict[int, ToolCall] | None = None
         self._whole: Answer | None = None
         self._model = ""
         self._response_id = ""
@@ -45,6 +47,8 @@ class Received:
             self.ttft_s = self.latency_s
         self.kept.append(chunk.raw)
         self._texts.append(chunk.text)
+        if chunk.tool_calls is not None:
+            self._add_calls(chunk.tool_calls)
         self._whole = chunk.answer or self._whole
         self._model = chunk.model or self._model
         self._response_id = chunk.response_id or self._response_id
@@ -59,10 +63,18 @@ class Received:
 
     def answer(self) -> Answer:
         """The answer that the chunks add up to. Its `raw` is None: the caller has the chunks."""
+        calls = self._tool_calls
         return self._whole or Answer(
             text="".join(self._texts),
             model=self._model,
             response_id=self._response_id,
             usage=self._usage,
             cost_usd=self._cost_usd,
+            tool_calls=None if calls is None else tuple(calls[place] for place in sorted(calls)),
         )
+
+    def _add_calls(self, pieces: Iterable[tuple[int, ToolCall]]) -> None:
+        calls = self._tool_calls = {} if self._tool_calls is None else self._tool_calls
+        for place, piece in pieces:
+            known = calls.get(place, NO_CALL)
+            calls[place] = ToolCall(known.name + piece.name, known.arguments + piece.arguments)

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from shadow.catalogue import Catalogue, Model
+from shadow.execution.bench import RequestBench
 from shadow.execution.course import Execution
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.received import Tick
@@ -37,6 +38,7 @@ class Routed:
         timeout_s: seconds that one dispatch may take; None = as configured.
         deadline_s: seconds that the whole request may take; None = as configured.
         tick: a monotonic clock in seconds.
+        flagged: marks the outcome where a person should look at it.
         close: takes the outcome and closes the record.
     """
 
@@ -55,10 +57,18 @@ class Routed:
         timeout_s: float | None,
         deadline_s: float | None,
         tick: Tick,
+        flagged: Callable[[Outcome], Outcome],
         close: Callable[[Outcome], None],
     ) -> None:
         self._request = request
         self._decision = decision
+        self._bench = RequestBench(
+            request=request,
+            catalogue=catalogue,
+            providers=providers,
+            tick=tick,
+            left_s=lambda: self._execution.left_s,
+        )
         self._execution = Execution(
             policy=policy,
             request=request,
@@ -68,12 +78,14 @@ class Routed:
             snapshot=snapshot,
             timeout_s=timeout_s,
             deadline_s=deadline_s,
+            bench=self._bench,
         )
         self._catalogue = catalogue
         self._providers = providers
         self._messages = messages
         self._params = params
         self._tick = tick
+        self._flagged = flagged
         self._close = close
         self._outcome: Outcome | None = None
 
@@ -109,7 +121,7 @@ class Routed:
     def finish(self) -> Outcome:
         """Close the record with what was served, once; later calls change nothing."""
         if self._outcome is None:
-            self._outcome = self._execution.outcome()
+            self._outcome = self._flagged(self._bench.added_to(self._execution.outcome()))
             self._close(self._outcome)
         return self._outcome
 
@@ -156,7 +168,9 @@ class Routed:
         return Call(
             request=self._request,
             model=self._catalogue.get(planned.model) or Model(name=planned.model),
-            messages=self._messages,
+            messages=(
+                self._messages if planned.correction is None else [*self._messages, *planned.correction.messages()]
+            ),
             params=self._params,
             timeout_s=planned.timeout_s if streams else planned.whole_s,
             first_chunk_s=planned.first_chunk_s if streams else None,

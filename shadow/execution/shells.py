@@ -41,7 +41,9 @@ def run(
             if not execution.failed(error, tick() - started):
                 raise
         else:
-            if execution.answered(answer, tick() - started):
+            latency_s = tick() - started
+            finding = execution.inspect(answer, latency_s)
+            if execution.answered(answer, latency_s, finding):
                 return answer
 
 
@@ -63,7 +65,9 @@ async def arun(
             if not execution.failed(error, tick() - started):
                 raise
         else:
-            if execution.answered(answer, tick() - started):
+            latency_s = tick() - started
+            finding = await execution.ainspect(answer, latency_s)
+            if execution.answered(answer, latency_s, finding):
                 return answer
 
 
@@ -92,7 +96,9 @@ def stream(
             if not _goes_on(execution, error, received):
                 raise
         else:
-            if execution.answered(received.answer(), received.latency_s, ttft_s=received.ttft_s):
+            answer, latency_s = received.answer(), received.latency_s
+            finding = execution.inspect(answer, latency_s)
+            if execution.answered(answer, latency_s, finding, ttft_s=received.ttft_s):
                 yield from received.kept
                 return
 
@@ -121,7 +127,9 @@ async def astream(
             if not _goes_on(execution, error, received):
                 raise
         else:
-            if execution.answered(received.answer(), received.latency_s, ttft_s=received.ttft_s):
+            answer, latency_s = received.answer(), received.latency_s
+            finding = await execution.ainspect(answer, latency_s)
+            if execution.answered(answer, latency_s, finding, ttft_s=received.ttft_s):
                 for raw in received.kept:
                     yield raw
                 return

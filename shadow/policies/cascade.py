@@ -3,28 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from shadow.policies.plan import Plan, Refused
 from shadow.policy import Candidate, Step
 from shadow.request import Request
 from shadow.snapshot import Snapshot
-from shadow.validators import Validator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One model of a cascade.
+
+    Attributes:
+        accept_if: names of the validators that its answer must pass; none = any answer is served.
+        retry_same: how often it is asked again after a refused answer.
+        tells_why: whether it is told then what was wrong.
+    """
+
+    model: str
+    accept_if: tuple[str, ...] = ()
+    retry_same: int = 0
+    tells_why: bool = False
 
 
 class Cascade:
-    """Chooses a first model, the validators that its answer must pass, and the model to go on with."""
+    """Chooses models from cheap to strong, and what the answer of each must pass.
 
-    def __init__(self, first: str, accept_if: Sequence[Validator], then: str, *, reason: str = "cheap first") -> None:
-        self.models = (first, then)
+    Args:
+        rungs: at least two, from the first model to be asked to the last. All but the last need validators.
+        reason: why a cascade was chosen.
+    """
+
+    def __init__(self, rungs: Sequence[Rung], *, reason: str = "cheap first") -> None:
+        self.models = tuple(rung.model for rung in rungs)
         self.reads: frozenset[str] | None = frozenset()
-        self._plan = Plan(
-            steps=(
-                Step(kind="primary", model=first, accept_if=tuple(each.name for each in accept_if)),
-                Step(kind="escalation", model=then),
-            ),
-            candidates=(Candidate(model=first), Candidate(model=then, rejected=f"only if {first} is refused")),
-            reason=reason,
+        steps = tuple(
+            Step(
+                kind="escalation" if place else "primary",
+                model=rung.model,
+                accept_if=rung.accept_if,
+                retry_same=rung.retry_same,
+                tells_why=rung.tells_why,
+            )
+            for place, rung in enumerate(rungs)
         )
+        later = (
+            Candidate(model=rung.model, rejected=f"only if {before.model} is refused")
+            for before, rung in pairwise(rungs)
+        )
+        self._plan = Plan(steps=steps, candidates=(Candidate(model=rungs[0].model), *later), reason=reason)
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:  # noqa: ARG002 - Chooser
         """Always the same plan; the answer decides what is paid."""

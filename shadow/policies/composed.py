@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from math import fsum
-from types import MappingProxyType
 
 from shadow.errors import OverBudgetError, PolicyError, UnknownFeatureError
 from shadow.outcome import Answer
 from shadow.policies.plan import Chooser, Filter, Plan, Refused, nothing_refused
-from shadow.policy import Candidate, Decision, Step
+from shadow.policy import Bench, Candidate, Decision, Step, Verdict
 from shadow.request import Request
 from shadow.snapshot import Snapshot, StateMode
-from shadow.validators import Case, Validator
+from shadow.validators import AnyValidator, Case
+from shadow.validators.panel import Validators
 
 
 class Composed:
@@ -38,7 +38,7 @@ class Composed:
         chooser: Chooser,
         filters: Iterable[Filter] = (),
         fallback: Iterable[str] = (),
-        validators: Iterable[Validator] = (),
+        validators: Iterable[AnyValidator] = (),
         why: str = "",
         state_mode: StateMode = "shared",
     ) -> None:
@@ -47,7 +47,7 @@ class Composed:
         self._chooser = chooser
         self._filters = tuple(filters)
         self._fallback = tuple(Step(kind="fallback", model=model) for model in fallback)
-        self._validators: Mapping[str, Validator] = MappingProxyType({each.name: each for each in validators})
+        self._validators = Validators(name, validators)
         self.why = why
         self.state_mode: StateMode = state_mode
 
@@ -127,16 +127,23 @@ class Composed:
 
         Raises:
             PolicyError: the step names a validator that this policy does not have.
-            UnjudgedError: a validator lacks what it needs to judge this answer. That is unknown, not refused.
+            UnjudgedError: a validator lacks what it needs to judge this answer, or takes time or money that a shadow
+                may not spend. That is unknown, not refused.
         """
-        case = Case(request, answer)
-        for name in step.accept_if:
-            validator = self._validators.get(name)
-            if validator is None:
-                raise PolicyError(self._name, f"has no validator {name!r}", error_type="unknown_validator")
-            if not validator.accepts(case):
-                return name
-        return ""
+        return self._validators.shadow_verdict(step.accept_if, Case(request, answer)).refused_by
+
+    def examine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+        """The verdict of every validator of the step, for an answer of the live path.
+
+        Raises:
+            PolicyError: the step names a validator that this policy does not have.
+            Exception: a validator cannot judge the answer.
+        """
+        return self._validators.verdict(step.accept_if, Case(request, answer), bench)
+
+    async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+        """As `examine`, without blocking the event loop."""
+        return await self._validators.averdict(step.accept_if, Case(request, answer), bench)
 
     def _finished(self, plan: Plan, refused: Refused) -> Plan:
         """The plan with its fallbacks and without refused steps; the first one that is left is the primary."""
@@ -153,15 +160,14 @@ class Composed:
             return plan
         if plan.steps and len(steps) == len(planned):
             return replace(plan, steps=steps)
-        first = steps[0] if steps[0].kind == "primary" else Step(kind="primary", model=steps[0].model)
-        if not any(step.kind == "escalation" for step in steps[1:]):
-            first = replace(first, accept_if=())  # nothing is left to go on with
+        first = steps[0] if steps[0].kind == "primary" else replace(steps[0], kind="primary")
+        steps = _without_idle_checks((first, *steps[1:]), planned)
         named = {candidate.model for candidate in plan.candidates if candidate.rejected}
         gone = [step.model for step in planned if step.model not in named and refused(step.model)]
         kept = tuple(candidate for candidate in plan.candidates if candidate.model not in gone)
         return replace(
             plan,
-            steps=(first, *steps[1:]),
+            steps=steps,
             candidates=kept + tuple(Candidate(model=model, rejected=refused(model)) for model in dict.fromkeys(gone)),
         )
 
@@ -208,3 +214,11 @@ class Composed:
 def _models(plan: Plan) -> tuple[str, str]:
     """What a report compares of two decisions: the first model and that of the first escalation."""
     return plan.steps[0].model, next((step.model for step in plan.steps if step.kind == "escalation"), "")
+
+
+def _without_idle_checks(steps: tuple[Step, ...], planned: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps, where the last of a shortened cascade judges nothing: what it asked for led to a step that is gone."""
+    cascade, whole = ([step for step in each if step.kind != "fallback"] for each in (steps, planned))
+    if not whole or cascade[-1].model == whole[-1].model:
+        return steps
+    return tuple(replace(step, accept_if=(), retry_same=0) if step is cascade[-1] else step for step in steps)

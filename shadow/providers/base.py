@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shadow.catalogue import Model
-from shadow.outcome import Answer, Usage
+from shadow.outcome import Answer, ToolCall, Usage
 from shadow.request import Request
 
 
@@ -38,7 +38,10 @@ class Call:
 class Chunk:
     """One piece of a stream. `raw` goes to the caller untouched; the other fields are what it adds to the answer.
 
-    `answer` is the whole answer, from a provider that knows it better than the sum of its chunks.
+    Attributes:
+        tool_calls: pieces of tool calls: the place of each in the answer, and what is added to it there;
+            None = the provider does not tell.
+        answer: the whole answer, from a provider that knows it better than the sum of its chunks.
     """
 
     raw: Any
@@ -47,6 +50,7 @@ class Chunk:
     response_id: str = ""
     usage: Usage | None = None
     cost_usd: float | None = None
+    tool_calls: tuple[tuple[int, ToolCall], ...] | None = None
     answer: Answer | None = None
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
+from shadow.errors import UnjudgedError
 from shadow.outcome import Answer
+from shadow.policy import Bench
 from shadow.request import Request
 
 NAME_CHARACTERS: Final = 80
@@ -50,6 +52,65 @@ class Validator(Protocol):
             Exception: the validator itself is at fault. That is unknown, too, and counted as an error.
         """
         ...
+
+
+@runtime_checkable
+class SlowValidator(Protocol):
+    """A named test of an answer that takes time or money: it runs a program, asks a model, or waits for something.
+
+    The live path waits for it within its time limit, and without blocking an event loop. A shadow does not run it, so
+    what it would have said stays unknown, unless `in_shadows` says otherwise.
+    """
+
+    @property
+    def name(self) -> str:
+        """As `Validator.name`."""
+        ...
+
+    @property
+    def asks(self) -> str:
+        """As `Validator.asks`."""
+        ...
+
+    @property
+    def in_shadows(self) -> bool:
+        """Whether it may run for a shadow, in the shadow's own thread. It then must not spend."""
+        ...
+
+    def check(self, case: Case, bench: Bench) -> bool:
+        """True if the answer may be served.
+
+        Raises:
+            Exception: as `Validator.accepts`.
+        """
+        ...
+
+    async def acheck(self, case: Case, bench: Bench) -> bool:
+        """As `check`, without blocking the event loop."""
+        ...
+
+
+AnyValidator = Validator | SlowValidator
+
+
+class ShadowBench:
+    """The bench of a shadow: time, but no money."""
+
+    def time_left_s(self, at_most: float) -> float:
+        """All of it; the shadow's own time budget is watched elsewhere."""
+        return at_most
+
+    def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:  # noqa: ARG002 - Bench
+        """Never.
+
+        Raises:
+            UnjudgedError: always.
+        """
+        raise UnjudgedError(f"a shadow must not ask {model}")
+
+    async def aask(self, model: str, prompt: str, timeout_s: float) -> Answer:
+        """As `ask`."""
+        return self.ask(model, prompt, timeout_s)
 
 
 def named(kind: str, what: str = "") -> str:

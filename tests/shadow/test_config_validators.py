@@ -8,7 +8,7 @@ import pytest
 
 from shadow.config import load_catalogue, load_policy
 from shadow.errors import ConfigError
-from shadow.policy import Policy
+from shadow.policy import Policy, Step
 from shadow.request import Request
 from shadow.snapshot import Snapshot
 from tests.support.routing_folder import write_folder
@@ -20,6 +20,7 @@ def load(folder: Path, validator: str) -> Policy:
     write_folder(folder, policy=POLICY.replace("{validator}", validator))
     (folder / "policies/order.json").write_text('{"type": "object"}')
     (folder / "policies/words.txt").write_text("# never say\nsecret\n\n  internal only \n")
+    (folder / "policies/rate.txt").write_text("Rate {answer} as JSON")
     (folder / "policies/none.txt").write_text("# nothing\n")
     (folder / "policies/latin.txt").write_bytes(b"caf\xe9\n")
     return load_policy(folder / "policies/policy.yaml", load_catalogue(folder / "models.yaml"))
@@ -50,6 +51,12 @@ def load(folder: Path, validator: str) -> Policy:
         ("confidence: 0.7", "confidence(at least 0.7)"),
         ("confidence: {at_least: 0.7, field: sure}", "confidence(at least 0.7, sure)"),
         ("call: 'operator:truth'", "call(operator:truth)"),
+        ("call: {function: 'operator:truth', slow: true}", "call(operator:truth)"),
+        ("command: [ruff, check, '-']", "command(ruff check -)"),
+        ("command: {run: [cc, '{file}'], file: a.c, part: code}", "command(cc a.c, code)"),
+        ("judge: {model: gpt-5, rubric: Be kind.}", "judge(gpt-5 at least 0.5, rubric f774afd2)"),
+        ("judge: {model: azure/gpt-5-prod, rubric: Be kind.}", "judge(gpt-5 at least 0.5, rubric f774afd2)"),
+        ("judge: {model: gpt-5, rubric: Be kind., prompt: rate.txt}", "judge(gpt-5 at least 0.5, rubric 30c55a95)"),
         ("score_at_least: 0.5", "score_at_least(0.5)"),
     ],
 )
@@ -85,6 +92,19 @@ def test_every_validator_has_a_form_in_the_file(tmp_path: Path, validator: str, 
         ("required_fields: []", "required_fields must be longer, got []; give at least one"),
         ("required_fields: ['.a']", "a path must be keys with dots between them, got '.a'"),
         ("json_schema: {fenced: true}", "file must be given under json_schema, got nothing"),
+        ("command: ruff check -", "command must be a list, got"),
+        ("command: ['ruff check -']", "run must be a program and its arguments as a list, got 'ruff check -'"),
+        (
+            "command: {run: [cc], file: ../a.c}",
+            "a file name must be of letters, digits, dots, dashes and underscores, got '../a.c'",
+        ),
+        ("command: {run: [cc], timeout_s: 0}", "timeout_s must be greater than 0, got 0"),
+        ("judge: {rubric: x}", "model must be given under judge, got nothing"),
+        ("judge: {model: gpt-6, rubric: x}", 'no model "gpt-6" in models.yaml; nearest: gpt-5'),
+        ("judge: {model: gpt-5, rubric: x, prompt: no.txt}", "prompt must name a readable file, got "),
+        ("judge: {model: gpt-5, rubric: x, prompt: words.txt}", "prompt must have the place {answer}, got none in "),
+        ("judge: {model: gpt-5, rubric: x, prompt: latin.txt}", "prompt must name a file in UTF-8, got "),
+        ("call: {function: 'operator:truth', timeout_s: 3}", "timeout_s must have slow: true beside it"),
         ("score_at_least: 5", "score_at_least must be less than or equal to 1, got 5"),
     ],
 )
@@ -101,3 +121,48 @@ def test_a_version_covers_the_restricted_phrases(tmp_path: Path) -> None:
     (tmp_path / "policies/words.txt").write_text("other\n")
     policy = load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))
     assert policy.version != first
+
+
+LONG = "policy: p\nchoose:\n  cascade:\n    try: gpt-5-mini\n    accept_if: [not_refusal]\n"
+
+
+def test_a_cascade_may_have_many_models(tmp_path: Path) -> None:
+    """Each with validators and retries of its own; the last one may do without."""
+    text = (
+        LONG
+        + "    retry_same: 2\n    tell_why: true\n    else:\n"
+        + "      - {try: llama-70b, accept_if: [not_hedging], retry_same: 1}\n      - gpt-5\n"
+    )
+    write_folder(tmp_path, policy=text)
+    policy = load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))
+    decision = policy.decide(Request(request_id="r", time_us=1), Snapshot())
+    assert decision.steps == (
+        Step(kind="primary", model="gpt-5-mini", accept_if=("not_refusal",), retry_same=2, tells_why=True),
+        Step(kind="escalation", model="llama-70b", accept_if=("not_hedging",), retry_same=1),
+        Step(kind="escalation", model="gpt-5"),
+    )
+    assert [candidate.rejected for candidate in decision.candidates] == [
+        "", "only if gpt-5-mini is refused", "only if llama-70b is refused"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ("    else: [llama-70b, gpt-5]\n", "3: llama-70b must have accept_if, or the models after it are never asked"),
+        ("    else: [gpt-5-mini]\n", "3: try and else must be different models, got gpt-5-mini twice"),
+        ("    else: []\n", "6: else must be longer, got []; give at least one"),
+        ("    retry_same: 4\n    else: gpt-5\n", "6: retry_same must be less than or equal to 3, got 4"),
+        ("    tell_why: true\n    else: gpt-5\n", "3: tell_why of gpt-5-mini must have retry_same beside it"),
+        ("    else: {try: gpt-5, retry_same: 1}\n", "6: retry_same of gpt-5 must have accept_if beside it"),
+        ("    else:\n      - {try: gpt-6}\n", '7: no model "gpt-6" in models.yaml; nearest: gpt-5'),
+        ("    else:\n      - try: gpt-5\n        accept_if: [{judge: {model: llama-70b, rubric: x}}]\n",
+         "8: the last model of a cascade must not wait for judge(llama-70b at least 0.5, rubric"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_cascade_say_what_to_do(tmp_path: Path, rest: str, message: str) -> None:
+    """Also what would never be refused, asked or told."""
+    write_folder(tmp_path, policy=LONG + rest)
+    with pytest.raises(ConfigError) as caught:
+        load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))
+    assert str(caught.value).removeprefix(f"{tmp_path}/policies/").startswith(f"policy.yaml:{message}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from shadow.errors import PolicyError
-from shadow.policies.cascade import Cascade
+from shadow.policies.cascade import Cascade, Rung
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
 from shadow.policies.static import Static
 from shadow.policy import Candidate, Decision, Step
 from shadow.request import Request
 from shadow.snapshot import STATELESS, Snapshot
-from shadow.validators import Matches
 
 
 class Without:
@@ -34,7 +33,7 @@ def decide(chooser: Chooser, *refused: str, fallback: tuple[str, ...] = ()) -> D
     return policy.decide(Request(request_id="r", time_us=1), STATELESS)
 
 
-CASCADE = Cascade("small", [Matches("x")], "large")
+CASCADE = Cascade([Rung(model="small", accept_if=("matches(x)",)), Rung(model="large")])
 
 
 def test_a_refused_primary_gives_way_to_the_first_fallback() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shadow.contained import Containment
+from shadow.errors import UnjudgedError
 from shadow.judge import Judge, Judgement
 from shadow.outcome import UNREPORTED, Answer, Outcome
 from shadow.policy import Candidate, Failure, Policy, Step
@@ -181,6 +182,28 @@ def test_a_cascade_judges_the_answer_that_live_served(refused_by: str, escalated
 def test_an_escalation_that_cannot_be_known_is_unknown(outcome: Outcome) -> None:
     """Absent, never 0."""
     assert ask(CascadePolicy(lambda answer: "regex"), outcome).escalated is None
+
+
+@pytest.mark.parametrize(("refused_by", "escalated"), [("regex", None), ("", False)])
+def test_an_escalation_after_a_retry_that_nobody_ran_is_unknown(refused_by: str, escalated: bool | None) -> None:
+    """For a refused answer the same model would be asked again first, and what it would say then nobody saw."""
+    first = Step(kind="primary", model="small", accept_if=("ok",), retry_same=1)
+    plan = decision(steps=(first, Step(kind="escalation", model="big")))
+    policy = CascadePolicy(lambda answer: refused_by)
+    policy._decide = lambda _: plan
+    assert ask(policy, served()).escalated is escalated
+
+
+def test_a_validator_that_cannot_know_is_no_error() -> None:
+    """The escalation is unknown, and nothing is counted as contained."""
+
+    def unknown(answer: Answer) -> str:
+        raise UnjudgedError("no score")
+
+    containment = Containment()
+    judgement = Judge(CascadePolicy(unknown), CATALOGUE, containment).ask(request(), Snapshot(), served())
+    assert judgement.escalated is None
+    assert containment.counts == {}
 
 
 def test_a_policy_without_escalation_has_none_to_know() -> None:

@@ -11,7 +11,7 @@ from shadow.config.validator_document import ValidatorDocument
 from shadow.policies.composed import Composed
 from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser
-from shadow.validators import Validator
+from shadow.validators import AnyValidator
 
 if TYPE_CHECKING:
     from shadow.config.policy_document import MechanismDocument, WhenDocument
@@ -39,7 +39,7 @@ class Building(Protocol):
         """The model's own name, for a name or an alias; a problem if it is not known."""
         ...
 
-    def validator(self, document: ValidatorDocument, place: Place) -> Validator | None:
+    def validator(self, document: ValidatorDocument, place: Place) -> AnyValidator | None:
         """The validator, known to the whole policy by its name; None if it has a problem."""
         ...
 

@@ -2,39 +2,105 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from shadow.config.fields import Document, Text
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
 from shadow.config.validator_document import Validators
-from shadow.policies.cascade import Cascade
+from shadow.policies.cascade import Cascade, Rung
+from shadow.validators import SlowValidator
 
 
-class CascadeDocument(Document):
-    """Cheap first, then what its answer must pass, then the stronger model."""
+def _as_rung(value: Any) -> Any:
+    return {"try": value} if isinstance(value, str) else value
 
-    first: Text = Field(alias="try")
+
+def _as_rungs(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+class RungDocument(Document):
+    """One model of a cascade: what its answer must pass, and whether it may try again."""
+
+    model: Text = Field(alias="try")
+    accept_if: Validators | None = None
+    retry_same: Annotated[int, Field(ge=0, le=3)] = 0
+    tell_why: bool = False
+
+    @model_validator(mode="after")
+    def _retries_judged(self) -> Self:
+        if self.retry_same and self.accept_if is None:
+            raise ValueError(f"retry_same of {self.model} must have accept_if beside it, or nothing is ever refused")
+        if self.tell_why and not self.retry_same:
+            raise ValueError(f"tell_why of {self.model} must have retry_same beside it, or nobody is told")
+        return self
+
+
+class CascadeDocument(RungDocument):
+    """Cheap first, then what its answer must pass, then stronger models."""
+
     accept_if: Validators
-    then: Text = Field(alias="else")
+    then: Annotated[
+        list[Annotated[RungDocument, BeforeValidator(_as_rung)]],
+        BeforeValidator(_as_rungs),
+        Field(alias="else", min_length=1, max_length=9),
+    ]
+
+    @property
+    def rungs(self) -> tuple[RungDocument, ...]:
+        """All models in order."""
+        return (self, *self.then)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        if self.first == self.then:
-            raise ValueError(f"try and else must be different models, got {self.first} twice")
+        models = [rung.model for rung in self.rungs]
+        twice = next((model for model in models if models.count(model) > 1), "")
+        if twice:
+            raise ValueError(f"try and else must be different models, got {twice} twice")
+        for rung in self.then[:-1]:
+            if rung.accept_if is None:
+                raise ValueError(f"{rung.model} must have accept_if, or the models after it are never asked")
         return self
 
 
 def build_cascade(building: Building, document: CascadeDocument, place: Place, reason: str) -> Cascade:
     """The chooser of a cascade."""
-    accept_if = [
-        validator
-        for at, each in enumerate(document.accept_if)
-        if (validator := building.validator(each, (*place, "accept_if", at))) is not None
+    rungs = [
+        _rung(
+            building,
+            each,
+            place if number == 0 else (*place, "else", number - 1),
+            is_last=number == len(document.then),
+        )
+        for number, each in enumerate(document.rungs)
     ]
-    first, then = building.model(document.first, (*place, "try")), building.model(document.then, (*place, "else"))
-    if first == then and first:
-        building.problem(f"try and else must be different models, got {first} under two names", place)
-    return Cascade(first, accept_if, then, reason=reason or "cheap first")
+    models = [rung.model for rung in rungs]
+    twice = next((model for model in models if models.count(model) > 1), "")
+    if twice:
+        building.problem(f"try and else must be different models, got {twice} under two names", place)
+    return Cascade(rungs, reason=reason or "cheap first")
+
+
+def _rung(building: Building, document: RungDocument, place: Place, *, is_last: bool) -> Rung:
+    names = []
+    for at, each in enumerate(document.accept_if or ()):
+        there = (*place, "accept_if", at)
+        validator = building.validator(each, there)
+        if validator is None:
+            continue
+        names.append(validator.name)
+        if is_last and isinstance(validator, SlowValidator):
+            building.problem(
+                f"the last model of a cascade must not wait for {validator.name}, because its answer is served "
+                "whatever that says; remove it, or add a model after it",
+                there,
+            )
+    return Rung(
+        model=building.model(document.model, (*place, "try")),
+        accept_if=tuple(names),
+        retry_same=document.retry_same,
+        tells_why=document.tell_why,
+    )

@@ -1,0 +1,111 @@
+"""What the validators of one request may use: time, and calls of models that are paid for and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from shadow.catalogue import Catalogue, Model
+from shadow.errors import ConfigError
+from shadow.execution.received import Tick
+from shadow.outcome import UNKNOWN_USAGE, Answer, JudgeCall, Outcome
+from shadow.providers.base import Call
+from shadow.providers.registry import Providers
+from shadow.request import Request
+
+
+class RequestBench:
+    """The bench of one request.
+
+    Args:
+        request: whose answers are judged.
+        catalogue: describes the models that may be asked.
+        providers: call them.
+        tick: a monotonic clock in seconds.
+        left_s: says how many seconds are left for the request; None = it has no deadline.
+
+    Attributes:
+        calls: every question that was asked, in order.
+    """
+
+    def __init__(
+        self,
+        *,
+        request: Request,
+        catalogue: Catalogue,
+        providers: Providers,
+        tick: Tick,
+        left_s: Callable[[], float | None],
+    ) -> None:
+        self._request = request
+        self._catalogue = catalogue
+        self._providers = providers
+        self._tick = tick
+        self._left_s = left_s
+        self.calls: list[JudgeCall] = []
+
+    def tick(self) -> float:
+        """Now, in seconds of a monotonic clock."""
+        return self._tick()
+
+    def time_left_s(self, at_most: float) -> float:
+        """Seconds that a check may take now."""
+        left_s = self._left_s()
+        return at_most if left_s is None else max(0.0, min(at_most, left_s))
+
+    def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:
+        """The answer of a model to one question."""
+        call = self._call(model, prompt, timeout_s)
+        with self._noted(call.model) as note:
+            note.answer = self._providers.of(call.model).complete(call)
+            return note.answer
+
+    async def aask(self, model: str, prompt: str, timeout_s: float) -> Answer:
+        """As `ask`, without blocking the event loop."""
+        call = self._call(model, prompt, timeout_s)
+        with self._noted(call.model) as note:
+            note.answer = await self._providers.of(call.model).acomplete(call)
+            return note.answer
+
+    def added_to(self, outcome: Outcome) -> Outcome:
+        """The outcome with the calls that were made."""
+        return replace(outcome, judge_calls=tuple(self.calls)) if self.calls else outcome
+
+    def _call(self, model: str, prompt: str, timeout_s: float) -> Call:
+        found = self._catalogue.get(model)
+        if found is None:
+            raise ConfigError(self._catalogue.objection(model))
+        return Call(
+            request=self._request,
+            model=found,
+            messages=[{"role": "user", "content": prompt}],
+            params={},
+            timeout_s=self.time_left_s(timeout_s),
+        )
+
+    @contextmanager
+    def _noted(self, model: Model) -> Iterator[_Note]:
+        """Note the call, also one that fails: it took its time and may have to be paid."""
+        note, started, error_type = _Note(), self._tick(), ""
+        try:
+            yield note
+        except BaseException as error:
+            error_type = str(getattr(error, "error_type", "") or type(error).__name__)
+            raise
+        finally:
+            answer = note.answer
+            self.calls.append(
+                JudgeCall(
+                    model=model.name,
+                    provider=model.provider,
+                    error_type=error_type,
+                    usage=UNKNOWN_USAGE if answer is None else answer.usage,
+                    latency_s=self._tick() - started,
+                    response_model="" if answer is None else answer.model,
+                )
+            )
+
+
+class _Note:
+    answer: Answer | None = None

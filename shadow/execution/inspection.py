@@ -1,0 +1,108 @@
+"""What the live policy's validators say about an answer, and what the model is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from shadow.execution.bench import RequestBench
+from shadow.outcome import Answer
+from shadow.policy import ACCEPTED, Decision, Escalating, Examining, Policy, Step, Verdict
+from shadow.request import Request
+
+REFUSED: Final = "quality"
+"""`error_type` of an attempt whose answer the validators refused."""
+
+UNJUDGED: Final = "validator_error"
+"""`error_type` of an attempt whose validator failed itself: an answer that nobody could check is not served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict on one answer.
+
+    Attributes:
+        error_type: of its attempt: empty, `quality` or `validator_error`.
+        duration_s: seconds that the validators took.
+    """
+
+    error_type: str = ""
+    verdict: Verdict = ACCEPTED
+    duration_s: float = 0.0
+
+
+PASSED: Final = Finding()
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A refused answer and what was wrong with it, for the model that gave it."""
+
+    text: str
+    asks: str
+
+    def messages(self) -> list[dict[str, str]]:
+        """What follows the caller's own messages when the model is asked again."""
+        wish = (
+            f"Your answer was not accepted: it must {self.asks}. Answer again, with nothing but the corrected answer."
+        )
+        return [{"role": "assistant", "content": self.text}, {"role": "user", "content": wish}]
+
+
+class Inspector:
+    """Asks the policy of one request about its answers. Whatever a validator raises is a finding, no error.
+
+    Args:
+        policy: the live policy.
+        request: what it decided on.
+        decision: what it decided.
+        bench: what validators may use; None = only what needs no input or output is asked.
+    """
+
+    def __init__(self, policy: Policy, request: Request, decision: Decision, bench: RequestBench | None) -> None:
+        self._policy = policy
+        self._request = request
+        self._decision = decision
+        self._bench = bench
+
+    @property
+    def can_judge(self) -> bool:
+        """Whether the policy has an opinion on answers at all."""
+        return isinstance(self._policy, Escalating)
+
+    def inspect(self, step: Step, answer: Answer) -> Finding:
+        """The finding on an answer of this step."""
+        policy, bench = self._policy, self._bench
+        if bench is None or not isinstance(policy, Examining):
+            return self._without_bench(step, answer)
+        started = bench.tick()
+        try:
+            verdict = policy.examine(self._request, step, answer, bench)
+        except Exception:  # noqa: BLE001 - a user's validator may raise anything; the attempt records that it did
+            return Finding(UNJUDGED, duration_s=bench.tick() - started)
+        return _finding(verdict, bench.tick() - started)
+
+    async def ainspect(self, step: Step, answer: Answer) -> Finding:
+        """As `inspect`, without blocking the event loop."""
+        policy, bench = self._policy, self._bench
+        if bench is None or not isinstance(policy, Examining):
+            return self._without_bench(step, answer)
+        started = bench.tick()
+        try:
+            verdict = await policy.aexamine(self._request, step, answer, bench)
+        except Exception:  # noqa: BLE001 - as above
+            return Finding(UNJUDGED, duration_s=bench.tick() - started)
+        return _finding(verdict, bench.tick() - started)
+
+    def _without_bench(self, step: Step, answer: Answer) -> Finding:
+        if not isinstance(self._policy, Escalating):
+            return PASSED
+        try:
+            refused_by = self._policy.accepts(self._request, self._decision, step, answer)
+        except Exception:  # noqa: BLE001 - as above
+            return Finding(UNJUDGED)
+        return _finding(Verdict(refused_by=refused_by, asks=f"pass {refused_by}"), 0.0)
+
+
+def _finding(verdict: Verdict, duration_s: float) -> Finding:
+    return Finding(REFUSED if verdict.refused_by else "", verdict, duration_s)
