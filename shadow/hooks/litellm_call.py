@@ -36,6 +36,7 @@ class LiteLLMCall:
         guard: counts what goes wrong at a named place and keeps it from the host.
         keys: ids under which events may name this call.
         is_closed: nothing that comes later counts.
+        has_ended: its stream came to an end that the caller saw.
         is_abandoned: nobody reads its stream any more.
     """
 
@@ -55,13 +56,13 @@ class LiteLLMCall:
         self._last: tuple[AttemptKind, str] = ("primary", "")
         self._begun = 0
         self._failed: list[Attempt] = []
-        self._failed_ids: set[int] = set()
+        self._told: set[tuple[str, int]] = set()
         self._account: Answer | None = None
         self._provider = ""
         self._ttft_s: float | None = None
         self._duration_s: float | None = None
         self._streams = False
-        self._has_ended = False
+        self.has_ended = False
         self.guard = self._observed.guard
         self.keys: set[str] = set()
         self.is_closed = False
@@ -104,11 +105,12 @@ class LiteLLMCall:
         self._decide(self._model_of(event), metadata, decide_s)
 
     def attempt_failed(self, event: Mapping[str, Any], start: Any, end: Any) -> None:
-        """A deployment gave no answer. The same exception may be reported twice."""
-        error = read(event, "exception")
-        if id(error) in self._failed_ids:
+        """A deployment gave no answer. One failure may be told twice, by threads that LiteLLM starts for both kinds."""
+        told = (text_of(read(event, "litellm_call_id")), self._begun)
+        if told in self._told:
             return
-        self._failed_ids.add(id(error))
+        self._told.add(told)
+        error = read(event, "exception")
         model = self._model_of(event)
         kind = self._last[0]
         name = type(error).__name__ if isinstance(error, BaseException) else "error"
@@ -147,7 +149,7 @@ class LiteLLMCall:
         if self._duration_s is None and closes:
             told_late_s = seconds_between(end, datetime.now()) or 0.0  # noqa: DTZ005 - LiteLLM's times have no zone
             self._duration_s = max(0.0, self.since_chosen_s() - told_late_s)
-        if closes or self._has_ended:
+        if closes or self.has_ended:
             self._close(self._account, "complete")
 
     def returned(self, reply: Any) -> None:
@@ -202,9 +204,9 @@ class LiteLLMCall:
         self, answer: Answer, status: OutcomeStatus, *, ttft_s: float | None = None, error_type: str = ""
     ) -> None:
         """The stream ended as its caller saw it. Tokens and cost of a whole one come from LiteLLM's account."""
-        if self.is_closed or self._has_ended:
+        if self.is_closed or self.has_ended:
             return
-        self._has_ended = True
+        self.has_ended = True
         self._ttft_s = ttft_s
         self._duration_s = self.since_chosen_s()
         if self._account is not None and status == "complete":
@@ -234,7 +236,8 @@ class LiteLLMCall:
     ) -> None:
         if self.is_closed:
             return
-        self.is_closed = not expects_more
+        if not expects_more:
+            self.is_closed = True
         kind, group = self._last
         if self._failed and (group != self._first_group or answer.model != self._decided_for):
             self._observed.contaminated("fallback")

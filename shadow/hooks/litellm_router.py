@@ -17,11 +17,12 @@ from shadow.hooks.arguments import facts_of_call
 from shadow.hooks.litellm_call import CHAT, RESPONSES, LiteLLMCall
 from shadow.hooks.litellm_calls import OpenCalls
 from shadow.hooks.litellm_events import Events, is_internal, listener
-from shadow.hooks.litellm_facts import metadata_of
+from shadow.hooks.litellm_facts import metadata_of, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.litellm_stream import is_stream, watch_stream
 from shadow.hooks.observed import Watch
 from shadow.ids import uuid7
+from shadow.recorder import Recorder
 from shadow.usage import is_answer
 
 METHODS: Final[Mapping[str, frozenset[str]]] = {
@@ -43,23 +44,43 @@ def observe_router(watch: Watch, router: Any) -> None:
     """Put a watching function in front of the methods that answer. Wrapping twice changes nothing."""
     if getattr(getattr(router, "completion", None), MARK, None) is watch:
         return
-    calls = OpenCalls(watch)
-    litellm = sys.modules["litellm"]
-    litellm.callbacks.append(listener(Events(calls, watch.recorder.containment), proxy=False))
+    ears = _ears.get(watch.recorder)
+    if ears is None:
+        ears = _ears[watch.recorder] = Ears(watch)
     policy = LiteLLMPolicy(watch, weakref.ref(router), watch.clock.perf_counter)
     for name, call_types in METHODS.items():
         method = getattr(router, name, None)
         if callable(method):
-            setattr(router, name, RouterHook(watch, policy, calls, call_types).observed(method))
+            setattr(router, name, RouterHook(watch, policy, ears, call_types).observed(method))
+
+
+class Ears:
+    """Listens to LiteLLM's events, once for all Routers of an observer."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.calls = OpenCalls(watch)
+        self._listener = listener(Events(self.calls, watch.recorder.containment), proxy=False)
+        self._litellm: Any = sys.modules["litellm"]
+        self.stay()
+
+    def stay(self) -> None:
+        """Hosts replace the list of callbacks at any time, and mean no harm to this one."""
+        callbacks = self._litellm.callbacks
+        if not any(each is self._listener for each in callbacks):
+            callbacks.append(self._listener)
+
+
+_ears: weakref.WeakKeyDictionary[Recorder, Ears] = weakref.WeakKeyDictionary()
 
 
 class RouterHook:
     """Watches one kind of methods of one Router."""
 
-    def __init__(self, watch: Watch, policy: LiteLLMPolicy, calls: OpenCalls, call_types: frozenset[str]) -> None:
+    def __init__(self, watch: Watch, policy: LiteLLMPolicy, ears: Ears, call_types: frozenset[str]) -> None:
         self._watch = watch
         self._policy = policy
-        self._calls = calls
+        self._ears = ears
+        self._calls = ears.calls
         self._call_types = call_types
 
     def observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,6 +126,7 @@ class RouterHook:
             self._calls.close_abandoned()
             if self._calls.is_inside or is_internal(arguments):
                 return None
+            self._ears.stay()
             call = begun(self._watch, self._policy, arguments, self._call_types)
             if not kwargs.get("litellm_trace_id"):
                 kwargs["litellm_trace_id"] = uuid7()
@@ -133,8 +155,8 @@ class RouterHook:
 
 
 def begun(watch: Watch, policy: LiteLLMPolicy, arguments: Mapping[str, Any], call_types: frozenset[str]) -> LiteLLMCall:
-    """A call from the arguments that LiteLLM gets. Declared labels are read from its metadata."""
+    """A call from the arguments that LiteLLM gets. Declared labels are read from its metadata and its model group."""
     facts = facts_of_call(arguments, watch.now().routing.from_request)
-    facts["labels"] = metadata_of(arguments)
-    group = arguments.get("model")
-    return LiteLLMCall(policy, facts, group if isinstance(group, str) else "", call_types)
+    group = text_of(arguments.get("model"))
+    facts["labels"] = {**metadata_of(arguments), "model_group": group}
+    return LiteLLMCall(policy, facts, group, call_types)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from shadow.hooks.litellm_call import LiteLLMCall
@@ -21,16 +22,58 @@ def watch_stream(calls: OpenCalls, call: LiteLLMCall, stream: Any) -> None:
     Python looks for `__next__` at the class, so the stream gets a class of its own, which is the old one and looks on.
     A proxy around it would be another object of another type, and hosts ask for both.
     """
-    watcher = ObservedStream(call)
+    watcher = CallStream(calls, call)
     kind = type(stream)
+    own: dict[str, Any] = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    if hasattr(kind, "__next__"):
+        own["__next__"] = _step(kind, watcher)
+    if hasattr(kind, "__anext__"):
+        own["__anext__"] = _astep(kind, watcher)
+    stream.__class__ = type(kind.__name__, (kind,), own)
+    weakref.finalize(stream, watcher.gone).atexit = False
 
-    def see(item: Any) -> None:
-        watcher.see(item)
-        call.streams()
+
+class CallStream:
+    """What the stream of one call gave, and how it ended."""
+
+    def __init__(self, calls: OpenCalls, call: LiteLLMCall) -> None:
+        self.calls = calls
+        self.call = call
+        self._stream = ObservedStream(call)
+
+    def see(self, item: Any) -> None:
+        """A chunk passes."""
+        self._stream.see(item)
+        self.call.streams()
+
+    def ended(self) -> None:
+        """It is exhausted."""
+        self._stream.ended()
+        self._forget()
+
+    def failed(self, error: BaseException) -> None:
+        """It broke."""
+        self._stream.failed(error)
+        self._forget()
+
+    def gone(self) -> None:
+        """The caller lost interest. The garbage collector may run this anywhere, so it only notes."""
+        if not self.call.is_closed and not self.call.has_ended:
+            self.call.is_abandoned = True
+            self._stream.left()
+            self.calls.abandoned.append(self.call)
+
+    def _forget(self) -> None:
+        if self.call.is_closed:
+            self.calls.forget(self.call)
+
+
+def _step(kind: Any, watcher: CallStream) -> Callable[[Any], Any]:
+    """`__next__` of a watched stream."""
 
     def step(self: Any) -> Any:
         try:
-            with calls.inside(call):
+            with watcher.calls.inside(watcher.call):
                 item = kind.__next__(self)
         except StopIteration:
             watcher.ended()
@@ -38,12 +81,18 @@ def watch_stream(calls: OpenCalls, call: LiteLLMCall, stream: Any) -> None:
         except BaseException as error:
             watcher.failed(error)
             raise
-        see(item)
+        watcher.see(item)
         return item
 
-    async def astep(self: Any) -> Any:
+    return step
+
+
+def _astep(kind: Any, watcher: CallStream) -> Callable[[Any], Any]:
+    """`__anext__` of a watched stream."""
+
+    async def step(self: Any) -> Any:
         try:
-            with calls.inside(call):
+            with watcher.calls.inside(watcher.call):
                 item = await kind.__anext__(self)
         except StopAsyncIteration:
             watcher.ended()
@@ -51,21 +100,7 @@ def watch_stream(calls: OpenCalls, call: LiteLLMCall, stream: Any) -> None:
         except BaseException as error:
             watcher.failed(error)
             raise
-        see(item)
+        watcher.see(item)
         return item
 
-    own: dict[str, Any] = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    if hasattr(kind, "__next__"):
-        own["__next__"] = step
-    if hasattr(kind, "__anext__"):
-        own["__anext__"] = astep
-    stream.__class__ = type(kind.__name__, (kind,), own)
-    weakref.finalize(stream, _gone, calls, call, watcher).atexit = False
-
-
-def _gone(calls: OpenCalls, call: LiteLLMCall, watcher: ObservedStream) -> None:
-    """The caller lost interest. The collector may run this anywhere, so it only notes; the next call closes it."""
-    if not call.is_closed:
-        call.is_abandoned = True
-        watcher.left()
-        calls.abandoned.append(call)
+    return step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -52,7 +52,7 @@ def answer(model: str, **hidden: Any) -> Any:
 class Stream:
     """A stream as LiteLLM makes it: iteration goes through the class."""
 
-    def __init__(self, items: list[Any]) -> None:
+    def __init__(self, items: Iterable[Any]) -> None:
         self._items = iter(items)
 
     def __iter__(self) -> Stream:
@@ -266,6 +266,67 @@ def test_a_stream_whose_account_never_comes_is_recorded_at_the_end(callbacks: li
     assert keys.OUTCOME_COST_USD not in row
 
 
+def test_an_account_that_comes_after_the_next_call_still_counts(
+    callbacks: list[Any], observer: Observer, sink: MemorySink
+) -> None:
+    """A busy service begins another request before LiteLLM's worker has told what the drained stream cost."""
+    end = {"object": "chat.completion.chunk", "model": "big", "choices": [{"delta": {}, "finish_reason": "stop"}]}
+    router = observer.wrap(Router())
+    asked = event(litellm_call_id="call-1")
+
+    def act(**kwargs: Any) -> Any:
+        callbacks[0].log_pre_api_call("big", MESSAGES, asked)
+        return Stream([end])
+
+    router.act = act
+    assert list(router.completion("chat", MESSAGES, stream=True)) == [end]
+    gc.collect()
+    router.act = lambda **_: answer("other")
+    router.completion("chat", MESSAGES)
+    callbacks[0].log_success_event({**asked, "response_cost": 0.5}, answer("big"), None, None)
+    assert observer.flush(5)
+    rows = {row[keys.RESPONSE_MODEL]: row for row in sink.rows("live")}
+    assert (rows["big"][keys.OUTCOME_COST_USD], rows["big"][keys.USAGE_INPUT_TOKENS]) == (0.5, 12)
+    assert len(rows) == 2
+
+
+def test_one_failure_that_is_told_twice_is_one_attempt(
+    callbacks: list[Any], observer: Observer, sink: MemorySink
+) -> None:
+    """A broken stream is told by a thread and by its caller's exception."""
+    router = observer.wrap(Router())
+
+    def act(**kwargs: Any) -> Any:
+        callbacks[0].log_pre_api_call("big", MESSAGES, event())
+        callbacks[0].log_failure_event(event(exception=TimeoutError()), None, None, None)
+        asyncio.run(callbacks[0].async_log_failure_event(event(exception=TimeoutError()), None, None, None))
+        raise TimeoutError
+
+    router.act = act
+    with pytest.raises(TimeoutError):
+        router.completion("chat", MESSAGES)
+    assert observer.flush(5)
+    assert len(sink.named("chat ")) == 1
+    assert sink.rows("live")[0][keys.ERROR_TYPE] == "TimeoutError"
+
+
+def test_closed_calls_are_forgotten(callbacks: list[Any], observer: Observer) -> None:
+    """The ids of a call are kept only as long as an event may name them."""
+    chunk = {"object": "chat.completion.chunk", "model": "big", "choices": [{"delta": {"content": "By"}}]}
+    router = observer.wrap(Router())
+    calls = callbacks[0].shadowroute_calls
+
+    def breaks() -> Iterator[Any]:
+        yield chunk
+        raise TimeoutError
+
+    router.completion("chat", MESSAGES)
+    router.act = lambda **_: Stream(breaks())
+    with pytest.raises(TimeoutError):
+        list(router.completion("chat", MESSAGES, stream=True))
+    assert len(calls) == 0
+
+
 def test_the_routing_file_has_the_last_word_on_the_version(callbacks: list[Any], sink: MemorySink) -> None:
     """A version that the host gives, for example of its deployment, stays."""
     with Observer(routing([], live=LiveSpec(name="litellm", version="v7")), exporter=sink) as observer:
@@ -275,11 +336,24 @@ def test_the_routing_file_has_the_last_word_on_the_version(callbacks: list[Any],
 
 
 def test_wrapping_twice_records_once(callbacks: list[Any], observer: Observer, sink: MemorySink) -> None:
-    """Services build their router in more than one place."""
-    router = observer.wrap(observer.wrap(Router()))
+    """Services build their router in more than one place; and several Routers share one listener."""
+    router, other = observer.wrap(observer.wrap(Router())), observer.wrap(Router())
     router.completion("chat", MESSAGES)
+    other.completion("chat", MESSAGES)
     assert observer.flush(5)
-    assert len(sink.rows("live")) == len(callbacks) == 1
+    assert len(sink.rows("live")) == 2
+    assert len(callbacks) == 1
+
+
+def test_a_host_that_replaces_litellms_callbacks_is_observed_all_the_same(
+    callbacks: list[Any], observer: Observer, sink: MemorySink
+) -> None:
+    """`litellm.callbacks = [...]` after the wrap is a line that many services have."""
+    router = observer.wrap(Router())
+    mine = object()
+    sys.modules["litellm"].callbacks = replaced = [mine]  # type: ignore[attr-defined]
+    router.completion("chat", MESSAGES)
+    assert replaced == [mine, *callbacks]
 
 
 def test_the_proxy_does_not_start_without_a_routing_file(monkeypatch: pytest.MonkeyPatch) -> None:
