@@ -6,30 +6,12 @@ request that carries an Origin or names another Host (DNS rebinding). Anywhere e
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from collector.otlp.limits import RefusalError
 from shadow.errors import ConfigError
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a bind address or a Host header's name means this machine only."""
-    name = host.strip("[]").lower()
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def same_secret(given: str, secret: str) -> bool:
-    """Compare in constant time; an empty secret matches nothing."""
-    return bool(secret) and hmac.compare_digest(given.encode(), secret.encode())
+from shadow.loopback import is_loopback, names_loopback, same_secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +69,8 @@ class Gate:
     def _check_local(headers: Mapping[str, str]) -> None:
         if "origin" in headers:
             raise RefusalError(403, "a web page may not send here without a token", kind="Origin without a token")
-        name = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-        if name and not is_loopback(name):
+        host = headers.get("host", "")
+        if not names_loopback(host):
             raise RefusalError(
-                403, f"Host must be a loopback name without a token, got {name[:100]!r}", kind="foreign Host"
+                403, f"Host must be a loopback name without a token, got {host[:100]!r}", kind="foreign Host"
             )

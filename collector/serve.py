@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from collector import clickhouse_http
-from collector.auth import Gate, is_loopback
+from collector.auth import Gate
 from collector.errors import StoreUnreachableError
 from collector.http_server import Server, http_server
 from collector.metrics import Metrics
@@ -36,6 +36,7 @@ from collector.replies import refused
 from collector.rollup import Rollup, RollupResult
 from collector.store import Store
 from collector.writer import Writer
+from shadow.loopback import is_loopback
 
 __all__ = ["CollectorServer", "IngestEndpoint", "ingest", "require_free_port", "rollup_now"]
 

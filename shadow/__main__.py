@@ -1,4 +1,4 @@
-"""`python -m shadow check FILE`: what the SDK offers without the platform. Exit 0 fine, 65 bad file, 64 usage."""
+"""`python -m shadow check|gateway`: what the SDK offers without the platform. Exit 0 fine, 65 bad file, 64 usage."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from shadow.check import check
 
 OK, USAGE, BAD_FILE = 0, 64, 65
 HELP = """usage: python -m shadow check FILE
+       python -m shadow gateway [--routing FILE] [--host HOST] [--port PORT]
 
-Checks a shadow.yaml with all files that it names, a models.yaml, or one policy file.
-Prints one line per problem. Exit: 0 no problem, 65 problems, 64 wrong usage."""
+check: a shadow.yaml with all files that it names, a models.yaml, or one policy file.
+Prints one line per problem. Exit: 0 no problem, 65 problems, 64 wrong usage.
+gateway: serves OpenAI's chat completions through the router of a routing file."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,6 +22,10 @@ def main(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in ("-h", "--help"):
         print(HELP)  # noqa: T201 - this is the command line
         return OK
+    if arguments and arguments[0] == "gateway":
+        from shadow.gateway.command import main as gateway  # noqa: PLC0415 - `check` needs nothing of it
+
+        return gateway(arguments[1:])
     if len(arguments) != 2 or arguments[0] != "check" or arguments[1].startswith("-"):
         print(HELP, file=sys.stderr)  # noqa: T201 - as above
         return USAGE

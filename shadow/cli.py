@@ -9,7 +9,7 @@ PLATFORM_GROUP = "shadowroute.platform"
 NOT_INSTALLED = 69
 MISSING = (
     'shadowroute: this command is in shadowroute-platform. pip install "shadowroute[platform]". '
-    "(The SDK alone offers: python -m shadow check routing/shadow.yaml)"
+    "(The SDK alone offers: python -m shadow check routing/shadow.yaml, and shadowroute gateway)"
 )
 
 
@@ -23,6 +23,10 @@ def main() -> None:
         print(f"shadowroute {version('shadowroute')}")  # noqa: T201 - this is the command line
         raise SystemExit(0)
     platform = _platform()
+    if platform is None and sys.argv[1:2] == ["gateway"]:
+        from shadow.gateway.command import main as gateway  # noqa: PLC0415 - only this command needs it
+
+        raise SystemExit(gateway(sys.argv[2:]))
     if platform is None:
         print(MISSING, file=sys.stderr)  # noqa: T201 - as above
         raise SystemExit(NOT_INSTALLED)

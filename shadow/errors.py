@@ -103,6 +103,7 @@ class ProviderError(ShadowError):
         status: HTTP status, None when no answer arrived.
         retryable: whether another provider may succeed with the same request (never for a 4xx of the caller).
         retry_after_s: seconds that the provider asks to wait, in [0, 60]; None = it did not say.
+        detail: what the provider itself said, without its key; empty if it said nothing.
     """
 
     def __init__(
@@ -113,11 +114,13 @@ class ProviderError(ShadowError):
         status: int | None = None,
         retryable: bool = False,
         retry_after_s: float | None = None,
+        detail: str = "",
     ) -> None:
         self.error_type = error_type
         self.status = status
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.detail = detail
         super().__init__(message)
 
     @property

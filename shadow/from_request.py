@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, get_args
 
+from shadow.request import LABEL
+
 RequestField = Literal[
     "user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens", "contamination"
 ]
@@ -23,14 +25,22 @@ def facts_of(
     """What the caller said, and for what it left out what the paths lead to. A path that leads nowhere gives nothing.
 
     Args:
-        said: request fields; None and an empty text count as left out.
+        said: request fields, `labels` and single `label:NAME`s; None and an empty text count as left out.
         arguments: of the host's call, for example `{"metadata": {"session_id": "s-1"}}`.
-        paths: request field to dotted path, for example `{"session": "metadata.session_id"}`.
+        paths: request field or `label:NAME` to dotted path, for example `{"session": "metadata.session_id"}`.
         names: fields to read.
     """
-    facts = {name: at_path(arguments, paths[name]) for name in names if name in paths} if paths else {}
+    facts = {name: at_path(arguments, path) for name, path in paths.items() if name in names or _is_label(name)}
     facts |= {name: value for name, value in said.items() if value not in (None, "")}
-    return {name: value for name, value in facts.items() if value is not None}
+    facts = {name: value for name, value in facts.items() if value is not None}
+    single = {name.removeprefix(LABEL): facts.pop(name) for name in list(facts) if _is_label(name)}
+    if single:
+        facts["labels"] = {**single, **(facts.get("labels") or {})}
+    return facts
+
+
+def _is_label(name: str) -> bool:
+    return name.startswith(LABEL)
 
 
 def at_path(value: Any, path: str) -> Any:

@@ -233,7 +233,12 @@ class Recorder:
             self._backlog.put(signal)
 
     def target_of(self, some_id: str) -> str:
-        """The signal target that an id names: ours or one seen here is a request, any other a response."""
+        """The signal target that an id names: ours or one seen here is a request, any other a response.
+
+        `request:ID` and `response:ID` say which it is.
+        """
+        if some_id.startswith("request:"):
+            return some_id.removeprefix("request:")
         if some_id.startswith("response:") or looks_like_our_id(some_id) or some_id in self._host_ids:
             return some_id
         return f"response:{some_id}"
@@ -282,6 +287,8 @@ class Recorder:
             requests=self._scribe.requests,
             shadows_evaluated=self._counts.evaluated,
             shadow_failures=self._counts.failures,
+            attempts=dict(self._scribe.attempts),
+            failed_attempts=dict(self._scribe.failed_attempts),
             shed=self._scribe.shed,
             switched_off=self._edition.runner.switched_off,
             reloads=self.reloads.done,

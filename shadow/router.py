@@ -125,6 +125,7 @@ class ShadowRouter:
             "session": session,
             "task": task,
             "user_tier": user_tier,
+            "labels": labels,
             "prompt_version": prompt_version,
             "request_id": request_id,
             "input_tokens": input_tokens,
@@ -132,7 +133,6 @@ class ShadowRouter:
         request = extract(
             messages=messages,
             hash_id=self._recorder.hash_id,
-            labels=labels,
             allowed_labels=routing.labels,
             tools=params.get("tools"),
             response_format=params.get("response_format"),
@@ -243,6 +243,11 @@ class ShadowRouter:
         wrong, everything stays as it is, and `stats.reload_error` says why.
         """
         return self._reloader.reload(routing)
+
+    @property
+    def routing(self) -> Routing:
+        """The settings that requests begin with now; a reload changes them."""
+        return self._recorder.edition.routing
 
     @property
     def stats(self) -> RecorderStats:

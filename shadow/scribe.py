@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -41,6 +42,8 @@ class Scribe:
         requests: closed requests whose spans were built.
         shed: those of them whose shadows were not asked.
         lost: requests that an error of ours cost their spans.
+        attempts: dispatches of closed requests, by kind.
+        failed_attempts: those of them that failed, by `error_type`.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Scribe:
     def after_fork(self) -> None:
         """A forked child counts from zero."""
         self.requests = self.shed = self.lost = 0
+        self.attempts: Counter[str] = Counter()
+        self.failed_attempts: Counter[str] = Counter()
 
     def work_off(self, entries: Sequence[Entry]) -> None:
         """Shadows and spans of a few entries. Never raises, unless a test asked for it."""
@@ -79,6 +84,7 @@ class Scribe:
         try:
             for pending in requests:
                 _use_catalogue_names(pending, edition.routing.catalogue)
+                self._count_attempts(pending.final)
                 if self._state is not None:
                     self._state.observe(pending.request, pending.decision, pending.final)
             for pending, judgements in zip(requests, edition.runner.evaluate(requests), strict=True):
@@ -92,6 +98,12 @@ class Scribe:
             # Counted once the batch is done: a flush in another thread compares the losses before and after.
             self.requests += written
             self.lost += len(requests) - written
+
+    def _count_attempts(self, outcome: Outcome) -> None:
+        for attempt in outcome.attempts:
+            self.attempts[attempt.kind] += 1
+            if attempt.error_type:
+                self.failed_attempts[attempt.error_type] += 1
 
     def _fact(self, entry: Signal | LateOutcome) -> ReadableSpan:
         """Signals and late outcomes know no edition: they may concern a request of another process."""

@@ -13,6 +13,8 @@ class RecorderStats:
         requests: closed requests whose spans were built.
         shadows_evaluated: shadow rows, failures included.
         shadow_failures: by policy and `error_type`.
+        attempts: dispatches to providers by kind; a host that reports only results has none.
+        failed_attempts: those of them that failed, by `error_type`.
         shed: requests whose shadows were not asked, because the backlog was full. Their rows say so.
         switched_off: policies that are not asked any more, and why.
         reloads: changed configurations that were taken over.
@@ -27,6 +29,8 @@ class RecorderStats:
     requests: int = 0
     shadows_evaluated: int = 0
     shadow_failures: dict[str, dict[str, int]] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    failed_attempts: dict[str, int] = field(default_factory=dict)
     shed: int = 0
     switched_off: dict[str, str] = field(default_factory=dict)
     reloads: int = 0

@@ -18,6 +18,7 @@ from app.cli.calculator import calculator
 from app.cli.demo import demo
 from app.cli.doctor import doctor
 from app.cli.gate import gate
+from app.cli.gateway import gateway
 from app.cli.import_logs import imports
 from app.cli.init import init
 from app.cli.migrate import migrate
@@ -55,7 +56,9 @@ def options(
     """Hold the options that stand before a command."""
 
 
-for command in (demo, init, up, report, gate, queue, worksheet, calculator, backtest, train, doctor, migrate, rollup):
+for command in (
+    demo, init, up, gateway, report, gate, queue, worksheet, calculator, backtest, train, doctor, migrate, rollup
+):  # fmt: skip
     app.command()(command)
 
 

@@ -62,6 +62,7 @@ Texts = Annotated[list[Text], BeforeValidator(_as_list), Field(min_length=1, max
 Pattern = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_pattern)]
 Address = Annotated[str, AfterValidator(_address)]
 Name = Annotated[str, AfterValidator(_name)]
+LabelSegment = Annotated[str, Field(pattern=r"^label:[A-Za-z0-9_.-]{1,64}$")]
 Segment = Annotated[str, AfterValidator(_segment)]
 Share = Annotated[float, BeforeValidator(_share)]
 Positive = Annotated[float, Field(gt=0)]

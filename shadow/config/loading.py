@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from shadow.catalogue import MODELS_FILE, Catalogue, Model
 from shadow.config.execution_document import ExecutionDocument
 from shadow.config.files import note_absent, noted_files
+from shadow.config.gateway import GatewaySettings
 from shadow.config.policies import PolicyBuilder
 from shadow.config.policy_document import PolicyDocument
 from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
@@ -106,8 +107,10 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
     if source is None or document is None:
         return None
     segments = tuple(document.segments)
-    labels = frozenset(document.labels) | {
-        each.removeprefix(LABEL_SEGMENT) for each in segments if each.startswith(LABEL_SEGMENT)
+    gateway = GatewaySettings(**document.gateway.model_dump())
+    named = (*segments, *document.from_request)
+    labels = (frozenset(document.labels) | gateway.labels) | {
+        each.removeprefix(LABEL_SEGMENT) for each in named if each.startswith(LABEL_SEGMENT)
     }
     problems += [_undeclared(source, *each) for each in spending_labels(document.spending) if each[0] not in labels]
     reader = _PolicyReader(source, catalogue, labels, problems)
@@ -133,6 +136,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
             state=state_settings(document.state, path.parent),
             spending=spending_limits(document.spending),
             execution=document.execution.settings(),
+            gateway=gateway,
             file=path,
         )
     except ConfigError as error:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final, Literal, Self
 
 from shadow.catalogue import Catalogue
+from shadow.config.gateway import GatewaySettings
 from shadow.errors import ConfigError
 from shadow.execution.settings import ExecutionSettings
 from shadow.policy import Policy
@@ -112,12 +113,13 @@ class Routing:
         origin: what kind of traffic this is.
         live: the policy to execute, or the name of the router that somebody else executes.
         shadows: policies that decide beside it, with distinct names.
-        from_request: request field (`session`, `task`, ...) to the dotted path in the host's arguments.
+        from_request: request field (`session`, `task`, ...) or `label:NAME` to the dotted path in the host's arguments.
         labels: label keys that may leave the process.
         segments: slices that reports are split by.
         state: how the router's state is kept.
         spending: what may be spent over time, with distinct names.
         execution: how decisions are executed, where this package does that.
+        gateway: who may call `shadowroute gateway`, and how much of it.
         file: the file it was read from, None if made in code.
         files: every file that it was read from, with the digest of what was read.
     """
@@ -137,6 +139,7 @@ class Routing:
     state: StateSettings = field(default_factory=StateSettings)
     spending: tuple[SpendingLimit, ...] = ()
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     file: Path | None = None
     files: Mapping[Path, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -167,6 +170,7 @@ class Routing:
         state: StateSettings | None = None,
         spending: Iterable[SpendingLimit] = (),
         execution: ExecutionSettings | None = None,
+        gateway: GatewaySettings | None = None,
     ) -> Self:
         """A routing made in code. Without a catalogue every model of the price registry is known.
 
@@ -181,11 +185,12 @@ class Routing:
             project=project,
             origin=origin,
             from_request=MappingProxyType(dict(from_request or {})),
-            labels=frozenset(labels),
+            labels=frozenset(labels) | (gateway or GatewaySettings()).labels,
             segments=tuple(segments),
             export=Export(to=export_to),
             limits=limits or Limits(),
             state=state or StateSettings(),
             spending=tuple(spending),
             execution=execution or ExecutionSettings(),
+            gateway=gateway or GatewaySettings(),
         )

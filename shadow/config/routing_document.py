@@ -7,7 +7,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from shadow.config.execution_document import ExecutionDocument
-from shadow.config.fields import Address, Document, Name, NotNegative, Positive, PositiveCount, Segment, Text, Texts
+from shadow.config.fields import (
+    Address,
+    Document,
+    LabelSegment,
+    Name,
+    NotNegative,
+    Positive,
+    PositiveCount,
+    Segment,
+    Text,
+    Texts,
+)
+from shadow.config.gateway_document import GatewayDocument
 from shadow.config.routing import (
     DEFAULT_EXPORT_URL,
     DEFAULT_PROJECT,
@@ -114,7 +126,7 @@ class RoutingDocument(Document):
     origin: Origin = "production"
     live: Live
     shadows: list[Text]
-    from_request: dict[RequestField, Text] = Field(default_factory=dict)
+    from_request: dict[RequestField | LabelSegment, Text] = Field(default_factory=dict)
     labels: list[Text] = Field(default_factory=list)
     segments: Annotated[list[Segment], Field(max_length=8, default_factory=lambda: list(DEFAULT_SEGMENTS))]
     export: ExportDocument = ExportDocument()
@@ -123,3 +135,4 @@ class RoutingDocument(Document):
     state: StateDocument = StateDocument()
     spending: dict[Text, SpendingDocument] = Field(default_factory=dict, max_length=50)
     execution: ExecutionDocument = ExecutionDocument()
+    gateway: GatewayDocument = GatewayDocument()

@@ -167,6 +167,7 @@ def _status_error(source: Source, status: int, headers: Mapping[str, str], conte
         status=status,
         retryable=said.retryable,
         retry_after_s=retry_after_s(headers, time.time()),
+        detail=detail,
     )
 
 

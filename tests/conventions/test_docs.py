@@ -10,7 +10,7 @@ from typing import Final
 
 from analysis.plan import document as plan_document
 from shadow import keys
-from shadow.config import policy_document, routing_document
+from shadow.config import gateway_document, policy_document, routing_document
 from shadow.config.fields import Document
 from tests.support.groups import ROOT
 
@@ -87,7 +87,7 @@ def test_every_configuration_key_is_documented() -> None:
     """A key that a file may have stands in the configuration reference."""
     text = (ROOT / "docs/reference/configuration.md").read_text()
     keys_of_files: set[str] = set()
-    for module in (policy_document, routing_document, plan_document):
+    for module in (gateway_document, policy_document, routing_document, plan_document):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Document):
                 keys_of_files |= {field.alias or name for name, field in value.model_fields.items()}

@@ -29,7 +29,7 @@ def test_without_the_platform_the_way_to_it_is_said(
     assert run(monkeypatch, "up") == 69
     assert capsys.readouterr().err == (
         'shadowroute: this command is in shadowroute-platform. pip install "shadowroute[platform]". '
-        "(The SDK alone offers: python -m shadow check routing/shadow.yaml)\n"
+        "(The SDK alone offers: python -m shadow check routing/shadow.yaml, and shadowroute gateway)\n"
     )
 
 
@@ -42,3 +42,9 @@ def test_the_version_needs_no_platform(monkeypatch: pytest.MonkeyPatch, capsys: 
     """`--version` always works."""
     assert run(monkeypatch, "--version") == 0
     assert capsys.readouterr().out.startswith("shadowroute 0.")
+
+
+def test_the_gateway_needs_no_platform(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`shadowroute gateway` runs from the SDK alone: here it finds that its file is absent."""
+    assert run(monkeypatch, "gateway", "--routing", "absent.yaml") == 65
+    assert "absent.yaml" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shadow.config import Limits, LiveSpec, Routing, load_catalogue, load_policy, load_routing
+from shadow.config.gateway import GatewaySettings
 from shadow.config.source import read_source
 from shadow.errors import ConfigError
 from shadow.policy import Policy
@@ -73,6 +74,14 @@ def test_a_routing_file_says_everything(tmp_path: Path, monkeypatch: pytest.Monk
     assert (routing.export.to, routing.export.token_env) == ("http://127.0.0.1:4319", "OTLP_TOKEN")
     assert routing.limits == Limits(sample_rate=0.25, budget_s=1)
     assert "azure/gpt-5-prod" in routing.catalogue
+
+
+def test_the_gateways_section_and_labels_of_the_arguments_declare_their_labels(tmp_path: Path) -> None:
+    """A policy may ask for `api_key` as soon as keys are named, and for a label that `from_request` leads to."""
+    text = NAMED + 'from_request: {"label:team": headers.x-team}\ngateway: {keys: {web: WEB_KEY}, max_requests: 5}\n'
+    routing = load_routing(write_folder(tmp_path, shadow=text, always=ALWAYS) / "shadow.yaml")
+    assert routing.gateway == GatewaySettings(keys={"web": "WEB_KEY"}, max_requests=5)
+    assert routing.labels == {"team", "api_key"}
 
 
 def test_defaults_of_a_routing_file(tmp_path: Path) -> None:
@@ -161,6 +170,7 @@ def test_mistakes_in_a_policy_say_file_line_and_what_to_do(tmp_path: Path, text:
          "shadow.yaml:3: an address must start with http:// or https:// and name a host, got 'localhost:4318'"),
         (NAMED + "export: {content: full}\n", "shadow.yaml:3: content must be 'none', got 'full'"),
         (NAMED + "limits: {sample_rate: 0}\n", "shadow.yaml:3: sample_rate must be greater than 0, got 0"),
+        (NAMED + "gateway: {max_requests: 0}\n", "shadow.yaml:3: max_requests must be greater than 0, got 0"),
         (NAMED + "limits: {budget_s: .nan}\n", "shadow.yaml:3: budget_s must be a finite number, got nan"),
         ("live: {name: x, version: '${NO_SUCH_VARIABLE}'}\nshadows: []\n",
          "shadow.yaml:1: environment variable NO_SUCH_VARIABLE must be set; export it, or write "),

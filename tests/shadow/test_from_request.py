@@ -36,3 +36,12 @@ def test_what_the_caller_says_wins() -> None:
     paths = {"session": "s", "task": "t", "input_tokens": "n"}
     facts = facts_of(said, {"s": "theirs", "t": "chat", "n": 9}, paths)
     assert facts == {"session": "own", "task": "chat", "input_tokens": 0}
+
+
+def test_labels_are_read_one_by_one_and_those_of_the_caller_win() -> None:
+    """`label:NAME` leads to one label; `labels` of the caller may hold more of them."""
+    paths = {"label:team": "metadata.team", "label:channel": "metadata.channel", "label:absent": "metadata.absent"}
+    arguments = {"metadata": {"team": "theirs", "channel": "web"}}
+    facts = facts_of({"labels": {"team": "own", "region": "eu"}}, arguments, paths)
+    assert facts == {"labels": {"team": "own", "channel": "web", "region": "eu"}}
+    assert facts_of({"labels": {"region": "eu"}}, {}, {}) == {"labels": {"region": "eu"}}

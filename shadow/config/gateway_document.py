@@ -1,0 +1,22 @@
+"""The shape of the section `gateway` of the routing file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shadow.config.fields import Document, Name, Positive, Text
+from shadow.config.gateway import GatewaySettings, OtherModels
+
+DEFAULTS = GatewaySettings()
+
+
+class GatewayDocument(Document):
+    """Who may call the gateway, and how much of it."""
+
+    keys: dict[Name, Text] = Field(default_factory=dict)
+    other_models: OtherModels = DEFAULTS.other_models
+    max_body_bytes: Annotated[int, Field(gt=0)] = DEFAULTS.max_body_bytes
+    read_timeout_s: Positive = DEFAULTS.read_timeout_s
+    max_requests: Annotated[int, Field(gt=0)] = DEFAULTS.max_requests

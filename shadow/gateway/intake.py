@@ -1,0 +1,68 @@
+"""Reads the body of a request, bounded in size and time, before anything of it is believed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, NoReturn
+
+from shadow.gateway.asgi import Receive, Scope, header_of
+from shadow.gateway.refusals import RefusedError
+
+
+class ClientGoneError(Exception):
+    """The client closed its connection; nobody waits for an answer."""
+
+
+async def read_body(scope: Scope, receive: Receive, *, most_bytes: int, timeout_s: float) -> bytes:
+    """The whole body.
+
+    Raises:
+        RefusedError: 413 too large (before it is read, where the client says its length), 408 too slow, 415 encoded.
+        ClientGoneError: the client left.
+    """
+    if header_of(scope, b"content-encoding").lower() not in ("", "identity"):
+        raise RefusedError(415, "the body must be sent without Content-Encoding", code="unsupported_encoding")
+    length = header_of(scope, b"content-length")
+    if length.isdecimal() and int(length) > most_bytes:
+        raise _too_large(most_bytes)
+    pieces = bytearray()
+    more = True
+    try:
+        async with asyncio.timeout(timeout_s):
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise ClientGoneError
+                pieces += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(pieces) > most_bytes:
+                    raise _too_large(most_bytes)
+    except TimeoutError:
+        raise RefusedError(408, f"the body must arrive within {timeout_s:g} s", code="request_timeout") from None
+    return bytes(pieces)
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body holds.
+
+    Raises:
+        RefusedError: 400, it is no JSON object.
+    """
+    try:
+        document = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise RefusedError(400, "the body must be a JSON object, got something else", code="invalid_json") from None
+    if not isinstance(document, dict):
+        raise RefusedError(400, f"the body must be a JSON object, got {type(document).__name__}", code="invalid_json")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _too_large(most_bytes: int) -> RefusedError:
+    return RefusedError(
+        413, f"the body must be at most {most_bytes:,} bytes (gateway.max_body_bytes)", code="request_too_large"
+    )
