@@ -8,6 +8,8 @@ from typing import Final
 
 from shadow.state.delays import seconds_until
 
+MARK: Final = "ratelimit"
+"""In the name of every header that is read."""
 FORMS: Final = (
     # OpenAI, Azure, Groq and most compatible servers
     ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
@@ -54,23 +56,29 @@ class RateLimits:
     limits: tuple[RateLimit, ...] = ()
 
 
+NO_LIMITS: Final = RateLimits()
+
+
 def rate_limits_of(headers: Mapping[str, str], now_epoch_s: float) -> RateLimits:
     """Read the headers of an answer; what cannot be read is left out.
 
     Args:
-        headers: by name; names are looked up in lower case, as HTTP clients offer them.
+        headers: by name, in any case.
         now_epoch_s: the time, epoch seconds.
     """
+    told = {lower: value for name, value in headers.items() if MARK in (lower := name.lower())}
+    if not told:
+        return NO_LIMITS
     found = []
     for kind, limit_name, remaining_name, reset_name in FORMS:
-        remaining = _count(headers.get(remaining_name))
+        remaining = _count(told.get(remaining_name))
         if remaining is not None:
             found.append(
                 RateLimit(
                     kind=kind,
-                    limit=_count(headers.get(limit_name)),
+                    limit=_count(told.get(limit_name)),
                     remaining=remaining,
-                    reset_s=seconds_until(headers.get(reset_name) or "", now_epoch_s),
+                    reset_s=seconds_until(told.get(reset_name, ""), now_epoch_s),
                 )
             )
     return RateLimits(tuple(found))

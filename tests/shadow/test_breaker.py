@@ -1,0 +1,223 @@
+"""The circuit breaker by its stated rules, and what must hold for every course of events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadow.state.admission import draw, lets_through
+from shadow.state.breaker import RULES, Breaker, Phase
+from shadow.state.kinds import Kind, kind_of
+
+MOST_PAUSE_S = RULES.pause_at_most_s
+WAY_BACK_S = len(RULES.ramp) * RULES.ramp_stage_s
+
+
+class Watched:
+    """A breaker with its own time; answers make an average of a second."""
+
+    def __init__(self) -> None:
+        self.breaker = Breaker()
+        self.now_s = 1000.0
+
+    def note(self, kind: Kind, latency_s: float = 0.1, *, average_s: float | None = 1.0, answers: int = 10) -> None:
+        self.breaker.note(self.now_s, kind, latency_s=latency_s, average_s=average_s, answers=answers)
+
+    def fail(self, times: int, every_s: float = 0.0) -> None:
+        for _ in range(times):
+            self.note(Kind.FAILED)
+            self.now_s += every_s
+
+    def answers(self, latencies_s: Sequence[float]) -> None:
+        for latency_s in latencies_s:
+            self.now_s += latency_s
+            self.note(Kind.ANSWERED, latency_s)
+
+    @property
+    def admitted(self) -> float:
+        return self.breaker.admitted(self.now_s)
+
+
+def test_three_failures_in_a_row_within_ten_seconds_open_it() -> None:
+    """Two do not, three with an answer between do not, three in more than ten seconds do not."""
+    watched = Watched()
+    watched.fail(2)
+    watched.note(Kind.ANSWERED)
+    watched.fail(2)
+    assert watched.admitted == 1.0
+    watched.now_s += 60.0
+    watched.fail(3, every_s=5.1)
+    assert watched.admitted == 1.0
+    watched.now_s += 60.0
+    watched.fail(3, every_s=5.0)
+    assert watched.breaker.phase is Phase.OPEN
+
+
+def test_half_of_twenty_attempts_open_it() -> None:
+    """A provider that fails every other time never fails three times in a row."""
+    watched = Watched()
+    for attempt in range(20):
+        assert watched.admitted == 1.0
+        watched.note(Kind.FAILED if attempt % 2 else Kind.ANSWERED)
+    assert watched.admitted == 0.0
+
+
+def test_three_much_slower_answers_in_a_row_open_it() -> None:
+    """Compared with the average before the first of them, although the average follows them meanwhile."""
+    watched = Watched()
+    for latency_s, average_s in ((6.0, 1.0), (6.0, 2.0)):
+        watched.note(Kind.ANSWERED, latency_s, average_s=average_s)
+    assert watched.admitted == 1.0
+    watched.note(Kind.ANSWERED, 6.0, average_s=2.8)
+    assert watched.admitted == 0.0
+
+
+def test_answers_that_differ_in_length_do_not_open_it() -> None:
+    """One or two slow answers are normal; so are slow ones of a model that nobody knows yet, or below a second."""
+    watched = Watched()
+    watched.answers([6.0, 6.0, 1.0, 6.0, 6.0, 4.9, 6.0])
+    for _ in range(5):
+        watched.note(Kind.ANSWERED, 60.0, average_s=1.0, answers=9)
+        watched.note(Kind.ANSWERED, 0.9, average_s=0.01)
+    assert watched.admitted == 1.0
+
+
+def test_what_says_nothing_about_the_provider_changes_nothing() -> None:
+    """Rate limits, mistakes of the caller and cancelled calls neither open it nor break a row of failures."""
+    watched = Watched()
+    for _ in range(50):
+        watched.note(Kind.SILENT)
+        watched.note(Kind.LIMITED)
+    watched.fail(1)
+    watched.note(Kind.SILENT)
+    watched.fail(2)
+    assert watched.admitted == 0.0
+
+
+def test_attempts_from_before_it_opened_change_nothing() -> None:
+    """A hundred calls that were under way when it opened neither prolong the pause nor end it."""
+    watched = Watched()
+    watched.fail(3)
+    watched.now_s += 5.5
+    for kind in (Kind.FAILED, Kind.ANSWERED):
+        watched.note(kind, 20.0)
+    assert watched.admitted == RULES.ramp[0]
+    assert watched.breaker.phase is Phase.OPEN
+
+
+def test_a_pause_doubles_with_each_probe_that_fails_up_to_a_minute() -> None:
+    """5, 10, 20, 40, 60, 60 seconds: a provider that is down is asked less and less often."""
+    watched = Watched()
+    watched.fail(3)
+    pauses = []
+    for _ in range(6):
+        began_s = watched.now_s
+        while not watched.breaker.lets_pass(watched.now_s, 0.99):
+            watched.now_s += 0.5
+        pauses.append(watched.now_s - began_s)
+        watched.note(Kind.FAILED)
+    assert pauses == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
+
+
+def test_a_probe_that_says_nothing_is_followed_by_another() -> None:
+    """A caller who goes away must not keep the provider out."""
+    watched = Watched()
+    watched.fail(3)
+    watched.now_s += 5.0
+    assert watched.breaker.lets_pass(watched.now_s, 0.5)
+    watched.note(Kind.SILENT)
+    assert watched.breaker.lets_pass(watched.now_s, 0.5)
+
+
+def test_full_traffic_for_a_minute_makes_the_next_pause_short_again() -> None:
+    """Before that it is a relapse, and the pause is twice as long."""
+    for calm_s, pause_s in ((59.0, 10.0), (60.0, 5.0)):
+        watched = Watched()
+        watched.fail(3)
+        watched.now_s += 5.0
+        watched.note(Kind.ANSWERED)
+        watched.now_s += WAY_BACK_S
+        assert watched.admitted == 1.0
+        watched.now_s += calm_s
+        watched.fail(3)
+        assert watched.breaker.changes_at_s(watched.now_s) == watched.now_s + pause_s
+
+
+def test_each_error_type_is_of_one_kind() -> None:
+    """As docs/state.md lists them; a refused answer is an answer, and what nobody listed says nothing."""
+    kinds = {
+        Kind.ANSWERED: ("", "quality", "validator_error"),
+        Kind.FAILED: ("500", "503", "529", "408", "timeout", "connection", "bad_response", "APITimeoutError"),
+        Kind.LIMITED: ("429", "insufficient_quota", "RateLimitError"),
+        Kind.SILENT: ("400", "401", "404", "CancelledError", "GeneratorExit", "outcome_missing", "5000", "KeyError"),
+    }
+    assert {error: kind_of(error) for errors in kinds.values() for error in errors} == {
+        error: kind for kind, errors in kinds.items() for error in errors
+    }
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.floats(0, 1), st.floats(0, 1))
+def test_who_is_let_through_at_a_share_is_at_every_larger_one(model: str, request_id: str, a: float, b: float) -> None:
+    """So that a return to full traffic moves each request once; 0 lets nobody through, 1 everybody."""
+    small, large = sorted((a, b))
+    if lets_through(small, model, request_id):
+        assert lets_through(large, model, request_id)
+    assert lets_through(1.0, model, request_id)
+    assert not lets_through(0.0, model, request_id)
+
+
+def test_a_share_is_met() -> None:
+    """Of ten thousand requests a tenth and a half, within four standard errors; other ones for another model."""
+    draws = [draw("big", str(number)) for number in range(10_000)]
+    assert abs(sum(each < 0.1 for each in draws) - 1000) < 120
+    assert abs(sum(each < 0.5 for each in draws) - 5000) < 200
+    both = sum(each < 0.5 and draw("small", str(number)) < 0.5 for number, each in enumerate(draws))
+    assert abs(both - 2500) < 175
+
+
+Events = st.lists(
+    st.tuples(st.sampled_from(["ask", "ask", "answer", "fail", "silent"]), st.floats(0, 30), st.floats(0, 1)),
+    max_size=80,
+)
+
+
+@given(Events)
+def test_whatever_happens_there_is_one_probe_and_a_way_back(events: list[tuple[str, float, float]]) -> None:
+    """Never two probes at a time, always an admission of one of four shares, and full traffic again once it answers."""
+    breaker, now_s, in_flight = Breaker(), 0.0, 0
+    for what, pause_s, number in events:
+        now_s += pause_s
+        assert breaker.admitted(now_s) in {0.0, *RULES.ramp, 1.0}
+        probing = breaker.phase is Phase.OPEN
+        if what == "ask":
+            passed = breaker.lets_pass(now_s, number)
+            if probing and passed:
+                in_flight += 1
+            assert in_flight <= 1 or not probing
+        else:
+            kind = {"answer": Kind.ANSWERED, "fail": Kind.FAILED, "silent": Kind.SILENT}[what]
+            was_out = breaker.admitted(now_s) == 0.0
+            breaker.note(now_s, kind, latency_s=0.0, average_s=None, answers=0)
+            if not (probing and was_out):
+                in_flight = 0
+        if breaker.phase is not Phase.OPEN:
+            in_flight = 0
+    now_s += max(MOST_PAUSE_S, RULES.probe_lease_s)
+    if breaker.phase is Phase.OPEN:
+        assert breaker.lets_pass(now_s, 0.999)
+        breaker.note(now_s, Kind.ANSWERED, latency_s=0.0, average_s=None, answers=0)
+    assert breaker.admitted(now_s + WAY_BACK_S) == 1.0
+
+
+@given(st.integers(0, 2**32), st.floats(0.5, 1.0))
+def test_a_provider_that_is_down_gets_few_requests(seed: int, rate: float) -> None:
+    """Down for ten minutes at ten requests a second: no more than the first few, and a probe per pause."""
+    breaker, passed = Breaker(), 0
+    for tick in range(6000):
+        now_s = tick / 10
+        if breaker.lets_pass(now_s, (seed * (tick + 1) * 2654435761 % 2**32) / 2**32 * rate):
+            passed += 1
+            breaker.note(now_s, Kind.FAILED, latency_s=0.0, average_s=None, answers=0)
+    assert passed <= 3 + 5 + 600 / 60
