@@ -61,7 +61,7 @@ class Observer:
         clock = SYSTEM_CLOCK if clock is None else clock
         self.state = State.of(settings, clock=clock)
         self._recorder = Recorder(settings, exporter=exporter, clock=clock, state=self.state)
-        self._reloader = Reloader(settings, self._recorder)
+        self._reloader = Reloader(settings, self._recorder, adopted=self.state.adopt)
         self._guard = self._recorder.containment.guard
         self._watch = Watch(self._recorder, clock, self._recorder.edition, self.state)
 
@@ -246,8 +246,9 @@ class Observer:
             deleted: withdraws the signal.
         """
         with self._guard("signal"):
+            target = self._recorder.target_of(some_id)
             self._recorder.signal(
-                self._recorder.target_of(some_id),
+                target,
                 name,
                 value,
                 label=label,
@@ -257,6 +258,8 @@ class Observer:
                 time_ns=time_ns,
                 deleted=deleted,
             )
+            if not deleted:
+                self.state.signal(target, name, value)
 
     def outcome(
         self,

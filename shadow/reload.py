@@ -38,6 +38,7 @@ class Reloader:
         routing: what runs now.
         recorder: adopts what is new; its thread looks for changes.
         accepts: raises a `ConfigError` for a routing that its owner cannot use; None = it can use any.
+        adopted: is told what runs now, and must not raise; None = nobody else needs it.
         load: reads a shadow.yaml.
         tick: seconds of a monotonic clock.
     """
@@ -48,6 +49,7 @@ class Reloader:
         recorder: Recorder,
         *,
         accepts: Callable[[Routing], object] | None = None,
+        adopted: Callable[[Routing], None] | None = None,
         load: Callable[[Path], Routing] = load_routing,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -55,6 +57,7 @@ class Reloader:
         self._recorder = recorder
         self._counts = recorder.reloads
         self._accepts = accepts
+        self._adopted = adopted
         self._load = load
         self._tick = tick
         self._digests: Digests = dict(routing.files)
@@ -105,6 +108,8 @@ class Reloader:
             if self._accepts is not None:
                 self._accepts(routing)
             self._recorder.adopt(routing)
+            if self._adopted is not None:
+                self._adopted(routing)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - importing a policy's function runs a stranger's code
             self._refuse(str(error) if isinstance(error, ConfigError) else describe(error))
             return False

@@ -97,7 +97,7 @@ class ShadowRouter:
         self._clock = clock or SYSTEM_CLOCK
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
         self.state = state or State.of(settings, clock=self._clock, containment=self._recorder.containment)
-        self._reloader = Reloader(settings, self._recorder, accepts=Live)
+        self._reloader = Reloader(settings, self._recorder, accepts=Live, adopted=self.state.adopt)
         self._terms = Terms.of(settings.execution, self.state)
 
     def _route(
@@ -230,7 +230,10 @@ class ShadowRouter:
         Raises:
             ValueError: the target or name is empty, or the value is outside [0, 1].
         """
-        self._recorder.signal(self._recorder.target_of(target), name, value, **details)
+        target = self._recorder.target_of(target)
+        self._recorder.signal(target, name, value, **details)
+        if not details.get("deleted"):
+            self.state.signal(target, name, value)
 
     def outcome(self, request_id: str, outcome: Outcome) -> None:
         """Report an outcome that was learned elsewhere, for a request that has none yet."""

@@ -37,6 +37,7 @@ class StateDocument(Document):
     warm_ttl_s: Positive = DEFAULT_STATE.warm_ttl_s
     warm_sessions: PositiveCount = DEFAULT_STATE.warm_sessions
     reserve: Annotated[float, Field(ge=0, lt=1)] = DEFAULT_STATE.reserve
+    quality_signal: Text | None = None
     kill_file: Text | None = None
 
 
@@ -59,8 +60,8 @@ class ModelLimitsDocument(Document):
 def state_settings(document: StateDocument, folder: Path) -> StateSettings:
     """The settings; the kill file is relative to the folder."""
     values = document.model_dump()
-    file = values.pop("kill_file")
-    return StateSettings(**values, kill_file=None if file is None else folder / file)
+    file, signal = values.pop("kill_file"), values.pop("quality_signal")
+    return StateSettings(**values, quality_signal=signal or "", kill_file=None if file is None else folder / file)
 
 
 def spending_limits(documents: Mapping[str, SpendingDocument]) -> tuple[SpendingLimit, ...]:

@@ -7,20 +7,21 @@ class Ewma:
     """A moving average: each value counts `alpha`, everything before it the rest.
 
     Attributes:
+        alpha: weight of the newest value.
         value: the average; None = nothing observed yet.
         count: values so far.
     """
 
-    __slots__ = ("_alpha", "count", "value")
+    __slots__ = ("alpha", "count", "value")
 
     def __init__(self, alpha: float) -> None:
-        self._alpha = alpha
+        self.alpha = alpha
         self.value: float | None = None
         self.count = 0
 
     def add(self, value: float) -> None:
         """Take one observation."""
-        self.value = value if self.value is None else self.value + self._alpha * (value - self.value)
+        self.value = value if self.value is None else self.value + self.alpha * (value - self.value)
         self.count += 1
 
 
@@ -40,6 +41,12 @@ class Averages:
         self._alpha = alpha
         self._forget_s = forget_s
         self._clear()
+
+    def adopt(self, alpha: float, forget_s: float) -> None:
+        """Go on with other settings from what is known."""
+        self._alpha, self._forget_s = alpha, forget_s
+        for average in (self.latency_s, self.ttft_s, self.error_rate, self.quality):
+            average.alpha = alpha
 
     def _clear(self) -> None:
         self._seen_at: float | None = None

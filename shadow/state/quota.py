@@ -23,29 +23,33 @@ PART_S: Final = 5
 
 
 class Quota:
-    """The limits of one model; its owner holds a lock.
-
-    Args:
-        requests_per_minute: configured quota; None = none.
-        tokens_per_minute: configured quota; None = none.
-        reserve: share of each limit that is left untouched, in [0, 1).
-    """
+    """The limits of one model; its owner holds a lock."""
 
     __slots__ = ("_refusals", "_reserve", "_told", "_wait_until", "_windows")
 
-    def __init__(
-        self,
-        requests_per_minute: int | None = None,
-        tokens_per_minute: int | None = None,
-        *,
-        reserve: float = 0.0,
-    ) -> None:
-        self._reserve = reserve
-        quotas = {"requests": requests_per_minute, "tokens": tokens_per_minute}
-        self._windows = {kind: MinuteWindow(quota) for kind, quota in quotas.items() if quota is not None}
+    def __init__(self) -> None:
+        self._reserve = 0.0
+        self._windows: dict[str, MinuteWindow] = {}
         self._told: dict[str, tuple[float, float]] = {}
         self._wait_until = float("-inf")
         self._refusals = 0
+
+    def adopt(self, requests_per_minute: int | None, tokens_per_minute: int | None, *, reserve: float) -> None:
+        """Take over what is configured; what was used of a quota is kept.
+
+        Args:
+            requests_per_minute: configured quota; None = none.
+            tokens_per_minute: configured quota; None = none.
+            reserve: share of each limit that is left untouched, in [0, 1).
+        """
+        self._reserve = reserve
+        for kind, quota in (("requests", requests_per_minute), ("tokens", tokens_per_minute)):
+            if quota is None:
+                self._windows.pop(kind, None)
+            elif kind in self._windows:
+                self._windows[kind].quota = quota
+            else:
+                self._windows[kind] = MinuteWindow(quota)
 
     def headroom(self, now_s: float) -> float | None:
         """Share of the tightest limit that is left beyond the reserve; 0 = it must wait; None = no limit is known."""
@@ -104,10 +108,10 @@ class Quota:
 class MinuteWindow:
     """A quota per minute, counted over the last minute in parts of five seconds."""
 
-    __slots__ = ("_parts", "_quota", "_used")
+    __slots__ = ("_parts", "_used", "quota")
 
     def __init__(self, quota: int) -> None:
-        self._quota = quota
+        self.quota = quota
         self._parts: deque[list[int]] = deque()
         self._used = 0
 
@@ -124,7 +128,7 @@ class MinuteWindow:
         oldest = int(now_s // PART_S) - MINUTE_S // PART_S
         while self._parts and self._parts[0][0] < oldest:
             self._used -= self._parts.popleft()[1]
-        return max(0.0, 1.0 - self._used / self._quota)
+        return max(0.0, 1.0 - self._used / self.quota)
 
     def changes_at_s(self, now_s: float) -> float:
         """When a part may leave the window; infinity if it is empty."""

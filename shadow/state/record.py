@@ -21,9 +21,15 @@ class ModelRecord:
     def __init__(self, model: Model | None, settings: StateSettings) -> None:
         self.averages = Averages(settings.alpha, settings.forget_s)
         self.breaker = Breaker()
+        self.quota = Quota()
+        self.adopt(model, settings)
+
+    def adopt(self, model: Model | None, settings: StateSettings) -> None:
+        """Take over settings and quotas; what was observed is kept."""
+        self.averages.adopt(settings.alpha, settings.forget_s)
         requests = None if model is None else model.requests_per_minute
         tokens = None if model is None else model.tokens_per_minute
-        self.quota = Quota(requests, tokens, reserve=settings.reserve)
+        self.quota.adopt(requests, tokens, reserve=settings.reserve)
 
     def note(
         self, now_s: float, kind: Kind, latency_s: float, ttft_s: float | None, retry_after_s: float | None

@@ -24,6 +24,7 @@ class StateSettings:
         warm_ttl_s: seconds that a provider keeps a prompt in its cache after its last use.
         warm_sessions: sessions whose warm models are remembered.
         reserve: share of a rate limit that is left untouched, for what other processes have under way.
+        quality_signal: name of the signal that says how good an answer was; empty = only validators say it.
         kill_file: names of killed models, providers and policies, one a line, read again when it changes.
     """
 
@@ -32,6 +33,7 @@ class StateSettings:
     warm_ttl_s: float = 300.0
     warm_sessions: int = 10_000
     reserve: float = 0.02
+    quality_signal: str = ""
     kill_file: Path | None = None
 
     def __post_init__(self) -> None:

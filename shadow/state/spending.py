@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,6 +25,15 @@ class Spending:
 
     def __bool__(self) -> bool:
         return bool(self._accounts)
+
+    def adopted(self, limits: Iterable[SpendingLimit]) -> Spending:
+        """The same with other limits. What was spent is kept for a limit whose window and requests stayed the same."""
+        earlier = {account.limit.name: account for account in self._accounts}
+        adopted = Spending(limits)
+        for account in adopted._accounts:
+            if account.limit.name in earlier:
+                account.continue_from(earlier[account.limit.name])
+        return adopted
 
     def remaining(self, request: Request, now_epoch_s: float) -> Mapping[str, float]:
         """USD left of each limit that applies to a request, by its name; below 0 if it was overdrawn."""
@@ -51,6 +61,11 @@ class Account:
         self.limit = limit
         self._begins_s = self._ends_s = 0.0
         self._spent: dict[str, float] = {}
+
+    def continue_from(self, earlier: Account) -> None:
+        """Take over what another account has counted, if it counted the same thing."""
+        if replace(earlier.limit, usd=self.limit.usd) == self.limit:
+            self._begins_s, self._ends_s, self._spent = earlier._begins_s, earlier._ends_s, earlier._spent
 
     def applies(self, request: Request) -> bool:
         """Whether the limit is about this request."""

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 MODELS_AT_MOST: Final = 1000
 """Names that a host may bring along; further ones are not observed."""
+TARGETS_AT_MOST: Final = 20_000
+"""Ids of requests and responses that a signal may still name."""
 REFUSED: Final = "quality"
 """`error_type` of an attempt whose answer the validators refused."""
 
@@ -75,11 +77,12 @@ class State:
         self._now: Callable[[], float] = self._event_s if events else clock.perf_counter
         self.containment = containment or Containment()
         self._guard = self.containment.guard
-        self._names = {name: each.name for each in catalogue.models.values() for name in (each.name, *each.aliases)}
+        self._names = _names_of(catalogue)
         self._models: dict[str, ModelRecord] = {}
         self._warmth = WarmMap(self._settings.warm_ttl_s, self._settings.warm_sessions)
         self._spending = Spending(spending)
         self._billing = Billing(catalogue) if self._spending else None
+        self._served: dict[str, str] = {}
         self._switches = Switches(catalogue, self._settings.kill_file)
         self._watch = None if self._settings.kill_file is None else Watch(self._look_at_file)
         self._shared = Snapshot(mode="shared")
@@ -99,6 +102,22 @@ class State:
             events=routing.origin != "production",
             containment=containment,
         )
+
+    def adopt(self, routing: Routing) -> None:
+        """Go on with another routing. What is known of models, sessions, and limits of the same name is kept."""
+        with self._guard("state"):
+            billing = Billing(routing.catalogue) if routing.spending else None
+            with self._lock:
+                self._catalogue, self._settings, self._billing = routing.catalogue, routing.state, billing
+                self._names = _names_of(routing.catalogue)
+                for name, record in self._models.items():
+                    record.adopt(routing.catalogue.models.get(name), routing.state)
+                self._warmth.adopt(routing.state.warm_ttl_s, routing.state.warm_sessions)
+                self._spending = self._spending.adopted(routing.spending)
+                self._switches.adopt(routing.catalogue, routing.state.kill_file)
+                if self._watch is None and routing.state.kill_file is not None:
+                    self._watch = Watch(self._look_at_file)
+                self._refresh(self._now())
 
     def snapshot(self, request: Request) -> Snapshot:
         """What a policy may know for this request."""
@@ -216,6 +235,21 @@ class State:
                 for attempt in attempts:
                     self._end(request, attempt, now_s)
                 self._note_accepted(decision, attempts, outcome, now_s)
+                if self._settings.quality_signal and outcome.model:
+                    self._remember(request.request_id, outcome)
+
+    def signal(self, target: str, name: str, value: float | None) -> None:
+        """What somebody says of an answer; only the signal that the settings name counts, for requests seen here.
+
+        Args:
+            target: request id, or `response:<id>` with the provider's response id.
+            name: what was observed.
+            value: in [0, 1], 1 is best; None = no value.
+        """
+        if name == self._settings.quality_signal and name and value is not None and 0 <= value <= 1:
+            model = self._served.get(target)
+            if model is not None:
+                self.judged(model, value)
 
     def judged(self, model: str, quality: float) -> None:
         """What a validator or a signal says of an answer of this model, in [0, 1]."""
@@ -304,6 +338,15 @@ class State:
         if not last.error_type and any(step.model == last.model and step.accept_if for step in decision.steps):
             self._judged(self._names.get(last.model, last.model), 1.0, now_s)
 
+    def _remember(self, request_id: str, outcome: Outcome) -> None:
+        """Which model a later signal is about."""
+        model = self._names.get(outcome.model, outcome.model)
+        self._served[request_id] = model
+        if outcome.response_id:
+            self._served[f"response:{outcome.response_id}"] = model
+        while len(self._served) > TARGETS_AT_MOST:
+            self._served.pop(next(iter(self._served)))
+
     def _judged(self, name: str, quality: float, now_s: float) -> None:
         record = self._record(name)
         if record is not None:
@@ -332,3 +375,7 @@ class State:
         self._shared = Snapshot(mode="shared", models=MappingProxyType(models), killed=killed)
         changes = [record.changes_at_s(now_s) for record in self._models.values()]
         self._fresh_until = min(changes, default=float("inf"))
+
+
+def _names_of(catalogue: Catalogue) -> dict[str, str]:
+    return {name: each.name for each in catalogue.models.values() for name in (each.name, *each.aliases)}

@@ -31,6 +31,13 @@ class Switches:
         self._called: set[str] = set()
         self._filed: frozenset[str] = frozenset()
 
+    def adopt(self, catalogue: Catalogue, file: Path | None) -> None:
+        """Go on with other models and another file, which is read at the next look."""
+        self._catalogue = catalogue
+        if file != self._file:
+            self._file, self._stamp = file, None
+            self._filed = frozenset() if file is None else self._filed
+
     def kill(self, name: str) -> None:
         """Switch a model, a provider or `policy:NAME` off."""
         self._called.add(name)

@@ -31,6 +31,10 @@ class WarmMap:
         self._sessions: dict[str, dict[str, tuple[int, float]]] = {}
         self._caching: set[str] = set()
 
+    def adopt(self, ttl_s: float, sessions: int) -> None:
+        """Go on with other settings; what is warm keeps its time."""
+        self._ttl_s, self._size = ttl_s, sessions
+
     def __len__(self) -> int:
         return len(self._sessions)
 
@@ -65,5 +69,5 @@ class WarmMap:
         if len(held) >= MODELS_PER_SESSION:
             held.pop(next(iter(held)))
         self._sessions[session_key] = held | {model: (tokens, now_s + self._ttl_s)}
-        if len(self._sessions) > self._size:
+        while len(self._sessions) > self._size:
             self._sessions.pop(next(iter(self._sessions)), None)

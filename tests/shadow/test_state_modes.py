@@ -194,6 +194,45 @@ def test_times_follow_the_events_of_recorded_traffic(clock: ManualClock) -> None
     assert state.snapshot(_request()).of("big").latency_s is None
 
 
+def test_a_reload_keeps_what_is_known(clock: ManualClock, sink: MemorySink) -> None:
+    """Averages, calls of `kill`, and what was spent of a limit with the same window; quotas and names are new."""
+    live = Watching("live", "big")
+    limits = [SpendingLimit(name="day", usd=1.0, per="day"), SpendingLimit(name="other", usd=1.0, per="day")]
+    with ShadowRouter(routed(live, spending=limits), providers=Always(clock), exporter=sink, clock=clock) as router:
+        router.complete(messages=MESSAGES)
+        router.state.kill("small")
+        models = [Model(name="big", provider="a", price=PRICE, aliases=("huge",), requests_per_minute=1)]
+        limits = [SpendingLimit(name="day", usd=2.0, per="day"), SpendingLimit(name="other", usd=1.0, per="hour")]
+        assert router.reload(replace(routed(live, spending=limits), catalogue=Catalogue(models)))
+        seen = router.state.snapshot(_request())
+        assert seen.of("big").latency_s == 1.0
+        assert seen.remaining_usd == {"day": pytest.approx(2.0 - 0.0021), "other": 1.0}
+        assert seen.killed == {"small"}
+        assert [router.state.admits("huge", _request()) for _ in range(2)] == [True, False]
+
+
+def test_one_signal_says_how_good_a_model_is(clock: ManualClock, sink: MemorySink) -> None:
+    """The one that the settings name, for requests and responses that were seen here; others change nothing."""
+    settings = StateSettings(quality_signal="resolved")
+    live = Watching("live", "big")
+    with ShadowRouter(routed(live, state=settings), providers=Always(clock), exporter=sink, clock=clock) as router:
+        reply = router.complete(messages=MESSAGES)
+        router.signal(reply.request_id, "thumbs", 0.0)
+        router.signal("elsewhere", "resolved", 0.0)
+        router.signal(reply.request_id, "resolved", None, label="yes")
+        router.signal(reply.request_id, "resolved", 0.0, deleted=True)
+        assert router.state.snapshot(_request()).of("big").quality is None
+        router.signal(reply.request_id, "resolved", 0.5)
+        assert router.state.snapshot(_request()).of("big").quality == 0.5
+    with Observer(routed(LIVE, state=settings), exporter=sink, clock=clock) as observer:
+        with observer.request(messages=MESSAGES) as request:
+            request.chose("big")
+            request.served(model="big", input_tokens=1, output_tokens=1, response_id="resp")
+        assert observer.flush()
+        observer.signal("resp", "resolved", 1.0)
+        assert observer.state.snapshot(_request()).of("big").quality == 1.0
+
+
 def test_a_kill_file_is_followed(tmp_path: Path) -> None:
     """Names in it are off, comments are not names, and what is taken out of it is on again."""
     file = tmp_path / "killed.txt"
@@ -229,7 +268,8 @@ def test_the_routing_file_sets_the_state(tmp_path: Path) -> None:
         live: policies/always.yaml
         shadows: []
         labels: [team]
-        state: {alpha: 0.3, forget_s: 60, warm_ttl_s: 30, warm_sessions: 5, reserve: 0.1, kill_file: off.txt}
+        state: {alpha: 0.3, forget_s: 60, warm_ttl_s: 30, warm_sessions: 5, reserve: 0.1, kill_file: off.txt,
+                quality_signal: resolved}
         spending:
           team-a-day: {usd: 5, per: day, only: {"label:team": a, task: [chat, extract]}}
           each-user-hour: {usd: 0.5, per: hour, each: user}
@@ -238,7 +278,13 @@ def test_the_routing_file_sets_the_state(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, models=models, shadow=shadow, always="policy: always\nchoose: {use: gpt-5}\n")
     routing = load_routing(folder / "shadow.yaml")
     assert routing.state == StateSettings(
-        alpha=0.3, forget_s=60, warm_ttl_s=30, warm_sessions=5, reserve=0.1, kill_file=folder / "off.txt"
+        alpha=0.3,
+        forget_s=60,
+        warm_ttl_s=30,
+        warm_sessions=5,
+        reserve=0.1,
+        kill_file=folder / "off.txt",
+        quality_signal="resolved",
     )
     assert routing.spending == (
         SpendingLimit(name="team-a-day", usd=5, per="day", only={"label:team": ("a",), "task": ("chat", "extract")}),
