@@ -4,7 +4,8 @@ It opens, and the model gets no request, when
 - three attempts in a row failed within ten seconds (5xx, no connection, time-out, broken answer); or
 - of at least 20 attempts of the last minute half or more failed; or
 - three answers in a row each took longer than one second and longer than five times the average latency as it stood
-  before the first of them, once ten answers made that average.
+  before the first of them, once ten answers made that average. Of streams it is the time to their first chunk, which
+  does not depend on the length of the answer; streams and whole answers are counted apart.
 
 After a pause one request may probe it, one at a time. A probe that fails opens it again for twice the pause, at most a
 minute. A probe that is answered lets 10 % of its requests through for ten seconds, then 50 % for ten seconds, then all.
@@ -45,6 +46,8 @@ class Rules:
 
 
 RULES: Final = Rules()
+RECORDED: Final = Rules(slow_answers=2**31)
+"""For recorded traffic, where long answers may follow each other because somebody sorted them."""
 WINDOW_PARTS: Final = 12
 
 
@@ -60,8 +63,8 @@ class Breaker:
     """One breaker. Times are seconds of any clock that does not jump; its owner holds a lock."""
 
     __slots__ = (
-        "_baseline_s", "_closed_at", "_failures", "_lease_until", "_open_until", "_opened_at", "_openings",
-        "_ramp_from", "_rules", "_slow", "_window", "phase",
+        "_closed_at", "_failures", "_lease_until", "_open_until", "_opened_at", "_openings", "_ramp_from", "_rules",
+        "_streams", "_whole", "_window", "phase",
     )  # fmt: skip
 
     def __init__(self, rules: Rules = RULES) -> None:
@@ -75,8 +78,8 @@ class Breaker:
     def _forget_attempts(self) -> None:
         self._failures: deque[float] = deque(maxlen=self._rules.failures)
         self._window = FailureWindow(self._rules.rate_window_s)
-        self._slow = 0
-        self._baseline_s = 0.0
+        self._whole = SlowAnswers(self._rules)
+        self._streams = SlowAnswers(self._rules)
 
     def admitted(self, now_s: float) -> float:
         """Share of requests that it lets through."""
@@ -102,20 +105,33 @@ class Breaker:
         self._lease_until = now_s + self._rules.probe_lease_s
         return True
 
-    def note(self, now_s: float, kind: Kind, *, latency_s: float, average_s: float | None, answers: int) -> None:
+    def note(
+        self,
+        now_s: float,
+        kind: Kind,
+        *,
+        latency_s: float,
+        average: tuple[float | None, int],
+        ttft_s: float | None = None,
+        ttft_average: tuple[float | None, int] = (None, 0),
+    ) -> None:
         """Take what came of one attempt.
 
         Args:
             now_s: when it ended.
             kind: what it says about the provider.
             latency_s: seconds it took.
-            average_s: the average latency before it; None = unknown.
-            answers: how many answers made that average.
+            average: the average latency before it, and how many answers made it; None = unknown.
+            ttft_s: seconds to the first chunk; None = no stream.
+            ttft_average: the same average of those.
         """
         self._advance(now_s)
         if now_s - latency_s < self._opened_at:
             return
-        slow = kind is Kind.ANSWERED and self._is_slow(latency_s, average_s, answers)
+        slow = False
+        if kind is Kind.ANSWERED:
+            whole = ttft_s is None
+            slow = self._whole.add(latency_s, *average) if whole else self._streams.add(ttft_s or 0.0, *ttft_average)
         if self.phase is Phase.OPEN:
             self._note_probe(now_s, kind, slow=slow)
             return
@@ -160,21 +176,11 @@ class Breaker:
             self._ramp_from = now_s
             self._forget_attempts()
 
-    def _is_slow(self, latency_s: float, average_s: float | None, answers: int) -> bool:
-        """Whether an answer is much slower than usual; counts those in a row."""
-        if not self._slow:
-            self._baseline_s = 0.0 if average_s is None or answers < self._rules.slow_after_answers else average_s
-        limit_s = max(self._rules.slow_floor_s, self._rules.slow_times * self._baseline_s)
-        slow = self._baseline_s > 0 and latency_s > limit_s
-        self._slow = self._slow + 1 if slow else 0
-        return slow
-
     def _must_open(self, now_s: float) -> bool:
         rules = self._rules
         in_a_row = len(self._failures) == rules.failures and now_s - self._failures[0] <= rules.within_s
-        return (
-            in_a_row or self._slow >= rules.slow_answers or self._window.fails(now_s, rules.rate_attempts, rules.rate)
-        )
+        slow = max(self._whole.in_a_row, self._streams.in_a_row) >= rules.slow_answers
+        return in_a_row or slow or self._window.fails(now_s, rules.rate_attempts, rules.rate)
 
     def _open(self, now_s: float) -> None:
         if self.phase is Phase.CLOSED and now_s - self._closed_at >= self._rules.calm_s:
@@ -186,6 +192,30 @@ class Breaker:
         self._open_until = now_s + pause_s
         self.release_probe()
         self._forget_attempts()
+
+
+class SlowAnswers:
+    """Answers in a row that took much longer than usual.
+
+    Attributes:
+        in_a_row: so many were.
+    """
+
+    __slots__ = ("_baseline_s", "_rules", "in_a_row")
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._baseline_s = 0.0
+        self.in_a_row = 0
+
+    def add(self, took_s: float, average_s: float | None, answers: int) -> bool:
+        """Take one answer, with the average before it; whether it was slow."""
+        rules = self._rules
+        if not self.in_a_row:
+            self._baseline_s = 0.0 if average_s is None or answers < rules.slow_after_answers else average_s
+        slow = self._baseline_s > 0 and took_s > max(rules.slow_floor_s, rules.slow_times * self._baseline_s)
+        self.in_a_row = self.in_a_row + 1 if slow else 0
+        return slow
 
 
 class FailureWindow:

@@ -6,7 +6,7 @@ from shadow.catalogue import Model
 from shadow.outcome import Attempt, Outcome
 from shadow.policy import Decision, Failure
 from shadow.snapshot import ModelState
-from shadow.state.breaker import Breaker
+from shadow.state.breaker import Breaker, Rules
 from shadow.state.ewma import Averages
 from shadow.state.kinds import Kind
 from shadow.state.quota import Quota
@@ -18,9 +18,9 @@ class ModelRecord:
 
     __slots__ = ("averages", "breaker", "quota")
 
-    def __init__(self, model: Model | None, settings: StateSettings) -> None:
+    def __init__(self, model: Model | None, settings: StateSettings, rules: Rules) -> None:
         self.averages = Averages(settings.alpha, settings.forget_s)
-        self.breaker = Breaker()
+        self.breaker = Breaker(rules)
         self.quota = Quota()
         self.adopt(model, settings)
 
@@ -36,8 +36,15 @@ class ModelRecord:
     ) -> None:
         """Take what came of one attempt."""
         self.averages.forget(now_s)
-        latency = self.averages.latency_s
-        self.breaker.note(now_s, kind, latency_s=latency_s, average_s=latency.value, answers=latency.count)
+        latency, ttft = self.averages.latency_s, self.averages.ttft_s
+        self.breaker.note(
+            now_s,
+            kind,
+            latency_s=latency_s,
+            average=(latency.value, latency.count),
+            ttft_s=ttft_s,
+            ttft_average=(ttft.value, ttft.count),
+        )
         if kind is Kind.ANSWERED:
             self.averages.answered(now_s, latency_s, ttft_s)
             self.quota.answered()

@@ -22,6 +22,7 @@ from shadow.policy import Decision, Failure
 from shadow.request import NOTHING, Request
 from shadow.snapshot import STATELESS, Snapshot
 from shadow.state.admission import draw
+from shadow.state.breaker import RECORDED, RULES
 from shadow.state.kinds import kind_of
 from shadow.state.rate_limits import RateLimits
 from shadow.state.record import ModelRecord, attempts_of
@@ -54,7 +55,8 @@ class State:
         settings: how the state is kept.
         spending: limits over time.
         clock: event time, and seconds that durations are taken from.
-        events: whether all times follow event time, for recorded traffic that is fed faster than it happened.
+        events: whether this is recorded traffic: all times follow event time, and every model but a killed one is
+            admitted, because its answers are there already.
         containment: counts what goes wrong here.
 
     Attributes:
@@ -74,6 +76,7 @@ class State:
         self._settings = settings or StateSettings()
         self._catalogue = catalogue
         self._clock = clock
+        self._events = events
         self._now: Callable[[], float] = self._event_s if events else clock.perf_counter
         self.containment = containment or Containment()
         self._guard = self.containment.guard
@@ -152,11 +155,9 @@ class State:
             name, now_s = self._names.get(model, model), self._now()
             if self._shared.killed and self._is_killed(name):
                 return False
-            record = self._models.get(name)
-            if record is None:
-                record = self._record(name)
-                if record is None:
-                    return True
+            record = self._record(name)
+            if record is None or self._events:
+                return True
             if record.quota.headroom(now_s) == 0:
                 return False
             if not record.breaker.lets_pass(now_s, draw(name, request.request_id)):
@@ -303,7 +304,9 @@ class State:
     def _record(self, name: str) -> ModelRecord | None:
         record = self._models.get(name)
         if record is None and len(self._models) < MODELS_AT_MOST:
-            record = self._models[name] = ModelRecord(self._catalogue.models.get(name), self._settings)
+            record = self._models[name] = ModelRecord(
+                self._catalogue.models.get(name), self._settings, RECORDED if self._events else RULES
+            )
         return record
 
     def _is_killed(self, name: str) -> bool:

@@ -23,7 +23,7 @@ class Watched:
         self.now_s = 1000.0
 
     def note(self, kind: Kind, latency_s: float = 0.1, *, average_s: float | None = 1.0, answers: int = 10) -> None:
-        self.breaker.note(self.now_s, kind, latency_s=latency_s, average_s=average_s, answers=answers)
+        self.breaker.note(self.now_s, kind, latency_s=latency_s, average=(average_s, answers))
 
     def fail(self, times: int, every_s: float = 0.0) -> None:
         for _ in range(times):
@@ -72,6 +72,24 @@ def test_three_much_slower_answers_in_a_row_open_it() -> None:
     assert watched.admitted == 1.0
     watched.note(Kind.ANSWERED, 6.0, average_s=2.8)
     assert watched.admitted == 0.0
+
+
+def test_of_streams_the_first_chunk_counts() -> None:
+    """Long answers take long; a provider that is slow to begin is slow. Whole answers between do not end the row."""
+    breaker = Breaker()
+    for number in range(20):
+        breaker.note(float(number), Kind.ANSWERED, latency_s=0.0, average=(0.1, 99), ttft_s=0.3, ttft_average=(0.3, 99))
+        breaker.note(
+            number + 60.0, Kind.ANSWERED, latency_s=60.0, average=(1.0, 99), ttft_s=0.4, ttft_average=(0.3, 99)
+        )
+    assert breaker.phase is Phase.CLOSED
+    for number in range(3):
+        assert breaker.phase is Phase.CLOSED
+        breaker.note(200.0 + number, Kind.ANSWERED, latency_s=1.0, average=(1.0, 99))
+        breaker.note(
+            200.0 + number, Kind.ANSWERED, latency_s=3.0, average=(1.0, 99), ttft_s=2.0, ttft_average=(0.3, 99)
+        )
+    assert breaker.phase is Phase.OPEN
 
 
 def test_answers_that_differ_in_length_do_not_open_it() -> None:
@@ -199,7 +217,7 @@ def test_whatever_happens_there_is_one_probe_and_a_way_back(events: list[tuple[s
         else:
             kind = {"answer": Kind.ANSWERED, "fail": Kind.FAILED, "silent": Kind.SILENT}[what]
             was_out = breaker.admitted(now_s) == 0.0
-            breaker.note(now_s, kind, latency_s=0.0, average_s=None, answers=0)
+            breaker.note(now_s, kind, latency_s=0.0, average=(None, 0))
             if not (probing and was_out):
                 in_flight = 0
         if breaker.phase is not Phase.OPEN:
@@ -207,7 +225,7 @@ def test_whatever_happens_there_is_one_probe_and_a_way_back(events: list[tuple[s
     now_s += max(MOST_PAUSE_S, RULES.probe_lease_s)
     if breaker.phase is Phase.OPEN:
         assert breaker.lets_pass(now_s, 0.999)
-        breaker.note(now_s, Kind.ANSWERED, latency_s=0.0, average_s=None, answers=0)
+        breaker.note(now_s, Kind.ANSWERED, latency_s=0.0, average=(None, 0))
     assert breaker.admitted(now_s + WAY_BACK_S) == 1.0
 
 
@@ -219,5 +237,5 @@ def test_a_provider_that_is_down_gets_few_requests(seed: int, rate: float) -> No
         now_s = tick / 10
         if breaker.lets_pass(now_s, (seed * (tick + 1) * 2654435761 % 2**32) / 2**32 * rate):
             passed += 1
-            breaker.note(now_s, Kind.FAILED, latency_s=0.0, average_s=None, answers=0)
+            breaker.note(now_s, Kind.FAILED, latency_s=0.0, average=(None, 0))
     assert passed <= 3 + 5 + 600 / 60

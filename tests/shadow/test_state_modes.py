@@ -180,7 +180,7 @@ def test_an_observer_learns_from_outcomes_of_the_host(clock: ManualClock, sink: 
 
 
 def test_times_follow_the_events_of_recorded_traffic(clock: ManualClock) -> None:
-    """A year of traffic in a minute: what was warm an hour ago of event time is cold."""
+    """A year of traffic in a minute: what was known an hour of event time ago is forgotten."""
 
     class EventsOnly(ManualClock):
         def perf_counter(self) -> float:
@@ -190,6 +190,15 @@ def test_times_follow_the_events_of_recorded_traffic(clock: ManualClock) -> None
     state = State.of(routed(Watching("live", "big"), origin="backtest"), clock=events)
     state.attempt("big", error_type="", latency_s=1.0)
     assert state.snapshot(_request()).of("big").latency_s == 1.0
+    for _ in range(9):
+        state.attempt("big", error_type="", latency_s=1.0)
+    for _ in range(5):  # long answers in a row, in traffic that somebody sorted
+        state.attempt("big", error_type="", latency_s=100.0)
+    assert state.snapshot(_request()).of("big").admitted == 1.0
+    for _ in range(3):
+        state.attempt("big", error_type="503", latency_s=0.0)
+    assert state.snapshot(_request()).of("big").admitted == 0.0
+    assert state.admits("big", _request())  # its recorded answer is there
     events.advance(3600.0)
     assert state.snapshot(_request()).of("big").latency_s is None
 
