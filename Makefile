@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check sim bench lock clean
+.PHONY: help install demo test check sim faults bench lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -36,6 +36,9 @@ check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 
 sim: $(STAMP)    ## how often the intervals hold the truth, at 2,000 draws, as a table (DRAWS=400 is what the tests do)
 	SHADOWROUTE_DRAWS=$(or $(DRAWS),2000) $(BIN)/pytest tests/simulations -q -n auto --maxprocesses 4 --timeout 3600
+
+faults: $(STAMP) ## faults of providers and processes, in their long form (make test runs the short one)
+	SHADOWROUTE_FAULTS=full $(BIN)/pytest tests/faults -q -n auto --maxprocesses 4 --timeout 3600
 
 bench: $(STAMP)  ## measurements; they print figures and never fail on a time
 	$(BIN)/python -m tests.benchmarks

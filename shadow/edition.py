@@ -11,6 +11,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
+from shadow.billing import Billing
 from shadow.config.routing import LiveSpec, Routing
 from shadow.contained import Containment
 from shadow.policy import Decision, Failure, Step
@@ -32,6 +33,7 @@ class Edition:
         id_key: what keyed the hashes of ids: secret or public.
 
     Attributes:
+        billing: prices for cost budgets; None where no user tier has one.
         decision: the live decision for a model that the host chose, and the version of a live router that only its
             host knows. Hosts choose few models and many times, so each is made once.
     """
@@ -60,6 +62,8 @@ class Edition:
             sdk_version=version("shadowroute"),
             id_key=id_key,
         )
+        # Reading prices takes most of a second, which no request may wait for.
+        self.billing = Billing(routing.catalogue) if routing.execution.limits_cost else None
         self.decision: Callable[[str, str], Decision] = lru_cache(maxsize=256)(self._decision)
 
     def _decision(self, model: str, live_version: str) -> Decision:

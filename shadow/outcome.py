@@ -54,6 +54,7 @@ class Answer:
     Attributes:
         text: the assistant's text.
         model: the model id that the provider says it used; empty if it did not say.
+        contamination: what the provider itself knows to be another answer than was asked for, such as a cache hit.
         score: recorded quality in [0, 1] in backtests; None in production.
         tool_calls: what the answer asks the caller to run; None = not known.
         raw: the provider's own object, passed through to the caller untouched.
@@ -67,6 +68,7 @@ class Answer:
     score: float | None = None
     tool_calls: tuple[ToolCall, ...] | None = None
     latency_s: float | None = None
+    contamination: tuple[Contamination, ...] = ()
     raw: Any = None
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
 from shadow.edition import Edition
+from shadow.errors import ConfigError
 from shadow.execution.routed import Routed
 from shadow.execution.settings import ExecutionSettings
 from shadow.execution.terms import Terms
@@ -112,6 +113,7 @@ class ShadowRouter:
         prompt_version: str = "",
         request_id: str | None = None,
         input_tokens: int | None = None,
+        pin: str = "",
         timeout_s: float | None = None,
         deadline_s: float | None = None,
         **params: Any,
@@ -120,6 +122,8 @@ class ShadowRouter:
         _refuse_reserved(params)
         edition = self._recorder.edition
         routing, live = edition.routing, Live(edition.routing)
+        if pin and pin not in routing.catalogue:
+            raise ConfigError(f"pin must be a known model: {routing.catalogue.objection(pin)}")
         said = {
             "user": user,
             "session": session,
@@ -161,6 +165,8 @@ class ShadowRouter:
             messages=messages,
             params=params,
             terms=self._terms_for(routing.execution),
+            billing=edition.billing,
+            pin=pin,
             timeout_s=timeout_s,
             deadline_s=deadline_s,
             tick=self._clock.perf_counter,
@@ -184,11 +190,13 @@ class ShadowRouter:
             prompt_version: version of the prompt template.
             request_id: the host's own id, unique per request; made here if absent.
             input_tokens: tokens of the prompt, if the host has counted them.
+            pin: a model of the catalogue to ask instead of the live policy's choice, which is still recorded.
             timeout_s: seconds that one dispatch may take, or in a stream the longest silence; None = as configured.
             deadline_s: seconds that the request may take with all its attempts; None = as configured.
             params: further arguments for the provider, such as `temperature` or `tools`.
 
         Raises:
+            ConfigError: `pin` is no known model.
             ProviderError: every step that could serve the request failed.
             UnservedError: none of them may be asked now.
             Exception: whatever else the live policy or a provider raised, unchanged.

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shadow.config.fields import Document, Positive, PositiveCount, Text
-from shadow.execution.settings import ExecutionSettings, RetrySettings, TierBudget
+from shadow.execution.settings import ExecutionSettings, OverCost, RetrySettings, TierBudget
 
 DEFAULTS = ExecutionSettings()
 
@@ -26,6 +26,8 @@ class TierDocument(Document):
     """What one request of a user tier may take."""
 
     latency_s: Positive | None = None
+    cost_usd: Positive | None = None
+    over_cost: OverCost = "reject"
 
 
 class ExecutionDocument(Document):

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from shadow.billing import Billing
 from shadow.catalogue import Catalogue
 from shadow.errors import ProviderError, UnservedError
 from shadow.execution.bench import RequestBench
+from shadow.execution.cost import CostCap
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.inspection import PASSED, REFUSED, Correction, Finding, Inspector
 from shadow.execution.ledger import Ledger
@@ -25,7 +27,7 @@ from shadow.execution.retries import wait_before_retry_s
 from shadow.execution.steps import Steps
 from shadow.execution.terms import UNTRIED, Terms
 from shadow.outcome import UNREPORTED, Answer, AttemptKind, Contamination, Outcome, ReviewReason
-from shadow.policy import Decision, Policy
+from shadow.policy import Decision, Policy, Step
 from shadow.request import Request
 from shadow.snapshot import STATELESS, Snapshot
 
@@ -43,6 +45,8 @@ class Execution:
         catalogue: names models and their providers.
         terms: what all executions of the router share.
         snapshot: the state that the decision was made on.
+        billing: prices, for cost budgets; None = there are none.
+        pin: a model that the caller asks for instead of the decided steps; empty = none.
         timeout_s: seconds for one dispatch, instead of the configured ones.
         deadline_s: seconds for the whole request, instead of the configured ones.
         bench: what validators may use that need more than the answer; None = they cannot judge.
@@ -57,6 +61,8 @@ class Execution:
         catalogue: Catalogue,
         terms: Terms = UNTRIED,
         snapshot: Snapshot = STATELESS,
+        billing: Billing | None = None,
+        pin: str = "",
         timeout_s: float | None = None,
         deadline_s: float | None = None,
         bench: RequestBench | None = None,
@@ -70,7 +76,10 @@ class Execution:
         self._timeout_s = settings.timeout_s if timeout_s is None else timeout_s
         self._deadline_s = settings.deadline_s if deadline_s is None else deadline_s
         self._budget = settings.budget_of(request.user_tier)
-        self._steps = Steps(decision.steps, self._objection)
+        self._cost = CostCap.of(self._budget, billing=billing, catalogue=catalogue, request=request)
+        self._pin = pin
+        steps = (Step(kind="primary", model=pin),) if pin else decision.steps
+        self._steps = Steps(steps, self._objection)
         self._ledger = Ledger(catalogue)
         self._next: Dispatch | None = None
         self._unserved: UnservedError | None = None
@@ -78,6 +87,7 @@ class Execution:
         self._same_again = 0
         self._needs_review: ReviewReason | Literal[""] = ""
         self._strayed = False
+        self._is_cut = False
         self._error_type = ""
 
     @property
@@ -135,6 +145,7 @@ class Execution:
         """
         is_last = not self.next().judged
         self._note(answer, finding.error_type, latency_s, ttft_s=ttft_s)
+        self._pay(answer)
         self._ledger.waited(finding.duration_s)
         if is_last or not finding.error_type:
             self._needs_review = "last_step_refused" if finding.error_type == REFUSED else ""
@@ -175,15 +186,34 @@ class Execution:
         """What was served, with every attempt: `error` if nothing was, `unreported` if nothing was tried."""
         if not self._ledger.attempts and not self._error_type:
             return UNREPORTED
-        contamination: tuple[Contamination, ...] = ("fallback",) if self._strayed else ()
-        return self._ledger.outcome(self._error_type, contamination, self._needs_review)
+        return self._ledger.outcome(self._error_type, self._contamination(), self._needs_review)
+
+    def _pay(self, answer: Answer) -> None:
+        """Take an answer off the cost budget, and note whether it was cut to keep it."""
+        if self._cost is not None:
+            self._cost.paid(self._steps.current.model, answer)
+        cap = self.next().output_tokens
+        self._is_cut = cap is not None and (answer.usage.output_tokens or 0) >= cap
+
+    def _contamination(self) -> tuple[Contamination, ...]:
+        """Why what is served is not simply the policy's choice."""
+        kinds: list[Contamination] = []
+        if self._pin:
+            kinds.append("pinned")
+        if self._strayed:
+            kinds.append("fallback")
+        if self._is_cut:
+            kinds.append("rewritten")
+        if self.answer is not None:
+            kinds += self.answer.contamination
+        return tuple(dict.fromkeys(kinds))
 
     def _begin(self) -> None:
         overdrawn = [name for name, left in self._snapshot.remaining_usd.items() if left <= 0]
         if overdrawn:
             text = f"the spending limit {overdrawn[0]} is used up; raise it, or wait until its window ends"
             self._give_up("spending_limit", text)
-        elif self._steps.begin():
+        elif self._steps.begin() or self._steps.resort_to(self._comes_back):
             self._plan(self._steps.kind)
         else:
             self._give_up_refused()
@@ -210,6 +240,7 @@ class Execution:
             deadline_s=None if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s,
             latency_s=self._budget.latency_s if self._steps.has_more else None,
             chunk_s=self._terms.settings.first_chunk_s,
+            output_tokens=None if self._cost is None else self._cost.output_tokens(model),
         )
 
     @property
@@ -292,11 +323,21 @@ class Execution:
         return self._deadline_s is None or self._ledger.elapsed_s < self._deadline_s
 
     def _objection(self, model: str) -> str:
-        """Why a model may not be asked now: `killed` or `unavailable`; empty if it may."""
+        """Why a model may not be asked now: `killed`, `cost_budget` or `unavailable`; empty if it may."""
         killed = self._snapshot.killed
         if killed and (model in killed or self._provider(model) in killed):
             return "killed"
+        if self._cost is not None and not self._cost.affords(model):
+            return "cost_budget"
         return "" if self._terms.state.admits(model, self._request) else "unavailable"
+
+    def _comes_back(self, model: str, reason: str) -> bool:
+        """Whether a model that was refused may serve all the same, where otherwise nobody would.
+
+        A breaker on its way back lets only a share of the requests through. That spares a provider whose peers can
+        serve; where there is none, refusing healthy requests would only prolong the outage.
+        """
+        return reason == "unavailable" and self._terms.state.returns(model)
 
     def _provider(self, model: str) -> str:
         """Whose retry budget a model shares; its own where the catalogue names no provider."""

@@ -21,6 +21,7 @@ class Dispatch:
         timeout_s: the caller's limit for one dispatch: the whole answer, or in a stream the longest silence.
         deadline_s: what is left for the whole request, from the call on.
         latency_s: the latency budget: another step is asked then.
+        output_tokens: what the answer must be cut at, to keep a cost budget; None = as the caller says.
         chunk_s: the configured limit for a stream's first chunk.
     """
 
@@ -33,6 +34,7 @@ class Dispatch:
     deadline_s: float | None = None
     latency_s: float | None = None
     chunk_s: float | None = None
+    output_tokens: int | None = None
 
     @property
     def whole_s(self) -> float | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from shadow.billing import Billing
 from shadow.catalogue import Catalogue, Model
 from shadow.execution.bench import RequestBench
+from shadow.execution.cost import limited
 from shadow.execution.course import Execution
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.received import Tick
@@ -20,6 +23,7 @@ from shadow.providers.registry import Providers
 from shadow.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.request import Request
 from shadow.snapshot import Snapshot
+from shadow.state.rate_limits import rate_limits_of
 
 
 class Routed:
@@ -34,7 +38,9 @@ class Routed:
         providers: call them.
         messages: the caller's own messages.
         params: further arguments of the caller for the provider.
+        billing: prices, for cost budgets; None = there are none.
         terms: what all executions of the router share.
+        pin: a model that the caller asks for instead of the decided steps; empty = none.
         timeout_s: seconds that one dispatch may take; None = as configured.
         deadline_s: seconds that the whole request may take; None = as configured.
         tick: a monotonic clock in seconds.
@@ -54,6 +60,8 @@ class Routed:
         messages: Sequence[Any],
         params: Mapping[str, Any],
         terms: Terms,
+        billing: Billing | None,
+        pin: str,
         timeout_s: float | None,
         deadline_s: float | None,
         tick: Tick,
@@ -76,12 +84,15 @@ class Routed:
             catalogue=catalogue,
             terms=terms,
             snapshot=snapshot,
+            billing=billing,
+            pin=pin,
             timeout_s=timeout_s,
             deadline_s=deadline_s,
             bench=self._bench,
         )
         self._catalogue = catalogue
         self._providers = providers
+        self._terms = terms
         self._messages = messages
         self._params = params
         self._tick = tick
@@ -165,14 +176,17 @@ class Routed:
 
     def _call(self, planned: Dispatch, *, streams: bool = False) -> Call:
         """A model that the catalogue does not list is still handed to the provider, which may know it."""
+        model = self._catalogue.get(planned.model) or Model(name=planned.model)
+        cap = planned.output_tokens
         return Call(
             request=self._request,
-            model=self._catalogue.get(planned.model) or Model(name=planned.model),
+            model=model,
             messages=(
                 self._messages if planned.correction is None else [*self._messages, *planned.correction.messages()]
             ),
-            params=self._params,
+            params=self._params if cap is None else limited(self._params, model, cap),
             timeout_s=planned.timeout_s if streams else planned.whole_s,
             first_chunk_s=planned.first_chunk_s if streams else None,
             deadline_s=planned.stream_s if streams else None,
+            on_headers=lambda headers: self._terms.state.limits(model.name, rate_limits_of(headers, time.time())),
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from shadow.errors import ConfigError
 from shadow.request import nothing
 
+OverCost = Literal["reject", "truncate"]
 DEFAULT_TIER: Final = "default"
 """The entry of `tiers` for requests whose user tier has none of its own."""
 
@@ -46,9 +47,13 @@ class TierBudget:
 
     Attributes:
         latency_s: seconds that a step may take while another one is left; then that one is asked. None = no limit.
+        cost_usd: what all attempts of a request may cost together, USD; None = no limit.
+        over_cost: whether a step that is expected to cost more is refused, or its answer cut.
     """
 
     latency_s: float | None = None
+    cost_usd: float | None = None
+    over_cost: OverCost = "reject"
 
 
 UNLIMITED: Final = TierBudget()
@@ -81,3 +86,8 @@ class ExecutionSettings:
     def budget_of(self, user_tier: str) -> TierBudget:
         """What a request of this tier may take."""
         return self.tiers.get(user_tier) or self.tiers.get(DEFAULT_TIER) or UNLIMITED
+
+    @property
+    def limits_cost(self) -> bool:
+        """Whether some tier has a cost budget, so that prices must be known."""
+        return any(tier.cost_usd is not None for tier in self.tiers.values())

@@ -24,7 +24,7 @@ AsyncSleep = Callable[[float], Awaitable[None]]
 
 
 def run(
-    execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick, *, sleep: Sleep = time.sleep
+    execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick, *, sleep: Sleep | None = None
 ) -> Answer:
     """Run an execution to its end and return the answer that is served.
 
@@ -52,7 +52,7 @@ async def arun(
     dispatch: Callable[[Dispatch], Awaitable[Answer]],
     tick: Tick,
     *,
-    sleep: AsyncSleep = asyncio.sleep,
+    sleep: AsyncSleep | None = None,
 ) -> Answer:
     """As `run`, without blocking the event loop."""
     while True:
@@ -76,7 +76,7 @@ def stream(
     dispatch: Callable[[Dispatch], Generator[Chunk, None, None]],
     tick: Tick,
     *,
-    sleep: Sleep = time.sleep,
+    sleep: Sleep | None = None,
 ) -> Generator[Any, None, None]:
     """Run an execution and yield the raw chunks of the answer that is served.
 
@@ -108,7 +108,7 @@ async def astream(
     dispatch: Callable[[Dispatch], AsyncGenerator[Chunk, None]],
     tick: Tick,
     *,
-    sleep: AsyncSleep = asyncio.sleep,
+    sleep: AsyncSleep | None = None,
 ) -> AsyncGenerator[Any, None]:
     """As `stream`, without blocking the event loop."""
     while True:
@@ -135,22 +135,22 @@ async def astream(
                 return
 
 
-def _next_after_wait(execution: Execution, sleep: Sleep) -> Dispatch:
+def _next_after_wait(execution: Execution, sleep: Sleep | None) -> Dispatch:
     planned = execution.next()
     if planned.wait_s:
         try:
-            sleep(planned.wait_s)
+            (sleep or time.sleep)(planned.wait_s)
         except BaseException as error:
             execution.withdrawn(planned, error)
             raise
     return planned
 
 
-async def _anext_after_wait(execution: Execution, sleep: AsyncSleep) -> Dispatch:
+async def _anext_after_wait(execution: Execution, sleep: AsyncSleep | None) -> Dispatch:
     planned = execution.next()
     if planned.wait_s:
         try:
-            await sleep(planned.wait_s)
+            await (sleep or asyncio.sleep)(planned.wait_s)
         except BaseException as error:
             execution.withdrawn(planned, error)
             raise

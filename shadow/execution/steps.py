@@ -37,6 +37,7 @@ class Steps:
         self.current = primary
         self.kind: AttemptKind = "primary"
         self.refusals: dict[str, str] = {}
+        self._refused: list[tuple[Step, AttemptKind]] = []
 
     @property
     def may_escalate(self) -> bool:
@@ -64,6 +65,14 @@ class Steps:
         """Take a model that was configured for a special case; empty = none was."""
         return bool(model) and self._take([Step(kind="fallback", model=model)], "fallback")
 
+    def resort_to(self, may_serve: Callable[[str, str], bool]) -> bool:
+        """Take the first refused step after all that may serve, by its model and the reason of the refusal."""
+        for step, kind in self._refused:
+            if may_serve(step.model, self.refusals[step.model]):
+                self.current, self.kind = step, kind
+                return True
+        return False
+
     def fail(self) -> None:
         """The current model failed; it is not taken again for this request."""
         self._failed.add(self.current.model)
@@ -76,6 +85,7 @@ class Steps:
             reason = self._refusal(step.model)
             if reason:
                 self.refusals[step.model] = reason
+                self._refused.append((step, kind))
                 continue
             self.current, self.kind = step, kind
             return True

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shadow.catalogue import Model
 from shadow.outcome import Answer, ToolCall, Usage
 from shadow.request import Request
+
+
+def ignore_headers(headers: Mapping[str, str]) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,7 @@ class Call:
         timeout_s: seconds for the whole answer, or in a stream the longest silence; None = the provider's default.
         first_chunk_s: seconds until the first chunk of a stream; None = as `timeout_s`.
         deadline_s: seconds after which this dispatch is over, however much of a stream has arrived; None = never.
+        on_headers: is told the headers of an answer, whatever its status, as soon as they are there.
     """
 
     request: Request
@@ -32,6 +37,7 @@ class Call:
     timeout_s: float | None = None
     first_chunk_s: float | None = None
     deadline_s: float | None = None
+    on_headers: Callable[[Mapping[str, str]], None] = ignore_headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

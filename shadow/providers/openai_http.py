@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,8 @@ from shadow.providers.times import Times
 from shadow.providers.transports import (
     AsyncHttpClient,
     HttpClient,
+    HttpResponse,
+    allow_reads_of,
     close_after_its_loop,
     new_async_client,
     new_client,
@@ -77,7 +79,7 @@ class OpenAIHttp:
             sending.failures(),
             self._sync().stream("POST", sending.url, **sending.options) as response,
         ):
-            reader = AnswerReader(sending.source, response.status_code, response.headers, sending.times)
+            reader = sending.answer_reader(response)
             for piece in response.iter_bytes():
                 reader.feed(piece)
         return reader.answer()
@@ -87,7 +89,7 @@ class OpenAIHttp:
         sending = self._sending(call, stream=False)
         with sending.failures():
             async with self._async().stream("POST", sending.url, **sending.options) as response:
-                reader = AnswerReader(sending.source, response.status_code, response.headers, sending.times)
+                reader = sending.answer_reader(response)
                 async for piece in response.aiter_bytes():
                     reader.feed(piece)
         return reader.answer()
@@ -98,12 +100,13 @@ class OpenAIHttp:
         Raises:
             ProviderError: as `complete`, and if the stream ends in the middle of the answer.
         """
-        sending = self._sending(call, stream=True)
+        sending = self._sending(call, stream=True, first_read_s=call.first_chunk_s)
         with (
             sending.failures(),
             self._sync().stream("POST", sending.url, **sending.options) as response,
         ):
-            reader = ChunkReader(sending.source, response.status_code, response.headers, sending.times)
+            reader = sending.chunk_reader(response)
+            allow_reads_of(response, sending.times.silence_s)
             for piece in response.iter_bytes():
                 yield from reader.feed(piece)
             yield from reader.end()
@@ -113,7 +116,7 @@ class OpenAIHttp:
         sending = self._sending(call, stream=True)
         with sending.failures():
             async with self._async().stream("POST", sending.url, **sending.options) as response:
-                reader = ChunkReader(sending.source, response.status_code, response.headers, sending.times)
+                reader = sending.chunk_reader(response)
                 async for piece in response.aiter_bytes():
                     for chunk in reader.feed(piece):
                         yield chunk
@@ -153,21 +156,22 @@ class OpenAIHttp:
                 client = self._own_async_clients[loop] = new_async_client()
             return client
 
-    def _sending(self, call: Call, *, stream: bool) -> _Sending:
+    def _sending(self, call: Call, *, stream: bool, first_read_s: float | None = None) -> _Sending:
         endpoint = endpoint_of(call.model, self._default)
         key = endpoint.key()  # read now, so that a missing key fails before anything is sent
         times = Times.of(call, self._timeout_s)
         connect_s = min(CONNECT_TIMEOUT_S, times.first_chunk_s)
+        read_s = times.silence_s if first_read_s is None else times.first_chunk_s
         options: dict[str, Any] = {
             "content": request_body(call, stream=stream),
             "headers": {"Content-Type": "application/json", "User-Agent": USER_AGENT},
             "follow_redirects": False,
-            "timeout": (connect_s, times.silence_s, times.silence_s, connect_s),
+            "timeout": (connect_s, read_s, times.silence_s, connect_s),
         }
         if key:
             options["auth"] = endpoint.authorise
         label = f"{call.model.name} at {endpoint.base_url}"
-        return _Sending(endpoint.url, Source(label, endpoint.redacted), times, options)
+        return _Sending(endpoint.url, Source(label, endpoint.redacted), times, call.on_headers, options)
 
 
 def _drop_ended(clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient]) -> None:
@@ -183,7 +187,18 @@ class _Sending:
     url: str
     source: Source
     times: Times
+    on_headers: Callable[[Mapping[str, str]], None]
     options: dict[str, Any]
+
+    def answer_reader(self, response: HttpResponse) -> AnswerReader:
+        """Reads a response whose headers are there."""
+        self.on_headers(response.headers)
+        return AnswerReader(self.source, response.status_code, response.headers, self.times)
+
+    def chunk_reader(self, response: HttpResponse) -> ChunkReader:
+        """As `answer_reader`, for a stream."""
+        self.on_headers(response.headers)
+        return ChunkReader(self.source, response.status_code, response.headers, self.times)
 
     def failures(self) -> AbstractContextManager[None]:
         """Turns what the client raises into provider errors."""

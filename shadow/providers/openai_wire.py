@@ -109,7 +109,8 @@ class ChunkReader:
         self._status = status
         self._headers = headers
         self._watch = Watch(times, times.first_chunk_s)
-        self._error_text = b""
+        self._beginning = b""
+        self._has_events = False
         self._events = EventStream()
         self._finished = False
 
@@ -121,8 +122,9 @@ class ChunkReader:
         """
         if self._watch.is_over:
             raise _too_late(self._source, "send the next event")
+        if not self._has_events:
+            self._beginning = (self._beginning + piece)[:MAX_ERROR_BYTES]
         if not 200 <= self._status < 300:
-            self._error_text = (self._error_text + piece)[:MAX_ERROR_BYTES]
             return
         try:
             for event in self._events.feed(piece):
@@ -137,15 +139,19 @@ class ChunkReader:
             ProviderError: the status is not 2xx, or the stream ended in the middle of the answer.
         """
         if not 200 <= self._status < 300:
-            raise _status_error(self._source, self._status, self._headers, self._error_text)
+            raise _status_error(self._source, self._status, self._headers, self._beginning)
         for event in self._events.end():
             yield from self._event(event)
+        if not self._has_events and self._beginning.strip():
+            _completion(self._source, self._beginning)  # an error in plain JSON, where a stream was asked for
+            raise _bad_response(self._source, "the body is no event stream")
         if not self._finished:
             text = f"{self._source.label} ended its stream in the middle of the answer"
             raise ProviderError(text, error_type="stream_truncated", retryable=True)
 
     def _event(self, data: str) -> Iterator[Chunk]:
         self._watch.event()
+        self._has_events = True
         if data.strip() == "[DONE]":
             self._finished = True
         elif data.strip():

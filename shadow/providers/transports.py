@@ -91,6 +91,18 @@ def new_async_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=LIMITS, trust_env=False, cookies=_no_cookies(), transport=_aiohttp_transport())
 
 
+def allow_reads_of(response: Any, read_s: float) -> None:
+    """Let each further read of a response take this long; its headers may have had less time.
+
+    A blocking client takes one limit for all reads of a request, and looks it up again when the body begins. Where a
+    client keeps it elsewhere, the shorter limit stays.
+    """
+    extensions = getattr(getattr(response, "request", None), "extensions", None) or {}
+    limits = extensions.get("timeout")
+    if isinstance(limits, dict):
+        limits["read"] = read_s
+
+
 def close_after_its_loop(client: httpx.AsyncClient) -> None:
     """Close a client whose event loop has ended, so that nothing complains about it in the host's log.
 

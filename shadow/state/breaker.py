@@ -88,6 +88,11 @@ class Breaker:
             return 0.0 if now_s < self._open_until else self._rules.ramp[0]
         return self._rules.ramp[self._stage(now_s)] if self.phase is Phase.RAMP else 1.0
 
+    def returns(self, now_s: float) -> bool:
+        """Whether a probe was answered, and only a share of the requests is let through for now."""
+        self._advance(now_s)
+        return self.phase is Phase.RAMP
+
     def lets_pass(self, now_s: float, draw: float) -> bool:
         """Whether this request may be dispatched. After the pause the first one that asks becomes the probe.
 

@@ -165,6 +165,19 @@ class State:
             record.quota.dispatched(now_s)
         return True
 
+    def returns(self, model: str) -> bool:
+        """Whether this model answers again but gets only a share of its requests, on its breaker's way back.
+
+        Where no other model may serve, the executor dispatches to it all the same, and an `attempt` follows.
+        """
+        with self._guard("state"), self._lock:
+            name, now_s = self._names.get(model, model), self._now()
+            record = self._models.get(name)
+            if record is None or self._is_killed(name) or not record.breaker.returns(now_s):
+                return False
+            return record.quota.headroom(now_s) != 0
+        return False
+
     def attempt(
         self,
         model: str,

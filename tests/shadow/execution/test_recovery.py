@@ -28,6 +28,7 @@ from shadow.policy import Decision, Step, StepKind
 from shadow.providers.base import Chunk
 from shadow.request import Request
 from shadow.snapshot import Snapshot
+from shadow.state.rate_limits import RateLimits
 
 GOOD = Answer(text="good")
 
@@ -354,6 +355,7 @@ class States:
 
     def __init__(self, *closed: str) -> None:
         self.closed = set(closed)
+        self.returning: set[str] = set()
         self.asked: list[str] = []
         self.told: list[tuple[str, str, float | None]] = []
 
@@ -371,6 +373,12 @@ class States:
         retry_after_s: float | None = None,
     ) -> None:
         self.told.append((model, error_type, retry_after_s))
+
+    def returns(self, model: str) -> bool:
+        return model in self.returning
+
+    def limits(self, model: str, limits: RateLimits) -> None:
+        pass
 
 
 def with_state(state: States, **settings: Any) -> Terms:
@@ -482,3 +490,33 @@ def test_a_budget_ends_a_stream_only_before_its_first_chunk() -> None:
     assert (planned.whole_s, planned.first_chunk_s, planned.stream_s) == (2.0, 2.0, 9.0)
     judged = Dispatch(kind="primary", model="a", judged=True, latency_s=2.0, deadline_s=9.0)
     assert judged.stream_s == 2.0
+
+
+@every_shell
+def test_a_model_on_its_way_back_serves_where_nobody_else_can(shell: Shell) -> None:
+    """A ramp spares a provider for its peers; one that is out stays alone."""
+    state = States("a", "b")
+    state.returning = {"b"}
+    course = execution(("primary", "a"), ("fallback", "b"), of=with_state(state))
+    assert shell(course, World({"b": [GOOD]})) == "good"
+    assert attempts(course.outcome()) == [("fallback", "b", "")]
+    with pytest.raises(UnservedError):
+        shell(execution(("primary", "a"), of=with_state(state)), World({}))
+
+
+@every_shell
+def test_a_pinned_model_is_asked_instead_of_the_steps(shell: Shell) -> None:
+    """The record keeps the decision and says that it was not followed; a pin has no fallback but its own retries."""
+    course = execution(("primary", "a"), ("fallback", "b"), pin="c")
+    assert shell(course, World({"c": [DOWN, GOOD]})) == "good"
+    assert attempts(course.outcome()) == [("primary", "c", "503"), ("retry", "c", "")]
+    assert course.outcome().contamination == ("pinned",)
+    with pytest.raises(ProviderError):
+        shell(execution(("primary", "a"), ("fallback", "b"), pin="c"), World({"c": [failure("400", retryable=False)]}))
+
+
+def test_a_provider_may_say_that_its_answer_is_another_one() -> None:
+    """A cache in front of the model, for example."""
+    course = execution(("primary", "a"))
+    by_complete(course, World({"a": [Answer(text="old", contamination=("cache_hit",))]}))
+    assert course.outcome().contamination == ("cache_hit",)
