@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from analysis.backtest.memory import Memory, Served
 from analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
 from analysis.backtest.truth import Walk, walk
 from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue, load_policy
+from shadow.contained import Containment
 from shadow.errors import ConfigError, MissingOutcomeError
 from shadow.features import extract
 from shadow.ids import KeyedHash, canonical_id
-from shadow.judge import checked
+from shadow.judge import Judge, Judgement, checked
 from shadow.outcome import Answer
-from shadow.policy import Decision, Policy, Step
+from shadow.policy import Decision, Failure, Policy, Step, state_mode_of
 from shadow.pricing import PriceRow
 from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.snapshot import STATELESS, Snapshot
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of the first query; each later one is a second later, so that a second run meets its own rows."""
@@ -58,10 +60,14 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A query that is used. A shadow that failed on it has None; `shadows` is in the order of the case's shadows."""
+    """A query that is used, and the router's state when it is asked.
+
+    A shadow that failed on it has None; `shadows` is in the order of the case's shadows.
+    """
 
     query: Query
     time_us: int
+    snapshot: Snapshot
     live: Walk
     shadows: tuple[Walk | None, ...]
 
@@ -164,31 +170,51 @@ class _Planner:
         self._outcomes = outcomes
         self._catalogue = catalogue
         self._live = live
-        self._shadows = shadows
+        containment = Containment()
+        self._judges = [(shadow, Judge(shadow, catalogue, containment)) for shadow in shadows]
+        self._memory = Memory(catalogue, shadows)
 
     def plan(self, queries: Sequence[Query]) -> tuple[tuple[Planned, ...], tuple[LeftOut, ...]]:
         planned: list[Planned] = []
         left_out: Counter[tuple[str, bool, str]] = Counter()
         for query in queries:
             request = request_of(query, self._project)
+            snapshot = self._memory.snapshot(request)
             try:
-                live = self._live_walk(request)
-                shadows = tuple(self._shadow_walk(shadow, request) for shadow in self._shadows)
+                live = self._live_walk(request, snapshot)
+                served = Served(request, snapshot, live.outcome)
+                judgements = [
+                    judge.ask(request, view.snapshot(served), served.final)
+                    for (_, judge), view in zip(self._judges, self._memory.views, strict=True)
+                ]
+                shadows = tuple(
+                    self._shadow_walk(shadow, request, judgement)
+                    for (shadow, _), judgement in zip(self._judges, judgements, strict=True)
+                )
             except _NotUsableError as reason:
                 left_out[reason.policy, reason.is_live, reason.text] += 1
             else:
-                planned.append(Planned(query, request.time_us, live, shadows))
+                planned.append(Planned(query, request.time_us, snapshot, live, shadows))
+                self._memory.note(served, live.decision, judgements, self._latency_of(request))
         return tuple(planned), tuple(LeftOut(*key, n) for key, n in left_out.items())
 
-    def _live_walk(self, request: Request) -> Walk:
-        decision = _decide(self._live, request, self._catalogue)
+    def _latency_of(self, request: Request) -> Callable[[str], float | None]:
+        def latency_s(model: str) -> float | None:
+            answer = self._outcomes.answer(request.request_id, model)
+            return None if answer is None else answer.latency_s
+
+        return latency_s
+
+    def _live_walk(self, request: Request, snapshot: Snapshot) -> Walk:
+        seen = STATELESS if state_mode_of(self._live) == "none" else snapshot
+        decision = _decide(self._live, request, seen, self._catalogue)
         if decision is None:
             raise _NotUsableError(self._live.name, "its policy failed", is_live=True)
         return self._walk(self._live, request, decision, is_live=True)
 
-    def _shadow_walk(self, shadow: Policy, request: Request) -> Walk | None:
-        decision = _decide(shadow, request, self._catalogue)
-        return None if decision is None else self._walk(shadow, request, decision, is_live=False)
+    def _shadow_walk(self, shadow: Policy, request: Request, judgement: Judgement) -> Walk | None:
+        decision = judgement.decision
+        return None if isinstance(decision, Failure) else self._walk(shadow, request, decision, is_live=False)
 
     def _walk(self, policy: Policy, request: Request, decision: Decision, *, is_live: bool) -> Walk:
         def answer_of(model: str) -> Answer:
@@ -212,10 +238,10 @@ class _NotUsableError(Exception):
         super().__init__(text)
 
 
-def _decide(policy: Policy, request: Request, catalogue: Catalogue) -> Decision | None:
+def _decide(policy: Policy, request: Request, snapshot: Snapshot, catalogue: Catalogue) -> Decision | None:
     """The decision as the recorder would store it, None where it would store a failure."""
     try:
-        return checked(policy.name, policy.decide(request, Snapshot()), catalogue)
+        return checked(policy.name, policy.decide(request, snapshot), catalogue)
     except (Exception, SystemExit):  # noqa: BLE001 - a policy may raise anything; the run records what it raised
         return None
 

@@ -12,17 +12,27 @@ from shadow.export.otlp import OtlpSink
 from shadow.providers.base import Provider
 from shadow.reply import Reply
 from shadow.router import ShadowRouter
+from shadow.state.state import State
 
 __all__ = ["EventClock", "Feed", "LostRecordsError"]
 
 
 class Feed:
-    """A router whose spans go to one endpoint. Leaving its `with` block without an error checks the counts."""
+    """A router whose spans go to one endpoint. Leaving its `with` block without an error checks the counts.
 
-    def __init__(self, routing: Routing, provider: Provider, endpoint: IngestEndpoint) -> None:
+    Args:
+        routing: the configuration.
+        provider: answers every call.
+        endpoint: where the spans go.
+        state: what policies see; None = what the router learns from the calls.
+    """
+
+    def __init__(
+        self, routing: Routing, provider: Provider, endpoint: IngestEndpoint, *, state: State | None = None
+    ) -> None:
         self._clock = EventClock()
         self._sink = OtlpSink(endpoint.url, endpoint.headers, queue_spans=QUEUE_SPANS, timeout_s=SEND_TIMEOUT_S)
-        self._router = ShadowRouter(routing, providers=provider, exporter=self._sink, clock=self._clock)
+        self._router = ShadowRouter(routing, providers=provider, exporter=self._sink, clock=self._clock, state=state)
         self._pace = Pace(lambda: self._router.stats, self._router.flush)
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from analysis.backtest.case import Case
 from analysis.backtest.compare import shadow_document
 from analysis.backtest.feed import Feed
+from analysis.backtest.memory import RecordedState
 from analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument
 from analysis.backtest.specialists import specialists_of
 from analysis.backtest.truth import PolicyTruth, TruthSum
@@ -86,7 +87,8 @@ def send(case: Case, endpoint: IngestEndpoint, progress: Progress = lambda *_: N
         LostRecordsError: not everything that was sent arrived.
     """
     total = len(case.planned)
-    with Feed(routing_of(case, endpoint), RecordedProvider(case.answers()), endpoint) as feed:
+    state = RecordedState(case.catalogue, {plan.query.query_id: plan.snapshot for plan in case.planned})
+    with Feed(routing_of(case, endpoint), RecordedProvider(case.answers()), endpoint, state=state) as feed:
         for done, plan in enumerate(case.planned, 1):
             query = plan.query
             reply = feed.complete(

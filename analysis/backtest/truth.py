@@ -15,7 +15,7 @@ from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.errors import PolicyError
 from shadow.execution import Execution, run
-from shadow.outcome import Answer, Attempt
+from shadow.outcome import Answer, Attempt, Outcome
 from shadow.policy import Decision, Policy
 from shadow.request import Request
 
@@ -25,11 +25,16 @@ AnswerOf = Callable[[str], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One policy executed on one request. `attempts` holds every call that is paid, in order."""
+    """One policy executed on one request."""
 
     decision: Decision
-    attempts: tuple[Attempt, ...]
+    outcome: Outcome
     served: Answer
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every call that is paid, in order."""
+        return self.outcome.attempts
 
     @property
     def escalated(self) -> bool:
@@ -59,7 +64,7 @@ def walk(policy: Policy, request: Request, decision: Decision, answer_of: Answer
     outcome = execution.outcome()
     if outcome.answer is None:
         raise PolicyError(decision.policy, "was executed without an answer")
-    return Walk(decision, outcome.attempts, outcome.answer)
+    return Walk(decision, outcome, outcome.answer)
 
 
 def _no_time() -> float:

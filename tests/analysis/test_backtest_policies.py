@@ -67,6 +67,17 @@ def test_a_policy_of_every_kind_as_live_and_as_shadow(tmp_path: Path, live: Path
     assert [others[at].stem for plan in case.planned for at, walk in enumerate(plan.shadows) if walk is None] == []
 
 
+def test_latencies_are_learnt_in_the_order_of_the_rows(tmp_path: Path) -> None:
+    """The fast model is slow in the second half of the table: the score notices it there, and not before."""
+    case = case_of(tmp_path, FOLDER / "weighted.yaml", FOLDER / "static.yaml")
+    chosen = [plan.live.decision.model for plan in case.planned]
+    assert set(chosen[: QUERIES // 2]) == {"llama-70b"}
+    assert chosen[-1] != "llama-70b"
+    latencies = [plan.snapshot.of("llama-70b").latency_s for plan in case.planned]
+    assert (latencies[0], latencies[1]) == (None, 0.5)
+    assert {walk.decision.model for plan in case.planned for walk in plan.shadows if walk} == {"gpt-5"}
+
+
 def test_the_real_path_decides_as_planned(tmp_path: Path, engine_folder: Path) -> None:
     """Through router, recorder and store: no decision fails, and the counts are those of the plan."""
     live = FOLDER / "weighted.yaml"

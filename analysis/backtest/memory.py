@@ -1,0 +1,124 @@
+"""The state that policies see in a backtest: what the recorded answers to live's choices teach a router, row by row.
+
+Planning feeds it, and keeps the snapshot of every query. The run then shows each policy the same snapshots, because the
+seconds that a table takes to answer are nobody's latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.feeding import EventClock
+from shadow.catalogue import Catalogue
+from shadow.contained import Containment
+from shadow.judge import Judgement
+from shadow.outcome import Outcome
+from shadow.policy import Decision, Failure, Policy
+from shadow.request import Request
+from shadow.snapshot import Snapshot
+from shadow.state.own import OwnState
+from shadow.state.rate_limits import RateLimits
+from shadow.state.settings import StateSettings
+from shadow.state.state import State
+from shadow.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A query that live answered, as a shadow sees it."""
+
+    request: Request
+    snapshot: Snapshot
+    final: Outcome
+
+
+class Memory:
+    """The router's state, and the private states of the shadows that keep one, in the order of the rows.
+
+    Args:
+        catalogue: what is expected of a model before it answers.
+        shadows: in the order of the views.
+
+    Attributes:
+        views: whose state each shadow sees.
+    """
+
+    def __init__(self, catalogue: Catalogue, shadows: Sequence[Policy]) -> None:
+        settings, containment = StateSettings(), Containment("raise")
+        self._clock = EventClock()
+        self._state = State(catalogue, settings, clock=self._clock, events=True, containment=containment)
+        self.views = [
+            View(
+                shadow,
+                lambda policy: OwnState(catalogue, settings, (), getattr(policy, "models", ())),
+                containment,
+            )
+            for shadow in shadows
+        ]
+
+    def snapshot(self, request: Request) -> Snapshot:
+        """What is known when a query is asked."""
+        self._clock.now_us = request.time_us
+        return self._state.snapshot(request)
+
+    def note(
+        self,
+        served: Served,
+        decision: Decision,
+        judgements: Sequence[Judgement],
+        latency_of: Callable[[str], float | None],
+    ) -> None:
+        """Go on from a query that is used.
+
+        Args:
+            served: the query.
+            decision: live's.
+            judgements: of the shadows, in the order of the views.
+            latency_of: recorded seconds of a model's answer to it; None = the table does not say.
+        """
+        for attempt in served.final.attempts:
+            latency_s = latency_of(attempt.model)
+            if latency_s is not None:
+                self._state.attempt(attempt.model, error_type=attempt.error_type, latency_s=latency_s)
+        self._state.observe(served.request, decision, served.final, told=True)
+        for view, judgement in zip(self.views, judgements, strict=True):
+            view.decided(served, judgement)
+
+
+class RecordedState(State):
+    """Shows every request the snapshot that it was planned with; nothing that happens in the run changes it.
+
+    Args:
+        catalogue: the models.
+        snapshots: by request id.
+    """
+
+    def __init__(self, catalogue: Catalogue, snapshots: Mapping[str, Snapshot]) -> None:
+        super().__init__(catalogue)
+        self._snapshots = snapshots
+
+    def snapshot(self, request: Request) -> Snapshot:
+        """The planned one."""
+        return self._snapshots[request.request_id]
+
+    def admits(self, model: str, request: Request) -> bool:  # noqa: ARG002 - State
+        """A table answers always."""
+        return True
+
+    def attempt(
+        self,
+        model: str,
+        *,
+        error_type: str,
+        latency_s: float,
+        ttft_s: float | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """Nothing is learnt."""
+
+    def limits(self, model: str, limits: RateLimits) -> None:
+        """Nothing is learnt."""
+
+    def observe(self, request: Request, decision: Decision | Failure, outcome: Outcome, *, told: bool = False) -> None:
+        """Nothing is learnt."""
