@@ -80,7 +80,12 @@ def read_catalogue(path: Path, problems: list[ConfigError]) -> Catalogue | None:
 
 
 def read_policy(
-    path: Path, catalogue: Catalogue, problems: list[ConfigError], *, labels: frozenset[str] | None = None
+    path: Path,
+    catalogue: Catalogue,
+    problems: list[ConfigError],
+    *,
+    labels: frozenset[str] | None = None,
+    live: bool = False,
 ) -> Composed | None:
     """The policy of a file; None if there are problems, which are noted.
 
@@ -89,12 +94,13 @@ def read_policy(
         catalogue: the models that it may name.
         problems: receives what is wrong.
         labels: keys that requests can carry; None = not known here, nothing is checked.
+        live: its decisions are executed.
     """
     source = _source(path, problems)
     document = None if source is None else validated(source, PolicyDocument, "policy", problems)
     if source is None or document is None:
         return None
-    return PolicyBuilder(source, catalogue, problems, labels=labels).build(document)
+    return PolicyBuilder(source, catalogue, problems, labels=labels, live=live).build(document)
 
 
 def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogue | None = None) -> Routing | None:
@@ -169,19 +175,19 @@ class _PolicyReader:
         self._labels = labels
         self._problems = problems
 
-    def policy(self, file: str, place: Place) -> Composed | None:
+    def policy(self, file: str, place: Place, *, live: bool = False) -> Composed | None:
         path = self._source.file.parent / file
         if not path.is_file():
             note_absent(path)
             self._problems.append(self._source.error(f"no file {file} in {path.parent}; check the path", place))
             return None
-        return read_policy(path, self._catalogue, self._problems, labels=self._labels)
+        return read_policy(path, self._catalogue, self._problems, labels=self._labels, live=live)
 
 
 def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec | None:
     if isinstance(live, LiveDocument):
         return LiveSpec(name=live.name, version=live.version, decides=live.decides)
-    return reader.policy(live, ("live",))
+    return reader.policy(live, ("live",), live=True)
 
 
 def _check_models(

@@ -11,6 +11,7 @@ from shadow.config.artifacts import load_function
 from shadow.config.mechanisms.budget import build_budget
 from shadow.config.mechanisms.capability import build_capability
 from shadow.config.mechanisms.cascade import build_cascade
+from shadow.config.mechanisms.http import build_http
 from shadow.config.mechanisms.learned import build_learned
 from shadow.config.mechanisms.policy import build_nested
 from shadow.config.mechanisms.split import build_split
@@ -64,6 +65,7 @@ class PolicyBuilder:
         catalogue: the models that it may name.
         problems: receives what is wrong.
         labels: keys that requests can carry; None = not known here, nothing is checked.
+        live: its decisions are executed.
         around: the policy files that lead here.
         validators: those of the files around; the outermost policy judges with all of them.
     """
@@ -75,6 +77,7 @@ class PolicyBuilder:
         problems: list[ConfigError],
         *,
         labels: frozenset[str] | None = None,
+        live: bool = False,
         around: tuple[Path, ...] = (),
         validators: dict[str, AnyValidator] | None = None,
     ) -> None:
@@ -82,6 +85,7 @@ class PolicyBuilder:
         self._catalogue = catalogue
         self._problems = problems
         self._labels = labels
+        self._is_live = live
         self._files = (*around, source.file)
         self._name = ""
         self._validators: dict[str, AnyValidator] = {} if validators is None else validators
@@ -131,6 +135,8 @@ class PolicyBuilder:
             return Rules([self._rule(rule, (*place, "rules", at)) for at, rule in enumerate(choose.rules)])
         if choose.split is not None:
             return build_split(self, choose.split, (*place, "split"))
+        if choose.http is not None:
+            return build_http(self, choose.http, (*place, "http"))
         if choose.call is not None:
             try:
                 return FunctionChooser(load_function(choose.call), name=policy)
@@ -165,6 +171,11 @@ class PolicyBuilder:
     def name(self) -> str:
         """The policy's name."""
         return self._name
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its decisions are executed."""
+        return self._is_live
 
     @property
     def catalogue(self) -> Catalogue:
@@ -219,6 +230,7 @@ class PolicyBuilder:
             self._catalogue,
             self._problems,
             labels=self._labels,
+            live=self._is_live,
             around=self._files,
             validators=self._validators,
         )

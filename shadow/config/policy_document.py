@@ -11,6 +11,7 @@ from shadow.config.mechanisms.budget import BudgetDocument
 from shadow.config.mechanisms.candidates import Among
 from shadow.config.mechanisms.capability import CapabilityFilter
 from shadow.config.mechanisms.cascade import CascadeDocument
+from shadow.config.mechanisms.http import HttpDocument
 from shadow.config.mechanisms.learned import LearnedDocument
 from shadow.config.mechanisms.weighted import WeightedDocument
 from shadow.snapshot import StateMode
@@ -135,12 +136,13 @@ class ChooseDocument(MechanismDocument):
 
     rules: Annotated[list[RuleDocument], Field(min_length=1, max_length=50)] | None = None
     split: SplitDocument | None = None
+    http: HttpDocument | None = None
     call: Text | None = None
     version: Text | None = None
 
     @model_validator(mode="after")
     def _one_mechanism(self) -> Self:
-        exactly_one(self, "choose", (*MECHANISM_KEYS, "rules", "split", "call"))
+        exactly_one(self, "choose", (*MECHANISM_KEYS, "rules", "split", "http", "call"))
         if (self.call is None) != (self.version is None):
             raise ValueError(
                 "call must have a version beside it, and nothing else has one; "

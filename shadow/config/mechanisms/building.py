@@ -26,6 +26,11 @@ class Building(Protocol):
         ...
 
     @property
+    def is_live(self) -> bool:
+        """Whether its decisions are executed."""
+        ...
+
+    @property
     def catalogue(self) -> Catalogue:
         """The models that the policy may name."""
         ...

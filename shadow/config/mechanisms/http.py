@@ -1,0 +1,54 @@
+"""`http` in a policy file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from shadow.config.fields import Address, Document, Text
+from shadow.config.mechanisms.building import Building
+from shadow.config.mechanisms.candidates import MODELS_AT_MOST, Among
+from shadow.config.source import Place
+
+if TYPE_CHECKING:
+    from shadow.policies.http import Http
+
+
+class HttpDocument(Document):
+    """Another service that decides."""
+
+    url: Address
+    version: Text
+    among: Among | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.02
+    token_env: str = ""
+
+
+def build_http(building: Building, document: HttpDocument, place: Place) -> Http:
+    """The chooser of a service."""
+    from shadow.policies.http import Http  # noqa: PLC0415 - who asks no service does not pay for its HTTP client
+
+    if building.is_live:
+        building.problem(
+            "http must be in a shadow, got it in the live policy, which would wait for the service on every request; "
+            "let the service be the live router and observe it, or write its choice as a mechanism",
+            place,
+        )
+    if document.among is None:
+        names = tuple(building.catalogue.models)
+        if not 0 < len(names) <= MODELS_AT_MOST:
+            building.problem(
+                f"among must be given, got nothing and {len(names)} models in models.yaml; name the candidates", place
+            )
+        building.artifact("http among", " ".join(names))
+    else:
+        names = tuple(building.model(name, (*place, "among", at)) for at, name in enumerate(document.among))
+    return Http(
+        building.name,
+        document.url,
+        tuple(dict.fromkeys(names)),
+        building.catalogue,
+        timeout_s=document.timeout_s,
+        token_env=document.token_env,
+    )
