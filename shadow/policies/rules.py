@@ -13,6 +13,8 @@ from shadow.request import Request
 from shadow.snapshot import Snapshot
 
 REJECTED_CHARACTERS = 120
+ANY_MODEL = "any model"
+"""Stands for what a rule would have chosen, where only a function knows."""
 
 
 class Rule:
@@ -20,7 +22,7 @@ class Rule:
 
     def __init__(self, number: int, conditions: Sequence[Condition], chooser: Chooser) -> None:
         self.chooser = chooser
-        model = chooser.models[0]
+        model = next(iter(chooser.models), ANY_MODEL)
         self._tests = tuple(
             (
                 condition.holds,
@@ -29,7 +31,8 @@ class Rule:
             )
             for condition in conditions
         )
-        self.reads = frozenset(condition.reads for condition in conditions) | (chooser.reads or frozenset())
+        asked = frozenset(condition.reads for condition in conditions)
+        self.reads = None if chooser.reads is None else asked | chooser.reads
 
     def rejection(self, request: Request) -> Candidate | None:
         """Why the rule's model is not chosen by this rule: the first condition that does not hold. None = it is.
@@ -58,7 +61,9 @@ class Rules:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
         self.models = tuple(dict.fromkeys(model for rule in self._rules for model in rule.chooser.models))
-        self.reads: frozenset[str] | None = frozenset().union(*(rule.reads for rule in self._rules))
+        reads = [rule.reads for rule in self._rules]
+        known = [each for each in reads if each is not None]
+        self.reads: frozenset[str] | None = frozenset().union(*known) if len(known) == len(reads) else None
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
         """The plan of the first rule that applies.

@@ -143,6 +143,21 @@ def test_a_policy_file_as_an_arm(tmp_path: Path) -> None:
     assert policy_of(tmp_path, text).version != before
 
 
+def test_a_function_in_another_file_stands_in_a_rule(tmp_path: Path) -> None:
+    """Which models it may choose is not known before a request, nor what it reads of one."""
+    (tmp_path / "inner.yaml").write_text(
+        "policy: inner\nchoose: {call: 'tests.support.models:smallest', version: '1'}\n"
+    )
+    text = "policy: r\nchoose: {rules: [{when: {task: a}, policy: inner.yaml}, {otherwise: large}]}\n"
+    policy = policy_of(tmp_path, text)
+    assert policy.reads is None
+    assert decide(policy, 1, task="a").model == "small"
+    assert next((c.model, c.rejected) for c in decide(policy, 1, task="b").candidates) == (
+        "any model",
+        "rule 1: task in a",
+    )
+
+
 @pytest.mark.parametrize(
     ("arms", "message"),
     [

@@ -36,6 +36,11 @@ def request(request_id: str = "r", **features: Any) -> Request:
     return Request(request_id=request_id, time_us=1_700_000_000_000_000, **{"input_tokens": 1000, **features})
 
 
+def smallest(request: Request) -> str:
+    """A function that a policy file may call."""
+    return "small"
+
+
 MODELS = """\
 models:
   small:  {provider: a, latency_s: 1, quality: 0.5, price_usd_per_million: {input: 1, output: 1}}
