@@ -7,13 +7,13 @@ input or output and takes nothing from outside but its arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from shadow.errors import ConfigError
 from shadow.ids import canonical_id
 from shadow.outcome import Answer
-from shadow.request import Request, nothing
+from shadow.request import NOTHING, Request
 from shadow.snapshot import STATE_MODES, Snapshot, StateMode
 
 StepKind = Literal["primary", "fallback", "escalation"]
@@ -44,13 +44,12 @@ class Step:
         return recorded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A model that was considered: its score with its terms, or why it was rejected. None = no score."""
 
     model: str
     score: float | None = None
-    terms: Mapping[str, float] = field(default_factory=nothing)
+    terms: Mapping[str, float] = NOTHING
     rejected: str = ""
 
 

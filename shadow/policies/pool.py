@@ -85,7 +85,8 @@ class Pool:
         Raises:
             UnknownFeatureError: the cost depends on what is not known of the request.
         """
-        killed, left = snapshot.killed, snapshot.remaining_usd
+        killed, left, states = snapshot.killed, snapshot.remaining_usd, snapshot.models
+        expected_usd = self.costing.expected_usd
         limit = min(left, key=lambda name: left[name]) if left else ""
         entries: list[Entry] = []
         held_back: list[tuple[Entry, str]] = []
@@ -97,13 +98,13 @@ class Pool:
                 reason = KILLED
             cost_usd = None
             if not reason and (priced or limit):
-                cost_usd = self.costing.expected_usd(name, request, snapshot)
+                cost_usd = expected_usd(name, request, snapshot)
                 if limit and (cost_usd is None or cost_usd > left[limit]):
                     reason = NO_PRICE if cost_usd is None else SPENT + limit
             if reason:
                 rejected.append(Candidate(model=name, rejected=reason))
                 continue
-            state = snapshot.of(name)
+            state = states.get(name, UNOBSERVED)
             latency_s, quality = state.latency_s, state.quality
             entry = Entry(
                 name,

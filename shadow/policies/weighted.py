@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, cast
@@ -34,7 +34,7 @@ class Weights:
     name: str = "own weights"
 
 
-Extreme = Callable[[list[float]], float]
+Extreme = Callable[[Iterable[float]], float]
 
 PRESETS: Final[Mapping[str, Weights]] = MappingProxyType(
     {
@@ -122,47 +122,56 @@ def _ranked(entries: Sequence[Entry], weights: Weights) -> tuple[list[Candidate]
 
     One loop with everything in it: this is most of a decision's time.
     """
-    fast = _places([entry.latency_s for entry in entries], min, max)
-    cheap = _places([entry.cost_usd for entry in entries], min, max)
-    good = _places([entry.quality for entry in entries], max, min)
+    _, latencies, costs, qualities = zip(*entries, strict=True)
+    slow, fast = _ends(latencies, max, min)
+    dear, cheap = _ends(costs, max, min)
+    bad, good = _ends(qualities, min, max)
     for_latency, for_cost, for_quality = weights.latency, weights.cost, weights.quality
-    whole = (for_latency if fast else 0.0) + (for_cost if cheap else 0.0) + (for_quality if good else 0.0)
+    missing = [
+        term
+        for term, weight, best in (
+            ("latency", for_latency, fast),
+            ("cost", for_cost, cheap),
+            ("quality", for_quality, good),
+        )
+        if best is None and weight
+    ]
+    whole = for_latency * (fast is not None) + for_cost * (cheap is not None) + for_quality * (good is not None)
     ranked: list[tuple[int, float, str, Candidate]] = []
-    for place, (name, latency_s, cost_usd, quality) in enumerate(entries):
+    for name, latency_s, cost_usd, quality in entries:
         terms: dict[str, float] = {}
         points = 0.0
-        if fast:
-            terms["latency"] = term = fast[place]
-            points += for_latency * term
-        if cheap:
-            terms["cost"] = term = cheap[place]
-            points += for_cost * term
-        if good:
-            terms["quality"] = term = good[place]
-            points += for_quality * term
         if latency_s is not None:
             terms["expected_latency_s"] = latency_s
+            if fast is not None:
+                terms["latency"] = term = 1.0 if slow == fast else (latency_s - slow) / (fast - slow)
+                points = for_latency * term
         if cost_usd is not None:
             terms["expected_cost_usd"] = cost_usd
+            if cheap is not None:
+                terms["cost"] = term = 1.0 if dear == cheap else (cost_usd - dear) / (cheap - dear)
+                points += for_cost * term
         if quality is not None:
             terms["expected_quality"] = quality
-        score = min(points / whole, 1.0) if whole else None
-        candidate = Candidate(model=name, score=score, terms=terms)
-        at = 0 if score is None else -round(score * EQUAL_STEPS)
+            if good is not None:
+                terms["quality"] = term = 1.0 if bad == good else (quality - bad) / (good - bad)
+                points += for_quality * term
+        score = None
+        at = 0
+        if whole:
+            score = points / whole
+            if score > 1.0:  # noqa: PLR1730 - min() costs more than the whole division
+                score = 1.0
+            at = -round(score * EQUAL_STEPS)
+        candidate = Candidate(name, score, terms)
         ranked.append((at, INFINITE if cost_usd is None else cost_usd, name, candidate))
     ranked.sort()  # names differ, so that no candidate is compared
-    terms_of = (("latency", for_latency, fast), ("cost", for_cost, cheap), ("quality", for_quality, good))
-    missing = [] if fast and cheap and good else [name for name, weight, known in terms_of if weight and not known]
     return [candidate for _, _, _, candidate in ranked], missing
 
 
-def _places(values: list[float | None], best_of: Extreme, worst_of: Extreme) -> list[float]:
-    """Each value's place between the worst (0) and the best (1); empty if one of them is unknown."""
+def _ends(values: tuple[float | None, ...], worst: Extreme, best: Extreme) -> tuple[float, float | None]:
+    """The worst and the best value; no best one if a value is unknown."""
     if None in values:
-        return []
-    known = cast("list[float]", values)
-    bottom = worst_of(known)
-    span = best_of(known) - bottom
-    if span == 0:
-        return [1.0] * len(known)
-    return [(value - bottom) / span for value in known]
+        return 0.0, None
+    known = cast("tuple[float, ...]", values)
+    return worst(known), best(known)
