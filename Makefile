@@ -35,7 +35,7 @@ check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 	$(BIN)/python tests/checks/wheel_contents.py
 
 sim: $(STAMP)    ## how often the intervals hold the truth, at 2,000 draws, as a table (DRAWS=400 is what the tests do)
-	SHADOWROUTE_DRAWS=$(or $(DRAWS),2000) $(BIN)/pytest tests/simulations -q -n auto --maxprocesses 4 --timeout 3600
+	SHADOWROUTE_DRAWS=$(or $(DRAWS),2000) $(BIN)/pytest tests/simulations tests/analysis/test_truth.py -q -n auto --maxprocesses 4 --timeout 3600
 
 faults: $(STAMP) ## faults of providers and processes, in their long form (make test runs the short one)
 	SHADOWROUTE_FAULTS=full $(BIN)/pytest tests/faults -q -n auto --maxprocesses 4 --timeout 3600

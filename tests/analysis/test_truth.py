@@ -1,14 +1,15 @@
 """Truth test on real outcomes: a sample of 10 % of all requests, run and imported, against what the whole table says.
 
 Each pair of models is drawn 500 times from one seed. An interval must hold the true change of cost and of quality in at
-least 95 % minus three binomial standard errors of the draws. `pytest -rP` prints the table of docs/statistics.md.
+least 95 % minus three binomial standard errors of the draws. `make sim` draws more often, adds the
+cascade `flash-first`, and prints the rows of the tables of docs/executions.md.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,9 @@ from tests.support.redraws import (
     write_answers,
 )
 from tests.support.stores import fresh_store
+
+Note = Callable[[str, object], None]
+"""Carries a line to the terminal, where `make sim` prints it."""
 
 DRAWS = max(500, int(os.environ.get("SHADOWROUTE_DRAWS", "0")))
 SHARE = 0.1
@@ -69,7 +73,7 @@ def samples(pair: Pair, seed: int = 7) -> Iterator[np.ndarray]:
         yield rng.random(len(pair.units)) < SHARE
 
 
-def test_a_sample_of_a_tenth_holds_the_truth(run: Run) -> None:
+def test_a_sample_of_a_tenth_holds_the_truth(run: Run, record_property: Note) -> None:
     """True cost change and true quality change lie in their intervals in at least 95 % - 3 se of 500 draws."""
     for pair in run.pairs:
         drawn = pair.at(SHARE)
@@ -78,12 +82,13 @@ def test_a_sample_of_a_tenth_holds_the_truth(run: Run) -> None:
         costs = [held(each.cost_change, pair.truth.cost_change) for each in made]
         qualities = [held(each.quality_change, pair.truth.quality_change) for each in made]
         design = np.mean([drawn.by_design(taken) for taken in samples(pair)], axis=0)
-        print(
+        record_property(
+            "figure",
             f"| {pair.policy.name} | {np.mean([each.n for each in made]):.0f} "
             f"| {pair.truth.cost_change:+.1%} | {np.mean(costs):.1%} | {design[0]:.1%} "
             f"| {half(made, 'cost_change'):.1%} | {width(oracle.cost_change) / 2:.1%} "
             f"| {100 * (pair.truth.quality_change or 0):+.1f} | {np.mean(qualities):.1%} | {design[1]:.1%} "
-            f"| {100 * half(made, 'quality_change'):.1f} | {50 * width(oracle.quality_change):.1f} |"
+            f"| {100 * half(made, 'quality_change'):.1f} | {50 * width(oracle.quality_change):.1f} |",
         )
         assert np.mean(costs) >= LEAST, pair.policy
         assert np.mean(qualities) >= LEAST, pair.policy
@@ -127,14 +132,15 @@ FAILS = {"all-mini", "gpt-4o-always", "gpt-4-always"}
 """Shadows whose cost the prediction from the log alone misses by more than its interval says."""
 
 
-def test_the_same_tokens_fail_where_the_models_write_differently(run: Run) -> None:
+def test_the_same_tokens_fail_where_the_models_write_differently(run: Run, record_property: Note) -> None:
     """The prediction at the served tokens misses the truth where lengths differ enough; the sample does not."""
     for pair in run.pairs:
         same = pair.same_tokens
         interval, truth = t_interval(same), pair.truth.cost_change
         assert truth is not None
-        print(
+        record_property(
+            "figure",
             f"| {pair.policy.name} | {pair.truth.output_ratio:.2f} | {same.value:+.1%} "
-            f"({interval.low:+.1%} to {interval.high:+.1%}) | {truth:+.1%} |"
+            f"({interval.low:+.1%} to {interval.high:+.1%}) | {truth:+.1%} |",
         )
         assert (interval.low <= truth <= interval.high) == (pair.policy.name not in FAILS), pair.policy
