@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from analysis.format import counted
 from analysis.measures.completeness import Completeness
 from analysis.measures.cost import CostDelta
 from analysis.measures.divergence import Divergence
@@ -220,8 +221,8 @@ def _about_signal(quality: Quality, simpson: Sequence[Simpson]) -> Iterator[Cave
     if quality.immature and quality.spec:
         yield Caveat(
             "immature",
-            f"{quality.immature:,.0f} requests are too young for {quality.signal}, which is complete after"
-            f" {quality.spec.matures_after_h:g} hours, and are left out of it.",
+            f"{counted(quality.immature, 'request is', 'requests are')} too young for {quality.signal}, which is"
+            f" complete after {quality.spec.matures_after_h:g} hours, and left out of it.",
         )
     for found in simpson:
         if found.is_reversed:

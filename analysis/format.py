@@ -24,6 +24,11 @@ def count(number: float) -> str:
     return f"{round(number):,}"
 
 
+def counted(number: float, one: str, many: str = "") -> str:
+    """`1 day`, `12 days`."""
+    return f"{count(number)} {one if round(number) == 1 else many or one + 's'}"
+
+
 def usd(amount: float) -> str:
     """Dollars with as many digits as the size deserves: `$18,400`, `$228`, `$5.55`, `$0.00041`."""
     size = abs(amount)
@@ -74,9 +79,9 @@ def basis(measured: Measured) -> str:
     """What the number rests on, or why there is none."""
     match measured:
         case Estimate():
-            return f"{count(measured.n)} requests in {count(measured.effective_clusters)} effective clusters"
+            return f"{counted(measured.n, 'request')} in {counted(measured.effective_clusters, 'effective cluster')}"
         case Range():
-            return f"{measured.why} ({count(measured.n)} requests)"
+            return f"{measured.why} ({counted(measured.n, 'request')})"
         case Undefined():
             return why_not(measured)
 

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import httpx
 
 from analysis.caveats import KNOWN_CLUSTERS
-from analysis.format import age, count, percent
+from analysis.format import age, count, counted, percent
 from analysis.measures.completeness import completeness_of
 from analysis.queries import Queries, projects
 from analysis.rows import Freshness
@@ -237,7 +237,7 @@ def _outcomes(queries: Queries, window: Window) -> Iterator[Check]:
 def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
     number, name = queries.unusable_spans()
     if number:
-        text = f"{count(number)} spans lack an attribute that a decision must have; one is {name!r}"
+        text = f"{counted(number, 'span lacks', 'spans lack')} an attribute that a decision must have; one is {name!r}"
         yield Check.warn("spans", text, "docs/reference/spans.md lists the required ones")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from textwrap import fill
 from urllib.parse import urlencode
 
-from analysis.format import count
+from analysis.format import count, counted
 from analysis.verdict.results import Condition, Judgement, Look, PlanStatus, SegmentFinding
-from analysis.verdict.wording import counted, day
+from analysis.verdict.wording import day
 
 CODES = (
     "0 SHIP and validly signed · 1 REJECT · 2 NEED_MORE · 3 a person must decide (HOLD, or SHIP not signed / signature"
@@ -140,8 +140,8 @@ def _mark(condition: Condition) -> str:
 def _footer(judgement: Judgement, code: int, reason: str) -> str:
     parts = (
         f"{judgement.window} (UTC)",
-        f"{count(judgement.requests)} requests",
-        f"{count(judgement.executed)} executed answers",
+        counted(judgement.requests, "request"),
+        counted(judgement.executed, "executed answer"),
         f"prices {judgement.book or 'not pinned'}",
         _plan(judgement.plan),
         f"exit {code}" + (f" ({reason})" if reason else ""),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.format import count
+from analysis.format import count, counted
 
 if TYPE_CHECKING:
     from collector.dsn import Dsn
@@ -21,8 +21,8 @@ def summary_text(done: Imported, store: Dsn) -> str:
     gaps = done.gaps
     rate = f", {gaps.calls / done.seconds:,.0f} calls/s" if done.seconds > 0 else ""
     head = (
-        f"{count(gaps.calls)} calls of {done.first} to {done.last} (UTC) became requests of project {done.project}: "
-        f"{count(done.new)} new, {count(done.known)} known before ({done.seconds:.1f} s{rate})"
+        f"{counted(gaps.calls, 'call')} of {done.first} to {done.last} (UTC) became requests of project"
+        f" {done.project}: {count(done.new)} new, {count(done.known)} known before ({done.seconds:.1f} s{rate})"
     )
     lines = [head]
     if gaps.signals:
@@ -30,8 +30,8 @@ def summary_text(done: Imported, store: Dsn) -> str:
     lines += [f"left out {count(each.n)}: {each.reason} (first: {each.first})" for each in gaps.skipped]
     if done.observed:
         lines.append(
-            f"{count(done.observed)} requests of these days came in another way. A call that was observed and logged "
-            "counts twice unless both have one id: import into a project of its own with --project"
+            f"{counted(done.observed, 'request')} of these days came in another way. A call that was observed and"
+            " logged counts twice unless both have one id: import into a project of its own with --project"
         )
     lacks = list(gaps.sentences())
     if lacks:

@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import Final
 
 from analysis.caveats import Caveat
-from analysis.format import brief, count, headline, percent, sentence
+from analysis.format import brief, counted, headline, percent, sentence
 from analysis.measures.quality import Quality
 from analysis.report import PolicyReport, ProjectReport, SliceReport
 from analysis.results import Estimate, Measured, Range, Undefined
@@ -46,7 +46,7 @@ def _head(report: ProjectReport, badge: str) -> str:
     as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
     return (
         f"{badge}project {report.project}, {report.window} (UTC)\n"
-        f"{count(report.requests)} requests · live {live} · prices {report.book or 'not pinned'}"
+        f"{counted(report.requests, 'request')} · live {live} · prices {report.book or 'not pinned'}"
         f" · {as_of}"
     )
 

@@ -7,11 +7,10 @@ from typing import Final
 
 import streamlit as st
 
-from analysis.format import count, plain, sentence
+from analysis.format import counted, plain, sentence
 from analysis.report import PolicyReport
 from analysis.selection import PolicyRef
 from analysis.verdict.results import Judgement, Verdict
-from analysis.verdict.wording import counted
 from app import data, filters, parts
 from app.packet.verdict_sections import conditions_section, numbers, segments_section, what_next
 
@@ -89,7 +88,7 @@ def _rests_on(judgement: Judgement, scope: filters.Scope) -> None:
     window, days = judgement.window, counted(judgement.days, "day")
     lines = [
         f"Judged on the days of its plan, {window.first} to {window.last} (UTC), {days} of them with requests:",
-        f"{count(judgement.requests)} requests, {count(judgement.executed)} executed answers.",
+        f"{counted(judgement.requests, 'request')}, {counted(judgement.executed, 'executed answer')}.",
         f"Prices {judgement.book or 'not pinned'}; data through {through}.",
     ]
     if scope.segments or scope.window != judgement.window:

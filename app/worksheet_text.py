@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from analysis.as_json import plain
-from analysis.format import brief, count, number, percent, usd
+from analysis.format import brief, count, counted, number, percent, usd
 from analysis.results import Estimate, Measured
 from analysis.worksheet import Worksheet, WorksheetRow
 from app.tables import Cell, text_table
@@ -57,7 +57,7 @@ RULE: Final = (
 def worksheet_text(sheet: Worksheet) -> str:
     """The sheet as a table with its rule below."""
     lines = [
-        f"{sheet.window} · {count(sum(row.n for row in sheet.rows))} live requests · prices {sheet.book or 'none'}"
+        f"{sheet.window} · {counted(sum(row.n for row in sheet.rows), 'live request')} · prices {sheet.book or 'none'}"
     ]
     lines.append(text_table(HEADER, [cells(row) for row in sheet.rows]))
     lines.append(RULE)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
+from analysis.format import counted
 from analysis.plan.amounts import share_of
 from analysis.plan.loading import Plan
 from analysis.plan.meaning import specs_of
@@ -24,7 +25,7 @@ from analysis.verdict.results import Condition, Judgement, PlanStatus, Verdict
 from analysis.verdict.rule import verdict_of
 from analysis.verdict.segments import findings
 from analysis.verdict.sentences import Told, sentence
-from analysis.verdict.wording import counted, money, percent
+from analysis.verdict.wording import money, percent
 from collector.price_books import current_book
 
 RUN_QUEUE = (

@@ -79,11 +79,6 @@ def days(first: date, last: date) -> str:
     return f"{first.day if same_month else day(first)} to {day(last)}"
 
 
-def counted(n: int, one: str, many: str = "") -> str:
-    """`1 day`, `12 days`."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-
 def about(n: int) -> int:
     """A count that is a forecast, to two digits."""
     return round(n, -max(len(str(n)) - 2, 0))

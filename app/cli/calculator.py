@@ -57,7 +57,7 @@ def calculator(
 
 
 def _text(made: Expected) -> str:
-    from analysis.format import UNKNOWN, count, number, percent, usd
+    from analysis.format import UNKNOWN, counted, number, percent, usd
     from app.tables import text_table
 
     def money(value: float | None) -> str:
@@ -84,9 +84,9 @@ def _text(made: Expected) -> str:
     ]
     request = f"{usd(made.usd)}, {seconds(made.latency_s)}, {share(made.quality)} good answers"
     lines = [text_table(header, routes), f"A request: {request}, {percent(made.escalation)} pay twice."]
-    bad = UNKNOWN if made.bad_answers is None else count(made.bad_answers)
+    bad = f"{UNKNOWN} bad answers" if made.bad_answers is None else counted(made.bad_answers, "bad answer")
     lines.append(
-        f"{count(made.requests)} requests: {usd(made.total_usd)}; {bad} bad answers"
+        f"{counted(made.requests, 'request')}: {usd(made.total_usd)}; {bad}"
         + ("." if made.risk_usd is None else f", {money(made.risk_usd)} of that.")
     )
     if made.baseline_usd is not None:

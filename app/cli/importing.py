@@ -181,6 +181,8 @@ def _missing(rows: Sequence[Execution]) -> list[str]:
 
 def summary_text(found: dict[str, Any]) -> str:
     """The summary for people."""
+    from analysis.format import counted
+
     n = found["rows"]
     whose = f"whole plan of {', '.join(found['policies'])}" if found["policies"] else "of models alone"
     replaced = f", {found['replaced']:,} replaced by newer ones" if found["replaced"] else ""
@@ -190,9 +192,9 @@ def summary_text(found: dict[str, Any]) -> str:
     scored = f"{found['scored'] / n:.1%}" + (f" by {', '.join(found['signals'])}" if found["signals"] else "")
     if found["scored"] < n:
         scored += f"; {n - found['scored']:,} without a score widen the figures to bounds"
-    where = f"{found['requests']:,} requests of project {found['project']}"
+    where = f"{counted(found['requests'], 'request')} of project {found['project']}"
     lines = [
-        f"{n:,} executed answers to {where} ({whose}; sample {', '.join(found['samples'])})",
+        f"{counted(n, 'executed answer')} to {where} ({whose}; sample {', '.join(found['samples'])})",
         f"new      {found['new']:,}, already known {found['already_known']:,}{replaced}",
         f"spend    {spend}",
         f"scored   {scored}",

@@ -102,9 +102,13 @@ def diff(
         return
     print("\n".join(lines) or "Both documents say the same.")
     if found.n:
+        from analysis.format import counted
+
         share = f" ({found.model / found.n:.1%})" if found.n > 1 else ""
-        requests = "1 request" if found.n == 1 else f"{found.n:,} requests"
-        print(f"\n{requests}: another first model on {found.model:,}{share}, other steps on {found.steps:,}.")
+        print(
+            f"\n{counted(found.n, 'request')}: another first model on {found.model:,}{share},"
+            f" other steps on {found.steps:,}."
+        )
         for one, other, n in found.moves:
             print(f"  {n:>8,}  {one} -> {other}")
 

@@ -106,7 +106,7 @@ def _summary(made: EvaluationList) -> dict[str, object]:
 
 
 def _text(made: EvaluationList) -> str:
-    from analysis.format import count
+    from analysis.format import count, counted
     from app.tables import text_table
 
     if not made.rows:
@@ -125,8 +125,9 @@ def _text(made: EvaluationList) -> str:
         for row in made.rows[:SHOWN]
     ]
     rest = len(made.rows) - len(cells)
+    drawn = f"{count(len(made.rows))} of {counted(made.frame_n, 'request')}"
     lines = [
-        f"{made.policy}: {count(len(made.rows))} of {count(made.frame_n)} requests drawn, {cost}; sample {made.sample}",
+        f"{made.policy}: {drawn} drawn, {cost}; sample {made.sample}",
         text_table(header, cells),
         *([f"  and {count(rest)} more"] if rest else []),
         "Next: shadowroute queue ... --csv > queue.csv, run the policy on these requests and add what it answered,",

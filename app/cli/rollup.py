@@ -9,6 +9,7 @@ from app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 
 def rollup(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Rebuild the days that changed since the last run. `up` does this by itself every minute or sooner."""
+    from analysis.format import counted
     from collector.serve import rollup_now
     from collector.store import open_store
 
@@ -19,6 +20,6 @@ def rollup(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -
         print(json.dumps({"schema": "shadowroute/rollup/1", **figures, "as_of": result.as_of.isoformat()}))
         return
     print(
-        f"{result.days} project-days rebuilt, {result.rows:,} rows written in {result.seconds:.1f} s; "
-        f"figures as of {result.as_of:%Y-%m-%d %H:%M:%S} UTC"
+        f"{counted(result.days, 'project-day')} rebuilt, {counted(result.rows, 'row')} written in"
+        f" {result.seconds:.1f} s; figures as of {result.as_of:%Y-%m-%d %H:%M:%S} UTC"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from analysis.evidence import PolicyEvidence, StressPoint
-from analysis.format import brief, count, headline, note, percent, usd
+from analysis.format import brief, counted, headline, note, percent, usd
 from analysis.measures.break_even import EscalationBreakEven
 from analysis.measures.concentration import Concentration, Tail
 from analysis.measures.ledger import Ledger
@@ -32,7 +32,7 @@ def concentration_section(found: Concentration) -> Section:
     effect = "" if found.design_effect is None else f" Design effect of the divergence: {found.design_effect:.1f}."
     return Section(
         title="Who pays: concentration",
-        text=((found.why_not or f"{count(found.n)} requests.") + effect,),
+        text=((found.why_not or f"{counted(found.n, 'request')}.") + effect,),
         header=("dollars", "top 1 %", "top 10 %", "Gini", "median", "p99", "largest", "skewness"),
         rows=tuple(_tail(name, tail) for name, tail in tails if tail is not None),
         is_folded=True,
@@ -53,8 +53,9 @@ def ledger_section(ledger: Ledger) -> Section:
         title="Where the money goes, per month",
         text=(
             (
-                f"Shadow minus live; a minus saves. Live costs {live} a month for {count(ledger.requests_per_month)}"
-                f" requests at the pace of {ledger.days} days. Prices {ledger.book or 'not pinned'}."
+                f"Shadow minus live; a minus saves. Live costs {live} a month for"
+                f" {counted(ledger.requests_per_month, 'request')} at the pace of {counted(ledger.days, 'day')}."
+                f" Prices {ledger.book or 'not pinned'}."
             ),
         ),
         header=("line", "USD a month", "", "source"),

@@ -12,7 +12,7 @@ import vl_convert
 from markupsafe import Markup
 
 from analysis.caveats import about_judges
-from analysis.format import count, headline, interval, note, percent
+from analysis.format import counted, headline, interval, note, percent
 from analysis.packet.content import Packet
 from analysis.results import Measured
 from app.caveats import own
@@ -98,7 +98,7 @@ def _scope(packet: Packet) -> str:
     live = ", ".join(str(policy) for policy in packet.inputs.live) or "none"
     return (
         f"{packet.project} · {packet.window.first} to {packet.window.last} (UTC)"
-        f" · {count(packet.report.requests)} requests · live {live} · prices {packet.inputs.book or 'not pinned'}"
+        f" · {counted(packet.report.requests, 'request')} · live {live} · prices {packet.inputs.book or 'not pinned'}"
         f" · data through {f'{through:%Y-%m-%d %H:%M} UTC' if through else 'unknown'}"
     )
 

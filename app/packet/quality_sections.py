@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.evidence import SegmentExecuted
-from analysis.format import basis, brief, count, headline, percent, sentence
+from analysis.format import basis, brief, count, counted, headline, percent, sentence
 from analysis.measures.executed import Executed
 from analysis.measures.quality import Quality
 from analysis.results import Estimate, Measured, Undefined
@@ -85,7 +85,11 @@ def comparison_lines(quality: Quality) -> Iterator[str]:
         if spec.matures_after_h
         else "taken as complete when it arrives"
     )
-    left_out = f"; {count(quality.immature)} requests of younger days are left out" if quality.immature else ""
+    left_out = (
+        f"; {counted(quality.immature, 'request is', 'requests are')} of younger days and left out"
+        if quality.immature
+        else ""
+    )
     yield f"{quality.signal} ({quality.source}): {better}; {matures}{left_out}."
     if isinstance(found.effect, Estimate):
         yield (

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.cost_cube import UNNAMED
 from analysis.evidence import Money
-from analysis.format import count, headline, interval, percent, plain, times, usd
+from analysis.format import counted, headline, interval, percent, plain, times, usd
 from analysis.measures.break_even import EscalationBreakEven
 from analysis.measures.cost import CostDelta
 from analysis.measures.escalation import Escalation
@@ -133,7 +133,7 @@ def _left_out(cost: CostDelta) -> None:
             icon=":material/sell:",
         )
         st.code(price_lines(cost.unpriced), language="yaml")
-    notes = [f"{count(cost.n)} requests are priced"]
+    notes = [counted(cost.n, "request is priced", "requests are priced")]
     if cost.contaminated_share:
         notes.append(f"{percent(cost.contaminated_share)} were served by a fallback, a cache or a pin and are left out")
     if cost.uncosted_share:

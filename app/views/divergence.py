@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from analysis.format import count, headline, interval, percent
+from analysis.format import counted, headline, interval, percent
 from analysis.measures.divergence import Divergence
 from analysis.measures.latency import Latency
 from analysis.report import PolicyReport
@@ -94,7 +94,7 @@ def _notes(report: PolicyReport) -> None:
         st.caption("Of all compared requests: " + ", ".join(directions) + ".")
     elif divergence.n and not report.is_control:
         st.info(
-            f"It never named another model in {count(divergence.n)} requests. Is it the same rule set as live?",
+            f"It never named another model in {counted(divergence.n, 'request')}. Is it the same rule set as live?",
             icon=":material/info:",
         )
     if report.excess is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analysis.caveats import Caveat
-from analysis.format import basis, count, headline, interval, note, percent, plain
+from analysis.format import basis, counted, headline, interval, note, percent, plain
 from analysis.report import PolicyReport, ProjectReport
 from analysis.results import Undefined
 from analysis.verdict.results import Judgement
@@ -56,7 +56,7 @@ def _judgements(scope: filters.Scope) -> list[Judgement]:
 
 
 def _head(report: ProjectReport, scope: filters.Scope) -> None:
-    st.subheader(f"{plain(report.project)}: {count(report.requests)} requests", anchor=False)
+    st.subheader(f"{plain(report.project)}: {counted(report.requests, 'request')}", anchor=False)
     live = ", ".join(str(policy) for policy in report.live) or "no live policy"
     as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
     days = f"{report.window.first} to {report.window.last} (UTC)"

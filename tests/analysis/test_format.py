@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.format import age, basis, brief, headline, interval, percent, sentence, times, usd, why_not
+from analysis.format import age, basis, brief, counted, headline, interval, percent, sentence, times, usd, why_not
 from analysis.results import Estimate, Interval, Range, Undefined
 
 
@@ -82,3 +82,16 @@ def test_a_range_takes_its_interval_along() -> None:
     moved = times(unseen, 1000)
     assert isinstance(moved, Range)
     assert (moved.low, moved.high, moved.interval) == (-2.0, 1.0, Interval(-3.0, 2.0))
+
+
+def test_a_count_of_one_is_not_plural() -> None:
+    """Also where the count is a weighted sum that is shown as 1."""
+    assert [counted(number, "request") for number in (0, 1, 1.2, 412_880)] == [
+        "0 requests",
+        "1 request",
+        "1 request",
+        "412,880 requests",
+    ]
+    assert counted(1, "request is", "requests are") == "1 request is"
+    assert counted(2, "request is", "requests are") == "2 requests are"
+    assert basis(estimate(0.1, 0.0, 0.2, n=1)).startswith("1 request in ")
