@@ -16,12 +16,14 @@ from analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value
 from analysis.measures.direction import Directions
 from analysis.measures.divergence import Divergence, divergence_of, excess_of
 from analysis.measures.escalation import Escalation, escalation_of
+from analysis.measures.noise_floor import without_control
 from analysis.measures.quality import Quality
 from analysis.measures.quality_readings import Readings
 from analysis.measures.rates import Clusters
 from analysis.measures.simpson import Simpson
 from analysis.queries import Queries
 from analysis.queries.money import cost_cube, cost_cubes_by_value
+from analysis.queries.off_policy import exploration
 from analysis.results import Measured
 from analysis.rows import Gaps, MatrixRow, PairSums, PolicyRow, SignalRow
 from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
@@ -54,6 +56,7 @@ class PolicyReport:
     Attributes:
         is_control: whether it is the live policy run as its own shadow (A/A); its divergence is the noise floor.
         excess: divergence by model above the control's, request buckets paired; None without a control or for it.
+        floor: what is known of how often live differs from itself where no control measured it; else empty.
         completeness: its decisions over the live requests of the same hours; None without live requests.
         overall: all traffic, or the slice that was asked for.
         segments: one per value of the keys that were asked for, the largest first.
@@ -64,6 +67,7 @@ class PolicyReport:
     policy: PolicyRef
     is_control: bool
     excess: Measured | None
+    floor: str
     completeness: float | None
     overall: SliceReport
     segments: tuple[SliceReport, ...]
@@ -203,6 +207,7 @@ class _Study:
             policy=policy,
             is_control=self.is_control(policy),
             excess=excess_of(self._pairs(policy).model, self._pairs(control).model) if control else None,
+            floor="" if self.control() else without_control(exploration(self.q, self.window)),
             completeness=completeness.share if completeness else None,
             overall=overall,
             segments=tuple(report for reports, _ in by for report in reports),

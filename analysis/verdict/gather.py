@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from analysis.measures.completeness import completeness_of
+from analysis.measures.noise_floor import without_control
 from analysis.plan.loading import Plan
 from analysis.queries import Queries
+from analysis.queries.off_policy import exploration
 from analysis.results import Undefined
 from analysis.rows import PolicyRow
 from analysis.selection import PolicyRef, Window
@@ -30,7 +32,7 @@ class Gathered:
         requests: live requests of the window.
         executed: executed answers that the first quality condition rests on.
         worth: why routing is not worth it at all; empty if it may be.
-        has_control: whether the live policy ran as its own shadow.
+        floor: what is known of how often live differs from itself; empty where an A/A shadow measured it.
         heavy_tail: why the interval of the cost may be too narrow; empty if it is not.
         evaluation_usd: per month, that the saving counts for executed answers at the pace of the window.
         uncosted_share: of the requests, those whose tokens are unknown, so that no figure of money holds them.
@@ -46,7 +48,7 @@ class Gathered:
     executed: int
     days: int
     worth: str
-    has_control: bool
+    floor: str
     heavy_tail: str
     evaluation_usd: float = 0.0
     uncosted_share: float = 0.0
@@ -79,7 +81,7 @@ def gather(q: Queries, plan: Plan, judged: Judged, *, book: str) -> Gathered:
         executed=reading.executed[0].n if has_data else 0,
         days=reading.days if judged.window else 0,
         worth=reading.worth() if has_data else "",
-        has_control=control is not None,
+        floor="" if control else without_control(exploration(q, window)),
         heavy_tail=reading.provider.heavy_tail if has_data else "",
         evaluation_usd=reading.evaluation_usd if has_data else 0.0,
         uncosted_share=(reading.provider.uncosted_share or 0.0) if has_data else 0.0,

@@ -158,8 +158,5 @@ def _caveats(plan: RegisteredPlan, judged: Judged, gathered: Gathered) -> Iterat
         )
     if gathered.heavy_tail:
         yield f"The interval of the cost may be too narrow: {gathered.heavy_tail.rstrip('.')}."
-    if gathered.live is not None and not gathered.has_control:
-        yield (
-            "How often live differs from itself is not known: no A/A shadow ran (add the live policy under shadows in"
-            " shadow.yaml)."
-        )
+    if gathered.live is not None and gathered.floor:
+        yield gathered.floor

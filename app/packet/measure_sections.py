@@ -126,12 +126,12 @@ def others_section(report: ProjectReport) -> Section:
 def _divergence(evidence: PolicyEvidence) -> Section:
     found = evidence.report.overall.divergence
     excess = evidence.report.excess
-    floor = () if excess is None else (f"Above the noise floor of the A/A control: {_said(excess, signed=True)}.",)
+    above = "" if excess is None else f"Above the noise floor of the A/A control: {_said(excess, signed=True)}."
     return Section(
         title="Decides differently",
         text=(
             f"By model {_said(found.model)}, by tier {_said(found.tier)}, by whole plan {_said(found.steps)}.",
-            *floor,
+            *filter(None, (above, evidence.report.floor)),
         ),
         header=("live", "shadow", "direction", "requests"),
         rows=tuple((cell.live_model, cell.shadow_model, cell.direction, count(cell.weight)) for cell in found.matrix),

@@ -101,6 +101,8 @@ def _notes(report: PolicyReport) -> None:
         bounds = interval(report.excess, "points", signed=True)
         floor = headline(report.excess, "points", signed=True)
         st.caption(f"Above the noise floor of the A/A control: {floor}" + (f" ({bounds})." if bounds else "."))
+    elif report.floor:
+        st.caption(report.floor)
     parts.caveats(caveat for caveat in report.caveats if caveat.code in {"failed", "incomplete", "few_clusters"})
 
 

@@ -60,6 +60,7 @@ def test_the_control_is_the_noise_floor(report: ProjectReport) -> None:
     assert model.value == 0
     assert model.interval.high > 0
     assert control.excess is None
+    assert (cheap.floor, control.floor) == ("", "")
     assert isinstance(cheap.excess, Estimate)
     assert isinstance(cheap.overall.divergence.model, Estimate)
     assert cheap.excess.value == pytest.approx(cheap.overall.divergence.model.value)
@@ -281,6 +282,7 @@ def test_a_policy_that_went_live_is_no_control(store: Store) -> None:
     Rollup(store).run_once()
     found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
     assert [policy.is_control for policy in found.policies] == [False, False]
+    assert ["not known: no A/A shadow ran" in policy.floor for policy in found.policies] == [True, True]
 
 
 def test_a_sample_is_not_taken_for_a_loss(store: Store) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.measures.noise_floor import REPEATABLE
 from analysis.plan import RegisteredPlan, load_plan, register
 from analysis.plan.registration import judged_by
 from analysis.queries import Queries
@@ -50,6 +51,7 @@ def test_observed_evidence_counts_where_the_plan_accepts_it(exploring: Store, tm
     assert (seen.policy, seen.live, seen.book, seen.requests) == (SHADOW, LIVE, BOOK, 1500)
     assert (seen.window, seen.days, seen.look.number, seen.look.planned) == (Window(FIRST, LAST), 14, 14, 14)
     assert "this plan is not recorded" in " ".join(seen.caveats).lower()
+    assert "How often live differs from itself is not known: it chooses by chance" in " ".join(seen.caveats)
 
 
 def test_lives_own_answers_are_no_evidence_for_a_plan_that_asks_for_executed_ones(
@@ -73,6 +75,7 @@ def test_a_saving_that_the_bills_deny_is_not_believed(engine_folder: Path, tmp_p
     assert (seen.verdict, cost.state, cost.is_harm) == (Verdict.NEED_MORE, "unknown", False)
     assert cost.why == "it depends on whether all answers cost what was paid for those that were run"
     assert "a month for executed answers, as if they were run at the pace of this window" in " ".join(seen.caveats)
+    assert REPEATABLE in seen.caveats, "every live decision carries probability 1"
 
 
 def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Store, tmp_path: Path) -> None:

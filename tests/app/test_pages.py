@@ -8,8 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import app
+from analysis.measures.noise_floor import REPEATABLE
 from app import runtime
 from collector.store import Store
+from tests.support import judged_fortnight
 from tests.support.page_week import LARGE, SMALL, fill
 
 UI = Path(app.__file__).with_name("ui.py")
@@ -141,6 +143,14 @@ def test_a_model_without_a_price_is_named_with_the_lines_to_add(platform: Store)
     assert at.metric[0].value == "unknown"
     assert "No price in book book-pages for llama-70b" in at.error[0].value
     assert '"llama-70b": {price_usd_per_million:' in at.code[1].value
+
+
+def test_divergence_says_what_is_known_of_the_floor_without_a_control(platform: Store) -> None:
+    """Live is declared to decide repeatably: nothing is to be added, and no number stands for what nobody measured."""
+    judged_fortnight.fill(platform, judged_fortnight.Fortnight(requests=200, executed=0.0))
+    said = texts(opened("divergence", project=judged_fortnight.PROJECT, policy=judged_fortnight.SHADOW.name))
+    assert REPEATABLE in said
+    assert "noise floor of the A/A control" not in said
 
 
 def test_quality_warns_before_any_number(fortnight: Store) -> None:
