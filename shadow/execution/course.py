@@ -18,12 +18,13 @@ from typing import Literal
 from shadow.billing import Billing
 from shadow.catalogue import Catalogue
 from shadow.errors import ProviderError, UnservedError
+from shadow.execution.admission import Admission
 from shadow.execution.bench import RequestBench
 from shadow.execution.cost import CostCap
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.inspection import PASSED, REFUSED, Correction, Finding, Inspector
 from shadow.execution.ledger import Ledger
-from shadow.execution.retries import wait_before_retry_s
+from shadow.execution.retries import provider_of, wait_before_retry_s
 from shadow.execution.steps import Steps
 from shadow.execution.terms import UNTRIED, Terms
 from shadow.outcome import UNREPORTED, Answer, AttemptKind, Contamination, Outcome, ReviewReason
@@ -69,17 +70,16 @@ class Execution:
     ) -> None:
         settings = terms.settings
         self._inspector = Inspector(policy, request, decision, bench)
-        self._request = request
         self._catalogue = catalogue
         self._terms = terms
-        self._snapshot = snapshot
         self._timeout_s = settings.timeout_s if timeout_s is None else timeout_s
         self._deadline_s = settings.deadline_s if deadline_s is None else deadline_s
         self._budget = settings.budget_of(request.user_tier)
         self._cost = CostCap.of(self._budget, billing=billing, catalogue=catalogue, request=request)
         self._pin = pin
         steps = (Step(kind="primary", model=pin),) if pin else decision.steps
-        self._steps = Steps(steps, self._objection)
+        self._admission = Admission(request, snapshot, catalogue, terms.state, self._cost)
+        self._steps = Steps(steps, self._admission.objection)
         self._ledger = Ledger(catalogue)
         self._next: Dispatch | None = None
         self._unserved: UnservedError | None = None
@@ -152,12 +152,13 @@ class Execution:
             self._ledger.serve(answer, "complete", ttft_s)
             return True
         if not self._has_time:
-            self._give_up("deadline", f"the answer of {self._steps.current.model} was refused, and no time is left")
+            text = f"the answer of {self._steps.current.model} was refused, and no time is left; raise deadline_s"
+            self._give_up(UnservedError(text, error_type="deadline"))
         elif not self._asks_same_again(answer, finding):
             if self._steps.escalate():
                 self._plan(self._steps.kind)
             else:
-                self._give_up_refused()
+                self._give_up(self._steps.unserved())
         return False
 
     def failed(self, error: BaseException, latency_s: float) -> bool:
@@ -209,14 +210,15 @@ class Execution:
         return tuple(dict.fromkeys(kinds))
 
     def _begin(self) -> None:
-        overdrawn = [name for name, left in self._snapshot.remaining_usd.items() if left <= 0]
-        if overdrawn:
-            text = f"the spending limit {overdrawn[0]} is used up; raise it, or wait until its window ends"
-            self._give_up("spending_limit", text)
-        elif self._steps.begin() or self._steps.resort_to(self._comes_back):
+        try:
+            self._admission.check_spending()
+        except UnservedError as error:
+            self._give_up(error)
+            return
+        if self._steps.begin() or self._steps.resort_to(self._admission.comes_back):
             self._plan(self._steps.kind)
         else:
-            self._give_up_refused()
+            self._give_up(self._steps.unserved())
 
     def _plan(self, kind: AttemptKind, wait_s: float = 0.0, correction: Correction | None = None) -> None:
         """Dispatch to the current step next."""
@@ -226,7 +228,7 @@ class Execution:
         else:
             self._retries = 0
             self._same_again = self._steps.current.retry_same
-            self._terms.retries.request(self._provider(model), self._terms.settings.retry.budget)
+            self._terms.retries.request(provider_of(self._catalogue, model), self._terms.settings.retry.budget)
         self._strayed = self._strayed or self._steps.kind == "fallback"
         self._ledger.waited(wait_s)
         is_cascade = self._steps.kind != "fallback" and (self._steps.may_escalate or self._same_again > 0)
@@ -305,7 +307,9 @@ class Execution:
         if not settings.budget or self._retries >= settings.times or wait_s >= left_s:
             return False
         model = self._steps.current.model
-        if not self._terms.retries.take(self._provider(model)) or (asks_state and self._objection(model)):
+        if not self._terms.retries.take(provider_of(self._catalogue, model)) or (
+            asks_state and self._admission.objection(model)
+        ):
             return False
         self._plan("retry", wait_s)
         return True
@@ -322,37 +326,9 @@ class Execution:
     def _has_time(self) -> bool:
         return self._deadline_s is None or self._ledger.elapsed_s < self._deadline_s
 
-    def _objection(self, model: str) -> str:
-        """Why a model may not be asked now: `killed`, `cost_budget` or `unavailable`; empty if it may."""
-        killed = self._snapshot.killed
-        if killed and (model in killed or self._provider(model) in killed):
-            return "killed"
-        if self._cost is not None and not self._cost.affords(model):
-            return "cost_budget"
-        return "" if self._terms.state.admits(model, self._request) else "unavailable"
-
-    def _comes_back(self, model: str, reason: str) -> bool:
-        """Whether a model that was refused may serve all the same, where otherwise nobody would.
-
-        A breaker on its way back lets only a share of the requests through. That spares a provider whose peers can
-        serve; where there is none, refusing healthy requests would only prolong the outage.
-        """
-        return reason == "unavailable" and self._terms.state.returns(model)
-
-    def _provider(self, model: str) -> str:
-        """Whose retry budget a model shares; its own where the catalogue names no provider."""
-        known = self._catalogue.get(model)
-        return model if known is None else known.provider or known.name
-
-    def _give_up_refused(self) -> None:
-        reasons = self._steps.refusals
-        error_type = next(iter(reasons.values()), "unavailable")
-        named = ", ".join(f"{model}: {reason}" for model, reason in reasons.items()) or "none is left"
-        self._give_up(error_type, f"no model may be asked now ({named}); try again later, or add a fallback")
-
-    def _give_up(self, error_type: str, message: str) -> None:
-        self._error_type = error_type
-        self._unserved = UnservedError(message, error_type=error_type)
+    def _give_up(self, error: UnservedError) -> None:
+        self._error_type = error.error_type
+        self._unserved = error
 
     def _note(
         self,

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from shadow.catalogue import Catalogue
 from shadow.execution.settings import RetrySettings
 from shadow.forks import on_fork_in_child
 
@@ -48,6 +49,12 @@ class RetryBudgets:
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
+
+
+def provider_of(catalogue: Catalogue, model: str) -> str:
+    """Whose bucket a model shares; its own where the catalogue names no provider."""
+    known = catalogue.get(model)
+    return model if known is None else known.provider or known.name
 
 
 def wait_before_retry_s(settings: RetrySettings, retry: int, told_s: float | None, jitter: Jitter) -> float:

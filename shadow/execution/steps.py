@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from shadow.errors import UnservedError
 from shadow.outcome import AttemptKind
 from shadow.policy import Step
 
@@ -72,6 +73,13 @@ class Steps:
                 self.current, self.kind = step, kind
                 return True
         return False
+
+    def unserved(self) -> UnservedError:
+        """The error of a request that no step may serve: the class of the first refusal, and all of them by name."""
+        error_type = next(iter(self.refusals.values()), "unavailable")
+        named = ", ".join(f"{model}: {reason}" for model, reason in self.refusals.items()) or "none is left"
+        text = f"no model may be asked now ({named}); try again later, or add a fallback"
+        return UnservedError(text, error_type=error_type)
 
     def fail(self) -> None:
         """The current model failed; it is not taken again for this request."""

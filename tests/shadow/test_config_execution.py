@@ -25,7 +25,7 @@ execution:
   retry: {times: 1, budget: 0.2, backoff_s: 1, patience_s: 0}
   long_context: gpt-5
   content_policy: llama-70b
-  tiers: {free: {latency_s: 2}, default: {latency_s: 9}}
+  tiers: {free: {latency_s: 2, cost_usd: 0.01, over_cost: truncate}, default: {latency_s: 9}}
 """
     settings = load_routing(write_folder(tmp_path, shadow=BARE + text) / "shadow.yaml").execution
     assert settings == ExecutionSettings(
@@ -36,8 +36,12 @@ execution:
         retry=RetrySettings(times=1, budget=0.2, backoff_s=1, patience_s=0),
         long_context="gpt-5",
         content_policy="llama-70b",
-        tiers={"free": TierBudget(latency_s=2), "default": TierBudget(latency_s=9)},
+        tiers={
+            "free": TierBudget(latency_s=2, cost_usd=0.01, over_cost="truncate"),
+            "default": TierBudget(latency_s=9),
+        },
     )
+    assert (settings.limits_cost, ExecutionSettings().limits_cost) == (True, False)
     assert (settings.budget_of("free").latency_s, settings.budget_of("paid").latency_s) == (2, 9)
     assert ExecutionSettings().budget_of("free") == TierBudget()
 

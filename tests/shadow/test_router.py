@@ -14,7 +14,7 @@ import pytest
 
 from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing
-from shadow.errors import ConfigError, PolicyError, ProviderError
+from shadow.errors import ConfigError, PolicyError, ProviderError, UnservedError
 from shadow.outcome import Answer, Outcome, Usage
 from shadow.policies.call import Call
 from shadow.policy import Decision, Step
@@ -358,3 +358,56 @@ def test_the_methods_show_their_arguments() -> None:
     """Editors and `help` list every argument of the four ways to call."""
     for method in (ShadowRouter.complete, ShadowRouter.acomplete, ShadowRouter.stream, ShadowRouter.astream):
         assert {"messages", "session", "task", "timeout_s", "params"} <= set(inspect.signature(method).parameters)
+
+
+def test_a_pin_is_followed_and_recorded_beside_the_decision(
+    router: ShadowRouter, sink: MemorySink, server: FakeOpenAI
+) -> None:
+    """The decision stays the policy's; the request is marked, because its outcome says nothing about that choice."""
+    assert router.complete(messages=MESSAGES, pin="strong").model == "strong"
+    with pytest.raises(ConfigError, match=r'pin must be a known model: no model "stronk".*strong'):
+        router.complete(messages=MESSAGES, pin="stronk")
+    (row,) = rows(router, sink)
+    assert (row["llm_router.decision.model"], row["gen_ai.response.model"]) == ("cheap", "strong")
+    assert row["llm_router.outcome.contamination"] == "pinned"
+    assert [request.body["model"] for request in server.received] == ["strong"]
+
+
+def test_the_cost_budget_of_a_tier_limits_the_answer_on_the_wire(
+    tmp_path: Path, server: FakeOpenAI, sink: MemorySink
+) -> None:
+    """Its requests carry a limit, those of other tiers do not; what no model can serve within it is a 402."""
+    path = routing_file(tmp_path, server.base_url)
+    with (tmp_path / "models.yaml").open("a") as models:
+        models.write(f'  priced: {{base_url: "{server.base_url}", price_usd_per_million: {{input: 0, output: 100}}}}\n')
+    (tmp_path / "live.yaml").write_text("policy: live\nchoose: {use: priced}\n")
+    with path.open("a") as routing:
+        routing.write("execution: {tiers: {free: {cost_usd: 0.01, over_cost: truncate}, none: {cost_usd: 0.00001}}}\n")
+    with ShadowRouter(path, exporter=sink) as router:
+        for tier in ("free", "paid"):
+            router.complete(messages=MESSAGES, user_tier=tier)
+        with pytest.raises(UnservedError, match="priced: cost_budget") as caught:
+            router.complete(messages=MESSAGES, user_tier="none")
+        recorded = rows(router, sink)
+    assert caught.value.status == 402
+    assert [request.body.get("max_tokens") for request in server.received] == [100, None]
+    assert [row.get("error.type") for row in recorded] == [None, None, "cost_budget"]
+
+
+def test_a_spending_limit_and_a_kill_switch_hold_at_run_time(
+    tmp_path: Path, server: FakeOpenAI, sink: MemorySink
+) -> None:
+    """What a request cost counts at once; a switch that is flipped holds for the next request, and can be undone."""
+    path = routing_file(tmp_path, server.base_url)
+    models, price = (tmp_path / "models.yaml").read_text(), "price_usd_per_million: {input: 0, output: 9},"
+    (tmp_path / "models.yaml").write_text(models.replace("tier: small,", price))
+    with path.open("a") as routing:
+        routing.write("spending: {team: {usd: 0.00004, per: month}}\n")
+    with ShadowRouter(path, exporter=sink) as router:
+        router.state.kill("cheap")
+        assert router.complete(messages=MESSAGES).model == "spare"
+        router.state.revive("cheap")
+        assert router.complete(messages=MESSAGES).model == "cheap"  # 5 tokens for 0.000045 $
+        with pytest.raises(UnservedError, match="team") as caught:
+            router.complete(messages=MESSAGES)
+    assert (caught.value.error_type, caught.value.status) == ("spending_limit", 429)
