@@ -52,6 +52,7 @@ class Edition:
             own_state=lambda policy: OwnState(
                 routing.catalogue, routing.state, routing.spending, getattr(policy, "models", ())
             ),
+            recipes=routing.recipes,
         )
         self.spans = SpanBuilder(
             service=routing.service,

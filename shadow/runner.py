@@ -1,58 +1,30 @@
 """Runs every shadow policy over batches of closed requests, off the request path.
 
-One thread per policy. The policies start one after another, because under the interpreter lock threads that compute at
-the same time only take turns, 5 ms each; a policy that waits for something does not hold up the others.
+One thread per policy, or one process for a policy that asks for it. The policies start one after another, because under
+the interpreter lock threads that compute at the same time only take turns, 5 ms each; a policy that waits for something
+does not hold up the others.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
-from shadow.contained import Containment, logger
-from shadow.judge import Judge, Judgement
-from shadow.outcome import Outcome
+from shadow.contained import Containment
+from shadow.judge import Judgement
 from shadow.policy import Policy
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.post import Closed, Post
 from shadow.state.own import OwnState
 from shadow.view import View
-from shadow.worker import Task, Worker, wait_for
 
 if TYPE_CHECKING:
     from shadow.catalogue import Catalogue
+    from shadow.isolation.recipe import Recipe
     from shadow.shadow_counts import ShadowCounts
 
-HEAD_START_S: Final = 0.002
-"""How long a policy may run before the next one is started beside it."""
-
-FORGIVEN_AFTER: Final = 1000
-"""Decisions in time that take one strike back: a rare pause of the machine must not add up over weeks."""
-
-
-class Closed(Protocol):
-    """What the runner reads of a closed request."""
-
-    @property
-    def request(self) -> Request:
-        """The frozen request."""
-        ...
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The router's state when live decided."""
-        ...
-
-    @property
-    def final(self) -> Outcome:
-        """What was served."""
-        ...
-
-    @property
-    def shed(self) -> bool:
-        """There is no time for the shadows of this request."""
-        ...
+NO_RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType({})
 
 
 class ShadowRunner:
@@ -67,6 +39,7 @@ class ShadowRunner:
         containment: counts what validators throw.
         counts: what all runners of a process did.
         own_state: makes the private state of a policy that wants one.
+        recipes: of the policies that run in processes of their own, by name.
 
     Raises:
         ConfigError: a policy wants a state that does not exist.
@@ -83,13 +56,20 @@ class ShadowRunner:
         sample_rate: float,
         containment: Containment,
         counts: ShadowCounts,
+        recipes: Mapping[str, Recipe] = NO_RECIPES,
     ) -> None:
         self._sample_rate = sample_rate
         self._counts = counts
         self._ended = False
         self._posts = [
-            _Post(
-                policy, Judge(policy, catalogue, containment), View(policy, own_state, containment), budget_s, strikes
+            Post(
+                policy,
+                catalogue,
+                containment,
+                View(policy, own_state, containment),
+                budget_s=budget_s,
+                strikes=strikes,
+                recipe=recipes.get(policy.name),
             )
             for policy in policies
         ]
@@ -136,97 +116,6 @@ class ShadowRunner:
     def switched_off(self) -> dict[str, str]:
         """Why a policy is not asked any more."""
         return {post.policy.name: post.off for post in self._posts if post.off}
-
-
-class _Post:
-    """One policy at its place: its thread, its strikes, and whether it is still asked."""
-
-    def __init__(self, policy: Policy, judge: Judge, view: View, budget_s: float, strikes: int) -> None:
-        self.policy = policy
-        self.judge = judge
-        self._view = view
-        self.off = ""
-        self._budget_s = budget_s
-        self._strikes_left = self._strikes = strikes
-        self._in_time = 0
-        self._worker: Worker[Closed, Judgement] | None = None
-        self._task: Task[Closed, Judgement] | None = None
-
-    def begin(self, items: Sequence[Closed]) -> None:
-        """Start a batch and give it a moment alone."""
-        if items and not self.off:
-            self._task = self._start(items)
-            self._task.done.wait(HEAD_START_S)
-
-    def finish(self, items: Sequence[Closed]) -> list[Judgement]:
-        """The judgements of the batch that was begun; one per item, whatever the policy did."""
-        judgements: list[Judgement] = []
-        while self._task is not None:
-            task, self._task = self._task, None
-            overran = wait_for(task, self._budget_s)
-            done = task.results[:overran]
-            judgements += done
-            self._reward(len(done))
-            if overran is None:
-                break
-            self._strike()
-            judgements.append(self._timed_out())
-            rest = items[len(judgements) :]
-            if rest and not self.off:
-                self._task = self._start(rest)
-        missing = len(items) - len(judgements)
-        return judgements + [Judgement(decision=self.judge.failure("error", "switched_off", self.off))] * missing
-
-    def stop(self) -> None:
-        """End the thread after its current batch."""
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
-
-    def forget_thread(self) -> None:
-        """In a forked child the thread does not exist."""
-        self._worker = None
-        self._task = None
-
-    def start_thread(self) -> Worker[Closed, Judgement]:
-        """The policy's thread, started if there is none."""
-        if self._worker is None:
-            self._worker = Worker(f"shadowroute-{self.policy.name}", self._ask)
-        return self._worker
-
-    def _start(self, items: Sequence[Closed]) -> Task[Closed, Judgement]:
-        return self.start_thread().start(items)
-
-    def _ask(self, closed: Closed) -> Judgement:
-        if self._view.is_killed(closed):
-            return Judgement(decision=self.judge.failure("error", "killed"))
-        judgement = self.judge.ask(closed.request, self._view.snapshot(closed), closed.final)
-        self._view.decided(closed, judgement)
-        return judgement
-
-    def _timed_out(self) -> Judgement:
-        rule = f"the decision took longer than {self._budget_s * 1000:g} ms"
-        return Judgement(decision=self.judge.failure("timeout", "timeout", rule), duration_s=self._budget_s)
-
-    def _reward(self, in_time: int) -> None:
-        self._in_time += in_time
-        if self._in_time >= FORGIVEN_AFTER:
-            self._in_time = 0
-            self._strikes_left = min(self._strikes_left + 1, self._strikes)
-
-    def _strike(self) -> None:
-        if self._worker is not None:
-            self._worker.abandon()
-            self._worker = None
-        self._in_time = 0
-        self._strikes_left -= 1
-        if self._strikes_left <= 0:
-            self.off = f"{self._strikes} decisions took longer than {self._budget_s * 1000:g} ms"
-            logger.error(
-                "shadowroute switched shadow policy %s off: %s; make it faster or raise limits.budget_s, then restart",
-                self.policy.name,
-                self.off,
-            )
 
 
 def sampled(request_id: str, rate: float) -> bool:

@@ -44,6 +44,11 @@ class View:
         self._guard = containment.guard
         self._switch = POLICY + policy.name
 
+    @property
+    def is_private(self) -> bool:
+        """Whether what it sees of a request depends on what it decided on the one before."""
+        return self._own is not None
+
     def is_killed(self, closed: Decided) -> bool:
         """Whether a kill switch had turned the policy off when live decided."""
         return self._switch in closed.snapshot.killed

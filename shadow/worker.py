@@ -29,16 +29,23 @@ class Task(Generic[Item, Result]):
     Attributes:
         results: one per finished item, in order.
         current: number of the item being worked on, and when it was started; None between items.
-        done: set when every item is finished.
+        done: set when every item is finished, or the task was given up.
+        gave_up: why the items after the results were not worked on; empty as long as nothing ended the worker.
     """
 
-    __slots__ = ("current", "done", "items", "results")
+    __slots__ = ("current", "done", "gave_up", "items", "results")
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = items
         self.results: list[Result] = []
         self.current: tuple[int, float] | None = None
         self.done = threading.Event()
+        self.gave_up = ""
+
+    def give_up(self, reason: str) -> None:
+        """The worker ended by itself before the task was done."""
+        self.gave_up = reason
+        self.done.set()
 
 
 class Worker(Generic[Item, Result]):
@@ -50,6 +57,17 @@ class Worker(Generic[Item, Result]):
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
+
+    def is_ready(self) -> bool:
+        """True: a thread takes items at once."""
+        return True
+
+    def is_alive(self) -> bool:
+        """Whether the thread still runs."""
+        return self._thread.is_alive()
+
+    def forget(self) -> None:
+        """In a forked child there is nothing to let go of."""
 
     def start(self, items: Sequence[Item]) -> Task[Item, Result]:
         """Begin a batch; returns at once."""

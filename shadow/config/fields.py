@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -57,6 +57,8 @@ def _segment(value: str) -> str:
     return value
 
 
+Isolation = Literal["thread", "process"]
+"""Where a shadow policy runs."""
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Texts = Annotated[list[Text], BeforeValidator(_as_list), Field(min_length=1, max_length=1000)]
 Pattern = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_pattern)]

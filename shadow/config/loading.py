@@ -17,11 +17,19 @@ from shadow.config.gateway import GatewaySettings
 from shadow.config.policies import PolicyBuilder
 from shadow.config.policy_document import PolicyDocument
 from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
-from shadow.config.routing_document import LiveDocument, ModelDocument, ModelsDocument, PriceDocument, RoutingDocument
+from shadow.config.routing_document import (
+    LiveDocument,
+    ModelDocument,
+    ModelsDocument,
+    PriceDocument,
+    RoutingDocument,
+    ShadowDocument,
+)
 from shadow.config.source import Place, Source, read_source
 from shadow.config.state_document import spending_labels, spending_limits, state_settings
 from shadow.config.validation import validated
 from shadow.errors import ConfigError
+from shadow.isolation.recipe import FileRecipe, Recipe
 from shadow.policies.composed import Composed
 from shadow.policy import Policy
 from shadow.pricing import Price, PriceRow
@@ -97,8 +105,22 @@ def read_policy(
         live: its decisions are executed.
     """
     source = _source(path, problems)
-    document = None if source is None else validated(source, PolicyDocument, "policy", problems)
-    if source is None or document is None:
+    if source is None:
+        return None
+    return build_policy(source, catalogue, problems, labels=labels, live=live)
+
+
+def build_policy(
+    source: Source,
+    catalogue: Catalogue,
+    problems: list[ConfigError],
+    *,
+    labels: frozenset[str] | None = None,
+    live: bool = False,
+) -> Composed | None:
+    """As `read_policy`, of a file that was read."""
+    document = validated(source, PolicyDocument, "policy", problems)
+    if document is None:
         return None
     return PolicyBuilder(source, catalogue, problems, labels=labels, live=live).build(document)
 
@@ -122,7 +144,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
     reader = _PolicyReader(source, catalogue, labels, problems)
     live = _live(document.live, reader)
     _check_models(document.execution, catalogue, source, problems)
-    shadows = [reader.policy(file, ("shadows", place)) for place, file in enumerate(document.shadows)]
+    shadows = [reader.shadow(each, ("shadows", place)) for place, each in enumerate(document.shadows)]
     if live is None or len(problems) > before:
         return None
     try:
@@ -143,6 +165,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
             spending=spending_limits(document.spending),
             execution=document.execution.settings(),
             gateway=gateway,
+            recipes=MappingProxyType(reader.recipes),
             file=path,
         )
     except ConfigError as error:
@@ -165,7 +188,11 @@ class _Unread(Catalogue):
 
 
 class _PolicyReader:
-    """Reads the policy files that a shadow.yaml names."""
+    """Reads the policy files that a shadow.yaml names.
+
+    Attributes:
+        recipes: of the shadows that run in processes of their own.
+    """
 
     def __init__(
         self, source: Source, catalogue: Catalogue, labels: frozenset[str], problems: list[ConfigError]
@@ -174,14 +201,31 @@ class _PolicyReader:
         self._catalogue = catalogue
         self._labels = labels
         self._problems = problems
+        self.recipes: dict[str, Recipe] = {}
 
     def policy(self, file: str, place: Place, *, live: bool = False) -> Composed | None:
+        source = self._read(file, place)
+        if source is None:
+            return None
+        return build_policy(source, self._catalogue, self._problems, labels=self._labels, live=live)
+
+    def shadow(self, document: ShadowDocument, place: Place) -> Composed | None:
+        """The policy of a shadow; its recipe is kept if it runs in a process of its own."""
+        source = self._read(document.file, place)
+        if source is None:
+            return None
+        policy = build_policy(source, self._catalogue, self._problems, labels=self._labels)
+        if policy is not None and (document.isolation or source.value.get("isolation")) == "process":
+            self.recipes[policy.name] = FileRecipe(source)
+        return policy
+
+    def _read(self, file: str, place: Place) -> Source | None:
         path = self._source.file.parent / file
         if not path.is_file():
             note_absent(path)
             self._problems.append(self._source.error(f"no file {file} in {path.parent}; check the path", place))
             return None
-        return read_policy(path, self._catalogue, self._problems, labels=self._labels, live=live)
+        return _source(path, self._problems)
 
 
 def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec | None:

@@ -58,7 +58,7 @@ class PolicyBuilder:
     """Builds the policy of one file, noting every problem instead of stopping at the first.
 
     Its version is a hash of the document with its defaults, of the files and functions that it points at, and of the
-    models that its aliases mean. Prices are no part of it.
+    models that its aliases mean. Prices are no part of it, nor is where it runs.
 
     Args:
         source: the file.
@@ -122,7 +122,9 @@ class PolicyBuilder:
         return models
 
     def _version(self, document: PolicyDocument) -> str:
-        resolved: dict[str, Any] = document.model_dump(mode="json", by_alias=True, exclude_none=True)
+        resolved: dict[str, Any] = document.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude={"isolation"}
+        )
         if self._artifacts:
             resolved["artifacts"] = self._artifacts
         return canonical_id(resolved, length=VERSION_CHARACTERS)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shadow.config.fields import Document, Name, NotNegative, Pattern, Share, Text, Texts, exactly_one
+from shadow.config.fields import Document, Isolation, Name, NotNegative, Pattern, Share, Text, Texts, exactly_one
 from shadow.config.mechanisms.budget import BudgetDocument
 from shadow.config.mechanisms.candidates import Among
 from shadow.config.mechanisms.capability import CapabilityFilter
@@ -169,3 +169,4 @@ class PolicyDocument(Document):
     state: StateMode | None = None
     choose: ChooseDocument
     fallback: list[Text] = Field(default_factory=list, max_length=10)
+    isolation: Isolation = "thread"

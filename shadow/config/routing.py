@@ -12,6 +12,7 @@ from shadow.catalogue import Catalogue
 from shadow.config.gateway import GatewaySettings
 from shadow.errors import ConfigError
 from shadow.execution.settings import ExecutionSettings
+from shadow.isolation.recipe import CodeRecipe, Recipe
 from shadow.policy import Policy
 from shadow.request import nothing
 from shadow.state.settings import SpendingLimit, StateSettings
@@ -120,6 +121,7 @@ class Routing:
         spending: what may be spent over time, with distinct names.
         execution: how decisions are executed, where this package does that.
         gateway: who may call `shadowroute gateway`, and how much of it.
+        recipes: how to build the shadows that run in processes of their own, by name.
         file: the file it was read from, None if made in code.
         files: every file that it was read from, with the digest of what was read.
     """
@@ -140,6 +142,7 @@ class Routing:
     spending: tuple[SpendingLimit, ...] = ()
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    recipes: Mapping[str, Recipe] = field(default_factory=lambda: MappingProxyType({}))
     file: Path | None = None
     files: Mapping[Path, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -171,12 +174,16 @@ class Routing:
         spending: Iterable[SpendingLimit] = (),
         execution: ExecutionSettings | None = None,
         gateway: GatewaySettings | None = None,
+        isolated: Iterable[str] = (),
     ) -> Self:
         """A routing made in code. Without a catalogue every model of the price registry is known.
 
+        `isolated` names the shadows that run in processes of their own; their classes and functions must be importable.
+
         Raises:
-            ConfigError: two shadows share a name.
+            ConfigError: two shadows share a name, or one cannot be built in another process.
         """
+        by_name = {shadow.name: shadow for shadow in shadows}
         return cls(
             service=service,
             live=live,
@@ -193,4 +200,5 @@ class Routing:
             spending=tuple(spending),
             execution=execution or ExecutionSettings(),
             gateway=gateway or GatewaySettings(),
+            recipes=MappingProxyType({name: CodeRecipe.of(by_name[name]) for name in isolated}),
         )

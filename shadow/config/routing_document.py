@@ -10,6 +10,7 @@ from shadow.config.execution_document import ExecutionDocument
 from shadow.config.fields import (
     Address,
     Document,
+    Isolation,
     LabelSegment,
     Name,
     NotNegative,
@@ -35,6 +36,10 @@ from shadow.from_request import RequestField
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_RELOAD = Reload()
+
+
+def _as_file(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
 
 
 def _as_empty(value: Any) -> Any:
@@ -118,6 +123,13 @@ Live = Annotated[
 """A policy file, or the name of a router that somebody else executes."""
 
 
+class ShadowDocument(Document):
+    """A shadow policy of the service."""
+
+    file: Text
+    isolation: Isolation | None = None
+
+
 class RoutingDocument(Document):
     """shadow.yaml."""
 
@@ -125,7 +137,7 @@ class RoutingDocument(Document):
     project: Text = DEFAULT_PROJECT
     origin: Origin = "production"
     live: Live
-    shadows: list[Text]
+    shadows: list[Annotated[ShadowDocument, BeforeValidator(_as_file)]]
     from_request: dict[RequestField | LabelSegment, Text] = Field(default_factory=dict)
     labels: list[Text] = Field(default_factory=list)
     segments: Annotated[list[Segment], Field(max_length=8, default_factory=lambda: list(DEFAULT_SEGMENTS))]
