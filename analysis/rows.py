@@ -305,9 +305,12 @@ class RequestTrace:
 
     Attributes:
         live: the executed decision; None if only shadow rows arrived.
+        prompt: JSON of the messages, where the service sends them; else empty. `answer` likewise.
     """
 
     request_id: str
     live: DecisionRow | None
     shadows: tuple[DecisionRow, ...]
     signals: tuple[SignalEvent, ...]
+    prompt: str = ""
+    answer: str = ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
+from shadow.content import Redact, redacting
 from shadow.errors import ShadowError
 from shadow.from_request import HOOK_FIELDS
 from shadow.hooks.function import FunctionHook, Served
@@ -42,6 +43,8 @@ class Observer:
         routing: path of a shadow.yaml, or a `Routing` made in code.
         exporter: where spans go instead of `export.to`: a sink, or any OpenTelemetry `SpanExporter`.
         clock: event time and durations; the system's by default.
+        redact: for `export.content: redacted`: takes the text of a message and gives what may leave the process. It
+            takes the place of `export.redact`.
 
     Attributes:
         state: what was observed of models, sessions and money, for shadows; the host's router does not read it.
@@ -56,12 +59,15 @@ class Observer:
         *,
         exporter: SpanSink | SpanExporter | None = None,
         clock: Clock | None = None,
+        redact: Redact | None = None,
     ) -> None:
-        settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
+        settings = redacting(routing if isinstance(routing, Routing) else load_routing(Path(routing)), redact)
         clock = SYSTEM_CLOCK if clock is None else clock
         self.state = State.of(settings, clock=clock)
         self._recorder = Recorder(settings, exporter=exporter, clock=clock, state=self.state)
-        self._reloader = Reloader(settings, self._recorder, adopted=self.state.adopt)
+        self._reloader = Reloader(
+            settings, self._recorder, prepare=lambda new: redacting(new, redact), adopted=self.state.adopt
+        )
         self._guard = self._recorder.containment.guard
         self._watch = Watch(self._recorder, clock, self._recorder.edition, self.state)
 

@@ -21,6 +21,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 from shadow.backlog import Backlog, LateOutcome, Pending
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.contained import Containment, OnError
+from shadow.content import Content
 from shadow.edition import Edition
 from shadow.export.choice import sink_for
 from shadow.export.sink import SpanSink
@@ -65,7 +66,7 @@ class Recorder:
         reloads: what a `Reloader` did.
 
     Raises:
-        ConfigError: `export.to` is not an address.
+        ConfigError: `export.to` is not an address, or content is to be redacted and nothing says how.
     """
 
     def __init__(
@@ -87,10 +88,16 @@ class Recorder:
         self.hash_id = KeyedHash(routing.project, warns=routing.origin == "production")
         self.reloads = ReloadCounts()
         self._counts = ShadowCounts()
+        self._content = Content(routing, self.containment)
         self._edition = self._made(routing)
         self._retired: list[Edition] = []
         self._scribe = Scribe(
-            sink=self._sink, edition=self._edition, containment=self.containment, reloads=self.reloads, state=state
+            sink=self._sink,
+            edition=self._edition,
+            containment=self.containment,
+            reloads=self.reloads,
+            content=self._content,
+            state=state,
         )
         self._backlog = Backlog(self._scribe.work_off, self._idle, self._start_threads, limit=limits.max_pending)
         self._chores: list[Callable[[], None]] = []
@@ -109,6 +116,7 @@ class Recorder:
         self._retired.clear()  # their requests are the parent's
         self._counts.after_fork()
         self._scribe.after_fork()
+        self._content.after_fork()
         self.containment.after_fork()
 
     @property
@@ -275,6 +283,7 @@ class Recorder:
             self._backlog.stop(max(0.1, deadline - time.monotonic()))
             for edition in (*self._retired, self._edition):
                 edition.runner.end()
+            self._content.stop()
             if self._owns_sink:
                 self._sink.close(max(0.0, deadline - time.monotonic()))
         return flushed
@@ -294,6 +303,7 @@ class Recorder:
             reloads=self.reloads.done,
             reloads_refused=self.reloads.refused,
             reload_error=self.reloads.error,
+            content_left_out=self._content.left_out,
             exported=sink.exported,
             dropped=self._lost + sink.dropped,
             contained=self.containment.counts,

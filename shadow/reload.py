@@ -37,6 +37,7 @@ class Reloader:
     Args:
         routing: what runs now.
         recorder: adopts what is new; its thread looks for changes.
+        prepare: gives a new routing what its owner added to the old one.
         accepts: raises a `ConfigError` for a routing that its owner cannot use; None = it can use any.
         adopted: is told what runs now, and must not raise; None = nobody else needs it.
         load: reads a shadow.yaml.
@@ -50,6 +51,7 @@ class Reloader:
         *,
         accepts: Callable[[Routing], object] | None = None,
         adopted: Callable[[Routing], None] | None = None,
+        prepare: Callable[[Routing], Routing] | None = None,
         load: Callable[[Path], Routing] = load_routing,
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,6 +60,7 @@ class Reloader:
         self._counts = recorder.reloads
         self._accepts = accepts
         self._adopted = adopted
+        self._prepare = prepare
         self._load = load
         self._tick = tick
         self._digests: Digests = dict(routing.files)
@@ -104,6 +107,7 @@ class Reloader:
     def _take_over(self, given: Routing | None) -> bool:
         try:
             routing = self._read() if given is None else given
+            routing = routing if self._prepare is None else self._prepare(routing)
             _refuse_fixed(self._routing, routing)
             if self._accepts is not None:
                 self._accepts(routing)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
+from shadow.content import Redact, redacting
 from shadow.edition import Edition
 from shadow.errors import ConfigError
 from shadow.execution.routed import Routed
@@ -73,6 +74,8 @@ class ShadowRouter:
             leaves out are called over OpenAI-compatible HTTP.
         exporter: a sink of ours or any OpenTelemetry `SpanExporter`, instead of OTLP to `export.to`.
         clock: event time and durations; the system's by default.
+        redact: for `export.content: redacted`: takes the text of a message and gives what may leave the process. It
+            takes the place of `export.redact`.
         state: what is known of models, sessions and money, for routers that share it; its own by default.
 
     Attributes:
@@ -89,16 +92,23 @@ class ShadowRouter:
         providers: Mapping[str, Provider] | Provider | None = None,
         exporter: SpanSink | SpanExporter | None = None,
         clock: Clock | None = None,
+        redact: Redact | None = None,
         state: State | None = None,
     ) -> None:
-        settings = routing if isinstance(routing, Routing) else load_routing(Path(routing))
+        settings = redacting(routing if isinstance(routing, Routing) else load_routing(Path(routing)), redact)
         Live(settings)  # a router that cannot execute says so before anything is started
         self._providers = Providers(providers)
         self._refusals = RefusalRuns()
         self._clock = clock or SYSTEM_CLOCK
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
         self.state = state or State.of(settings, clock=self._clock, containment=self._recorder.containment)
-        self._reloader = Reloader(settings, self._recorder, accepts=Live, adopted=self.state.adopt)
+        self._reloader = Reloader(
+            settings,
+            self._recorder,
+            prepare=lambda new: redacting(new, redact),
+            accepts=Live,
+            adopted=self.state.adopt,
+        )
         self._terms = Terms.of(settings.execution, self.state)
 
     def _route(

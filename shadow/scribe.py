@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from shadow.catalogue import Catalogue
+    from shadow.content import Content
     from shadow.edition import Edition
     from shadow.state.state import State
     from shadow.stats import ReloadCounts
@@ -36,6 +37,7 @@ class Scribe:
         edition: the one that requests begin with now.
         containment: counts what goes wrong.
         reloads: whether a changed configuration was refused; the spans say so.
+        content: what spans say of prompts and answers.
 
     Attributes:
         edition: as above; a reload sets it.
@@ -53,10 +55,12 @@ class Scribe:
         edition: Edition,
         containment: Containment,
         reloads: ReloadCounts,
+        content: Content,
         state: State | None = None,
     ) -> None:
         self._sink = sink
         self._reloads = reloads
+        self._content = content
         self._containment = containment
         self.edition = edition
         self._state = state
@@ -87,11 +91,15 @@ class Scribe:
                 self._count_attempts(pending.final)
                 if self._state is not None:
                     self._state.observe(pending.request, pending.decision, pending.final)
-            for pending, judgements in zip(requests, edition.runner.evaluate(requests), strict=True):
+            contents = self._content.of(requests, self._sink.stats.queued)
+            judged = edition.runner.evaluate(requests)
+            for pending, judgements, content in zip(requests, judged, contents, strict=True):
                 courtesy.pause()
                 with self._containment.guard("spans"):
                     # All spans of a request in one call: the sink takes all or none, and counts what it refuses.
-                    self._sink.submit(edition.spans.of_request(_record(pending, judgements, self._reloads.error)))
+                    self._sink.submit(
+                        edition.spans.of_request(_record(pending, judgements, self._reloads.error, content))
+                    )
                     written += 1
                     self.shed += pending.shed
         finally:
@@ -149,7 +157,7 @@ def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> 
     return replace(outcome, contamination=("fallback",) if kinds else ("rewritten",))
 
 
-def _record(pending: Pending, judgements: Sequence[Judgement], reload_error: str) -> Record:
+def _record(pending: Pending, judgements: Sequence[Judgement], reload_error: str, content: Mapping[str, str]) -> Record:
     return Record(
         request=pending.request,
         decision=pending.decision,
@@ -158,4 +166,5 @@ def _record(pending: Pending, judgements: Sequence[Judgement], reload_error: str
         decide_s=pending.decide_s,
         parent=pending.parent,
         reload_error=reload_error,
+        content=content,
     )

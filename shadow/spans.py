@@ -8,8 +8,8 @@ no sampler of the host is asked.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
@@ -32,7 +32,7 @@ from shadow.attributes import (
 from shadow.judge import Judgement
 from shadow.outcome import Attempt, JudgeCall, Outcome
 from shadow.policy import Decision, Failure
-from shadow.request import Request
+from shadow.request import Request, nothing
 from shadow.signals import Signal
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Record:
         decide_s: seconds the live decision took; None = not measured.
         parent: the host's span at the time of the request; read, never changed.
         judgements: one per shadow policy that was asked.
+        content: attributes that hold the prompt and the answer; empty unless the service asked for them.
         reload_error: why the service goes on with an old configuration; empty if it does not.
     """
 
@@ -65,6 +66,7 @@ class Record:
     decide_s: float | None = None
     parent: SpanContext | None = None
     reload_error: str = ""
+    content: Mapping[str, str] = field(default_factory=nothing)
 
 
 class SpanBuilder:
@@ -110,6 +112,7 @@ class SpanBuilder:
         live = facts | self._decision_attributes(record.decision, record.decide_s, escalated=outcome.escalated) | served
         live[keys.ROLE] = "live"
         live[keys.SAMPLE_RATE] = 1.0
+        live |= record.content
         if record.reload_error:
             live[keys.RELOAD_ERROR] = record.reload_error[:MESSAGE_CHARACTERS]
         if outcome.error_type:

@@ -20,6 +20,7 @@ class RecorderStats:
         reloads: changed configurations that were taken over.
         reloads_refused: changed configurations that were not, because something is wrong with them.
         reload_error: why the last one was refused; empty once a good one was taken over.
+        content_left_out: requests whose prompt and answer were to be sent and were not.
         exported: spans that the collector has.
         dropped: requests lost to a full backlog, and spans lost on the way to the collector.
         contained: errors of ours that were kept from the host, by place.
@@ -36,6 +37,7 @@ class RecorderStats:
     reloads: int = 0
     reloads_refused: int = 0
     reload_error: str = ""
+    content_left_out: int = 0
     exported: int = 0
     dropped: int = 0
     contained: dict[str, int] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -191,7 +192,11 @@ class Queries(Reader):
         if not records:
             return None
         targets = assemble.targets(request_id, records)
-        return assemble.request_trace(request_id, records, list(self.select("request_signals", targets=targets)))
+        trace = assemble.request_trace(request_id, records, list(self.select("request_signals", targets=targets)))
+        if trace.live is None:
+            return trace
+        content = self.select("request_content", request_id=request_id, trace_id=trace.live.trace_id)
+        return next((replace(trace, **each) for each in content), trace)
 
 
 def _request_filter(where: RequestFilter) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def render() -> None:
     _compare(decisions)
     if trace.live:
         _served(trace.live)
+    _content(trace)
     for decision in decisions:
         _decision(decision)
     _signals(trace)
@@ -97,6 +98,23 @@ def _served(live: DecisionRow) -> None:
             [_attempt(number, attempt) for number, attempt in enumerate(live.attempts, 1)],
             name="attempts",
         )
+
+
+def _content(trace: RequestTrace) -> None:
+    """Prompt and answer, where the service sends them: as plain text, because they are strangers' words."""
+    messages = [*_items(trace.prompt), *_items(trace.answer)]
+    if not messages:
+        return
+    with st.expander("Prompt and answer"):
+        for message in messages:
+            said = message.get("parts")
+            texts = (
+                [part.get("content", "") for part in said if isinstance(part, Mapping)]
+                if isinstance(said, list)
+                else []
+            )
+            st.caption(plain(str(message.get("role", ""))))
+            st.text("\n".join(map(str, texts)))
 
 
 def _attempt(number: int, attempt: AttemptRow) -> tuple[Cell, ...]:

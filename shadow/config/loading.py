@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from shadow.catalogue import MODELS_FILE, Catalogue, Model
+from shadow.config.artifacts import load_function
 from shadow.config.execution_document import ExecutionDocument
 from shadow.config.files import note_absent, noted_files
 from shadow.config.gateway import GatewaySettings
@@ -18,6 +19,7 @@ from shadow.config.policies import PolicyBuilder
 from shadow.config.policy_document import PolicyDocument
 from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
 from shadow.config.routing_document import (
+    ExportDocument,
     LiveDocument,
     ModelDocument,
     ModelsDocument,
@@ -145,6 +147,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
     live = _live(document.live, reader)
     _check_models(document.execution, catalogue, source, problems)
     shadows = [reader.shadow(each, ("shadows", place)) for place, each in enumerate(document.shadows)]
+    export = _export(document.export, source, problems)
     if live is None or len(problems) > before:
         return None
     try:
@@ -158,7 +161,7 @@ def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogu
             from_request=MappingProxyType({str(key): path for key, path in document.from_request.items()}),
             labels=labels,
             segments=segments,
-            export=Export(**document.export.model_dump()),
+            export=export,
             limits=Limits(**document.limits.model_dump()),
             reload=Reload(**document.reload.model_dump()),
             state=state_settings(document.state, path.parent),
@@ -243,6 +246,18 @@ def _check_models(
         objection = catalogue.objection(name) if name else ""
         if objection:
             problems.append(source.error(objection, ("execution", key)))
+
+
+def _export(document: ExportDocument, source: Source, problems: list[ConfigError]) -> Export:
+    """Where spans go; the function that redacts is loaded."""
+    settings = document.model_dump()
+    if document.redact is not None:
+        try:
+            settings["redact"] = load_function(document.redact)
+        except ConfigError as error:
+            problems.append(source.error(error.message.replace("call must", "redact must", 1), ("export", "redact")))
+            settings["redact"] = None
+    return Export(**settings)
 
 
 def _routing_document(source: Source, problems: list[ConfigError]) -> RoutingDocument | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from shadow.request import nothing
 from shadow.state.settings import SpendingLimit, StateSettings
 
 Decides = Literal["repeatably", "randomly", "unknown"]
+Content = Literal["none", "redacted", "full"]
 Origin = Literal["production", "backtest", "demo", "eval", "import"]
 
 DEFAULT_SERVICE: Final = "unknown_service"
@@ -47,12 +48,14 @@ class Export:
     Attributes:
         to: base address of an OTLP/HTTP receiver, without /v1/traces.
         token_env: environment variable that holds the bearer token; empty = none is sent.
-        content: prompts and answers never leave the process.
+        content: whether prompts and answers leave the process: none, as `redact` leaves them, or full.
+        redact: takes the text of a message and gives what may leave the process.
     """
 
     to: str = DEFAULT_EXPORT_URL
     token_env: str = ""
-    content: Literal["none"] = "none"
+    content: Content = "none"
+    redact: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from shadow.config.execution_document import ExecutionDocument
 from shadow.config.fields import (
@@ -26,6 +26,7 @@ from shadow.config.routing import (
     DEFAULT_PROJECT,
     DEFAULT_SEGMENTS,
     DEFAULT_SERVICE,
+    Content,
     Decides,
     Limits,
     Origin,
@@ -94,7 +95,14 @@ class ExportDocument(Document):
 
     to: Address = DEFAULT_EXPORT_URL
     token_env: str = ""
-    content: Literal["none"] = "none"
+    content: Content = "none"
+    redact: Text | None = None
+
+    @model_validator(mode="after")
+    def _redact_with_redacted(self) -> Self:
+        if self.redact is not None and self.content != "redacted":
+            raise ValueError(f"redact must stand beside content: redacted, got content: {self.content}")
+        return self
 
 
 class LimitsDocument(Document):

@@ -168,7 +168,7 @@ def test_mistakes_in_a_policy_say_file_line_and_what_to_do(tmp_path: Path, text:
          "shadow.yaml:3: a segment must be task, user_tier, complexity, input_band or label:NAME, got 'team'"),
         (NAMED + "export: {to: 'localhost:4318'}\n",
          "shadow.yaml:3: an address must start with http:// or https:// and name a host, got 'localhost:4318'"),
-        (NAMED + "export: {content: full}\n", "shadow.yaml:3: content must be 'none', got 'full'"),
+        (NAMED + "export: {content: some}\n", "shadow.yaml:3: content must be 'none', 'redacted' or 'full', got 'some'"),
         (NAMED + "limits: {sample_rate: 0}\n", "shadow.yaml:3: sample_rate must be greater than 0, got 0"),
         (NAMED + "gateway: {max_requests: 0}\n", "shadow.yaml:3: max_requests must be greater than 0, got 0"),
         (NAMED + "limits: {budget_s: .nan}\n", "shadow.yaml:3: budget_s must be a finite number, got nan"),

@@ -87,7 +87,7 @@ def routing(shadows: Iterable[Policy] = (), *, export_to: str = "http://127.0.0.
     """A routing with an observed live router. Nothing listens at its default address. `changes` may be limits."""
     limits = {name: changes.pop(name) for name in list(changes) if hasattr(Limits(), name)}
     made = Routing.of(service="support-api", live=LIVE, shadows=shadows, catalogue=CATALOGUE, limits=Limits(**limits))
-    return replace(made, export=Export(to=export_to), **changes)
+    return replace(made, **({"export": Export(to=export_to)} | changes))
 
 
 def recorder(sink: MemorySink, shadows: Iterable[Policy] = (), **changes: Any) -> Recorder:
