@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SYSTEM_CLOCK", "Clock", "Pending", "Recorder", "RecorderStats"]
 
-EXIT_FLUSH_S: Final = 5.0
+EXIT_FLUSH_S: Final = 10.0
 HOST_IDS_KEPT: Final = 10_000
 
 
