@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check sim faults bench lock clean
+.PHONY: help install demo test check sim faults bench soak lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -42,6 +42,9 @@ faults: $(STAMP) ## faults of providers and processes, in their long form (make 
 
 bench: $(STAMP)  ## measurements; they print figures and never fail on a time
 	$(BIN)/python -m tests.benchmarks
+
+soak: $(STAMP)   ## the gateway for ten minutes at half of what it can: errors, memory, every record exactly once (MINUTES=10)
+	$(BIN)/python -m tests.benchmarks.soak $(or $(MINUTES),10)
 
 lock: $(STAMP)   ## resolve the newest allowed versions into requirements/*.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package shadowroute --no-header \
