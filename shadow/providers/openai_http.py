@@ -15,6 +15,7 @@ import httpx
 from shadow.outcome import Answer
 from shadow.providers.base import Call, Chunk
 from shadow.providers.endpoint import Endpoint, checked, endpoint_of
+from shadow.providers.lean_client import LeanAsyncClient
 from shadow.providers.openai_wire import AnswerReader, ChunkReader, Source, request_body
 from shadow.providers.times import Times
 from shadow.providers.transports import (
@@ -64,7 +65,7 @@ class OpenAIHttp:
         self._async_client = async_client
         self._own_client: httpx.Client | None = None
         # Connections belong to the event loop that opened them; a second asyncio.run needs its own.
-        self._own_async_clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
+        self._own_async_clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _drop_ended, self._own_async_clients)  # for callers who close nothing
 
@@ -174,7 +175,7 @@ class OpenAIHttp:
         return _Sending(endpoint.url, Source(label, endpoint.redacted), times, call.on_headers, options)
 
 
-def _drop_ended(clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient]) -> None:
+def _drop_ended(clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient]) -> None:
     """Forget the clients whose event loops have ended."""
     for loop in [loop for loop in clients if loop.is_closed()]:
         close_after_its_loop(clients.pop(loop))

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import httpx
 
 from shadow.errors import ProviderError
+from shadow.providers.lean_client import LeanAsyncClient
 
 LIMITS: Final = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
 
@@ -86,9 +87,9 @@ def new_client() -> httpx.Client:
     return httpx.Client(limits=LIMITS, trust_env=False, cookies=_no_cookies())
 
 
-def new_async_client() -> httpx.AsyncClient:
+def new_async_client() -> LeanAsyncClient:
     """As `new_client`, for the running event loop; over aiohttp where that is installed."""
-    return httpx.AsyncClient(limits=LIMITS, trust_env=False, cookies=_no_cookies(), transport=_aiohttp_transport())
+    return LeanAsyncClient(_aiohttp_transport() or httpx.AsyncHTTPTransport(limits=LIMITS, trust_env=False))
 
 
 def allow_reads_of(response: Any, read_s: float) -> None:
@@ -103,7 +104,7 @@ def allow_reads_of(response: Any, read_s: float) -> None:
         limits["read"] = read_s
 
 
-def close_after_its_loop(client: httpx.AsyncClient) -> None:
+def close_after_its_loop(client: LeanAsyncClient) -> None:
     """Close a client whose event loop has ended, so that nothing complains about it in the host's log.
 
     Its connections ended with the loop. What is left takes no waiting, so one step of the coroutine is all of it.

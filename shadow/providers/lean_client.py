@@ -1,0 +1,67 @@
+"""An asynchronous client over one of httpx's transports that does only what calls to providers need.
+
+`httpx.AsyncClient` looks for cookies, redirects, proxies and hooks on every request: more than half of its time under a
+small request, and nothing of it is wanted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from typing import Any, Final
+
+import httpx
+
+COMMON_HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+"""What httpx can decode without further packages."""
+
+
+class LeanAsyncClient:
+    """The part of `httpx.AsyncClient` that is used. It follows no redirect and keeps no cookie.
+
+    Args:
+        transport: sends requests; closed with the client.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes,
+        headers: dict[str, str],
+        auth: Callable[[Any], Any] | None = None,
+        follow_redirects: bool = False,  # noqa: ARG002 - as httpx's client is called; there is nothing to switch off
+        timeout: tuple[float, float, float, float],  # noqa: ASYNC109 - the transport's, per step
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request; the body is read inside the block."""
+        request = httpx.Request(
+            method,
+            _url(url),
+            headers=COMMON_HEADERS | headers,
+            content=content,
+            extensions={"timeout": dict(zip(("connect", "read", "write", "pool"), timeout, strict=True))},
+        )
+        if auth is not None:
+            auth(request)
+        response = await self._transport.handle_async_request(request)
+        response.request = request
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+
+@lru_cache(maxsize=256)
+def _url(url: str) -> httpx.URL:
+    """A configured address, parsed once."""
+    return httpx.URL(url)
