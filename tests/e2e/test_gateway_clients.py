@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from shadow import keys
 from shadow.config.gateway import GatewaySettings
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 from tests.support.gateways import PATIENCE_S, RunningGateway, gateway_routing, running_gateway, wait_until
-from tests.support.groups import need_node, skip_group
+from tests.support.groups import ROOT, need_node, skip_group
 
 KEY = "web-key-0123456789abcdef"
 NODE = Path(__file__).with_name("node")
@@ -132,6 +133,20 @@ def test_the_asynchronous_client_streams_and_cancels(gateway: RunningGateway, pr
     left = 'requests_total{model="none",status="499"} 1'
     wait_until(lambda: left in gateway.get("/metrics", headers=headers).text, "the end of the dispatch")
     assert [row[keys.OUTCOME_STATUS] for row in gateway.spans("route")] == ["complete", "partial"]
+
+
+def test_the_example_runs(gateway: RunningGateway) -> None:
+    """What the documentation shows: an answer, a stream, and a signal for the first of them."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "gateway_client.py"],
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+        env={**os.environ, "GATEWAY_URL": f"{gateway.url}/v1", "GATEWAY_KEY": KEY, "NO_PROXY": "*"},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "small echo Order 17: what is the total?\necho Order 17: what is the total?\n"
+    live = gateway.spans("route")
+    assert live[0][keys.TASK] == "extract"
+    assert [row[keys.REQUEST_ID] for row in gateway.spans("evaluation resolved")] == [live[0][keys.REQUEST_ID]]
 
 
 @pytest.mark.node
