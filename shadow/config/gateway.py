@@ -9,7 +9,7 @@ from typing import Final, Literal
 from shadow.errors import ConfigError
 from shadow.request import nothing
 
-OtherModels = Literal["refuse", "route"]
+OtherModels = Literal["refuse", "route", "pin"]
 
 API_KEY_LABEL: Final = "api_key"
 """Label that says which of the named keys a request came with: its name, never its value."""
@@ -22,7 +22,8 @@ class GatewaySettings:
     Attributes:
         keys: name of a client to the environment variable that holds its bearer token; empty = nobody shows a token,
             which only a loopback address allows.
-        other_models: what happens to a request that names a model instead of the policy: refused, or routed anyway.
+        other_models: what happens to a request that names a model instead of the policy: refused, routed
+            anyway, or (a model of the catalogue) asked as it is and recorded as pinned.
         max_body_bytes: largest body of a request.
         read_timeout_s: seconds that a client may take to send the head of a request, and again for its body.
         max_requests: requests in progress; one more is told to come back later.

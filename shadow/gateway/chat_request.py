@@ -70,12 +70,12 @@ class ChatRequests:
             for name, path in routing.from_request.items()
             if path.partition(".")[0] == HEADERS
         }
-        self._routes_any = routing.gateway.other_models == "route"
+        self._others = routing.gateway.other_models
 
     @property
     def names(self) -> tuple[str, ...]:
         """The models that a client may ask for; `auto` first."""
-        listed = tuple(self._routing.catalogue.models) if self._routes_any else ()
+        listed = () if self._others == "refuse" else tuple(self._routing.catalogue.models)
         return tuple(dict.fromkeys((AUTO, self._routing.live.name, *listed)))
 
     def read(self, document: dict[str, Any], scope: Scope, client: str) -> ChatRequest:
@@ -90,7 +90,7 @@ class ChatRequests:
             RefusedError: a field breaks a rule.
         """
         _refuse_foreign(document)
-        self._check_model(document.pop("model", None))
+        pin = self._pin(document.pop("model", None))
         messages = _messages(document.pop("messages", None))
         stream = _flag(document.pop("stream", None), "stream")
         options = document.get("stream_options")
@@ -106,17 +106,22 @@ class ChatRequests:
         if not stream:
             document.pop("stream_options", None)
         arguments = {**document, **facts, "messages": messages, "request_id": request_id}
+        if pin:
+            arguments["pin"] = pin
         return ChatRequest(request_id, stream, bool(options and options.get("include_usage")), arguments)
 
-    def _check_model(self, name: Any) -> None:
+    def _pin(self, name: Any) -> str:
+        """The model that a client insists on and may have; empty where the policy chooses."""
         if not isinstance(name, str) or not name:
             raise _wrong("model", f"{AUTO} or another name of GET /v1/models", name)
-        if name in (AUTO, self._routing.live.name) or self._routes_any:
-            return
+        if name in (AUTO, self._routing.live.name) or self._others == "route":
+            return ""
+        if self._others == "pin" and name in self._routing.catalogue:
+            return name
         raise RefusedError(
             404,
             f"model must be one of {', '.join(self.names)}, got {name[:100]!r}: the policy chooses the model; "
-            "ask for auto, or set gateway.other_models to route",
+            "ask for auto, or set gateway.other_models to route or pin",
             code="model_not_found",
             param="model",
         )

@@ -282,6 +282,16 @@ def test_any_model_may_be_named_where_that_is_switched_on(provider: FakeOpenAI) 
         ]
 
 
+def test_a_model_of_the_catalogue_may_be_pinned_where_that_is_switched_on(provider: FakeOpenAI) -> None:
+    """The client gets what it names; the policy's own choice is recorded, and that it was not served."""
+    settings = GatewaySettings(other_models="pin")
+    with running_gateway(gateway_routing(provider, gateway=settings)) as gateway:
+        assert gateway.ask(model="big").json()["model"] == "big"
+        assert gateway.ask(model="gpt-4o").status_code == 404
+        (live,) = gateway.spans("route")
+    assert (live[keys.DECISION_MODEL], live[keys.OUTCOME_CONTAMINATION]) == ("small", "pinned")
+
+
 def test_an_error_of_the_router_keeps_its_status(provider: FakeOpenAI) -> None:
     """A budget that is spent, a limit that is reached: whatever says its status and its patience."""
 
