@@ -25,7 +25,7 @@ model_list:
 router_settings: {{routing_strategy: simple-shuffle}}
 litellm_settings: {{telemetry: false, num_retries: 0}}
 """
-QUIET: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "NO_PROXY": "*", "DATABASE_URL": ""}
+QUIET: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "NO_PROXY": "*"}
 ROUTER: Final = """\
 import asyncio, json, sys, time, litellm
 models = [{"model_name": "auto", "litellm_params": {"model": f"openai/{n}", "api_key": "none", "mock_response": "Hi."}}
