@@ -25,7 +25,7 @@ service: bench
 from_request: {{session: metadata.session, task: metadata.task, request_id: headers.x-request-id}}
 labels: [team, channel]
 export: {{to: "{collector}"}}
-gateway: {{max_requests: 1000}}
+gateway: {{keys: {{bench: BENCH_KEY}}}}
 """
 RULES = """\
 policy: {name}
@@ -35,6 +35,7 @@ choose:
     - {{when: {{input_tokens: {{at_most: {tokens}}}}}, use: small, why: short question}}
     - {{otherwise: big}}
 """
+KEY = "bench-0123456789abcdef"
 BODY = json.dumps(
     {"model": "auto", "messages": MESSAGES, "temperature": 0, "metadata": {"session": "s-4", "task": "support"}}
 ).encode()
@@ -58,6 +59,8 @@ def measured_gateway(
     port = free_port()
     command = [sys.executable, "-m", "shadow", "gateway", "--routing", folder / "shadow.yaml", "--port", str(port)]
     log = folder / "gateway.log"
-    with program(command, port=port, core=core, log=log, environment={"SHADOW_ID_KEY": "bench"}) as process:
+    with program(
+        command, port=port, core=core, log=log, environment={"SHADOW_ID_KEY": "bench", "BENCH_KEY": KEY}
+    ) as process:
         url = f"http://127.0.0.1:{port}/v1/chat/completions"
-        yield process, Target(url, BODY, ids="X-Request-Id")
+        yield process, Target(url, BODY, (f"Authorization: Bearer {KEY}",), ids="X-Request-Id")

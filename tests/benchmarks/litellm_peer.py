@@ -25,6 +25,8 @@ model_list:
 router_settings: {{routing_strategy: simple-shuffle}}
 litellm_settings: {{telemetry: false, num_retries: 0}}
 """
+KEY: Final = f"sk-{'0123456789abcdef' * 2}"
+"""The proxy does not start without a key."""
 QUIET: Final = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "NO_PROXY": "*"}
 ROUTER: Final = """\
 import asyncio, json, sys, time, litellm
@@ -73,8 +75,10 @@ def measured_proxy(folder: Path, *, upstream: str, core: int, body: bytes) -> It
     port = free_port()
     command = [environment() / "litellm", "--config", config, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--num_workers", "1"]
-    with program(command, port=port, core=core, log=folder / "litellm.log", environment=QUIET) as process:
-        yield process, Target(f"http://127.0.0.1:{port}/v1/chat/completions", body)
+    with program(
+        command, port=port, core=core, log=folder / "litellm.log", environment=QUIET | {"LITELLM_MASTER_KEY": KEY}
+    ) as process:
+        yield process, Target(f"http://127.0.0.1:{port}/v1/chat/completions", body, (f"Authorization: Bearer {KEY}",))
 
 
 def router_times(messages: list[dict[str, str]], calls: int, core: int) -> tuple[list[float], list[float]]:
