@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,7 @@ from shadow.providers.recorded import RecordedProvider
 from shadow.request import Request
 from shadow.router import ShadowRouter
 from shadow.snapshot import Snapshot, StateMode
+from shadow.state import switches
 from shadow.state.settings import SpendingLimit, StateSettings
 from shadow.state.state import State
 from shadow.testing import ManualClock, MemorySink
@@ -254,6 +257,22 @@ def test_a_kill_file_is_followed(tmp_path: Path) -> None:
     file.unlink()
     state._look_at_file()
     assert state.killed == frozenset()
+
+
+def test_a_kill_file_is_looked_at_by_a_thread_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts with the first request, never holds one up, and ends with the state."""
+    monkeypatch.setattr(switches, "CHECK_EVERY_S", 0.01)
+    state = State(CATALOGUE, StateSettings(kill_file=tmp_path / "killed.txt"))
+    assert state.snapshot(_request()).killed == frozenset()
+    (tmp_path / "killed.txt").write_text("big")
+    deadline = time.monotonic() + 60
+    while not state.snapshot(_request()).killed and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert state.snapshot(_request()).killed == {"big"}
+    (watching,) = (thread for thread in threading.enumerate() if thread.name == "shadowroute-kill-file")
+    del state
+    watching.join(60)
+    assert not watching.is_alive()
 
 
 def test_a_forked_child_can_use_the_state() -> None:
