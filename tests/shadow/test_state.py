@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from shadow.catalogue import Catalogue, Model
@@ -91,6 +94,33 @@ def test_three_failures_take_a_model_out_and_a_probe_brings_it_back(state: State
         shares.append(state.snapshot(request()).of("big").admitted)
         clock.advance(10.0)
     assert shares == [0.1, 0.5, 1.0]
+
+
+def test_of_many_threads_one_gets_the_probe(state: State, clock: ManualClock) -> None:
+    """Whoever asks first; the others are refused until its attempt is told."""
+    for _ in range(3):
+        attempted(state, error_type="503")
+    clock.advance(5.0)
+    with ThreadPoolExecutor(8) as threads:
+        together = threading.Barrier(8)
+        admitted = list(threads.map(lambda _: together.wait(60) >= 0 and state.admits("big", request()), range(8)))
+    assert sum(admitted) == 1
+
+
+def test_no_update_of_many_threads_is_lost(state: State) -> None:
+    """Every attempt, every cent; and whoever reads meanwhile sees whole values."""
+
+    def work(number: int) -> None:
+        for _ in range(200):
+            state.attempt(f"m{number % 3}", error_type="", latency_s=1.0)
+            state.spent(request(), 0.01)
+            seen = state.snapshot(request())
+            assert seen.of(f"m{number % 3}").latency_s == 1.0
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(work, range(6)))
+    assert [state._models[f"m{number}"].averages.latency_s.count for number in range(3)] == [400] * 3
+    assert state.snapshot(request()).remaining_usd["a-day"] == pytest.approx(2.0 - 12.0)
 
 
 def test_admission_on_the_way_back_depends_on_the_request_alone(state: State, clock: ManualClock) -> None:
