@@ -287,6 +287,8 @@ class Execution:
         """Take a step for a request that its model will never answer, however often it is asked."""
         if failure == "quota":
             return self._steps.fall_back()
+        if self._pin:
+            return False
         settings = self._terms.settings
         return self._steps.divert(settings.long_context if failure == "context_length" else settings.content_policy)
 

@@ -513,6 +513,9 @@ def test_a_pinned_model_is_asked_instead_of_the_steps(shell: Shell) -> None:
     assert course.outcome().contamination == ("pinned",)
     with pytest.raises(ProviderError):
         shell(execution(("primary", "a"), ("fallback", "b"), pin="c"), World({"c": [failure("400", retryable=False)]}))
+    world, too_long = World({"c": [failure("context_length", retryable=False)]}), terms(long_context="long")
+    with pytest.raises(ProviderError):
+        shell(execution(("primary", "a"), pin="c", of=too_long), world)
 
 
 def test_a_provider_may_say_that_its_answer_is_another_one() -> None:
