@@ -64,9 +64,14 @@ def counted(collector: OtlpSink, role: str) -> Counter[str]:
 
 
 def test_f13_sigterm_with_a_full_backlog_loses_nothing(collector: OtlpSink) -> None:
-    """The server's handler exits, and what is queued is judged, sent and counted once."""
-    slower = "" if FULL else "recorders.EXIT_FLUSH_S = 120\n"
-    with started(f"{slower}serve('queued', {QUEUED})\nprint('ready', flush=True)\ntime.sleep(600)\n", collector) as ran:
+    """The server's handler exits, and what is queued is judged, sent and counted once.
+
+    How long that takes is printed. An exit waits for 10 s; what a busy machine does in them is no matter of the test.
+    """
+    patient = "recorders.EXIT_FLUSH_S = 240\n"
+    with started(
+        f"{patient}serve('queued', {QUEUED})\nprint('ready', flush=True)\ntime.sleep(600)\n", collector
+    ) as ran:
         assert ran.stdout is not None
         assert ran.stdout.readline() == "ready\n"
         ended = time.perf_counter()
