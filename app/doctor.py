@@ -234,6 +234,16 @@ def _outcomes(queries: Queries, window: Window) -> Iterator[Check]:
         yield Check.warn("outcomes", text, "call request.served(...), or return what was served")
 
 
+def _review_flags(queries: Queries, window: Window) -> Iterator[Check]:
+    """Routers flag what a person should look at; somebody must be told."""
+    flags = queries.review_flags(window)
+    if flags:
+        told = ", ".join(f"{count(n)} {reason.replace('_', ' ')}" for reason, n in flags.items())
+        text = f"routers flagged requests for a person: {told}"
+        fix = "their spans have llm_router.outcome.needs_review; docs/reference/policies/cascade.md has the reasons"
+        yield Check.warn("review", text, fix)
+
+
 def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
     number, name = queries.unusable_spans()
     if number:
@@ -241,4 +251,4 @@ def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
         yield Check.warn("spans", text, "docs/reference/spans.md lists the required ones")
 
 
-_LOOKS: Final = (_completeness, _failures, _ids, _id_keys, _prices, _outcomes, _spans)
+_LOOKS: Final = (_completeness, _failures, _ids, _id_keys, _prices, _outcomes, _review_flags, _spans)

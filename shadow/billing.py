@@ -58,9 +58,14 @@ class Billing:
         ) / MTOK
 
     def outcome_usd(self, outcome: Outcome, time_us: int) -> float | None:
-        """What a request cost with all its attempts, as far as that is known; None if nothing of it is."""
-        if is_amount(outcome.cost_usd):
-            return outcome.cost_usd
-        paid = [(attempt.model, attempt.usage) for attempt in outcome.attempts] or [(outcome.model, outcome.usage)]
+        """What a request cost with all its attempts and judges, as far as that is known; None if nothing of it is.
+
+        What is reported covers the attempts only.
+        """
+        paid = [(call.model, call.usage) for call in outcome.judge_calls]
+        if not is_amount(outcome.cost_usd):
+            paid += [(attempt.model, attempt.usage) for attempt in outcome.attempts] or [(outcome.model, outcome.usage)]
         costs = [cost for model, usage in paid if (cost := self.cost_usd(model, usage, time_us)) is not None]
+        if is_amount(outcome.cost_usd):
+            costs.append(outcome.cost_usd)
         return sum(costs) if costs else None

@@ -119,6 +119,10 @@ class Queries(Reader):
         """Per service whose traffic names users or sessions: what keys the hashes now, `secret`, `public` or ``."""
         return {record["service"]: record["id_key"] for record in self.select("id_keys", **days(window))}
 
+    def review_flags(self, window: Window) -> dict[str, int]:
+        """How many requests were flagged for a person, by reason."""
+        return {record["reason"]: record["n"] for record in self.select("review_flags", **days(window))}
+
     # Sums by bucket
 
     def pairs(self, window: Window, policy: PolicyRef | None, where: Slice = ALL) -> PairSums:

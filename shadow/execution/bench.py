@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from shadow.catalogue import Catalogue, Model
-from shadow.errors import ConfigError
+from shadow.errors import ConfigError, UnjudgedError
 from shadow.execution.received import Tick
 from shadow.outcome import UNKNOWN_USAGE, Answer, JudgeCall, Outcome
 from shadow.providers.base import Call
@@ -24,6 +24,7 @@ class RequestBench:
         providers: call them.
         tick: a monotonic clock in seconds.
         left_s: says how many seconds are left for the request; None = it has no deadline.
+        killed: models and providers that a kill switch has turned off.
 
     Attributes:
         calls: every question that was asked, in order.
@@ -37,12 +38,14 @@ class RequestBench:
         providers: Providers,
         tick: Tick,
         left_s: Callable[[], float | None],
+        killed: Collection[str] = (),
     ) -> None:
         self._request = request
         self._catalogue = catalogue
         self._providers = providers
         self._tick = tick
         self._left_s = left_s
+        self._killed = killed
         self.calls: list[JudgeCall] = []
 
     def tick(self) -> float:
@@ -76,6 +79,8 @@ class RequestBench:
         found = self._catalogue.get(model)
         if found is None:
             raise ConfigError(self._catalogue.objection(model))
+        if found.name in self._killed or found.provider in self._killed:
+            raise UnjudgedError(f"a kill switch has turned {model} off; no judge is asked")
         return Call(
             request=self._request,
             model=found,

@@ -76,6 +76,7 @@ class Routed:
             providers=providers,
             tick=tick,
             left_s=lambda: self._execution.left_s,
+            killed=snapshot.killed,
         )
         self._execution = Execution(
             policy=policy,

@@ -408,6 +408,28 @@ def test_request_signals(four_requests: Store) -> None:
     assert [row[1:] for row in rows] == [("thumbs", "user", "", None, "late", "")]
 
 
+def test_review_flags(store: Store) -> None:
+    """Requests by the newest reason that they were flagged for; withdrawn flags, other days and names do not count."""
+    at = dt.datetime(2026, 11, 16, 12, tzinfo=dt.UTC)
+    flag = {"name": "needs_review", "source": "code", "value": None, "ts": at}
+    last, row = "last_step_refused", "refused_in_a_row"
+    insert(
+        store.client(),
+        "signals",
+        [
+            {**flag, "target": "r1", "label": row, "version": 1},
+            {**flag, "target": "r1", "label": last, "version": 2},
+            {**flag, "target": "r2", "label": last},
+            {**flag, "target": "r3", "label": row},
+            {**flag, "target": "r4", "label": row, "is_deleted": 1},
+            {**flag, "target": "r5", "label": row, "ts": at + dt.timedelta(days=9)},
+            {"target": "r6", "label": row},
+        ],
+    )
+    assert run(store, "review_flags", **DAYS) == [(last, 2), (row, 1)]
+    assert run(store, "review_flags", project="q", **DAYS) == []
+
+
 def test_failures(rollups: Store) -> None:
     """Shadow decisions without a plan, by reason."""
     assert run(rollups, "failures", **DAYS) == [("cheap", "2", "error", "ValueError", 1)]

@@ -84,6 +84,19 @@ def test_ids_that_can_be_guessed_are_a_warning(store: Store) -> None:
         assert all(check.text.startswith("support-api: ") and "SHADOW_ID_KEY" in check.fix for check in checks)
 
 
+def test_requests_that_need_a_person_are_a_warning(store: Store) -> None:
+    """With their number by reason, and where to look at them."""
+    now = dt.datetime.now(dt.UTC)
+    insert(store.client(), "decisions", both({"ts": now, "ingested_at": now}, {}))
+    rollup_now(store)
+    assert found(examine(store, "p"), "review") == []
+    flag = {"name": "needs_review", "source": "code", "value": None, "ts": now, "label": "last_step_refused"}
+    insert(store.client(), "signals", [{**flag, "target": target} for target in ("r1", "r2")])
+    (check,) = found(examine(store, "p"), "review")
+    assert (check.level, check.text) == ("warn", "routers flagged requests for a person: 2 last step refused")
+    assert "cascade.md" in check.fix
+
+
 def test_requests_without_ids_are_a_warning(store: Store) -> None:
     """Repeat users that cannot be recognised make every interval too narrow."""
     now = dt.datetime.now(dt.UTC)

@@ -6,11 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from analysis.plan import document as plan_document
 from shadow import keys
-from shadow.config import gateway_document, policy_document, routing_document
+from shadow.config import gateway_document, policy_document, routing_document, validator_document
 from shadow.config.fields import Document
 from tests.support.groups import ROOT
 
@@ -83,12 +84,28 @@ def test_every_command_is_documented() -> None:
     assert [name for name in commands if f"`shadowroute {name}`" not in text] == []
 
 
+def keys_of(*modules: ModuleType) -> set[str]:
+    """Keys of every document that stands in these modules."""
+    documents = {
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Document)
+    }
+    return {field.alias or name for document in documents for name, field in document.model_fields.items()}
+
+
+def undocumented(keys_of_files: set[str], page: str) -> list[str]:
+    text = (ROOT / "docs/reference" / page).read_text()
+    return sorted(key for key in keys_of_files if not re.search(rf"\b{key}\b", text))
+
+
 def test_every_configuration_key_is_documented() -> None:
     """A key that a file may have stands in the configuration reference."""
-    text = (ROOT / "docs/reference/configuration.md").read_text()
-    keys_of_files: set[str] = set()
-    for module in (gateway_document, policy_document, routing_document, plan_document):
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Document):
-                keys_of_files |= {field.alias or name for name, field in value.model_fields.items()}
-    assert sorted(key for key in keys_of_files if not re.search(rf"\b{key}\b", text)) == []
+    files = keys_of(gateway_document, policy_document, routing_document, plan_document)
+    assert undocumented(files, "configuration.md") == []
+
+
+def test_every_key_of_a_validator_is_documented() -> None:
+    """On the page of validators, with what it means."""
+    assert undocumented(keys_of(validator_document), "validators.md") == []

@@ -110,6 +110,14 @@ def test_a_judge_that_fails_is_no_refusal(tmp_path: Path, server: FakeOpenAI, si
     assert judged["error.type"] == "400"
 
 
+def test_a_killed_judge_is_not_asked(tmp_path: Path, server: FakeOpenAI, sink: MemorySink) -> None:
+    """A kill switch stops every call; the answer that nobody could check goes on to the stronger model."""
+    with router_of(tmp_path, server, sink, JUDGED) as router:
+        router.state.kill("judge")
+        assert router.complete(messages=MESSAGES).model == "strong"
+    assert server.calls("judge") == 0
+
+
 def test_a_program_judges_beside_the_router(tmp_path: Path, server: FakeOpenAI, sink: MemorySink) -> None:
     """It sees the answer; a shadow runs it only if the file says so."""
     code = "import sys; sys.exit(sys.stdin.read() != '18')"

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
-from shadow.catalogue import Catalogue
+from shadow.billing import Billing
+from shadow.catalogue import Catalogue, Model
 from shadow.errors import ProviderError, UnjudgedError
 from shadow.execution import Dispatch, Execution, arun, astream, run, stream
 from shadow.execution.bench import RequestBench
-from shadow.outcome import Answer, Attempt, Outcome
+from shadow.outcome import Answer, Attempt, JudgeCall, Outcome, Usage
 from shadow.policies.cascade import Cascade, Rung
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
 from shadow.policy import Step
+from shadow.pricing import Price
 from shadow.providers.base import Chunk
 from shadow.providers.registry import Providers
 from shadow.refusals import RefusalRuns
@@ -285,3 +288,17 @@ def test_tasks_that_are_counted_are_bounded() -> None:
     assert len(runs._runs) == 1000
     assert runs.flagged(made, request(task="t1499"), refused, review_after=2).needs_review == "refused_in_a_row"
     assert runs.flagged(made, request(task="t0"), refused, review_after=2).needs_review == ""
+
+
+def test_what_a_judge_costs_counts_against_spending_limits() -> None:
+    """Beside attempts that are priced, and beside a cost that the provider reported for them."""
+    price = Price(
+        input_usd_per_mtok=1.0, output_usd_per_mtok=2.0, cache_read_usd_per_mtok=1.0, cache_write_usd_per_mtok=1.0
+    )
+    billing = Billing(Catalogue([Model(name="a", price=price)]))
+    usage = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+    priced = Outcome(status="complete", attempts=(Attempt(kind="primary", model="a", usage=usage),))
+    calls = (JudgeCall(model="a", usage=usage), JudgeCall(model="unpriced", usage=usage))
+    assert billing.outcome_usd(priced, 0) == 3.0
+    assert billing.outcome_usd(replace(priced, judge_calls=calls), 0) == 6.0
+    assert billing.outcome_usd(replace(priced, cost_usd=0.5, judge_calls=calls), 0) == 3.5
