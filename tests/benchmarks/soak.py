@@ -35,7 +35,7 @@ class Soak:
     Attributes:
         per_second: rate that was asked for.
         load: of the run itself.
-        sent: requests that were answered, those that measured the capacity included.
+        sent: all requests, failed ones and those that measured the capacity included: each has its record.
         rows: rows per policy and request id.
         rss_bytes: memory, once a second.
     """
@@ -93,14 +93,14 @@ def _soak(folder: Path, available: list[int], seconds: float, per_second: float)
     ):
         if not per_second:
             full = drive(replace(target, name="full"), connections=CONNECTIONS, seconds=CAPACITY_S)
-            per_second, sent = full.per_second / 2, full.statuses[200]
+            per_second, sent = full.per_second / 2, full.statuses.total()
         over = threading.Event()
         watch = threading.Thread(target=_watch, args=(process, over, rss_bytes))
         watch.start()
         load = drive(target, connections=CONNECTIONS, seconds=seconds, per_second=per_second)
         over.set()
         watch.join()
-    return Soak(per_second, load, sent + load.statuses[200], rows_by_request(kept), rss_bytes)
+    return Soak(per_second, load, sent + load.statuses.total(), rows_by_request(kept), rss_bytes)
 
 
 def _watch(process: MeasuredProcess, over: threading.Event, rss_bytes: list[int]) -> None:
