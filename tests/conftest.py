@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collector.store import Store
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 # One test process per core is all the parallelism there is: two of them with a thread pool each for matrix products are
 # slower than without. Read when numpy is imported, which no plugin does.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# A busy machine is slow at times; what a property says does not depend on that.
+settings.register_profile("shadowroute", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shadowroute")
 
 
 @pytest.fixture(scope="session")
