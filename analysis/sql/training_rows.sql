@@ -44,43 +44,48 @@ WITH live AS (
   GROUP BY request_id, model
 )
 SELECT
-  live.request_id AS request_id,
-  live.day AS day,                             -- UTC day of the live decision
-  live.cluster_key AS cluster_key,
-  live.task AS task,
-  live.user_tier AS user_tier,
-  live.complexity_band AS complexity_band,
-  live.input_band AS input_band,
-  live.served_model AS model,                  -- whose answer it is
-  judged.value AS score,                       -- in [0,1]
-  1 / live.sample_rate / ifNull(nullIf(live.propensity, 0.), 1.) AS weight, -- requests that it stands for
-  live.propensity AS propensity,               -- NULL = unknown
-  live.input_tokens AS input_tokens,           -- tokens; NULL = unknown
-  live.output_tokens AS output_tokens,
-  live.cache_read_tokens AS cache_read_tokens,
-  live.cache_write_tokens AS cache_write_tokens,
-  0 AS is_executed
-FROM live
-INNER JOIN judged ON judged.request_id = live.request_id
-WHERE live.outcome_status = 'complete' AND live.served_model != ''
-UNION ALL
-SELECT
-  live.request_id AS request_id,
-  live.day AS day,
-  live.cluster_key AS cluster_key,
-  live.task AS task,
-  live.user_tier AS user_tier,
-  live.complexity_band AS complexity_band,
-  live.input_band AS input_band,
-  run.model AS model,
-  run.value AS score,
-  1 / live.sample_rate / run.inclusion_probability AS weight,
-  toNullable(run.inclusion_probability) AS propensity,
-  run.input_tokens AS input_tokens,
-  run.output_tokens AS output_tokens,
-  0 AS cache_read_tokens,
-  0 AS cache_write_tokens,
-  1 AS is_executed
-FROM live
-INNER JOIN run ON run.request_id = live.request_id
+  request_id, day, cluster_key, task, user_tier, complexity_band, input_band, model, score, weight, propensity, input_tokens, output_tokens,
+  cache_read_tokens, cache_write_tokens, is_executed
+FROM (
+  SELECT
+    live.request_id AS request_id,
+    live.day AS day,                             -- UTC day of the live decision
+    live.cluster_key AS cluster_key,
+    live.task AS task,
+    live.user_tier AS user_tier,
+    live.complexity_band AS complexity_band,
+    live.input_band AS input_band,
+    live.served_model AS model,                  -- whose answer it is
+    judged.value AS score,                       -- in [0,1]
+    1 / live.sample_rate / ifNull(nullIf(live.propensity, 0.), 1.) AS weight, -- requests that it stands for
+    live.propensity AS propensity,               -- NULL = unknown
+    live.input_tokens AS input_tokens,           -- tokens; NULL = unknown
+    live.output_tokens AS output_tokens,
+    live.cache_read_tokens AS cache_read_tokens,
+    live.cache_write_tokens AS cache_write_tokens,
+    0 AS is_executed
+  FROM live
+  INNER JOIN judged ON judged.request_id = live.request_id
+  WHERE live.outcome_status = 'complete' AND live.served_model != ''
+  UNION ALL
+  SELECT
+    live.request_id AS request_id,
+    live.day AS day,
+    live.cluster_key AS cluster_key,
+    live.task AS task,
+    live.user_tier AS user_tier,
+    live.complexity_band AS complexity_band,
+    live.input_band AS input_band,
+    run.model AS model,
+    run.value AS score,
+    1 / live.sample_rate / run.inclusion_probability AS weight,
+    toNullable(run.inclusion_probability) AS propensity,
+    run.input_tokens AS input_tokens,
+    run.output_tokens AS output_tokens,
+    0 AS cache_read_tokens,
+    0 AS cache_write_tokens,
+    1 AS is_executed
+  FROM live
+  INNER JOIN run ON run.request_id = live.request_id
+)
 ORDER BY request_id, model, is_executed
