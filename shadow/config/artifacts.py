@@ -72,7 +72,7 @@ def load_phrases(file: Path) -> tuple[list[str], str]:
         ConfigError: the file cannot be read as text, or holds no phrase.
     """
     try:
-        body = file.read_bytes()
+        body = read_bytes(file)
         lines = body.decode("utf-8").splitlines()
     except OSError as error:
         raise ConfigError(f"not_containing must name a readable file, got {file} ({error.strerror})") from None
@@ -91,7 +91,7 @@ def load_prompt(file: Path, needs: str) -> tuple[str, str]:
         ConfigError: the file cannot be read as text, or has no place `{needs}`.
     """
     try:
-        body = file.read_bytes()
+        body = read_bytes(file)
         prompt = body.decode("utf-8")
     except OSError as error:
         raise ConfigError(f"prompt must name a readable file, got {file} ({error.strerror})") from None

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -59,14 +59,18 @@ class Artifact(BaseModel):
     report: dict[str, object] = Field(default_factory=dict)
 
 
-def read_artifact(file: Path) -> tuple[Artifact, bytes]:
+def read_artifact(file: Path, read: Callable[[Path], bytes] = Path.read_bytes) -> tuple[Artifact, bytes]:
     """A checked artifact and the bytes of its file.
+
+    Args:
+        file: that `shadowroute train` wrote.
+        read: gives its content; a routing folder's own remembers which files it must watch.
 
     Raises:
         ConfigError: the file cannot be read or is no artifact.
     """
     try:
-        body = file.read_bytes()
+        body = read(file)
     except OSError as error:
         raise ConfigError(
             f"learned must name a readable file, got {file} ({error.strerror}); run shadowroute train"

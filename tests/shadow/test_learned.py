@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow.config import load_catalogue, load_policy
+from shadow.config.files import noted_files
 from shadow.errors import ConfigError, PolicyError, UnknownFeatureError
 from shadow.policies.hashed_features import features_of
 from shadow.policies.learned import Learned, Scorer
@@ -84,6 +85,13 @@ def test_the_version_changes_with_the_artifact(tmp_path: Path) -> None:
     """New weights may decide differently, whatever the file is called."""
     assert policy_in(tmp_path / "a").version != policy_in(tmp_path / "b", threshold=0.2).version
     assert policy_in(tmp_path / "c").version == policy_in(tmp_path / "d").version
+
+
+def test_a_reload_watches_the_artifact(tmp_path: Path) -> None:
+    """New weights are taken over like a changed policy file."""
+    with noted_files() as files:
+        policy_in(tmp_path)
+    assert tmp_path / "policies/a.json" in files
 
 
 def test_it_stands_inside_rules_and_filters(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shadow.config.fields import Document, Text
+from shadow.config.files import read_bytes
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
 from shadow.errors import ConfigError
@@ -28,7 +29,7 @@ def build_learned(building: Building, document: LearnedDocument, place: Place, r
     """The chooser of an artifact. Its digest is part of the policy's version."""
     file = building.folder / document.artifact
     try:
-        artifact, body = read_artifact(file)
+        artifact, body = read_artifact(file, read_bytes)
         scorers = scorers_of(artifact, file)
     except ConfigError as error:
         building.problem(error.message, (*place, "artifact"))
