@@ -97,6 +97,7 @@ class Judge:
             or outcome.answer is None
             or outcome.status != "complete"
             or outcome.model != decision.model
+            or _checks_drafts(decision)  # the other model is always asked; whether it writes an answer, nobody has seen
         ):
             return None
         try:
@@ -108,6 +109,10 @@ class Judge:
         except BaseException as error:  # noqa: BLE001 - a validator that fails leaves the escalation unknown
             self._containment.note(f"accept_if of {self._name}", error)
             return None
+
+
+def _checks_drafts(decision: Decision) -> bool:
+    return any(step.verifies for step in decision.steps)
 
 
 def checked(policy: str, answer: Any, catalogue: Catalogue) -> Decision:

@@ -28,6 +28,8 @@ class Step:
         accept_if: names of the validators that its answer must pass, or the next escalation is asked.
         retry_same: how often the same model is asked again after a refused answer, before that.
         tells_why: whether it is told then what was refused, and why.
+        verifies: it is shown the answer before it as a draft, and lets that stand or writes its own. A draft is never
+            served before that, whatever its validators say.
     """
 
     kind: StepKind
@@ -35,12 +37,15 @@ class Step:
     accept_if: tuple[str, ...] = ()
     retry_same: int = 0
     tells_why: bool = False
+    verifies: bool = False
 
     def document(self) -> dict[str, Any]:
         """The step as it is recorded and hashed; what is not asked for is left out."""
         recorded: dict[str, Any] = {"kind": self.kind, "model": self.model, "accept_if": list(self.accept_if)}
         if self.retry_same:
             recorded |= {"retry_same": self.retry_same, "tells_why": self.tells_why}
+        if self.verifies:
+            recorded["verifies"] = True
         return recorded
 
 

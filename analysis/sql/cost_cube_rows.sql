@@ -10,6 +10,7 @@ WITH requests AS (
     served_model::String AS served_model,
     escalation_model::String AS escalation_model,
     escalated,
+    position(steps, '"verifies":true') > 0 AS verifies,
     notEmpty(contamination) AS contaminated,
     attempts,
     1 / sample_rate AS w,
@@ -53,7 +54,7 @@ WITH requests AS (
   UNION ALL
   SELECT
     day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided') AS kind,
-    escalation_model AS model, escalation_model = served_model AS cache_kept, w, input, cache_read, cache_write, output
+    escalation_model AS model, escalation_model = served_model AS cache_kept, w, input + if(verifies, output, 0) AS input, cache_read, cache_write, output
   FROM requests
   WHERE escalation_model != ''
 )

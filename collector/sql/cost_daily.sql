@@ -3,6 +3,7 @@
 -- params: stage Identifier, project String, day Date, labels Array(String)
 -- Shadow rows with status ok and known tokens only. Live: a line per attempt. Shadow: the planned primary at the served
 -- tokens, and its escalation: where it would happen, may happen, or was seen not to (avoided; for the break-even only).
+-- A model that checks a draft reads the draft, too: the served output on top of the input.
 INSERT INTO {stage:Identifier} (
   project, day, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket,
   side, kind, model, context_band, cache_kept, n, w, uncached_tokens, cache_read_tokens, cache_write_tokens, output_tokens)
@@ -43,8 +44,8 @@ FROM (
     1 / sample_rate AS weight,
     arrayConcat(
       arrayMap(a -> ('live', a.kind::String, a.model::String, toFloat64(a.input_tokens), toFloat64(a.cache_read_tokens), toFloat64(a.cache_write_tokens), toFloat64(a.output_tokens)), attempts),
-      arrayMap(s -> ('shadow', s.1, s.2, toFloat64(assumeNotNull(input_tokens)), toFloat64(cache_read_tokens), toFloat64(cache_write_tokens), toFloat64(assumeNotNull(output_tokens))),
-        arrayFilter(s -> s.2 != '', [('primary', model::String), (multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided'), escalation_model::String)]))) AS lines
+      arrayMap(s -> ('shadow', s.1, s.2, toFloat64(assumeNotNull(input_tokens) + if(s.3, assumeNotNull(output_tokens), 0)), toFloat64(cache_read_tokens), toFloat64(cache_write_tokens), toFloat64(assumeNotNull(output_tokens))),
+        arrayFilter(s -> s.2 != '', [('primary', model::String, 0), (multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided'), escalation_model::String, position(steps, '"verifies":true') > 0)]))) AS lines
   FROM decisions FINAL
   WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'shadow' AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
 )

@@ -5,6 +5,7 @@ docs/router.md, "Which answer is served", has the rules as a table. In short:
 
 - An answer that the policy's validators refuse is asked for again where its step says so, then goes on to the next
   escalation. It is served only if its step is the last of the cascade, and then a person should look at it.
+- An answer whose next escalation verifies is a draft: it is served once that model lets it stand.
 - A provider that fails goes on to the next fallback. If none is left, what is left of the cascade may still serve the
   request, and then the same model may be tried again.
 - A provider that asks to wait is waited for, if that is short; else the next fallback serves.
@@ -22,9 +23,10 @@ from shadow.execution.admission import Admission
 from shadow.execution.bench import RequestBench
 from shadow.execution.cost import CostCap
 from shadow.execution.dispatch import Dispatch
+from shadow.execution.draft import Draft
 from shadow.execution.inspection import PASSED, REFUSED, Correction, Finding, Inspector
 from shadow.execution.ledger import Ledger
-from shadow.execution.retries import provider_of, wait_before_retry_s
+from shadow.execution.recovery import Recovery
 from shadow.execution.steps import Steps
 from shadow.execution.terms import UNTRIED, Terms
 from shadow.outcome import UNREPORTED, Answer, AttemptKind, Contamination, Outcome, ReviewReason
@@ -70,20 +72,21 @@ class Execution:
     ) -> None:
         settings = terms.settings
         self._inspector = Inspector(policy, request, decision, bench)
-        self._catalogue = catalogue
         self._terms = terms
         self._timeout_s = settings.timeout_s if timeout_s is None else timeout_s
         self._deadline_s = settings.deadline_s if deadline_s is None else deadline_s
         self._budget = settings.budget_of(request.user_tier)
         self._cost = CostCap.of(self._budget, billing=billing, catalogue=catalogue, request=request)
         self._pin = pin
+        self._wants_json = request.wants_json
         steps = (Step(kind="primary", model=pin),) if pin else decision.steps
         self._admission = Admission(request, snapshot, catalogue, terms.state, self._cost)
         self._steps = Steps(steps, self._admission.objection)
+        self._recovery = Recovery(self._steps, terms, self._admission, catalogue, is_pinned=bool(pin))
         self._ledger = Ledger(catalogue)
+        self._draft: Draft | None = None
         self._next: Dispatch | None = None
         self._unserved: UnservedError | None = None
-        self._retries = 0
         self._same_again = 0
         self._needs_review: ReviewReason | Literal[""] = ""
         self._strayed = False
@@ -141,18 +144,23 @@ class Execution:
         """A dispatch gave a whole answer, `latency_s` after it started; its first chunk came after `ttft_s`.
 
         Returns:
-            True if the answer is to be served, False if it was refused and `next` goes on.
+            True if `answer` is now what is served: this one, or the draft that it lets stand. False if `next` goes on.
         """
-        is_last = not self.next().judged
+        planned = self.next()
         self._note(answer, finding.error_type, latency_s, ttft_s=ttft_s)
         self._pay(answer)
         self._ledger.waited(finding.duration_s)
-        if is_last or not finding.error_type:
+        if planned.draft is not None and planned.draft.stands(answer):
+            self._serve_draft(planned.draft, latency_s if ttft_s is not None else None)
+            return True
+        self._draft = self._drafted(answer, finding)
+        if not planned.judged or not (finding.error_type or self._steps.verifies_next):
             self._needs_review = "last_step_refused" if finding.error_type == REFUSED else ""
             self._ledger.serve(answer, "complete", ttft_s)
             return True
         if not self._has_time:
-            text = f"the answer of {self._steps.current.model} was refused, and no time is left; raise deadline_s"
+            what = "was refused" if finding.error_type else "is a draft"
+            text = f"the answer of {self._steps.current.model} {what}, and no time is left; raise deadline_s"
             self._give_up(UnservedError(text, error_type="deadline"))
         elif not self._asks_same_again(answer, finding):
             if self._steps.escalate():
@@ -196,6 +204,23 @@ class Execution:
         cap = self.next().output_tokens
         self._is_cut = cap is not None and (answer.usage.output_tokens or 0) >= cap
 
+    def _drafted(self, answer: Answer, finding: Finding) -> Draft | None:
+        """The answer as a draft, if the next model is to check it. Calls of tools are no text to be checked."""
+        if not self._steps.verifies_next or not answer.text or answer.tool_calls:
+            return None
+        return Draft(
+            answer,
+            len(self._ledger.attempts) - 1,
+            asks=finding.verdict.asks if finding.error_type else "",
+            may_stand=not finding.error_type and not self._wants_json,
+            is_cut=self._is_cut,
+        )
+
+    def _serve_draft(self, draft: Draft, ttft_s: float | None) -> None:
+        """A draft was let stand: nothing of it reached the caller before this moment."""
+        self._is_cut = draft.is_cut
+        self._ledger.serve(draft.answer, "complete", ttft_s, place=draft.place)
+
     def _contamination(self) -> tuple[Contamination, ...]:
         """Why what is served is not simply the policy's choice."""
         kinds: list[Contamination] = []
@@ -220,26 +245,27 @@ class Execution:
         else:
             self._give_up(self._steps.unserved())
 
-    def _plan(self, kind: AttemptKind, wait_s: float = 0.0, correction: Correction | None = None) -> None:
+    def _plan(self, kind: AttemptKind, wait_s: float = 0.0, shown: Correction | Draft | None = None) -> None:
         """Dispatch to the current step next."""
         model = self._steps.current.model
         if kind == "retry":
-            self._retries += 1
+            self._recovery.again()
         else:
-            self._retries = 0
             self._same_again = self._steps.current.retry_same
-            self._terms.retries.request(provider_of(self._catalogue, model), self._terms.settings.retry.budget)
+            self._recovery.begin()
+            if kind == "escalation" and self._steps.current.verifies:
+                shown = self._draft
         self._strayed = self._strayed or self._steps.kind == "fallback"
         self._ledger.waited(wait_s)
         is_cascade = self._steps.kind != "fallback" and (self._steps.may_escalate or self._same_again > 0)
         self._next = Dispatch(
             kind=kind,
             model=model,
-            judged=is_cascade and self._inspector.can_judge,
-            correction=correction,
+            judged=is_cascade and (self._inspector.can_judge or self._steps.verifies_next),
+            shown=shown,
             wait_s=wait_s,
             timeout_s=self._timeout_s,
-            deadline_s=None if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s,
+            deadline_s=self.left_s,
             latency_s=self._budget.latency_s if self._steps.has_more else None,
             chunk_s=self._terms.settings.first_chunk_s,
             output_tokens=None if self._cost is None else self._cost.output_tokens(model),
@@ -256,7 +282,7 @@ class Execution:
             return False
         self._same_again -= 1
         is_told = self._steps.current.tells_why and bool(answer.text)
-        self._plan("retry", correction=Correction(answer.text, finding.verdict.asks) if is_told else None)
+        self._plan("retry", shown=Correction(answer.text, finding.verdict.asks) if is_told else None)
         return True
 
     def _left(self, answer: Answer, error: BaseException, latency_s: float) -> None:
@@ -268,61 +294,16 @@ class Execution:
         """Plan what follows a failed dispatch; whether anything does."""
         if not self._has_time or len(self._ledger.attempts) >= self._terms.settings.max_attempts:
             return False
-        failure = "slow" if error_type == SLOW else error.failure_class
-        match failure:
-            case "slow":
-                self._strayed = self._goes_on(self._steps.escalate())
-                return self._strayed or self._retries_in(self._wait_s(None))
-            case "outage":
-                wait_s = self._wait_s(error.retry_after_s)
-                return self._goes_on(self._steps.fall_back()) or self._retries_in(wait_s, asks_state=True)
-            case "rate_limit":
-                return self._recovers_from_rate_limit(error.retry_after_s)
-            case "quota" | "context_length" | "content_policy":
-                return self._goes_on(self._takes_instead(failure))
-            case _:
-                return False
-
-    def _takes_instead(self, failure: str) -> bool:
-        """Take a step for a request that its model will never answer, however often it is asked."""
-        if failure == "quota":
-            return self._steps.fall_back()
-        if self._pin:
+        left_s = float("inf") if self.left_s is None else self.left_s
+        recovered = self._recovery.after(error, "slow" if error_type == SLOW else error.failure_class, left_s)
+        if recovered is None:
             return False
-        settings = self._terms.settings
-        return self._steps.divert(settings.long_context if failure == "context_length" else settings.content_policy)
-
-    def _recovers_from_rate_limit(self, told_s: float | None) -> bool:
-        """Wait for the provider if that is short. If it is not, ask a peer; only if there is none, wait longer."""
-        wait_s = self._wait_s(told_s)
-        if wait_s <= self._terms.settings.retry.patience_s and self._retries_in(wait_s):
-            return True
-        return self._goes_on(self._steps.fall_back()) or self._retries_in(wait_s)
-
-    def _retries_in(self, wait_s: float, *, asks_state: bool = False) -> bool:
-        """Try the current model again, unless its breaker has opened meanwhile.
-
-        The state is not asked after a rate limit: it knows that the provider must be waited for, and that is done.
-        """
-        left_s = float("inf") if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s
-        settings = self._terms.settings.retry
-        if not settings.budget or self._retries >= settings.times or wait_s >= left_s:
-            return False
-        model = self._steps.current.model
-        if not self._terms.retries.take(provider_of(self._catalogue, model)) or (
-            asks_state and self._admission.objection(model)
-        ):
-            return False
-        self._plan("retry", wait_s)
-        return True
-
-    def _wait_s(self, told_s: float | None) -> float:
-        return wait_before_retry_s(self._terms.settings.retry, self._retries, told_s, self._terms.jitter)
-
-    def _goes_on(self, taken: bool) -> bool:  # noqa: FBT001 - reads as a sentence at its callers
-        if taken:
+        self._strayed = self._strayed or recovered.strayed
+        if recovered.way == "retry":
+            self._plan("retry", recovered.wait_s, shown=self.next().shown)
+        else:
             self._plan(self._steps.kind)
-        return taken
+        return True
 
     @property
     def _has_time(self) -> bool:

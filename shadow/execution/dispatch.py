@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shadow.execution.draft import Draft
 from shadow.execution.inspection import Correction
 from shadow.outcome import AttemptKind
 
@@ -15,8 +16,8 @@ class Dispatch:
     Attributes:
         kind: how it came about.
         model: to call.
-        judged: the answer must be whole before anything of it may reach the caller.
-        correction: the model's own refused answer, if it is to be told about it.
+        judged: the answer may be refused, so it must be whole before anything of it may reach the caller.
+        shown: what the model is shown after the caller's messages: its own refused answer, or another model's draft.
         wait_s: seconds to wait before the call.
         timeout_s: the caller's limit for one dispatch: the whole answer, or in a stream the longest silence.
         deadline_s: what is left for the whole request, from the call on.
@@ -28,13 +29,23 @@ class Dispatch:
     kind: AttemptKind
     model: str
     judged: bool
-    correction: Correction | None = None
+    shown: Correction | Draft | None = None
     wait_s: float = 0.0
     timeout_s: float | None = None
     deadline_s: float | None = None
     latency_s: float | None = None
     chunk_s: float | None = None
     output_tokens: int | None = None
+
+    @property
+    def draft(self) -> Draft | None:
+        """The draft that this dispatch checks."""
+        return self.shown if isinstance(self.shown, Draft) else None
+
+    @property
+    def held(self) -> bool:
+        """Whether nothing of the answer may reach the caller before it is whole."""
+        return self.judged or self.draft is not None
 
     @property
     def whole_s(self) -> float | None:
@@ -49,7 +60,7 @@ class Dispatch:
     @property
     def stream_s(self) -> float | None:
         """Seconds for all of a stream. What was handed out cannot be asked elsewhere, so no latency budget ends it."""
-        return _least(self.deadline_s, self.latency_s) if self.judged else self.deadline_s
+        return _least(self.deadline_s, self.latency_s) if self.held else self.deadline_s
 
     def ran_out(self, latency_s: float) -> bool:
         """Whether a time-out after this time was the latency budget's."""

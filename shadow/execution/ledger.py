@@ -32,6 +32,7 @@ class Ledger:
         self._waited_s = 0.0
         self._ttft_s: float | None = None
         self._status: OutcomeStatus = "error"
+        self._served = -1
         self.attempts: list[Attempt] = []
         self.elapsed_s = 0.0
         self.answer: Answer | None = None
@@ -59,9 +60,17 @@ class Ledger:
         if answer is not None:
             self._costs.append(answer.cost_usd)
 
-    def serve(self, answer: Answer, status: OutcomeStatus, ttft_s: float | None) -> None:
-        """The last attempt's answer reaches the caller; its first chunk came `ttft_s` after the dispatch."""
+    def serve(self, answer: Answer, status: OutcomeStatus, ttft_s: float | None, *, place: int = -1) -> None:
+        """The answer of an attempt reaches the caller; the first chunk came `ttft_s` after the last dispatch.
+
+        Args:
+            answer: as the provider gave it.
+            status: whether it is whole.
+            ttft_s: seconds; None = the answer came whole.
+            place: of the attempt that gave it; an earlier one than the last if a draft stands.
+        """
         self.answer = answer
+        self._served = place
         self._status = status
         if ttft_s is not None:
             self._ttft_s = sum(attempt.latency_s for attempt in self.attempts[:-1]) + self._waited_s + ttft_s
@@ -84,11 +93,11 @@ class Ledger:
                 attempts=attempts,
                 escalated=escalated,
             )
-        last = attempts[-1]
+        served = attempts[self._served]
         return Outcome(
             status=self._status,
-            model=self._catalogue.canonical(self.answer.model, last.model) if self.answer.model else last.model,
-            provider=last.provider,
+            model=self._catalogue.canonical(self.answer.model, served.model) if self.answer.model else served.model,
+            provider=served.provider,
             response_id=self.answer.response_id,
             usage=self.answer.usage,
             cost_usd=self._cost_usd(),

@@ -1,4 +1,4 @@
-"""Adds up the chunks of one stream, while they pass."""
+"""Adds up the chunks of the streams of one request, while they pass."""
 
 from __future__ import annotations
 
@@ -78,3 +78,20 @@ class Received:
         for place, piece in pieces:
             known = calls.get(place, NO_CALL)
             calls[place] = ToolCall(known.name + piece.name, known.arguments + piece.arguments)
+
+
+class Held:
+    """The streams of one request that ended well, and what of them was not handed out."""
+
+    def __init__(self) -> None:
+        self._streams: list[tuple[Answer, list[Any]]] = []
+
+    def add(self, received: Received) -> Answer:
+        """Keep a stream's chunks; returns its answer."""
+        answer = received.answer()
+        self._streams.append((answer, received.kept))
+        return answer
+
+    def chunks_of(self, served: Answer | None) -> list[Any]:
+        """What is still to be handed out of the answer that is served: the last one, or a draft that stands."""
+        return next(kept for answer, kept in reversed(self._streams) if answer is served)

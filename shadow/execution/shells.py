@@ -15,7 +15,7 @@ from typing import Any
 from shadow.errors import ProviderError
 from shadow.execution.course import Execution
 from shadow.execution.dispatch import Dispatch
-from shadow.execution.received import Received, Tick
+from shadow.execution.received import Held, Received, Tick
 from shadow.outcome import Answer
 from shadow.providers.base import Chunk
 
@@ -44,7 +44,7 @@ def run(
             latency_s = tick() - started
             finding = execution.inspect(answer, latency_s)
             if execution.answered(answer, latency_s, finding):
-                return answer
+                return execution.answer or answer
 
 
 async def arun(
@@ -68,7 +68,7 @@ async def arun(
             latency_s = tick() - started
             finding = await execution.ainspect(answer, latency_s)
             if execution.answered(answer, latency_s, finding):
-                return answer
+                return execution.answer or answer
 
 
 def stream(
@@ -84,22 +84,23 @@ def stream(
         UnservedError: no step may be asked.
         Exception: as `run`; also after the first chunk, where no other step may serve the request any more.
     """
+    held = Held()
     while True:
         planned, received = _next_after_wait(execution, sleep), Received(tick)
         try:
             with closing(dispatch(planned)) as chunks:
                 for chunk in chunks:
                     received.add(chunk)
-                    if not planned.judged:
+                    if not planned.held:
                         yield received.hand_out(chunk)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not _goes_on(execution, error, received):
                 raise
         else:
-            answer, latency_s = received.answer(), received.latency_s
+            answer, latency_s = held.add(received), received.latency_s
             finding = execution.inspect(answer, latency_s)
             if execution.answered(answer, latency_s, finding, ttft_s=received.ttft_s):
-                yield from received.kept
+                yield from held.chunks_of(execution.answer)
                 return
 
 
@@ -111,6 +112,7 @@ async def astream(
     sleep: AsyncSleep | None = None,
 ) -> AsyncGenerator[Any, None]:
     """As `stream`, without blocking the event loop."""
+    held = Held()
     while True:
         planned = await _anext_after_wait(execution, sleep)
         received = Received(tick)
@@ -120,17 +122,17 @@ async def astream(
                     chunk = await anext(chunks, None)
                 while chunk is not None:
                     received.add(chunk)
-                    if not planned.judged:
+                    if not planned.held:
                         yield received.hand_out(chunk)
                     chunk = await anext(chunks, None)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not _goes_on(execution, error, received):
                 raise
         else:
-            answer, latency_s = received.answer(), received.latency_s
+            answer, latency_s = held.add(received), received.latency_s
             finding = await execution.ainspect(answer, latency_s)
             if execution.answered(answer, latency_s, finding, ttft_s=received.ttft_s):
-                for raw in received.kept:
+                for raw in held.chunks_of(execution.answer):
                     yield raw
                 return
 

@@ -46,6 +46,11 @@ class Steps:
         return bool(self._escalations)
 
     @property
+    def verifies_next(self) -> bool:
+        """Whether the next escalation is to check the current answer."""
+        return bool(self._escalations) and self._escalations[0].verifies
+
+    @property
     def has_more(self) -> bool:
         """Whether a model is left that was not asked in vain."""
         return any(step.model not in self._failed for step in (*self._escalations, *self._fallbacks))

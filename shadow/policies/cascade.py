@@ -20,19 +20,22 @@ class Rung:
         accept_if: names of the validators that its answer must pass; none = any answer is served.
         retry_same: how often it is asked again after a refused answer.
         tells_why: whether it is told then what was wrong.
+        verifies: whether it checks the answer before it, instead of answering anew.
     """
 
     model: str
     accept_if: tuple[str, ...] = ()
     retry_same: int = 0
     tells_why: bool = False
+    verifies: bool = False
 
 
 class Cascade:
     """Chooses models from cheap to strong, and what the answer of each must pass.
 
     Args:
-        rungs: at least two, from the first model to be asked to the last. All but the last need validators.
+        rungs: at least two, from the first model to be asked to the last. All but the last need validators, unless
+            the one after them verifies.
         reason: why a cascade was chosen.
     """
 
@@ -46,11 +49,15 @@ class Cascade:
                 accept_if=rung.accept_if,
                 retry_same=rung.retry_same,
                 tells_why=rung.tells_why,
+                verifies=rung.verifies,
             )
             for place, rung in enumerate(rungs)
         )
         later = (
-            Candidate(model=rung.model, rejected=f"only if {before.model} is refused")
+            Candidate(
+                model=rung.model,
+                rejected=f"checks {before.model}" if rung.verifies else f"only if {before.model} is refused",
+            )
             for before, rung in pairwise(rungs)
         )
         self._plan = Plan(steps=steps, candidates=(Candidate(model=rungs[0].model), *later), reason=reason)

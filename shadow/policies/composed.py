@@ -160,7 +160,7 @@ class Composed:
             return plan
         if plan.steps and len(steps) == len(planned):
             return replace(plan, steps=steps)
-        first = steps[0] if steps[0].kind == "primary" else replace(steps[0], kind="primary")
+        first = steps[0] if steps[0].kind == "primary" else replace(steps[0], kind="primary", verifies=False)
         steps = _without_idle_checks((first, *steps[1:]), planned)
         named = {candidate.model for candidate in plan.candidates if candidate.rejected}
         gone = [step.model for step in planned if step.model not in named and refused(step.model)]

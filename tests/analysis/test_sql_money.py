@@ -11,7 +11,8 @@ import pytest
 from analysis import sql_files
 from collector.rollup import Rollup
 from collector.store import Store
-from tests.support.decision_rows import DAY, insert
+from tests.support.decision_rows import DAY, both, insert
+from tests.support.mixed_traffic import DRAFTED
 
 D17 = DAY + dt.timedelta(days=1)
 DAYS = {"first": DAY, "last": D17}
@@ -92,6 +93,17 @@ def test_cost_cube_rows(four_requests: Store) -> None:
         found = rows[line]
         assert (found[0], found[1], found[2], found[3]) == (n, unpriced, buckets, [weight])
         assert [part[0] * 1e6 for part in found[4:]] == pytest.approx(dollars, rel=1e-12), line
+
+
+def test_the_model_that_checks_a_draft_reads_the_draft(store: Store) -> None:
+    """So its input has the served output, too: (600 + 100) x 10 instead of 600 x 10, for a draft only."""
+    drafts = {"model": "small", "tier": "small", "escalation_model": "big", "steps": DRAFTED}
+    insert(store.client(), "decisions", [*both({}, drafts), *both({"request_id": "r2"}, {**drafts, "steps": "[]"})])
+    insert(store.client(), "price_books", [{}, {"model": "small"}])
+    (found,) = (
+        row for row in run(store, "cost_cube_rows", **CHEAP, **DAYS, **ANY_ROW) if row[4] == "escalation_unknown"
+    )
+    assert found[11][0] * 1e6 == pytest.approx(7000 + 6000, rel=1e-12)
 
 
 def test_active_days(store: Store) -> None:

@@ -146,6 +146,46 @@ def test_a_cascade_may_have_many_models(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+DRAFTS = "policy: p\nchoose:\n  cascade:\n    mode: draft-and-verify\n    try: gpt-5-mini\n"
+
+
+def test_a_cascade_may_draft_and_verify(tmp_path: Path) -> None:
+    """Then every answer goes on, so validators are not needed; a policy around it may still filter the models."""
+    write_folder(tmp_path, policy=DRAFTS + "    else: gpt-5\n")
+    policy = load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))
+    decision = policy.decide(Request(request_id="r", time_us=1), Snapshot())
+    assert decision.steps == (
+        Step(kind="primary", model="gpt-5-mini"), Step(kind="escalation", model="gpt-5", verifies=True)
+    )  # fmt: skip
+    assert decision.reason == "a draft, then a check"
+    assert [candidate.rejected for candidate in decision.candidates] == ["", "checks gpt-5-mini"]
+
+
+@pytest.mark.parametrize(
+    ("rest", "message"),
+    [
+        ("    else: [llama-70b, gpt-5]\n", "3: else must be one model in mode draft-and-verify, got 2"),
+        ("    accept_if: [not_refusal]\n    retry_same: 1\n    else: gpt-5\n",
+         "3: retry_same must not be given in mode draft-and-verify: every draft is checked by else"),
+        ("    else: {try: gpt-5, accept_if: [not_refusal]}\n",
+         "3: accept_if of gpt-5 must not be given in mode draft-and-verify: every draft is checked by else"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_draft_say_what_to_do(tmp_path: Path, rest: str, message: str) -> None:
+    """What the mode would never use is no silent wish."""
+    write_folder(tmp_path, policy=DRAFTS + rest)
+    with pytest.raises(ConfigError) as raised:
+        load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))
+    assert f"policy.yaml:{message}" in str(raised.value)
+
+
+def test_a_cascade_without_validators_is_told_of_the_other_mode(tmp_path: Path) -> None:
+    """Nothing would ever be refused."""
+    write_folder(tmp_path, policy="policy: p\nchoose:\n  cascade:\n    try: gpt-5-mini\n    else: gpt-5\n")
+    with pytest.raises(ConfigError, match=r"gpt-5-mini must have accept_if .* draft-and-verify does without"):
+        load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))
+
+
 @pytest.mark.parametrize(
     ("rest", "message"),
     [

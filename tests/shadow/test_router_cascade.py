@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shadow.execution.draft import STANDS
 from shadow.providers import openai_http
 from shadow.router import ShadowRouter
 from shadow.testing import MemorySink
@@ -108,6 +109,37 @@ def test_a_judge_that_fails_is_no_refusal(tmp_path: Path, server: FakeOpenAI, si
         (judged,) = [span for span in attributes(router, sink, "chat") if span["llm_router.attempt.kind"] == "judge"]
     assert json.loads(live["llm_router.attempts"])[0]["error_type"] == "validator_error"
     assert judged["error.type"] == "400"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_draft_is_checked_and_recorded(
+    tmp_path: Path, server: FakeOpenAI, sink: MemorySink, *, streams: bool
+) -> None:
+    """One that stands is what the caller gets, also as a stream; both calls are spans and paid."""
+    text = "[not_refusal]\n    mode: draft-and-verify"
+    server.will("cheap", Behaviour(text="18"), Behaviour(text="17"))
+    server.will("strong", Behaviour(text=STANDS), Behaviour(text="it is 18"))
+    with router_of(tmp_path, server, sink, text) as router:
+        if streams:
+            said = ["".join(_texts(router.stream(messages=MESSAGES))) for _ in range(2)]
+        else:
+            said = [router.complete(messages=MESSAGES).answer.text for _ in range(2)]
+        live, shadow = attributes(router, sink, "route"), attributes(router, sink, "shadow")
+        calls = attributes(router, sink, "chat")
+    assert said == ["18", "it is 18"]
+    assert [row["gen_ai.response.model"] for row in live] == ["cheap", "strong"]
+    assert [row["llm_router.decision.escalated"] for row in live] == [1, 1]
+    assert [call["llm_router.attempt.kind"] for call in calls] == ["primary", "escalation"] * 2
+    assert all("llm_router.decision.escalated" not in row for row in shadow), "nobody has seen that check"
+    assert json.loads(live[0]["llm_router.decision.steps"])[1]["verifies"] is True
+    check = next(call for call in server.received if call.body["model"] == "strong").body["messages"]
+    assert check[:2] == [*MESSAGES, {"role": "assistant", "content": "18"}]
+
+
+def _texts(chunks: Iterable[Any]) -> Iterator[str]:
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            yield choice["delta"].get("content") or ""
 
 
 def test_a_killed_judge_is_not_asked(tmp_path: Path, server: FakeOpenAI, sink: MemorySink) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from analysis.selection import PolicyRef, Window
+from shadow.attributes import plan_texts
+from shadow.policy import Step
 from tests.support.decision_rows import insert
 
 FIRST: Final = dt.date(2026, 11, 16)
@@ -21,13 +23,18 @@ BOOK: Final = "b"
 
 TIERS: Final = {"big": "large", "mid": "medium", "small": "small"}
 _MODELS: Final = ("big", "mid", "small")
+DRAFTED: Final = plan_texts((Step(kind="primary", model="small"), Step(kind="escalation", model="big", verifies=True)))[
+    1
+]
+"""The plan of a draft that another model checks, as it is recorded."""
 
 
 def store_traffic(client: Client, *, requests: int = 3_000, users: int = 900, seed: int = 5) -> list[dict[str, Any]]:
     """Insert decisions, signals and prices; the rows are returned, so that a test can sum them up itself.
 
-    Shadow `cheap` tries the small model first on two tasks and fails now and then; `main` is the A/A shadow. A third
-    of the requests is sampled out for shadows, some are contaminated, some have no known tokens.
+    Shadow `cheap` tries the small model first on two tasks, in a third of the buckets for a draft, and fails now and
+    then; `main` is the A/A shadow. A third of the requests is sampled out for shadows, some are contaminated, some
+    have no known tokens.
     """
     rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
@@ -90,13 +97,15 @@ def _cheap(rng: random.Random, request: Mapping[str, Any]) -> dict[str, Any]:
         return {**shadow, "model": "", "tier": "", "steps_id": "", "status": "error", "error_type": "ValueError"}
     if request["task"] == "code":
         return shadow
+    seen, is_draft = rng.choice([None, None, 0, 1]), request["bucket"] % 3 == 0
     return {
         **shadow,
         "model": "small",
         "tier": "small",
         "steps_id": "small-big",
         "escalation_model": "big",
-        "escalated": rng.choice([None, None, 0, 1]),
+        "escalated": None if is_draft else seen,
+        "steps": DRAFTED if is_draft else "[]",
     }
 
 

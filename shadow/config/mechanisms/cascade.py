@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -40,9 +40,9 @@ class RungDocument(Document):
 
 
 class CascadeDocument(RungDocument):
-    """Cheap first, then what its answer must pass, then stronger models."""
+    """Cheap first, then what its answer must pass, then stronger models; or a draft that a stronger one checks."""
 
-    accept_if: Validators
+    mode: Literal["escalate", "draft-and-verify"] = "escalate"
     then: Annotated[
         list[Annotated[RungDocument, BeforeValidator(_as_rung)]],
         BeforeValidator(_as_rungs),
@@ -53,6 +53,27 @@ class CascadeDocument(RungDocument):
     def rungs(self) -> tuple[RungDocument, ...]:
         """All models in order."""
         return (self, *self.then)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the second model checks what the first one wrote."""
+        return self.mode == "draft-and-verify"
+
+    @model_validator(mode="after")
+    def _suits_mode(self) -> Self:
+        if not self.verifies:
+            if self.accept_if is None:
+                raise ValueError(
+                    f"{self.model} must have accept_if beside it, or nothing is ever refused;"
+                    " only mode: draft-and-verify does without"
+                )
+            return self
+        if len(self.then) > 1:
+            raise ValueError(f"else must be one model in mode draft-and-verify, got {len(self.then)}")
+        if self.retry_same or self.then[0].accept_if is not None:
+            wrong = "retry_same" if self.retry_same else f"accept_if of {self.then[0].model}"
+            raise ValueError(f"{wrong} must not be given in mode draft-and-verify: every draft is checked by else")
+        return self
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -74,6 +95,7 @@ def build_cascade(building: Building, document: CascadeDocument, place: Place, r
             each,
             place if number == 0 else (*place, "else", number - 1),
             is_last=number == len(document.then),
+            verifies=number > 0 and document.verifies,
         )
         for number, each in enumerate(document.rungs)
     ]
@@ -81,10 +103,10 @@ def build_cascade(building: Building, document: CascadeDocument, place: Place, r
     twice = next((model for model in models if models.count(model) > 1), "")
     if twice:
         building.problem(f"try and else must be different models, got {twice} under two names", place)
-    return Cascade(rungs, reason=reason or "cheap first")
+    return Cascade(rungs, reason=reason or ("a draft, then a check" if document.verifies else "cheap first"))
 
 
-def _rung(building: Building, document: RungDocument, place: Place, *, is_last: bool) -> Rung:
+def _rung(building: Building, document: RungDocument, place: Place, *, is_last: bool, verifies: bool) -> Rung:
     names = []
     for at, each in enumerate(document.accept_if or ()):
         there = (*place, "accept_if", at)
@@ -103,4 +125,5 @@ def _rung(building: Building, document: RungDocument, place: Place, *, is_last: 
         accept_if=tuple(names),
         retry_same=document.retry_same,
         tells_why=document.tell_why,
+        verifies=verifies,
     )

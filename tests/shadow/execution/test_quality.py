@@ -159,7 +159,7 @@ def test_the_same_model_is_asked_again_before_a_stronger_one(shell: Shell) -> No
     outcome = course.outcome()
     assert attempts(outcome) == [("primary", "a", "quality"), ("retry", "a", "quality"), ("retry", "a", "")]
     assert outcome.escalated is False
-    assert all(planned.correction is None for planned in world.planned)
+    assert all(planned.shown is None for planned in world.planned)
 
 
 @every_shell
@@ -178,7 +178,7 @@ def test_a_model_may_be_told_what_was_refused() -> None:
     """With its own answer and what the validator asks, after the caller's messages."""
     world = World(a=["bad", "good"], b=["good"])
     assert by_complete(course_of(rung("a", 1, tells_why=True), Rung(model="b")), world) == "good"
-    first, second = (planned.correction for planned in world.planned)
+    first, second = (planned.shown for planned in world.planned)
     assert first is None
     assert second is not None
     answer, wish = second.messages()
