@@ -29,6 +29,7 @@ class Containment:
 
     def __init__(self, on_error: OnError = "count") -> None:
         self._on_error = on_error
+        self._guards: dict[str, Guard] = {}
         self.after_fork()
 
     @property
@@ -39,7 +40,10 @@ class Containment:
 
     def guard(self, where: str) -> Guard:
         """A context manager that swallows an `Exception` of its block."""
-        return Guard(self, where)
+        guard = self._guards.get(where)
+        if guard is None:
+            guard = self._guards[where] = Guard(self, where)
+        return guard
 
     def swallows(self, where: str, error: BaseException) -> bool:
         """Count and log an error; whether it must not go further."""
@@ -68,7 +72,7 @@ class Containment:
 
 
 class Guard:
-    """One guarded block."""
+    """The guarded blocks of one place. It remembers nothing, so that all of them share it."""
 
     __slots__ = ("_containment", "_where")
 

@@ -40,8 +40,8 @@ REASONING_WORDS: Final = frozenset({
     "step-by-step",
 })
 # fmt: on
-FORMAL_CHARACTERS: Final = ("{", "=", "`", "\\", "<", "^")
-STRUCTURE_CHARACTERS: Final = ("\n", "?")
+FORMAL_CHARACTERS: Final = b"{=`\\<^"
+STRUCTURE_CHARACTERS: Final = b"\n?"
 
 
 def extract(
@@ -220,8 +220,9 @@ def _complexity(messages: tuple[Message, ...]) -> float:
     half = SAMPLE_CHARACTERS // 2
     sample = text if len(text) <= SAMPLE_CHARACTERS else text[:half] + text[-half:]
     words = len(REASONING_WORDS.intersection(sample.lower().split()))
-    formal = sum([sample.count(character) for character in FORMAL_CHARACTERS])
-    structure = sum([sample.count(character) for character in STRUCTURE_CHARACTERS])
+    encoded = sample.encode("utf-8", "surrogatepass")  # ASCII characters are themselves, and no part of another one
+    formal = len(encoded) - len(encoded.translate(None, FORMAL_CHARACTERS))
+    structure = len(encoded) - len(encoded.translate(None, STRUCTURE_CHARACTERS))
     return (
         0.35 * min(1.0, len(text) / LONG_TEXT_CHARACTERS)
         + 0.30 * min(1.0, words / 3)

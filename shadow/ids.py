@@ -76,6 +76,8 @@ class KeyedHash:
                 "set %s to a secret, the same in every process",
                 ID_KEY_VARIABLE,
             )
-        keyed = self._keyed.copy()  # the key is set up once
+        # The key is set up once. `hmac.digest` takes less, but lets go of the interpreter lock, and a caller would wait
+        # for whatever thread takes that.
+        keyed = self._keyed.copy()
         keyed.update(raw.encode("utf-8", "surrogatepass"))
         return keyed.hexdigest()[:16]

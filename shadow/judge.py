@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from shadow.contained import Containment, describe
 from shadow.errors import PolicyError, UnjudgedError
+from shadow.frozen import copied
 from shadow.outcome import Outcome
 from shadow.policy import Candidate, Decision, Escalating, Failure, Policy, Step
 from shadow.request import Request
@@ -56,7 +57,7 @@ class Judge:
 
     def ask(self, request: Request, snapshot: Snapshot, outcome: Outcome) -> Judgement:
         """The policy's decision, checked, and what it would have thought of the live answer."""
-        own_request, own_snapshot = replace(request), replace(snapshot)
+        own_request, own_snapshot = copied(request), copied(snapshot)
         started = time.perf_counter()
         try:
             answer: Any = self._policy.decide(own_request, own_snapshot)
@@ -71,7 +72,7 @@ class Judge:
                 raise PolicyError(self._name, "changed the request it was given", error_type="mutated_request")
             decision = checked(self._name, answer, self._catalogue)
             if decision.state_mode != snapshot.mode:
-                decision = replace(decision, state_mode=snapshot.mode)
+                decision = copied(decision, state_mode=snapshot.mode)
         except PolicyError as error:
             return Judgement(decision=self.failure("invalid", error.error_type, str(error)), duration_s=duration_s)
         except BaseException as error:  # noqa: BLE001 - comparing or reading a stranger's object runs its code

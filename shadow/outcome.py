@@ -20,6 +20,8 @@ def contaminations(said: Any) -> tuple[Contamination, ...]:
     Raises:
         ShadowError: a word is none of these.
     """
+    if not said:
+        return ()
     words = [said] if isinstance(said, str) else list(said or ())
     unknown = [word for word in words if word not in CONTAMINATIONS]
     if unknown:

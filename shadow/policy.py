@@ -86,7 +86,10 @@ class Decision:
     @property
     def escalation_model(self) -> str:
         """Model of the first escalation step, empty if there is none."""
-        return next((step.model for step in self.steps if step.kind == "escalation"), "")
+        for step in self.steps:
+            if step.kind == "escalation":
+                return step.model
+        return ""
 
     @property
     def steps_id(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shadow.backlog import Entry, LateOutcome, Pending
@@ -13,6 +12,7 @@ from shadow.contained import Containment
 from shadow.courtesy import Courtesy
 from shadow.errors import PolicyError
 from shadow.export.sink import SpanSink
+from shadow.frozen import copied
 from shadow.judge import Judgement, named
 from shadow.outcome import Outcome
 from shadow.policy import Decision
@@ -137,8 +137,9 @@ def _use_catalogue_names(pending: Pending, catalogue: Catalogue) -> None:
             pending.decision = named(pending.decision.policy, pending.decision, catalogue)
         planned = pending.decision.model
     outcome = pending.final
-    if outcome.model:
-        pending.final = replace(outcome, model=catalogue.canonical(outcome.model, planned))
+    model = outcome.model and catalogue.canonical(outcome.model, planned)
+    if model != outcome.model:
+        pending.final = copied(outcome, model=model)
     if isinstance(pending.decision, Decision):
         pending.final = contaminated(pending.decision, pending.final, catalogue)
 
@@ -151,10 +152,12 @@ def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> 
     """
     if outcome.contamination or not outcome.model or outcome.model not in catalogue:
         return outcome
+    if outcome.model == decision.steps[0].model:
+        return outcome
     kinds = {step.kind for step in decision.steps if step.model == outcome.model}
     if kinds - {"fallback"}:
         return outcome
-    return replace(outcome, contamination=("fallback",) if kinds else ("rewritten",))
+    return copied(outcome, contamination=("fallback",) if kinds else ("rewritten",))
 
 
 def _record(pending: Pending, judgements: Sequence[Judgement], reload_error: str, content: Mapping[str, str]) -> Record:

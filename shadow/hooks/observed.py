@@ -262,7 +262,8 @@ class ObservedRequest:
             if self._closed or self._request is None:
                 return
             self._closed = True
-            self._open(self._watch.failure("invalid", "no_model"), None)
+            if self._pending is None:
+                self._open(self._watch.failure("invalid", "no_model"), None)
             if self._pending is not None:
                 self._watch.recorder.close(self._pending, self._with_contamination(outcome))
 
