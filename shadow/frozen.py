@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from functools import cache
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 Instance = TypeVar("Instance")
+Parts = tuple[Callable[[Any], Sequence[Any]], tuple[Callable[[Any, Any], None], ...]]
+"""What reads all fields at once, and what writes each: the slots themselves, which know nothing of frozen."""
+
+_PARTS: Final[dict[type[Any], Parts]] = {}
 
 
 def copied(instance: Instance, **changes: Any) -> Instance:
@@ -21,9 +24,9 @@ def copied(instance: Instance, **changes: Any) -> Instance:
         instance: of a dataclass with slots and at least two fields.
         changes: new values by field.
     """
-    kind: type[Any] = type(instance)
-    values_of, setters = _parts(kind)
-    made: Instance = object.__new__(kind)
+    kind = type(instance)
+    values_of, setters = _PARTS.get(kind) or _parts(kind)
+    made = object.__new__(kind)
     for put, value in zip(setters, values_of(instance), strict=True):
         put(made, value)
     for name, value in changes.items():
@@ -31,8 +34,8 @@ def copied(instance: Instance, **changes: Any) -> Instance:
     return made
 
 
-@cache
-def _parts(kind: type[Any]) -> tuple[Callable[[Any], Sequence[Any]], tuple[Callable[[Any, Any], None], ...]]:
-    """What reads all fields at once, and what writes each: the slots themselves, which know nothing of frozen."""
+def _parts(kind: type[Any]) -> Parts:
     names = [field.name for field in fields(kind)]
-    return attrgetter(*names), tuple(getattr(kind, name).__set__ for name in names)
+    made = attrgetter(*names), tuple(getattr(kind, name).__set__ for name in names)
+    _PARTS[kind] = made
+    return made

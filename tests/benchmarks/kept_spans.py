@@ -6,36 +6,32 @@ Counting is left for later: the endpoint shares the machine with what is measure
 from __future__ import annotations
 
 import gzip
-import multiprocessing
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from shadow import keys
+from tests.benchmarks.measured_process import free_port, program
 
 
 @contextmanager
-def kept_spans(file: Path) -> Iterator[str]:
+def kept_spans(file: Path, core: int) -> Iterator[str]:
     """Address of the endpoint; what it took is in the file when the block ends."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, str(file)), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()
-    finally:
-        process.terminate()
-        process.join()
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.kept_spans", str(port), file]
+    with program(command, port=port, core=core, log=file.with_suffix(".log")):
+        yield f"http://127.0.0.1:{port}"
 
 
-def _serve(pipe: Connection, file: str) -> None:
-    output = Path(file).open("ab", buffering=0)  # noqa: SIM115 - open as long as the process lives
+def serve(port: int, file: Path) -> None:
+    """Take everything, until the process is ended."""
+    output = file.open("ab", buffering=0)  # open as long as the process lives
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -52,9 +48,7 @@ def _serve(pipe: Connection, file: str) -> None:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    pipe.send(f"http://127.0.0.1:{server.server_address[1]}")
-    server.serve_forever()
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
 def rows_by_request(file: Path) -> dict[str, Counter[str]]:
@@ -74,3 +68,7 @@ def _rows(body: bytes) -> Iterator[tuple[str, str]]:
                 if span.name == "route" or span.name.startswith("shadow "):
                     ids = [each.value.string_value for each in span.attributes if each.key == keys.REQUEST_ID]
                     yield "live" if span.name == "route" else span.name.removeprefix("shadow "), ids[0]
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), Path(sys.argv[2]))

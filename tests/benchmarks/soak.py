@@ -84,7 +84,7 @@ def soak(seconds: float, *, per_second: float = 0.0) -> Soak:
 def _soak(folder: Path, available: list[int], seconds: float, per_second: float) -> Soak:
     kept, rss_bytes, sent = folder / "spans", list[int](), 0
     with (
-        kept_spans(kept) as spans,
+        kept_spans(kept, available[-1]) as spans,
         provider(folder, available[-1]) as upstream,
         measured_gateway(folder / "gateway", upstream=upstream, collector=spans, core=available[0]) as (
             process,
