@@ -169,6 +169,7 @@ class RequestFilter:
         status: of the policy's decision, or of the live one without a policy: ok, error, timeout or invalid; empty for
             any.
         contaminated: only requests whose served model is not simply the policy's choice (True), or only others (False).
+        flagged: only requests that their router flagged for a person.
     """
 
     window: Window
@@ -178,6 +179,7 @@ class RequestFilter:
     served_model: str = ""
     status: str = ""
     contaminated: bool | None = None
+    flagged: bool = False
 
 
 @dataclass(frozen=True, slots=True, order=True)

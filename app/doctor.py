@@ -240,8 +240,14 @@ def _review_flags(queries: Queries, window: Window) -> Iterator[Check]:
     if flags:
         told = ", ".join(f"{count(n)} {reason.replace('_', ' ')}" for reason, n in flags.items())
         text = f"routers flagged requests for a person: {told}"
-        fix = "their spans have llm_router.outcome.needs_review; docs/reference/policies/cascade.md has the reasons"
+        fix = "on the Requests page choose: only flagged; docs/reference/policies/cascade.md has the reasons"
         yield Check.warn("review", text, fix)
+
+
+def _reloads(queries: Queries, _window: Window) -> Iterator[Check]:
+    for service, error in queries.reload_errors().items():
+        text = f"{service} goes on with its old configuration: {error}"
+        yield Check.warn("reload", text, "correct the file that is named; the service reads it again by itself")
 
 
 def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
@@ -251,4 +257,4 @@ def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
         yield Check.warn("spans", text, "docs/reference/spans.md lists the required ones")
 
 
-_LOOKS: Final = (_completeness, _failures, _ids, _id_keys, _prices, _outcomes, _review_flags, _spans)
+_LOOKS: Final = (_completeness, _failures, _ids, _id_keys, _prices, _outcomes, _review_flags, _reloads, _spans)

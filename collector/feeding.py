@@ -98,7 +98,10 @@ class Pace:
         }
         if any(lost.values()):
             counts = ", ".join(f"{name} {count:,}" for name, count in lost.items() if count)
-            raise LostRecordsError(f"records of {self.sent:,} requests were lost on the way to the store: {counts}")
+            raise LostRecordsError(
+                f"of {self.sent:,} {'request' if self.sent == 1 else 'requests'} sent, records were lost on the"
+                f" way to the store: {counts}"
+            )
 
     def _let_arrive(self) -> None:
         last, since = -1, time.monotonic()

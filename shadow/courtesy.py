@@ -7,10 +7,19 @@ item, and really sleeps after a slice of work: with `sleep(0)` the same thread n
 
 from __future__ import annotations
 
+import threading
 import time
 
 SLICE_S = 0.0003
 REST_S = 0.00005
+
+
+_nobody_waits = threading.Event()
+
+
+def end_courtesy() -> None:
+    """The process is ending: no request is left that could wait, and what is queued must be sent in time."""
+    _nobody_waits.set()
 
 
 class Courtesy:
@@ -23,6 +32,6 @@ class Courtesy:
 
     def pause(self) -> None:
         """Sleep if this slice is used up; otherwise cost about 0.1 µs."""
-        if time.perf_counter() >= self._slice_ends:
+        if time.perf_counter() >= self._slice_ends and not _nobody_waits.is_set():
             time.sleep(REST_S)
             self._slice_ends = time.perf_counter() + SLICE_S

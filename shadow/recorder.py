@@ -22,6 +22,7 @@ from shadow.backlog import Backlog, LateOutcome, Pending
 from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.contained import Containment, OnError
 from shadow.content import Content
+from shadow.courtesy import end_courtesy
 from shadow.edition import Edition
 from shadow.export.choice import sink_for
 from shadow.export.sink import SpanSink
@@ -363,5 +364,6 @@ _alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 @atexit.register
 def _shut_down_at_exit() -> None:
+    end_courtesy()
     for recorder in list(_alive):
         recorder.shutdown(EXIT_FLUSH_S)

@@ -119,6 +119,10 @@ class Queries(Reader):
         """Per service whose traffic names users or sessions: what keys the hashes now, `secret`, `public` or ``."""
         return {record["service"]: record["id_key"] for record in self.select("id_keys", **days(window))}
 
+    def reload_errors(self) -> dict[str, str]:
+        """Why services go on with an old configuration, by service; of their newest request of the last day."""
+        return {record["service"]: record["error"] for record in self.select("reload_errors")}
+
     def review_flags(self, window: Window) -> dict[str, int]:
         """How many requests were flagged for a person, by reason."""
         return {record["reason"]: record["n"] for record in self.select("review_flags", **days(window))}
@@ -211,6 +215,7 @@ def _request_filter(where: RequestFilter) -> dict[str, Any]:
         **conditions(where.slice),
         "differs": _yes_no(where.differs),
         "contaminated": _yes_no(where.contaminated),
+        "flagged": "yes" if where.flagged else "",
         "served_model": where.served_model,
         "status": where.status,
     }

@@ -1,6 +1,6 @@
 -- what: how many requests a filter of the Requests page keeps
 -- grain: one row
--- params: project String, first Date, last Date, role String, policy String, version String, segment_keys Array(String), segment_values Array(String), differs String, served_model String, status String, contaminated String
+-- params: project String, first Date, last Date, role String, policy String, version String, segment_keys Array(String), segment_values Array(String), differs String, served_model String, status String, contaminated String, flagged String
 SELECT
   count() AS n
 FROM decisions FINAL
@@ -18,3 +18,6 @@ WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:D
   AND ({served_model:String} = '' OR served_model = {served_model:String})
   AND ({status:String} = '' OR decisions.status = {status:String})
   AND multiIf({contaminated:String} = 'yes', notEmpty(contamination), {contaminated:String} = 'no', empty(contamination), 1)
+  AND ({flagged:String} = '' OR request_id IN (
+    SELECT target FROM signals FINAL
+    WHERE project = {project:String} AND name = 'needs_review' AND toDate(ts) BETWEEN {first:Date} AND {last:Date} + 1))

@@ -1,6 +1,6 @@
 -- what: one page of requests, newest first; with a shadow policy, only those it decided
 -- grain: one row per request
--- params: project String, first Date, last Date, role String, policy String, version String, segment_keys Array(String), segment_values Array(String), differs String, served_model String, status String, contaminated String, before_ts DateTime64(6, 'UTC'), before_id String, page UInt32
+-- params: project String, first Date, last Date, role String, policy String, version String, segment_keys Array(String), segment_values Array(String), differs String, served_model String, status String, contaminated String, flagged String, before_ts DateTime64(6, 'UTC'), before_id String, page UInt32
 WITH page AS (
   SELECT
     ts,
@@ -34,6 +34,9 @@ WITH page AS (
     AND ({served_model:String} = '' OR served_model = {served_model:String})
     AND ({status:String} = '' OR decisions.status = {status:String})
     AND multiIf({contaminated:String} = 'yes', notEmpty(contamination), {contaminated:String} = 'no', empty(contamination), 1)
+    AND ({flagged:String} = '' OR request_id IN (
+      SELECT target FROM signals FINAL
+      WHERE project = {project:String} AND name = 'needs_review' AND toDate(ts) BETWEEN {first:Date} AND {last:Date} + 1))
   ORDER BY ts DESC, request_id DESC
   LIMIT {page:UInt32}
 )

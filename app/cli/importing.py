@@ -61,6 +61,7 @@ def executions(
     as_json: JsonOption = False,
 ) -> None:
     """Load answers that were run on purpose, for a sample of requests with known chances: the whole file or nothing."""
+    from analysis.evaluation_list import COLUMNS
     from app.cli.report import chosen_project
     from collector.executions import write
     from collector.imports.executions import Given, read_executions, unread_columns
@@ -90,7 +91,8 @@ def executions(
         "new": written.new,
         "replaced": written.replaced,
         "already_known": written.known,
-        "unread_columns": unread_columns(file, given),
+        # What `queue` wrote into the file comes back with it, and is known already.
+        "unread_columns": [name for name in unread_columns(file, given) if name not in COLUMNS],
     }
     print(json.dumps(found, indent=2) if as_json else summary_text(found))
 

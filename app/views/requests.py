@@ -41,7 +41,7 @@ def render() -> None:
 
 
 def _filter(scope: filters.Scope) -> RequestFilter:
-    left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+    left, middle, right, last = st.columns([2, 2, 3, 2], vertical_alignment="bottom")
     policy = scope.policy
     differs = left.selectbox(
         f"{policy.name if policy else 'Shadow'} names", list(_DIFFERS), key="differs", bind="query-params"
@@ -50,9 +50,13 @@ def _filter(scope: filters.Scope) -> RequestFilter:
         f"Decision of {policy.name if policy else 'live'}", list(_STATUS), key="status", bind="query-params"
     )
     served = right.text_input("Answered by", key="served", bind="query-params", placeholder="any model")
+    flagged = last.toggle(
+        "Only flagged", key="flagged", bind="query-params",
+        help="Flagged for a person by their router: a refused answer was served, or many in a row were refused.",
+    )  # fmt: skip
     return RequestFilter(
         window=scope.window, slice=scope.slice, policy=policy, differs=_DIFFERS[differs],
-        served_model=served.strip(), status=_STATUS[status],
+        served_model=served.strip(), status=_STATUS[status], flagged=flagged,
     )  # fmt: skip
 
 

@@ -77,7 +77,7 @@ def test_a_request_and_its_signal_carry_their_own_time() -> None:
 
 def test_lost_records_end_the_run_with_their_counts() -> None:
     """A collector that refuses the spans leaves no result that looks like one."""
-    lost = pytest.raises(LostRecordsError, match=r"records of 1 requests were lost .*: dropped 2")
+    lost = pytest.raises(LostRecordsError, match=r"of 1 request sent, records were lost .*: dropped 2")
     with refusing() as url, lost, feed(url) as running:
         running.complete(LATER_US, "Yes?", request_id="q1")
 

@@ -19,7 +19,7 @@ ALL = {"segment_key": "all", "segment_value": "", "every_value": False}
 EVERY_TASK = {"segment_key": "task", "segment_value": "", "every_value": True}
 ANY_ROW: dict[str, list[str]] = {"segment_keys": [], "segment_values": []}
 CODE_OF_A = {"segment_keys": ["task", "label:team"], "segment_values": ["code", "a"]}
-NO_FILTER = {"differs": "", "served_model": "", "status": "", "contaminated": ""}
+NO_FILTER = {"differs": "", "served_model": "", "status": "", "contaminated": "", "flagged": ""}
 
 
 def run(store: Store, file: str, /, **params: Any) -> list[tuple[Any, ...]]:
@@ -369,10 +369,16 @@ def test_requests(four_requests: Store) -> None:
         ({"contaminated": "yes"}, ["r3"]),
         ({"contaminated": "no", "status": "ok"}, ["r2", "r1"]),
         ({"served_model": "small"}, []),
+        ({"flagged": "yes"}, ["r3", "r2"]),
+        ({"flagged": "yes", "differs": "yes"}, []),
     ],
 )
 def test_request_filters(four_requests: Store, changed: dict[str, str], ids: list[str]) -> None:
-    """Each filter keeps what it says, and the count agrees with the page."""
+    """Each filter keeps what it says, and the count agrees with the page. The flag of r1 was withdrawn."""
+    flag = {"name": "needs_review", "source": "code", "value": None}
+    flags = [{**flag, "target": target} for target in ("r1", "r2", "r3")]
+    withdrawn = {**flag, "target": "r1", "version": 2, "is_deleted": 1}
+    insert(four_requests.client(), "signals", [*flags, withdrawn, {**flag, "target": "r1", "project": "q"}])
     where = {**DAYS, **SHADOW, **ANY_ROW, **NO_FILTER, **changed}
     first = {"before_ts": "2299-01-01 00:00:00.000000", "before_id": "", "page": 50}
     assert [row[1] for row in run(four_requests, "requests", **where, **first)] == ids
@@ -455,6 +461,24 @@ def test_unusable_spans(store: Store) -> None:
     store.client().insert("otel_traces", rows, column_names=names)
     assert run(store, "unusable_spans")[0][0] == 2
     assert run(store, "unusable_spans", project="default")[0][0] == 0
+
+
+def test_reload_errors(store: Store) -> None:
+    """What the newest request of a service says; one that reads its files again is no longer listed."""
+    live, now = {"llm_router.role": "live"}, dt.datetime.now(dt.UTC)
+    broken = live | {"llm_router.reload.error": "live.yaml:3: no model"}
+    spans = [
+        (now - dt.timedelta(minutes=2), "corrected", broken),
+        (now - dt.timedelta(minutes=1), "corrected", live),
+        (now - dt.timedelta(minutes=2), "broken", live),
+        (now - dt.timedelta(minutes=1), "broken", broken),
+        (now - dt.timedelta(days=3), "gone", broken),
+    ]
+    rows = [[time, name, {"llm_router.project": "p"}, attributes] for time, name, attributes in spans]
+    names = ["Timestamp", "ServiceName", "ResourceAttributes", "SpanAttributes"]
+    store.client().insert("otel_traces", rows, column_names=names)
+    assert run(store, "reload_errors") == [("broken", "live.yaml:3: no model")]
+    assert run(store, "reload_errors", project="q") == []
 
 
 def test_id_keys(store: Store) -> None:

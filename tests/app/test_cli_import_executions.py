@@ -129,9 +129,12 @@ def test_the_summary_says_what_is_missing(shell: Shell) -> None:
 
 
 def test_columns_that_are_not_read_are_named(shell: Shell) -> None:
-    """A misspelt optional column would otherwise be lost without a word."""
+    """A misspelt optional column would otherwise be lost without a word. Those of the queue's own file are known."""
     code, out, _ = shell.run(
-        shell.csv("request_id,model,inclusion_probability,cost,why,escalated", "001,small,1,0.5,x,0")
+        shell.csv(
+            "request_id,model,inclusion_probability,cost,why,escalated,live_model,expected_usd,priority",
+            "001,small,1,0.5,x,0,big,0.2,1",
+        )
     )
     assert code == 0
     assert "not read cost, why: columns that mean nothing here" in out.splitlines()

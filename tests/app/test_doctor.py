@@ -97,6 +97,21 @@ def test_requests_that_need_a_person_are_a_warning(store: Store) -> None:
     assert "cascade.md" in check.fix
 
 
+def test_a_service_with_an_old_configuration_is_a_warning(store: Store) -> None:
+    """Its files were changed to something it cannot read, and only its log says so otherwise."""
+    now = dt.datetime.now(dt.UTC)
+    insert(store.client(), "decisions", both({"ts": now, "ingested_at": now}, {}))
+    rollup_now(store)
+    assert found(examine(store, "p"), "reload") == []
+    attributes = {"llm_router.role": "live", "llm_router.reload.error": 'live.yaml:3: no model "gpt-6"'}
+    names = ["Timestamp", "ServiceName", "ResourceAttributes", "SpanAttributes"]
+    store.client().insert("otel_traces", [[now, "api", {"llm_router.project": "p"}, attributes]], column_names=names)
+    (check,) = found(examine(store, "p"), "reload")
+    assert (check.level, check.text) == (
+        "warn", 'api goes on with its old configuration: live.yaml:3: no model "gpt-6"'
+    )  # fmt: skip
+
+
 def test_requests_without_ids_are_a_warning(store: Store) -> None:
     """Repeat users that cannot be recognised make every interval too narrow."""
     now = dt.datetime.now(dt.UTC)
