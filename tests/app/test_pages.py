@@ -190,6 +190,13 @@ def test_requests_can_be_narrowed_to_those_that_differ(fortnight: Store) -> None
     assert (frame["live names"] != frame["shadow names"]).all()
 
 
+def test_requests_can_be_narrowed_to_those_that_a_router_flagged(fortnight: Store) -> None:
+    """Nobody was flagged in that fortnight, so the page says that nothing fits."""
+    at = opened("requests", policy="cheap-first", flagged="true")
+    assert at.toggle[0].value is True
+    assert "No request fits these filters." in at.info[0].value
+
+
 def test_a_request_shows_why_every_policy_chose(fortnight: Store) -> None:
     """Candidates with scores, the reason, the attempts, and each shadow's choice."""
     at = opened("trace", request="req-00100")
