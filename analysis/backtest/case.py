@@ -15,7 +15,7 @@ from pathlib import Path
 
 from analysis.backtest.memory import Memory, Served
 from analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
-from analysis.backtest.truth import Walk, walk
+from analysis.backtest.truth import UnknownCheckError, Walk, walk
 from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue, load_policy
@@ -227,6 +227,9 @@ class _Planner:
             return walk(policy, request, decision, answer_of, self._catalogue)
         except MissingOutcomeError as error:
             reason = self._outcomes.why_missing(error.request_id, error.model)
+            raise _NotUsableError(policy.name, reason, is_live=is_live) from None
+        except UnknownCheckError:
+            reason = "it has drafts checked, and recorded answers do not say what a check would find"
             raise _NotUsableError(policy.name, reason, is_live=is_live) from None
 
 

@@ -14,7 +14,7 @@ from datetime import date
 from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.errors import PolicyError
-from shadow.execution import Execution, run
+from shadow.execution import Dispatch, Execution, run
 from shadow.outcome import Answer, Attempt, Outcome
 from shadow.policy import Decision, Policy
 from shadow.request import Request
@@ -53,14 +53,25 @@ class Walk:
         return sum(known) if len(known) == len(costs) else None
 
 
+class UnknownCheckError(Exception):
+    """Nobody knows whether one model would have let the draft of another stand."""
+
+
 def walk(policy: Policy, request: Request, decision: Decision, answer_of: AnswerOf, catalogue: Catalogue) -> Walk:
     """Executes a decision with the router's own executor, on answers that are known.
 
     Raises:
         MissingOutcomeError: a model that the plan needs has no known answer.
+        UnknownCheckError: the plan has a draft checked; what the check would find is no answer that is known.
     """
+
+    def known_answer(dispatch: Dispatch) -> Answer:
+        if dispatch.draft is not None:
+            raise UnknownCheckError
+        return answer_of(dispatch.model)
+
     execution = Execution(policy=policy, request=request, decision=decision, catalogue=catalogue)
-    run(execution, lambda dispatch: answer_of(dispatch.model), _no_time)
+    run(execution, known_answer, _no_time)
     outcome = execution.outcome()
     if outcome.answer is None:
         raise PolicyError(decision.policy, "was executed without an answer")

@@ -11,12 +11,14 @@ import pytest
 
 from analysis.backtest.case import Case, Inputs, load
 from analysis.backtest.run import run
+from shadow.errors import ConfigError
 from tests.support.groups import ROOT
 from tests.support.stores import fresh_store
 
 FOLDER = ROOT / "examples" / "policies"
-ASKS_A_SERVICE = "http.yaml"
-FILES = sorted(file for file in FOLDER.glob("*.yaml") if file.name not in ("models.yaml", ASKS_A_SERVICE))
+NOT_IN_A_TABLE = ("http.yaml", "draft.yaml")
+"""A service is not asked in a backtest, and a table holds answers, no checks of drafts."""
+FILES = sorted(file for file in FOLDER.glob("*.yaml") if file.name not in ("models.yaml", *NOT_IN_A_TABLE))
 MODELS = ("gpt-5", "gpt-5-mini", "gpt-4.1", "llama-70b")
 QUERIES = 60
 
@@ -66,6 +68,15 @@ def test_a_policy_of_every_kind_as_live_and_as_shadow(tmp_path: Path, live: Path
     case = case_of(tmp_path, live, *others)
     assert (len(case.planned), case.left_out) == (QUERIES, ())
     assert [others[at].stem for plan in case.planned for at, walk in enumerate(plan.shadows) if walk is None] == []
+
+
+def test_a_check_of_a_draft_is_in_no_table(tmp_path: Path) -> None:
+    """As a whole answer of the checking model it would be priced wrongly, so nothing is made up."""
+    with pytest.raises(ConfigError) as raised:
+        case_of(tmp_path, FOLDER / "static.yaml", FOLDER / "draft.yaml")
+    assert f"{QUERIES} without draft-first's (it has drafts checked, and recorded answers do not say" in str(
+        raised.value
+    )
 
 
 def test_latencies_are_learnt_in_the_order_of_the_rows(tmp_path: Path) -> None:
