@@ -19,6 +19,7 @@ from shadow.providers.openai_http import OpenAIHttp
 from shadow.router import ShadowRouter
 from tests.support.faulty import FULL, WAYS, Way, by_acomplete, by_astream, by_complete, faulty
 from tests.support.scripted_provider import Play, Wire, drips, head, refuses, says, scripted, sends
+from tests.support.untrusted_tls import untrusted_provider
 
 every_way = pytest.mark.parametrize("way", WAYS)
 ENDS_SOON_S = 0.3
@@ -101,6 +102,16 @@ def test_an_address_that_cannot_be_reached_is_a_connection_error(way: Way, addre
         assert way(case.router) == "fine"
         assert case.attempts() == [("primary", "a", "connection"), ("fallback", "b", "")]
         assert unused.calls == 0
+
+
+@every_way
+def test_a_certificate_that_nobody_trusts_is_a_connection_error(way: Way, healthy: str) -> None:
+    """No byte of the request, and so no key, is sent to whoever that is; it is not tried again either."""
+    with untrusted_provider() as stranger, faulty(stranger.base_url, healthy) as case:
+        assert way(case.router) == "fine"
+        assert case.attempts() == [("primary", "a", "connection"), ("fallback", "b", "")]
+    assert stranger.handshakes == 1
+    assert [sent for sent in stranger.received if sent] == []
 
 
 @every_way
