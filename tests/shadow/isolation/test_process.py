@@ -27,6 +27,7 @@ from shadow.state.own import OwnState
 from shadow.view import View
 from tests.support.groups import ROOT
 from tests.support.isolated import Asked, Judged
+from tests.support.remote_router import Reply, remote_router
 from tests.support.routing_folder import write_folder
 from tests.support.sdk import CATALOGUE, FunctionPolicy, complete, decision, request, routing
 
@@ -279,6 +280,29 @@ def test_a_file_is_built_as_it_was_loaded_whatever_lies_there_later(tmp_path: Pa
     edition.runner.end()
     assert isinstance(judgement.decision, Decision)
     assert (judgement.decision.model, judgement.decision.version) == ("gpt-5", made.shadows[0].version)
+
+
+def test_another_process_may_ask_a_service(tmp_path: Path) -> None:
+    """The policy `http` keeps its features, its answer and its failures on the way through two processes."""
+    with remote_router() as service:
+        service.script += [Reply(b'{"selected_roster_id": "gpt-5-mini"}'), Reply(b'{"selected_roster_id": "gpt-9"}')]
+        remote = f"""
+            policy: remote
+            choose: {{http: {{url: '{service.url}', version: '1', among: [gpt-5, gpt-5-mini], timeout_s: 10}}}}
+        """
+        shadow = (
+            "live: {name: host}\nlimits: {budget_s: 60}\nshadows: [{file: policies/remote.yaml, isolation: process}]\n"
+        )
+        made = load_routing(write_folder(tmp_path, shadow=shadow, remote=remote) / "shadow.yaml")
+        edition = Edition(made, containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
+        ((first,),) = edition.runner.evaluate([Closed("extract")])
+        ((second,),) = edition.runner.evaluate([Closed()])
+        edition.runner.end()
+    assert isinstance(first.decision, Decision)
+    assert first.decision.model == "gpt-5-mini"
+    assert isinstance(second.decision, Failure)
+    assert (second.decision.status, second.decision.error_type) == ("invalid", "http_invalid")
+    assert [question["features"].get("task") for question in service.questions] == ["extract", ""]
 
 
 SERVICE = """
