@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.results import Estimate
+from analysis.results import Estimate, Undefined
 from analysis.summaries import BUCKETS, spread
 from tests.support.draws import DRAWS, Figure, slack
 from tests.support.executed_answers import N, answer, frame, measure
@@ -21,7 +21,8 @@ def test_intervals_hold_the_truth_of_new_requests_and_new_draws(
 ) -> None:
     """Requests and draw are both random: the true change lies inside in at least 95 % - 3 se of the samples.
 
-    One-sided: with few answers that differ the interval is wider than it would have to be (docs/statistics.md).
+    One-sided: with few answers that differ the interval is wider than it would have to be (docs/statistics.md). A
+    sample that happens to be so small that its weights do not add up to the requests is refused, and no figure.
     """
     rng = np.random.default_rng(5)
     held = []
@@ -41,7 +42,10 @@ def test_intervals_hold_the_truth_of_new_requests_and_new_draws(
         ]
         buckets = np.arange(N) % BUCKETS
         found = measure(answers, frame=replace(frame(), needed=spread(buckets, diverges))).quality_change
+        if isinstance(found, Undefined) and "the sample stands for" in found.reason:
+            continue
         assert isinstance(found, Estimate)
         held.append(found.interval.low <= 0.5 * (gain - loss) <= found.interval.high)
-    figure(f"{np.mean(held):.1%}")
+    figure(f"{np.mean(held):.1%} of {len(held)} that were not refused")
+    assert len(held) >= 0.99 * DRAWS
     assert np.mean(held) >= 0.95 - slack()

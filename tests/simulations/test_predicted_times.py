@@ -27,9 +27,12 @@ def truth_s(moved_share: float, sigma: float) -> float:
     return float(np.quantile(np.where(moved, small, big), 0.95) - np.quantile(big, 0.95))
 
 
-@pytest.mark.parametrize(("moved_share", "sigma"), [(0.4, 0.5), (0.1, 0.8)])
-def test_the_change_of_p95(moved_share: float, sigma: float, figure: Figure) -> None:
-    """A share of the requests moves to a model that live calls elsewhere; 95 of 100 intervals hold the truth."""
+@pytest.mark.parametrize(("moved_share", "sigma", "is_exact"), [(0.4, 0.5, True), (0.1, 0.8, False)])
+def test_the_change_of_p95(moved_share: float, sigma: float, *, is_exact: bool, figure: Figure) -> None:
+    """A share of the requests moves to a model that live calls elsewhere; 95 of 100 intervals hold the truth.
+
+    With few moved requests and a long tail the interval is wider than it would have to be (docs/statistics.md).
+    """
     rng = np.random.default_rng(9)
     truth, held = truth_s(moved_share, sigma), 0
     for _ in range(DRAWS):
@@ -45,4 +48,5 @@ def test_the_change_of_p95(moved_share: float, sigma: float, figure: Figure) -> 
         assert isinstance(delta, Estimate), delta
         held += delta.interval.low <= truth <= delta.interval.high
     figure(f"p95 change, {moved_share:.0%} moved, sigma {sigma} | {held / DRAWS:.1%}")
-    assert abs(held / DRAWS - 0.95) <= slack(), held / DRAWS
+    assert held / DRAWS >= 0.95 - slack(), held / DRAWS
+    assert held / DRAWS <= 0.95 + slack() or not is_exact, held / DRAWS
