@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,22 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A busy machine is slow at times; what a property says does not depend on that.
 settings.register_profile("shadowroute", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shadowroute")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _an_overrun_may_end_a_thread_anywhere() -> Iterator[None]:
+    """A worker that took too long is told to end wherever it is, and that may be in somebody's `__del__`."""
+    from shadow.worker import OverrunError  # noqa: PLC0415  # collecting tests needs no SDK
+
+    inner = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, OverrunError):
+            inner(unraisable)
+
+    sys.unraisablehook = hook
+    yield
+    sys.unraisablehook = inner
 
 
 @pytest.fixture(scope="session")
