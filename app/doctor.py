@@ -247,7 +247,11 @@ def _review_flags(queries: Queries, window: Window) -> Iterator[Check]:
 def _reloads(queries: Queries, _window: Window) -> Iterator[Check]:
     for service, error in queries.reload_errors().items():
         text = f"{service} goes on with its old configuration: {error}"
-        yield Check.warn("reload", text, "correct the file that is named; the service reads it again by itself")
+        yield Check.warn(
+            "reload",
+            text,
+            "correct the file that is named; with reload.watch it is read again by itself, else call reload()",
+        )
 
 
 def _spans(queries: Queries, _window: Window) -> Iterator[Check]:

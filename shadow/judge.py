@@ -72,7 +72,7 @@ class Judge:
                 raise PolicyError(self._name, "changed the request it was given", error_type="mutated_request")
             decision = checked(self._name, answer, self._catalogue)
             if decision.state_mode != snapshot.mode:
-                decision = copied(decision, state_mode=snapshot.mode)
+                decision = replace(decision, state_mode=snapshot.mode)  # a stranger's class may have more fields
         except PolicyError as error:
             return Judgement(decision=self.failure("invalid", error.error_type, str(error)), duration_s=duration_s)
         except BaseException as error:  # noqa: BLE001 - comparing or reading a stranger's object runs its code

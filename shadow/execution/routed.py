@@ -182,7 +182,7 @@ class Routed:
         return Call(
             request=self._request,
             model=model,
-            messages=(self._messages if planned.shown is None else [*self._messages, *planned.shown.messages()]),
+            messages=self._messages if planned.shown is None else [*self._messages, *planned.shown.messages()],
             params=self._params if cap is None else limited(self._params, model, cap),
             timeout_s=planned.timeout_s if streams else planned.whole_s,
             first_chunk_s=planned.first_chunk_s if streams else None,
