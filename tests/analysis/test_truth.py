@@ -133,8 +133,13 @@ FAILS = {"all-mini", "gpt-4o-always", "gpt-4-always"}
 
 
 def test_the_same_tokens_fail_where_the_models_write_differently(run: Run, record_property: Note) -> None:
-    """The prediction at the served tokens misses the truth where lengths differ enough; the sample does not."""
+    """The prediction at the served tokens misses the truth where lengths differ enough; the sample does not.
+
+    Of a cascade the log predicts no figure but a range, which tests/e2e/test_backtest_data.py holds against the truth.
+    """
     for pair in run.pairs:
+        if pair.truth.escalation is not None:
+            continue
         same = pair.same_tokens
         interval, truth = t_interval(same), pair.truth.cost_change
         assert truth is not None
