@@ -11,9 +11,8 @@ from shadow import keys
 from shadow.outcome import Attempt, JudgeCall, Outcome, Usage
 from shadow.policy import Decision, Failure, Step
 from shadow.request import Request
+from shadow.span import Attributes, Part
 from shadow.usage import count_of
-
-Attributes = dict[str, Any]
 
 MESSAGE_CHARACTERS: Final = 200
 
@@ -41,46 +40,78 @@ def request_attributes(request: Request, origin: str) -> Attributes:
     return attributes
 
 
-def decision_attributes(
+def decision_parts(
     decision: Decision | Failure, duration_s: float | None, *, tier: str, escalated: bool | None
-) -> Attributes:
-    """What was decided and why, or why nothing was."""
-    attributes: Attributes = {keys.POLICY_NAME: decision.policy, keys.POLICY_VERSION: decision.version}
+) -> tuple[Part, ...]:
+    """What was decided and why, or why nothing was: what is the same on every request, and what is not."""
+    own: Attributes = {}
     if duration_s is not None:
-        attributes[keys.DECISION_DURATION_S] = float(duration_s)
+        own[keys.DECISION_DURATION_S] = float(duration_s)
     if escalated is not None:
-        attributes[keys.DECISION_ESCALATED] = int(escalated)
+        own[keys.DECISION_ESCALATED] = int(escalated)
     if isinstance(decision, Failure):
-        attributes[keys.DECISION_STATUS] = decision.status
-        attributes[keys.ERROR_TYPE] = decision.error_type
-        if decision.message:
-            attributes[keys.ERROR_MESSAGE] = decision.message[:MESSAGE_CHARACTERS]
-        return attributes
-    steps_id, steps = plan_texts(decision.steps)
-    attributes |= filled(
-        {
-            keys.DECISION_STATUS: "ok",
-            keys.DECISION_MODEL: decision.model,
-            keys.DECISION_TIER: tier,
-            keys.DECISION_ESCALATION_MODEL: decision.escalation_model,
-            keys.DECISION_STEPS_ID: steps_id,
-            keys.DECISION_STEPS: steps,
-            keys.DECISION_REASON: decision.reason,
-            keys.STATE_MODE: decision.state_mode,
-        }
-    )
+        return _failure_part(decision), Part(own)
     if decision.candidates:
-        attributes[keys.DECISION_CANDIDATES] = _json(
+        own[keys.DECISION_CANDIDATES] = _json(
             [
                 {"model": c.model, "score": c.score, "terms": dict(c.terms), "rejected": c.rejected}
                 for c in decision.candidates
             ]
         )
     if decision.confidence is not None:
-        attributes[keys.DECISION_CONFIDENCE] = float(decision.confidence)
+        own[keys.DECISION_CONFIDENCE] = float(decision.confidence)
     if decision.propensity is not None:
-        attributes[keys.DECISION_PROPENSITY] = float(decision.propensity)
-    return attributes
+        own[keys.DECISION_PROPENSITY] = float(decision.propensity)
+    chosen = _chosen_part(decision.policy, decision.version, decision.steps, tier, decision.reason, decision.state_mode)
+    return chosen, Part(own)
+
+
+@lru_cache(maxsize=1024)
+def _chosen_part(  # noqa: PLR0917 - the key of the cache
+    policy: str, version: str, steps: tuple[Step, ...], tier: str, reason: str, state_mode: str
+) -> Part:
+    """Few policies make few plans for few reasons, again and again."""
+    decision = Decision(policy=policy, version=version, steps=steps)
+    steps_id, plan = plan_texts(steps)
+    return Part(
+        {
+            keys.POLICY_NAME: policy,
+            keys.POLICY_VERSION: version,
+            **filled(
+                {
+                    keys.DECISION_STATUS: "ok",
+                    keys.DECISION_MODEL: decision.model,
+                    keys.DECISION_TIER: tier,
+                    keys.DECISION_ESCALATION_MODEL: decision.escalation_model,
+                    keys.DECISION_STEPS_ID: steps_id,
+                    keys.DECISION_STEPS: plan,
+                    keys.DECISION_REASON: reason,
+                    keys.STATE_MODE: state_mode,
+                }
+            ),
+        }
+    )
+
+
+@lru_cache(maxsize=256)
+def _failure_part(failure: Failure) -> Part:
+    attributes: Attributes = {
+        keys.POLICY_NAME: failure.policy,
+        keys.POLICY_VERSION: failure.version,
+        keys.DECISION_STATUS: failure.status,
+        keys.ERROR_TYPE: failure.error_type,
+    }
+    if failure.message:
+        attributes[keys.ERROR_MESSAGE] = failure.message[:MESSAGE_CHARACTERS]
+    return Part(attributes)
+
+
+@lru_cache(maxsize=1024)
+def live_copy_part(steps: tuple[Step, ...], tier: str) -> Part:
+    """What every shadow's span says of the live decision, to be compared with its own."""
+    return Part(
+        filled({keys.LIVE_MODEL: steps[0].model, keys.LIVE_TIER: tier, keys.LIVE_STEPS_ID: plan_texts(steps)[0]})
+    )
 
 
 def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:

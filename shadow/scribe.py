@@ -17,11 +17,10 @@ from shadow.judge import Judgement, named
 from shadow.outcome import Outcome
 from shadow.policy import Decision
 from shadow.signals import Signal
+from shadow.span import Span
 from shadow.spans import Record
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
-
     from shadow.catalogue import Catalogue
     from shadow.content import Content
     from shadow.edition import Edition
@@ -113,7 +112,7 @@ class Scribe:
             if attempt.error_type:
                 self.failed_attempts[attempt.error_type] += 1
 
-    def _fact(self, entry: Signal | LateOutcome) -> ReadableSpan:
+    def _fact(self, entry: Signal | LateOutcome) -> Span:
         """Signals and late outcomes know no edition: they may concern a request of another process."""
         if isinstance(entry, Signal):
             return self.edition.spans.of_signal(entry)

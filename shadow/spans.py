@@ -1,8 +1,8 @@
 """Records to spans (contracts.md 2; docs/reference/spans.md). Pure: same record, same spans, same ids.
 
 Ids are hashes of what the span is about, so that a record which is sent twice, by a retry or by a second run of a
-backtest, is one span with one id. A span is a bare `ReadableSpan`: nothing is ever made current in the host, and
-no sampler of the host is asked.
+backtest, is one span with one id. A span is bare data: nothing is ever made current in the host, and no sampler of the
+host is asked.
 """
 
 from __future__ import annotations
@@ -10,23 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from typing import TYPE_CHECKING, Final
 
 from shadow import keys
 from shadow.attributes import (
     MESSAGE_CHARACTERS,
-    Attributes,
     chat_attributes,
-    decision_attributes,
-    filled,
+    decision_parts,
     known,
+    live_copy_part,
     outcome_attributes,
-    plan_texts,
     request_attributes,
 )
 from shadow.judge import Judgement
@@ -34,13 +27,14 @@ from shadow.outcome import Attempt, JudgeCall, Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import Request, nothing
 from shadow.signals import Signal
+from shadow.span import Attributes, Part, Source, Span
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
+
     from shadow.catalogue import Catalogue
 
-SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
-UNSET: Final = Status(StatusCode.UNSET)
-FAILED: Final = Status(StatusCode.ERROR)
+LIVE: Final = Part({keys.ROLE: "live", keys.SAMPLE_RATE: 1.0})
 NEEDS_REVIEW: Final = "needs_review"
 """Name of the signal on requests that a person should look at."""
 REFUSED: Final = "quality"
@@ -96,49 +90,50 @@ class SpanBuilder:
         self._project = project
         self._origin = origin
         self._catalogue = catalogue
-        self._sample_rate = float(sample_rate)
-        self._resource = Resource({"service.name": service, keys.PROJECT: project, keys.ID_KEY: id_key})
-        self._scope = InstrumentationScope(keys.SCOPE_NAME, sdk_version, keys.SCHEMA_URL)
+        self._shadow_role = Part({keys.ROLE: "shadow", keys.SAMPLE_RATE: float(sample_rate)})
+        self._source = Source(
+            resource=(("service.name", service), (keys.PROJECT, project), (keys.ID_KEY, id_key)),
+            scope=keys.SCOPE_NAME,
+            version=sdk_version,
+            schema_url=keys.SCHEMA_URL,
+        )
 
-    def of_request(self, record: Record) -> list[ReadableSpan]:
+    def of_request(self, record: Record) -> list[Span]:
         """One `route` span, `chat` spans, one `shadow` span per judgement, a signal if a person should look at it."""
-        request, outcome = record.request, record.outcome
-        trace_id = record.parent.trace_id if record.parent is not None else self._trace_id(request.request_id)
-        decide_ns = nanoseconds(record.decide_s)
+        request, decision, outcome, parent = record.request, record.decision, record.outcome, record.parent
+        trace_id = self._trace_id(request.request_id) if parent is None else parent.trace_id.to_bytes(16, "big")
         start_ns = request.time_us * 1000
-        end_ns = start_ns + decide_ns + nanoseconds(outcome.duration_s)
-        facts = request_attributes(request, self._origin)
-        served = outcome_attributes(outcome, self._provider(outcome))
-        live = facts | self._decision_attributes(record.decision, record.decide_s, escalated=outcome.escalated) | served
-        live[keys.ROLE] = "live"
-        live[keys.SAMPLE_RATE] = 1.0
-        live |= record.content
-        if record.reload_error:
-            live[keys.RELOAD_ERROR] = record.reload_error[:MESSAGE_CHARACTERS]
-        if outcome.error_type:
-            live.setdefault(keys.ERROR_TYPE, outcome.error_type)
-        failed = isinstance(record.decision, Failure) or outcome.status == "error"
-        route = self._span(
-            "route",
+        dispatched_ns = start_ns + nanoseconds(record.decide_s)
+        end_ns = dispatched_ns + nanoseconds(outcome.duration_s)
+        facts = Part(request_attributes(request, self._origin))
+        served = Part(outcome_attributes(outcome, self._provider(outcome)))
+        route = Span(
+            source=self._source,
+            name="route",
             trace_id=trace_id,
-            of=(request.request_id, "live", record.decision.policy, record.decision.version),
-            parent=record.parent,
+            span_id=self._span_id(request.request_id, "live", decision.policy, decision.version),
             start_ns=start_ns,
             end_ns=end_ns,
-            attributes=live,
-            status=FAILED if failed else UNSET,
+            parts=(
+                LIVE,
+                facts,
+                *self._decision_parts(decision, record.decide_s, escalated=outcome.escalated),
+                served,
+                Part(_only_live(record)),
+            ),
+            parent_id=b"" if parent is None else parent.span_id.to_bytes(8, "big"),
+            parent_is_remote=parent is not None and parent.is_remote,
+            failed=isinstance(decision, Failure) or outcome.status == "error",
         )
-        spans = [route, *self._chats(request, outcome, route, start_ns + decide_ns)]
+        spans = [route, *self._chats(request, outcome, route, dispatched_ns)]
         if record.judgements:
-            facts |= self._live_copy(record.decision) | served
-            facts[keys.ROLE] = "shadow"
-            facts[keys.SAMPLE_RATE] = self._sample_rate
-            spans += [self._shadow(request, judgement, facts, route, start_ns) for judgement in record.judgements]
+            shared = (self._shadow_role, facts, *self._live_copy(decision), served)
+            spans += [self._shadow(judgement, request, shared, route) for judgement in record.judgements]
         if outcome.needs_review:
             spans.append(self.of_signal(_review_signal(request, outcome, end_ns)))
         return spans
 
-    def of_signal(self, signal: Signal) -> ReadableSpan:
+    def of_signal(self, signal: Signal) -> Span:
         """One `evaluation` span. Its target is named by an attribute, never by its parent."""
         attributes: Attributes = {
             keys.EVALUATION_NAME: signal.name,
@@ -158,81 +153,74 @@ class SpanBuilder:
             attributes[keys.RESPONSE_ID] = response_id
         else:
             attributes[keys.REQUEST_ID] = signal.target
-        return self._span(
-            f"evaluation {signal.name}",
-            trace_id=self._trace_id(signal.target),
-            of=(signal.target, "signal", signal.name, signal.source, signal.scorer, str(signal.time_ns)),
-            parent=None,
-            start_ns=signal.time_ns,
-            end_ns=signal.time_ns,
-            attributes=attributes,
-        )
+        of = (signal.target, "signal", signal.name, signal.source, signal.scorer, str(signal.time_ns))
+        return self._fact(f"evaluation {signal.name}", signal.target, of, signal.time_ns, Part(attributes))
 
-    def of_late_outcome(self, request_id: str, outcome: Outcome, time_ns: int) -> ReadableSpan:
+    def of_late_outcome(self, request_id: str, outcome: Outcome, time_ns: int) -> Span:
         """One `outcome` span, for a request that was closed before its outcome was known."""
-        attributes = {keys.REQUEST_ID: request_id, keys.ROLE: "outcome"}
-        return self._span(
-            "outcome",
-            trace_id=self._trace_id(request_id),
-            of=(request_id, "outcome", str(time_ns)),
-            parent=None,
+        part = Part({keys.REQUEST_ID: request_id, keys.ROLE: "outcome"})
+        served = Part(outcome_attributes(outcome, self._provider(outcome)))
+        return self._fact("outcome", request_id, (request_id, "outcome", str(time_ns)), time_ns, part, served)
+
+    def _fact(self, name: str, target: str, of: Sequence[str], time_ns: int, *parts: Part) -> Span:
+        """A span of its own, without a parent and a duration."""
+        return Span(
+            source=self._source,
+            name=name,
+            trace_id=self._trace_id(target),
+            span_id=self._span_id(*of),
             start_ns=time_ns,
             end_ns=time_ns,
-            attributes=attributes | outcome_attributes(outcome, self._provider(outcome)),
+            parts=parts,
         )
 
-    def _shadow(
-        self, request: Request, judgement: Judgement, facts: Attributes, route: ReadableSpan, start_ns: int
-    ) -> ReadableSpan:
-        decision = judgement.decision
-        own = self._decision_attributes(decision, judgement.duration_s, escalated=judgement.escalated)
-        return self._child(
-            f"shadow {decision.policy}",
-            route,
-            of=(request.request_id, "shadow", decision.policy, decision.version),
-            start_ns=start_ns,
-            end_ns=start_ns + nanoseconds(judgement.duration_s),
-            attributes=facts | own,
-            status=FAILED if isinstance(decision, Failure) else UNSET,
+    def _shadow(self, judgement: Judgement, request: Request, shared: tuple[Part, ...], route: Span) -> Span:
+        decision, duration_s = judgement.decision, judgement.duration_s
+        return Span(
+            source=self._source,
+            name=f"shadow {decision.policy}",
+            trace_id=route.trace_id,
+            span_id=self._span_id(request.request_id, "shadow", decision.policy, decision.version),
+            start_ns=route.start_ns,
+            end_ns=route.start_ns + nanoseconds(duration_s),
+            parts=(*shared, *self._decision_parts(decision, duration_s, escalated=judgement.escalated)),
+            parent_id=route.span_id,
+            failed=isinstance(decision, Failure),
         )
 
-    def _chats(self, request: Request, outcome: Outcome, route: ReadableSpan, start_ns: int) -> list[ReadableSpan]:
+    def _chats(self, request: Request, outcome: Outcome, route: Span, start_ns: int) -> list[Span]:
         """One span per attempt and per call of a judge, one after another from the decision on."""
         spans = []
         calls: list[Attempt | JudgeCall] = [*outcome.attempts, *outcome.judge_calls]
         for number, attempt in enumerate(calls):
             end_ns = start_ns + nanoseconds(attempt.latency_s)
             spans.append(
-                self._child(
-                    f"chat {attempt.model}",
-                    route,
-                    of=(request.request_id, "chat", str(number)),
+                Span(
+                    source=self._source,
+                    name=f"chat {attempt.model}",
+                    trace_id=route.trace_id,
+                    span_id=self._span_id(request.request_id, "chat", str(number)),
                     start_ns=start_ns,
                     end_ns=end_ns,
-                    attributes=chat_attributes(attempt),
-                    kind=SpanKind.CLIENT,
-                    status=FAILED if attempt.error_type not in ("", REFUSED) else UNSET,
+                    parts=(Part(chat_attributes(attempt)),),
+                    parent_id=route.span_id,
+                    is_client=True,
+                    failed=attempt.error_type not in ("", REFUSED),
                 )
             )
             start_ns = end_ns
         return spans
 
-    def _decision_attributes(
+    def _decision_parts(
         self, decision: Decision | Failure, duration_s: float | None, *, escalated: bool | None
-    ) -> Attributes:
+    ) -> tuple[Part, ...]:
         tier = "" if isinstance(decision, Failure) else self._catalogue.tier(decision.model)
-        return decision_attributes(decision, duration_s, tier=tier, escalated=escalated)
+        return decision_parts(decision, duration_s, tier=tier, escalated=escalated)
 
-    def _live_copy(self, decision: Decision | Failure) -> Attributes:
+    def _live_copy(self, decision: Decision | Failure) -> tuple[Part, ...]:
         if isinstance(decision, Failure):
-            return {}
-        return filled(
-            {
-                keys.LIVE_MODEL: decision.model,
-                keys.LIVE_TIER: self._catalogue.tier(decision.model),
-                keys.LIVE_STEPS_ID: plan_texts(decision.steps)[0],
-            }
-        )
+            return ()
+        return (live_copy_part(decision.steps, self._catalogue.tier(decision.model)),)
 
     def _provider(self, outcome: Outcome) -> str:
         if outcome.provider or not outcome.model:
@@ -240,43 +228,26 @@ class SpanBuilder:
         model = self._catalogue.get(outcome.model)
         return "" if model is None else model.provider
 
-    def _trace_id(self, request_id: str) -> int:
-        return int.from_bytes(self._digest(("trace", request_id)), "big") or 1
+    def _trace_id(self, request_id: str) -> bytes:
+        return self._digest("trace", request_id)
 
-    def _digest(self, of: Sequence[str]) -> bytes:
+    def _span_id(self, *of: str) -> bytes:
+        return self._digest(*of)[:8]
+
+    def _digest(self, *of: str) -> bytes:
+        """16 bytes; an id of zeros, which OpenTelemetry forbids, is as likely as a collision."""
         text = "\0".join((self._project, *of))
         return hashlib.md5(text.encode("utf-8", "replace"), usedforsecurity=False).digest()
 
-    def _child(self, name: str, route: ReadableSpan, **arguments: Any) -> ReadableSpan:
-        assert route.context is not None  # noqa: S101 - every span of ours has one
-        return self._span(name, trace_id=route.context.trace_id, parent=route.context, **arguments)
 
-    def _span(
-        self,
-        name: str,
-        *,
-        trace_id: int,
-        of: Sequence[str],
-        parent: SpanContext | None,
-        start_ns: int,
-        end_ns: int,
-        attributes: Attributes,
-        kind: SpanKind = SpanKind.INTERNAL,
-        status: Status = UNSET,
-    ) -> ReadableSpan:
-        span_id = int.from_bytes(self._digest(of)[:8], "big") or 1
-        return ReadableSpan(
-            name,
-            context=SpanContext(trace_id, span_id, is_remote=False, trace_flags=SAMPLED),
-            parent=parent,
-            resource=self._resource,
-            attributes=attributes,
-            kind=kind,
-            status=status,
-            start_time=start_ns,
-            end_time=end_ns,
-            instrumentation_scope=self._scope,
-        )
+def _only_live(record: Record) -> Attributes:
+    """What the shadows' spans do not repeat."""
+    attributes: Attributes = dict(record.content)
+    if record.reload_error:
+        attributes[keys.RELOAD_ERROR] = record.reload_error[:MESSAGE_CHARACTERS]
+    if record.outcome.error_type and not isinstance(record.decision, Failure):
+        attributes[keys.ERROR_TYPE] = record.outcome.error_type
+    return attributes
 
 
 def _review_signal(request: Request, outcome: Outcome, time_ns: int) -> Signal:

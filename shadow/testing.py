@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shadow import keys
 from shadow.export.sink import SinkStats
+from shadow.span import Span
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -17,7 +18,7 @@ class MemorySink:
     """Keeps every span that it is given.
 
     Attributes:
-        spans: everything submitted so far, in order.
+        spans: everything submitted so far, in order, as an OpenTelemetry exporter would get it.
     """
 
     def __init__(self) -> None:
@@ -27,10 +28,10 @@ class MemorySink:
     def start(self) -> None:
         """Nothing works in the background."""
 
-    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+    def submit(self, spans: Sequence[Span]) -> bool:
         """Keep the spans."""
         with self._lock:
-            self.spans.extend(spans)
+            self.spans.extend(span.readable() for span in spans)
         return True
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - nothing is ever waiting

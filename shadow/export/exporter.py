@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from shadow.export.delivery import Delivery
 from shadow.export.sink import SinkStats
+from shadow.span import Span
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
 
 
@@ -20,7 +20,7 @@ class ExporterSink:
         self, exporter: SpanExporter, *, queue_spans: int = 20_000, batch_spans: int = 512, linger_s: float = 0.2
     ) -> None:
         self._exporter = exporter
-        self._delivery: Delivery[ReadableSpan] = Delivery(
+        self._delivery: Delivery[Span] = Delivery(
             self._deliver, limit=queue_spans, batch=batch_spans, linger_s=linger_s, name="shadowroute-export"
         )
 
@@ -28,7 +28,7 @@ class ExporterSink:
         """Start the background thread."""
         self._delivery.start()
 
-    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+    def submit(self, spans: Sequence[Span]) -> bool:
         """Queue all of these spans, or none."""
         return self._delivery.offer(spans)
 
@@ -47,7 +47,7 @@ class ExporterSink:
         """Counts since the start of this process."""
         return self._delivery.stats
 
-    def _deliver(self, batch: list[ReadableSpan]) -> int:
+    def _deliver(self, batch: list[Span]) -> int:
         """One export; an exporter retries by itself, so that a failure is final."""
         from opentelemetry import context  # noqa: PLC0415 - heavy, and the thread has time
         from opentelemetry.sdk.trace.export import SpanExportResult  # noqa: PLC0415
@@ -55,7 +55,7 @@ class ExporterSink:
         # The key that OpenTelemetry's own processors set; it has no public name.
         token = context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003, SLF001
         try:
-            result = self._exporter.export(batch)
+            result = self._exporter.export([span.readable() for span in batch])
         finally:
             context.detach(token)
         return len(batch) if result is SpanExportResult.SUCCESS else 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import http.client
 import random
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from shadow.contained import logger
 from shadow.export.delivery import Delivery
@@ -14,11 +14,7 @@ from shadow.export.encode import encode_request, encode_span
 from shadow.export.poster import Poster, Response
 from shadow.export.sink import SinkStats
 from shadow.forks import on_fork_in_child
-
-if TYPE_CHECKING:
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from shadow.span import Source, Span
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 TOO_LARGE = 413
@@ -26,7 +22,7 @@ TOO_LARGE = 413
 FIRST_DELAY_S = 0.25
 LONGEST_DELAY_S = 30.0
 
-Encoded = tuple["Resource", "InstrumentationScope", bytes]
+Encoded = tuple[Source, bytes]
 
 
 class OtlpSink:
@@ -65,10 +61,10 @@ class OtlpSink:
         """Start the background thread."""
         self._delivery.start()
 
-    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+    def submit(self, spans: Sequence[Span]) -> bool:
         """Encode and queue all of these spans, or none."""
         try:
-            encoded = [_encoded(span) for span in spans]
+            encoded = [(span.source, encode_span(span)) for span in spans]
         except (TypeError, ValueError) as error:
             self._delivery.refuse(len(spans), str(error))
             return False
@@ -148,19 +144,12 @@ class OtlpSink:
             logger.error("shadowroute lost %d spans: %s", count, reason)
 
 
-def _encoded(span: ReadableSpan) -> Encoded:
-    scope = span.instrumentation_scope
-    if scope is None:
-        raise ValueError(f"span must have an instrumentation scope, got {span.name!r} without one")
-    return span.resource, scope, encode_span(span)
-
-
-def _grouped(batch: Sequence[Encoded]) -> list[tuple[Resource, InstrumentationScope, list[bytes]]]:
-    """Spans of the same resource and scope together, in order."""
-    groups: dict[tuple[int, int], tuple[Resource, InstrumentationScope, list[bytes]]] = {}
-    for resource, scope, encoded in batch:
-        groups.setdefault((id(resource), id(scope)), (resource, scope, []))[2].append(encoded)
-    return list(groups.values())
+def _grouped(batch: Sequence[Encoded]) -> Iterable[tuple[Source, list[bytes]]]:
+    """Spans of the same source together, in order."""
+    groups: dict[Source, list[bytes]] = defaultdict(list)
+    for source, encoded in batch:
+        groups[source].append(encoded)
+    return groups.items()
 
 
 def _message(response: Response) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
+from shadow.span import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,7 @@ class SpanSink(Protocol):
         """Start what works in the background, if it is not running. From Python 3.12 on, an exit is too late for it."""
         ...
 
-    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+    def submit(self, spans: Sequence[Span]) -> bool:
         """Queue all of these spans, or none: False = dropped and counted. Never blocks on the network."""
         ...
 

@@ -10,27 +10,23 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
 )
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import SpanContext, TraceFlags
 
 from shadow.errors import ConfigError
 from shadow.export import otlp
 from shadow.export.delivery import Delivery
 from shadow.export.exporter import ExporterSink
 from shadow.export.otlp import OtlpSink
+from shadow.span import Part, Source, Span
 from tests.support.scripted_collector import Answer, ScriptedCollector, scripted_collector
 
-RESOURCE = Resource({"service.name": "s"})
-SCOPE = InstrumentationScope("shadowroute", "0.1.0")
+SOURCE = Source(resource=(("service.name", "s"),), scope="shadowroute", version="0.1.0")
 
 
-def spans(*names: str) -> list[ReadableSpan]:
-    context = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1))
+def spans(*names: str) -> list[Span]:
     return [
-        ReadableSpan(name, context=context, resource=RESOURCE, instrumentation_scope=SCOPE, start_time=1, end_time=2)
+        Span(source=SOURCE, name=name, trace_id=b"t" * 16, span_id=b"s" * 8, start_ns=1, end_ns=2, parts=())
         for name in names
     ]
 
@@ -213,9 +209,10 @@ def test_closing_gives_up_and_counts_what_is_left(monkeypatch: pytest.MonkeyPatc
 
 def test_a_span_that_cannot_be_encoded_is_counted(sink: OtlpSink) -> None:
     """It would be refused anyway, together with its batch."""
-    assert not sink.submit([ReadableSpan("no context", resource=RESOURCE, instrumentation_scope=SCOPE)])
+    (span,) = spans("a")
+    assert not sink.submit([span._replace(parts=(Part({"x": b"1"}),))])
     assert sink.stats.dropped == 1
-    assert "must have a context" in sink.stats.last_error
+    assert "attribute must be str, bool, int or float, got bytes" in sink.stats.last_error
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:4318", "ftp://host", "http://", ""])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from shadow import keys
@@ -20,6 +20,7 @@ from shadow.policy import Failure
 from shadow.recorder import Recorder
 from shadow.request import Request
 from shadow.snapshot import Snapshot
+from shadow.span import Span
 from shadow.testing import ManualClock, MemorySink
 from tests.support.sdk import FunctionPolicy, always, complete, decision, record, recorder, request, routing
 
@@ -148,7 +149,7 @@ class _Blocked(MemorySink):
         self.entered = threading.Event()
         self.release = threading.Event()
 
-    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+    def submit(self, spans: Sequence[Span]) -> bool:
         self.entered.set()
         self.release.wait(10)
         return super().submit(spans)
@@ -173,7 +174,7 @@ def test_a_full_backlog_gives_up_shadows_before_live_telemetry() -> None:
 
 
 class _Refusing(MemorySink):
-    def submit(self, spans: Sequence[ReadableSpan]) -> bool:
+    def submit(self, spans: Sequence[Span]) -> bool:
         raise RuntimeError("the disk is full")
 
 
@@ -290,7 +291,9 @@ def test_the_hosts_span_is_read_and_never_replaced(made: Recorder, sink: MemoryS
     assert trace.get_current_span() is trace.INVALID_SPAN
     assert made.flush(5)
     route = sink.spans[0]
-    assert route.parent == span.get_span_context()
+    host = span.get_span_context()
+    assert route.parent is not None
+    assert (route.parent.trace_id, route.parent.span_id) == (host.trace_id, host.span_id)
     assert route.context is not None
     assert route.context.trace_flags.sampled
 

@@ -32,6 +32,10 @@ def record(**changes: Any) -> Record:
     return Record(**(facts | changes))
 
 
+def of_request(made: SpanBuilder, closed: Record) -> list[ReadableSpan]:
+    return [span.readable() for span in made.of_request(closed)]
+
+
 def attributes(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
 
@@ -54,7 +58,7 @@ def test_a_request_becomes_a_route_span_and_one_span_per_shadow() -> None:
     )
     outcome = complete(ttft_s=0.125, cost_usd=0.002)
     judgements = (Judgement(decision=made, duration_s=0.5, escalated=None),)
-    route, shadow = builder(sample_rate=0.5).of_request(record(request=asked, outcome=outcome, judgements=judgements))
+    route, shadow = of_request(builder(sample_rate=0.5), record(request=asked, outcome=outcome, judgements=judgements))
     common = {
         "llm_router.request.id": "r1",
         "llm_router.request.time_us": 1_700_000_000_000_000,
@@ -133,7 +137,7 @@ def test_a_request_becomes_a_route_span_and_one_span_per_shadow() -> None:
 def test_what_is_unknown_is_absent_and_zero_is_there() -> None:
     """A reader must be able to tell "nobody said" from "none"."""
     made = decision("big", "live", propensity=None, reason="", state_mode="")
-    (route,) = builder().of_request(record(decision=made, outcome=UNREPORTED, decide_s=None))
+    (route,) = of_request(builder(), record(decision=made, outcome=UNREPORTED, decide_s=None))
     present = attributes(route)
     assert present[keys.OUTCOME_STATUS] == "unreported"
     for absent in (
@@ -148,7 +152,7 @@ def test_what_is_unknown_is_absent_and_zero_is_there() -> None:
     ):
         assert absent not in present
     outcome = complete(usage=Usage(input_tokens=0, output_tokens=0), cost_usd=0.0, escalated=False)
-    (route,) = builder().of_request(record(outcome=outcome))
+    (route,) = of_request(builder(), record(outcome=outcome))
     present = attributes(route)
     assert present[keys.USAGE_INPUT_TOKENS] == present[keys.USAGE_OUTPUT_TOKENS] == 0
     assert present[keys.OUTCOME_COST_USD] == 0.0
@@ -159,7 +163,7 @@ def test_types_on_the_wire_are_the_contracts() -> None:
     """Seconds, dollars and shares are doubles even where Python has an integer; flags are integers, not booleans."""
     made = decision("big", "live", propensity=1, confidence=0)
     outcome = complete(duration_s=1, cost_usd=0, ttft_s=0, escalated=True)
-    (route,) = builder().of_request(record(decision=made, outcome=outcome, decide_s=0))
+    (route,) = of_request(builder(), record(decision=made, outcome=outcome, decide_s=0))
     present = attributes(route)
     doubles = (
         keys.DECISION_PROPENSITY,
@@ -177,7 +181,7 @@ def test_types_on_the_wire_are_the_contracts() -> None:
 def test_a_failed_shadow_is_a_row_with_its_reason() -> None:
     """Never a missing row; and nothing of a decision that was not made."""
     failure = Failure(policy="cheap", version="1111", status="timeout", error_type="timeout", message="x" * 999)
-    _, shadow = builder().of_request(record(judgements=(Judgement(decision=failure, duration_s=0.05),)))
+    _, shadow = of_request(builder(), record(judgements=(Judgement(decision=failure, duration_s=0.05),)))
     present = attributes(shadow)
     assert present[keys.DECISION_STATUS] == "timeout"
     assert present[keys.ERROR_TYPE] == "timeout"
@@ -191,7 +195,7 @@ def test_a_failed_shadow_is_a_row_with_its_reason() -> None:
 def test_an_error_of_the_live_call_is_not_the_shadows() -> None:
     """`error.type` of a shadow row means that the shadow gave no decision."""
     outcome = Outcome(status="error", error_type="APITimeoutError")
-    route, shadow = builder().of_request(record(outcome=outcome, judgements=(Judgement(decision=decision()),)))
+    route, shadow = of_request(builder(), record(outcome=outcome, judgements=(Judgement(decision=decision()),)))
     assert attributes(route)[keys.ERROR_TYPE] == "APITimeoutError"
     assert route.status.status_code is StatusCode.ERROR
     assert keys.ERROR_TYPE not in attributes(shadow)
@@ -202,8 +206,8 @@ def test_a_failed_live_decision_has_no_model_to_compare_with() -> None:
     """Its own reason wins over that of the call."""
     failure = Failure(policy="live", version="aaaa", status="error", error_type="KeyError")
     outcome = Outcome(status="error", error_type="other")
-    route, shadow = builder().of_request(
-        record(decision=failure, outcome=outcome, judgements=(Judgement(decision=decision()),))
+    route, shadow = of_request(
+        builder(), record(decision=failure, outcome=outcome, judgements=(Judgement(decision=decision()),))
     )
     assert attributes(route)[keys.ERROR_TYPE] == "KeyError"
     assert keys.LIVE_MODEL not in attributes(shadow)
@@ -222,8 +226,8 @@ def test_every_attempt_is_a_span_for_people_and_several_are_on_the_row() -> None
         ),
     )
     outcome = complete("other", attempts=attempts, contamination=("fallback", "pinned"))
-    route, first, second, shadow = builder().of_request(
-        record(outcome=outcome, judgements=(Judgement(decision=decision()),))
+    route, first, second, shadow = of_request(
+        builder(), record(outcome=outcome, judgements=(Judgement(decision=decision()),))
     )
     assert [(span.name, span.kind) for span in (first, second)] == [
         ("chat small", SpanKind.CLIENT),
@@ -248,21 +252,21 @@ def test_every_attempt_is_a_span_for_people_and_several_are_on_the_row() -> None
                 "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 2, "latency_s": 1.0,
             },
         ]  # fmt: skip
-    (_, chat) = builder().of_request(record(outcome=complete(attempts=attempts[1:])))
+    (_, chat) = of_request(builder(), record(outcome=complete(attempts=attempts[1:])))
     assert chat.name == "chat other"
 
 
 def test_an_answer_that_was_refused_is_no_error_of_its_provider() -> None:
     """The cheap model of a cascade answered; its answer was not good enough."""
     attempt = Attempt(kind="primary", model="small", error_type="quality")
-    _, chat = builder().of_request(record(outcome=complete(attempts=(attempt,))))
+    _, chat = of_request(builder(), record(outcome=complete(attempts=(attempt,))))
     assert chat.status.status_code is StatusCode.UNSET
     assert attributes(chat)[keys.ERROR_TYPE] == "quality"
 
 
 def test_a_cascade_says_where_it_escalates() -> None:
     """And whether it would have, where that is known."""
-    _, shadow = builder().of_request(record(judgements=(Judgement(decision=cascade(), escalated=True),)))
+    _, shadow = of_request(builder(), record(judgements=(Judgement(decision=cascade(), escalated=True),)))
     present = attributes(shadow)
     assert present[keys.DECISION_ESCALATION_MODEL] == "big"
     assert present[keys.DECISION_ESCALATED] == 1
@@ -272,9 +276,10 @@ def test_a_cascade_says_where_it_escalates() -> None:
 def test_the_hosts_span_becomes_the_parent() -> None:
     """The trace shows the routing where it happened; the spans are always sampled, whatever the host does."""
     parent = SpanContext(123, 456, is_remote=False, trace_flags=TraceFlags(0))
-    route, shadow = builder().of_request(record(parent=parent, judgements=(Judgement(decision=decision()),)))
-    assert route.parent == parent
+    route, shadow = of_request(builder(), record(parent=parent, judgements=(Judgement(decision=decision()),)))
+    assert route.parent is not None
     assert route.context is not None
+    assert (route.parent.trace_id, route.parent.span_id, route.parent.is_remote) == (123, 456, False)
     assert shadow.context is not None
     assert {route.context.trace_id, shadow.context.trace_id} == {123}
     assert route.context.trace_flags.sampled
@@ -291,18 +296,30 @@ def test_the_same_record_has_the_same_ids_and_another_one_has_others() -> None:
         Judgement(decision=decision(version="2222")),
         Judgement(decision=decision(policy="live", version="aaaa")),
     )
-    first = ids(builder().of_request(record(judgements=judgements)))
-    assert ids(builder().of_request(record(judgements=judgements))) == first
+    first = ids(of_request(builder(), record(judgements=judgements)))
+    assert ids(of_request(builder(), record(judgements=judgements))) == first
     assert len({span_id for _, span_id in first}) == 4
-    other_request = ids(builder().of_request(record(request=request("r2"), judgements=judgements)))
-    other_project = ids(builder(project="q").of_request(record(judgements=judgements)))
+    other_request = ids(of_request(builder(), record(request=request("r2"), judgements=judgements)))
+    other_project = ids(of_request(builder(project="q"), record(judgements=judgements)))
     assert len({*first, *other_request, *other_project}) == 12
+
+
+def test_no_attribute_is_in_two_parts_of_a_span() -> None:
+    """Parts are encoded one by one and joined: a name that is in two of them would be on the wire twice."""
+    failure = Failure(policy="live", version="aaaa", status="error", error_type="KeyError", message="why")
+    attempts = (Attempt(kind="primary", model="small", error_type="503"), Attempt(kind="retry", model="small"))
+    outcome = complete(ttft_s=0.1, cost_usd=0.1, escalated=True, attempts=attempts, error_type="other", status="error")
+    judgements = (Judgement(decision=cascade(), duration_s=0.1, escalated=True), Judgement(decision=failure))
+    for live in (cascade(), failure):
+        closed = record(decision=live, outcome=outcome, judgements=judgements, reload_error="why")
+        for span in builder().of_request(closed):
+            assert len(span.attributes) == sum(len(part.attributes) for part in span.parts)
 
 
 def test_a_signal_names_its_target_by_attribute() -> None:
     """Never by its parent: the request may be long gone."""
     signal = Signal(target="r1", name="resolved", value=0.0, time_ns=START_NS + 5, source="user", scorer="u7")
-    span = builder().of_signal(signal)
+    span = builder().of_signal(signal).readable()
     assert (span.name, span.parent, span.start_time) == ("evaluation resolved", None, START_NS + 5)
     assert attributes(span) == {
         "llm_router.request.id": "r1",
@@ -318,7 +335,7 @@ def test_a_signal_may_name_a_response_carry_only_a_label_or_withdraw_another() -
     signal = Signal(
         target="response:chatcmpl-1", name="tone", value=None, time_ns=1, label="rude", explanation="why", deleted=True
     )
-    assert attributes(builder().of_signal(signal)) == {
+    assert attributes(builder().of_signal(signal).readable()) == {
         "gen_ai.response.id": "chatcmpl-1",
         "gen_ai.evaluation.name": "tone",
         "gen_ai.evaluation.score.label": "rude",
@@ -330,7 +347,7 @@ def test_a_signal_may_name_a_response_carry_only_a_label_or_withdraw_another() -
 
 def test_a_late_outcome_is_a_span_of_its_own() -> None:
     """The rollup worker copies it onto the rows of its request."""
-    span = builder().of_late_outcome("r1", complete("other", provider=""), START_NS + 7)
+    span = builder().of_late_outcome("r1", complete("other", provider=""), START_NS + 7).readable()
     assert (span.name, span.start_time) == ("outcome", START_NS + 7)
     present = attributes(span)
     assert present[keys.ROLE] == "outcome"
@@ -342,5 +359,5 @@ def test_a_late_outcome_is_a_span_of_its_own() -> None:
 def test_a_plan_keeps_its_order_on_the_row() -> None:
     """Steps are read by people and compared by their hash."""
     steps = (Step(kind="primary", model="small"), Step(kind="fallback", model="other"))
-    (route,) = builder().of_request(record(decision=decision("small", "live", steps=steps)))
+    (route,) = of_request(builder(), record(decision=decision("small", "live", steps=steps)))
     assert [step["model"] for step in json.loads(attributes(route)[keys.DECISION_STEPS])] == ["small", "other"]
