@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.trace import SpanContext
 
+from shadow.frozen import quickly_made
 from shadow.outcome import UNREPORTED, Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import Request
@@ -29,6 +30,7 @@ LINGER_S: Final = 0.02
 IDLE_S: Final = 1.0
 
 
+@quickly_made
 @dataclass(slots=True, eq=False)
 class Pending:
     """One request between its live decision and its spans. A handle: callers only pass it back to `Recorder.close`.
@@ -41,6 +43,7 @@ class Pending:
         final: what was served; set once, when the request is closed.
         expected: what is recorded if nothing better is reported in time.
         shed: the backlog was full when it was closed, so that no shadow is asked.
+        lacks_complexity: the request was opened without; the recorder's thread finds it before anybody reads it.
     """
 
     edition: Edition
@@ -53,6 +56,7 @@ class Pending:
     final: Outcome = UNREPORTED
     expected: Outcome = UNREPORTED
     shed: bool = False
+    lacks_complexity: bool = False
 
 
 @dataclass(frozen=True, slots=True)

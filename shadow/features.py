@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from shadow.frozen import copied
 from shadow.ids import KeyedHash, uuid7
 from shadow.request import COMPLEXITY_BANDS, INPUT_BANDS, NOTHING, Message, Request
 
@@ -63,6 +64,7 @@ def extract(
     max_output_tokens: Any = None,
     has_images: bool | None = None,
     unknown: frozenset[str] = frozenset(),
+    defers_complexity: bool = False,
 ) -> Request:
     """The frozen request of one call. Never raises; what cannot be read counts as absent.
 
@@ -86,16 +88,18 @@ def extract(
         has_images: whether a message holds an image, where the messages themselves do not tell; None = they do.
         unknown: features that nobody told, by the names of `Request.unknown`. Without messages the complexity is
             unknown too, and without a count the tokens, and unless it is told whether there are images.
+        defers_complexity: leave it to `with_complexity`: it is most of the work, and where the host has its own router
+            nobody reads it before the shadows do.
     """
     frozen, omitted, images = _messages(messages)
     known = type(input_tokens) is int and input_tokens >= 0
     tokens = input_tokens if known and input_tokens is not None else _estimated_tokens(frozen, omitted, images)
-    complexity = _complexity(frozen)
     no_text = "messages" in unknown
     if no_text and not known:
         unknown |= {"input_tokens"}
     if no_text and has_images is None:
         unknown |= {"has_images"}
+    complexity, band = (0.0, "") if defers_complexity else _rating(frozen, unknown)
     return Request(
         request_id=_text(request_id) or uuid7(time_us * 1000),
         time_us=time_us,
@@ -103,7 +107,7 @@ def extract(
         input_tokens=tokens,
         input_tokens_known=known,
         complexity=complexity,
-        complexity_band="" if no_text else COMPLEXITY_BANDS[_band(complexity, COMPLEXITY_BAND_EDGES)],
+        complexity_band=band,
         input_band="" if no_text and not known else INPUT_BANDS[_band(tokens, INPUT_BAND_EDGES)],
         task=_text(task)[:VALUE_CHARACTERS],
         user_tier=_text(user_tier)[:VALUE_CHARACTERS],
@@ -118,6 +122,12 @@ def extract(
         max_output_tokens=_limit(max_output_tokens),
         unknown=unknown,
     )
+
+
+def with_complexity(request: Request) -> Request:
+    """The request with the complexity that `extract` left out."""
+    complexity, band = _rating(request.messages, request.unknown)
+    return copied(request, complexity=complexity, complexity_band=band)
 
 
 def output_limit(arguments: Mapping[str, Any]) -> Any:
@@ -200,6 +210,12 @@ def _text_tokens(text: str) -> int:
     sample = text[:ENCODED_CHARACTERS]
     bytes_per_character = len(sample.encode("utf-8", "surrogatepass")) / len(sample)
     return round(len(text) * bytes_per_character / BYTES_PER_TOKEN)
+
+
+def _rating(messages: tuple[Message, ...], unknown: frozenset[str]) -> tuple[float, str]:
+    """Complexity and its band; the band of an unknown text is empty."""
+    complexity = _complexity(messages)
+    return complexity, "" if "messages" in unknown else COMPLEXITY_BANDS[_band(complexity, COMPLEXITY_BAND_EDGES)]
 
 
 def _complexity(messages: tuple[Message, ...]) -> float:

@@ -30,17 +30,17 @@ def facts_of(
         paths: request field or `label:NAME` to dotted path, for example `{"session": "metadata.session_id"}`.
         names: fields to read.
     """
-    facts = {name: at_path(arguments, path) for name, path in paths.items() if name in names or _is_label(name)}
+    facts = {
+        name: value
+        for name, path in paths.items()
+        if (name in names or name.startswith(LABEL)) and (value := at_path(arguments, path)) is not None
+    }
     facts |= {name: value for name, value in said.items() if value not in (None, "")}
-    facts = {name: value for name, value in facts.items() if value is not None}
-    single = {name.removeprefix(LABEL): facts.pop(name) for name in list(facts) if _is_label(name)}
-    if single:
+    labels = [name for name in facts if name.startswith(LABEL)]
+    if labels:
+        single = {name.removeprefix(LABEL): facts.pop(name) for name in labels}
         facts["labels"] = {**single, **(facts.get("labels") or {})}
     return facts
-
-
-def _is_label(name: str) -> bool:
-    return name.startswith(LABEL)
 
 
 def at_path(value: Any, path: str) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from shadow.contained import Containment, describe
 from shadow.errors import PolicyError, UnjudgedError
-from shadow.frozen import copied
+from shadow.frozen import copied, quickly_made
 from shadow.outcome import Outcome
 from shadow.policy import Candidate, Decision, Escalating, Failure, Policy, Step
 from shadow.request import Request
@@ -31,6 +31,7 @@ NAME_CHARACTERS: Final = 200
 REASON_CHARACTERS: Final = 500
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """One policy's answer to one request.
@@ -72,7 +73,9 @@ class Judge:
                 raise PolicyError(self._name, "changed the request it was given", error_type="mutated_request")
             decision = checked(self._name, answer, self._catalogue)
             if decision.state_mode != snapshot.mode:
-                decision = replace(decision, state_mode=snapshot.mode)  # a stranger's class may have more fields
+                # A stranger's class may have more fields, or other ones.
+                quick = copied if type(decision) is Decision else replace
+                decision = quick(decision, state_mode=snapshot.mode)
         except PolicyError as error:
             return Judgement(decision=self.failure("invalid", error.error_type, str(error)), duration_s=duration_s)
         except BaseException as error:  # noqa: BLE001 - comparing or reading a stranger's object runs its code

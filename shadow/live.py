@@ -14,6 +14,7 @@ class Live:
     """Asks the live policy and checks that what it says can be executed.
 
     Attributes:
+        routing: as it was given.
         policy: the live policy of the routing.
 
     Raises:
@@ -27,6 +28,7 @@ class Live:
                 f"write `live: policies/live.yaml`, or use shadow.Observer",
                 file=routing.file,
             )
+        self.routing = routing
         self.policy: Policy = routing.live
         self._is_stateless = state_mode_of(routing.live) == "none"
 

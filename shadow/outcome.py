@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from shadow.errors import ShadowError
+from shadow.frozen import quickly_made
 
 AttemptKind = Literal["primary", "retry", "fallback", "escalation"]
 OutcomeStatus = Literal["complete", "partial", "error", "unreported"]
@@ -29,6 +30,7 @@ def contaminations(said: Any) -> tuple[Contamination, ...]:
     return tuple(kind for kind in CONTAMINATIONS if kind in words)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens as the provider counted them. Cache tokens are part of `input_tokens`. None = not reported."""
@@ -49,6 +51,7 @@ class ToolCall(NamedTuple):
     arguments: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a provider returned for one dispatch. Stays in the process: validators read it, spans never carry it.
@@ -74,6 +77,7 @@ class Answer:
     raw: Any = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One dispatch to one provider. `error_type` is empty if it answered; a refused cheap answer says `quality`."""
@@ -87,6 +91,7 @@ class Attempt:
     response_model: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeCall:
     """One question about an answer that a validator asked a model. It is no attempt: nothing of it is ever served."""
@@ -99,6 +104,7 @@ class JudgeCall:
     response_model: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The served truth of one request.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from shadow.errors import ConfigError
+from shadow.frozen import quickly_made
 from shadow.ids import canonical_id
 from shadow.outcome import Answer
 from shadow.request import NOTHING, Request
@@ -20,6 +21,7 @@ StepKind = Literal["primary", "fallback", "escalation"]
 DecisionStatus = Literal["ok", "error", "timeout", "invalid"]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One planned dispatch.
@@ -58,6 +60,7 @@ class Candidate(NamedTuple):
     rejected: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The ordered steps a policy chose, and why.
@@ -97,6 +100,7 @@ class Decision:
         return canonical_id([list(step.document().values()) for step in self.steps], length=16)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A policy that gave no decision. It is recorded like one, so that no row is missing."""
@@ -154,6 +158,7 @@ class Escalating(Protocol):
         ...
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What became of an answer at the validators of its step.

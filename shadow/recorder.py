@@ -149,6 +149,7 @@ class Recorder:
         decide_s: float | None,
         parent: SpanContext | None = None,
         edition: Edition | None = None,
+        lacks_complexity: bool = False,
     ) -> Pending:
         """Note the live decision of a request that is about to be served.
 
@@ -159,6 +160,7 @@ class Recorder:
             decide_s: seconds the live decision took; None = not measured.
             parent: span of the host to put the spans under; by default its current one. It is only read.
             edition: what live decided by; the one that requests begin with now by default.
+            lacks_complexity: the request was made with `defers_complexity`.
         """
         if parent is None:
             parent = get_current_span().get_span_context()
@@ -170,6 +172,7 @@ class Recorder:
             decide_s,
             parent if parent.is_valid else None,
             time.perf_counter(),
+            lacks_complexity=lacks_complexity,
         )
         with self.containment.guard("open"):
             if not self._backlog.is_running:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from shadow.frozen import quickly_made
 from shadow.outcome import Answer, Outcome, Usage
 from shadow.policy import Decision
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """An answer that was served, and how it came about.

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from shadow.frozen import quickly_made
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -33,6 +35,7 @@ class Message(NamedTuple):
     text: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One call to route. Deeply frozen; unknown text features are empty strings.

@@ -96,7 +96,7 @@ class ShadowRouter:
         state: State | None = None,
     ) -> None:
         settings = redacting(routing if isinstance(routing, Routing) else load_routing(Path(routing)), redact)
-        Live(settings)  # a router that cannot execute says so before anything is started
+        self._live = Live(settings)  # a router that cannot execute says so before anything is started
         self._providers = Providers(providers)
         self._refusals = RefusalRuns()
         self._clock = clock or SYSTEM_CLOCK
@@ -131,7 +131,8 @@ class ShadowRouter:
         """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
         _refuse_reserved(params)
         edition = self._recorder.edition
-        routing, live = edition.routing, Live(edition.routing)
+        routing = edition.routing
+        live = self._live_of(routing)
         if pin and pin not in routing.catalogue:
             raise ConfigError(f"pin must be a known model: {routing.catalogue.objection(pin)}")
         said = {
@@ -234,7 +235,7 @@ class ShadowRouter:
         Raises:
             PolicyError: the policy returned something else than a decision with steps.
         """
-        return Live(self._recorder.edition.routing).decide(request, self.state.snapshot(request))
+        return self._live_of(self.routing).decide(request, self.state.snapshot(request))
 
     def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
         """Record how good an answer was.
@@ -303,11 +304,19 @@ class ShadowRouter:
     ) -> None:
         await self.aclose()
 
+    def _live_of(self, routing: Routing) -> Live:
+        """The live policy of the routing that a request began with."""
+        live = self._live
+        if live.routing is not routing:
+            live = self._live = Live(routing)
+        return live
+
     def _terms_for(self, settings: ExecutionSettings) -> Terms:
         """The terms with the settings that a request began with; a reload changes those and nothing else."""
-        if self._terms.settings is not settings:
-            self._terms = replace(self._terms, settings=settings)
-        return self._terms
+        terms = self._terms
+        if terms.settings is not settings:
+            terms = self._terms = replace(terms, settings=settings)
+        return terms
 
     def _decide_timed(
         self, edition: Edition, live: Live, request: Request, snapshot: Snapshot

@@ -12,6 +12,7 @@ from shadow.contained import Containment
 from shadow.courtesy import Courtesy
 from shadow.errors import PolicyError
 from shadow.export.sink import SpanSink
+from shadow.features import with_complexity
 from shadow.frozen import copied
 from shadow.judge import Judgement, named
 from shadow.outcome import Outcome
@@ -86,6 +87,8 @@ class Scribe:
         written = 0
         try:
             for pending in requests:
+                if pending.lacks_complexity:
+                    pending.request = with_complexity(pending.request)
                 _use_catalogue_names(pending, edition.routing.catalogue)
                 self._count_attempts(pending.final)
                 if self._state is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from shadow.frozen import quickly_made
 from shadow.request import nothing
 
 StateMode = Literal["shared", "own", "none"]
@@ -13,6 +14,7 @@ StateMode = Literal["shared", "own", "none"]
 STATE_MODES: Final[tuple[StateMode, ...]] = get_args(StateMode)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelState:
     """What was observed of one model at its provider. None = nothing yet; a model nobody called is no fast one.
@@ -37,6 +39,7 @@ class ModelState:
 UNOBSERVED: Final = ModelState()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What a policy may know besides the request.

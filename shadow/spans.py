@@ -22,6 +22,7 @@ from shadow.attributes import (
     outcome_attributes,
     request_attributes,
 )
+from shadow.frozen import quickly_made
 from shadow.judge import Judgement
 from shadow.outcome import Attempt, JudgeCall, Outcome
 from shadow.policy import Decision, Failure
@@ -41,6 +42,7 @@ REFUSED: Final = "quality"
 """`error_type` of an attempt that answered, but not well enough: no error of the provider."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Everything known about one closed request.

@@ -6,7 +6,7 @@ cached tokens; Anthropic's `input_tokens` leaves them out, which shows by `cache
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 from shadow.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
@@ -37,14 +37,14 @@ def is_chunk(event: Any) -> bool:
 
 def ends_answer(event: Any) -> bool:
     """Whether a chunk says that the text is finished; only usage may follow."""
-    if read(event, "type") in ("response.completed", "response.incomplete"):
+    if _event(event) in ("response.completed", "response.incomplete"):
         return True
     return any(read(choice, "finish_reason") for choice in _items(read(event, "choices")))
 
 
 def failure_of(reply: Any) -> str:
     """Error type of a reply or event of the Responses API that says that no answer will come; empty for any other."""
-    kind = read(reply, "type")
+    kind = _event(reply)
     if kind in ("response.failed", "error"):
         return _code(read(read(reply, "response"), "error") or reply)
     if read(reply, "object") == "response" and read(reply, "status") in ("failed", "cancelled"):
@@ -54,52 +54,60 @@ def failure_of(reply: Any) -> str:
 
 def answer_of(reply: Any) -> Answer:
     """What a whole reply says; `raw` is the reply itself."""
-    usage = read(reply, "usage")
+    said = _fields(reply)
+    usage = _fields(said("usage"))
+    choice = _first(said("choices"))
+    text, tool_calls = _of_output(said("output")) if choice is None else _of_message(read(choice, "message"))
     return Answer(
-        text=_text(reply),
-        model=_string(read(reply, "model")),
-        response_id=_string(read(reply, "id")),
-        usage=usage_of(usage),
+        text=text,
+        model=_string(said("model")),
+        response_id=_string(said("id")),
+        usage=_usage(usage),
         cost_usd=_cost_usd(usage),
-        tool_calls=_tool_calls(reply),
+        tool_calls=tool_calls,
         raw=reply,
     )
 
 
 def chunk_of(event: Any) -> Chunk:
     """What one item of a stream adds to its answer."""
-    kind = read(event, "type")
+    kind = _event(event)
     if kind in ("response.completed", "response.incomplete", "response.failed"):
         whole = answer_of(read(event, "response"))
         return Chunk(raw=event, model=whole.model, response_id=whole.response_id, usage=whole.usage, answer=whole)
     if kind == "response.output_text.delta":
         return Chunk(raw=event, text=_string(read(event, "delta")))
-    usage = read(event, "usage")
-    delta = read(_first(read(event, "choices")), "delta")
+    said = _fields(event)
+    delta = _fields(read(_first(said("choices")), "delta"))
+    block = said("usage")
+    usage = None if block is None else _fields(block)
     return Chunk(
         raw=event,
-        text=_string(read(delta, "content")),
-        tool_calls=_tool_call_pieces(read(delta, "tool_calls")),
-        model=_string(read(event, "model")),
-        response_id=_string(read(event, "id")),
-        usage=None if usage is None else usage_of(usage),
-        cost_usd=_cost_usd(usage),
+        text=_string(delta("content")),
+        tool_calls=_tool_call_pieces(delta("tool_calls")),
+        model=_string(said("model")),
+        response_id=_string(said("id")),
+        usage=None if usage is None else _usage(usage),
+        cost_usd=None if usage is None else _cost_usd(usage),
     )
 
 
 def usage_of(usage: Any) -> Usage:
     """Tokens of a usage block. A block of another shape, or one that contradicts itself, is unknown."""
-    prompt_tokens = count_of(read(usage, "prompt_tokens"))
-    input_tokens = count_of(read(usage, "input_tokens")) if prompt_tokens is None else prompt_tokens
-    output_tokens = count_of(read(usage, "completion_tokens"))
-    output_tokens = count_of(read(usage, "output_tokens")) if output_tokens is None else output_tokens
+    return _usage(_fields(usage))
+
+
+def _usage(said: Fields) -> Usage:
+    prompt_tokens = count_of(said("prompt_tokens"))
+    input_tokens = count_of(said("input_tokens")) if prompt_tokens is None else prompt_tokens
+    output_tokens = count_of(said("completion_tokens"))
+    output_tokens = count_of(said("output_tokens")) if output_tokens is None else output_tokens
     if input_tokens is None:
         return UNKNOWN_USAGE if output_tokens is None else Usage(output_tokens=output_tokens)
-    details = [read(usage, key) for key in DETAIL_KEYS]
-    holders = [*(holder for holder in details if holder is not None), usage]
-    cache_read = _first_count(holders, CACHE_READ_KEYS)
-    cache_write = _first_count(holders, CACHE_WRITE_KEYS)
-    if prompt_tokens is None and _leaves_cache_out(usage):
+    details = [_fields(detail) for key in DETAIL_KEYS if (detail := said(key)) is not None]
+    cache_read = _first_count((*details, said), CACHE_READ_KEYS)
+    cache_write = _first_count((*details, said), CACHE_WRITE_KEYS)
+    if prompt_tokens is None and _leaves_cache_out(said):
         input_tokens += cache_read + cache_write
     if cache_read + cache_write > input_tokens:
         return Usage(output_tokens=output_tokens)
@@ -118,41 +126,59 @@ def read(holder: Any, name: str) -> Any:
     return getattr(holder, name, None)
 
 
-def _leaves_cache_out(usage: Any) -> bool:
+def _event(item: Any) -> Any:
+    """Type of an event of the Responses API. Chat completions and their chunks have none, and need not be asked."""
+    return None if read(item, "object") in ("chat.completion", "chat.completion.chunk") else read(item, "type")
+
+
+Fields = Callable[[str], Any]
+"""Gives a field of an object or a mapping by its name; None if there is none."""
+
+
+def _fields(holder: Any) -> Fields:
+    """As `read`, for many fields of one holder. A pydantic object takes microseconds to say that it lacks one."""
+    if type(holder) is dict or isinstance(holder, Mapping):
+        get: Fields = holder.get
+        return get
+    extra = getattr(holder, "__pydantic_extra__", None)
+    if extra is not None:
+        return {**vars(holder), **extra}.get
+    return lambda name: getattr(holder, name, None)
+
+
+def _leaves_cache_out(said: Fields) -> bool:
     """Anthropic's accounting."""
-    return read(usage, "cache_read_input_tokens") is not None or read(usage, "cache_creation_input_tokens") is not None
+    return said("cache_read_input_tokens") is not None or said("cache_creation_input_tokens") is not None
 
 
-def _first_count(holders: Iterable[Any], names: Iterable[str]) -> int:
+def _first_count(holders: Iterable[Fields], names: Iterable[str]) -> int:
     """The first count that one of the holders has under one of the names; 0 if none."""
-    for holder in holders:
+    for said in holders:
         for name in names:
-            count = count_of(read(holder, name))
-            if count is not None:
+            found = said(name)
+            if found is not None and (count := count_of(found)) is not None:
                 return count
     return 0
 
 
-def _text(reply: Any) -> str:
-    """The assistant's text: of the first choice, or of every output message."""
-    choice = _first(read(reply, "choices"))
-    if choice is not None:
-        return _string(read(read(choice, "message"), "content"))
-    parts = []
-    for item in _items(read(reply, "output")):
-        parts += [_string(read(part, "text")) for part in _items(read(item, "content"))]
-    return "".join(parts)
+def _of_message(message: Any) -> tuple[str, tuple[ToolCall, ...]]:
+    """Text, and what the caller is asked to run, of the message of a chat completion's first choice."""
+    said = _fields(message)
+    called = [function for call in _items(said("tool_calls")) if (function := read(call, "function")) is not None]
+    return _string(said("content")), _tool_calls(called)
 
 
-def _tool_calls(reply: Any) -> tuple[ToolCall, ...]:
-    """What the reply asks the caller to run: of the first choice, or every function call of the Responses API."""
-    choice = _first(read(reply, "choices"))
-    if choice is None:
-        calls = [item for item in _items(read(reply, "output")) if read(item, "type") == "function_call"]
-    else:
-        called = _items(read(read(choice, "message"), "tool_calls"))
-        calls = [function for call in called if (function := read(call, "function")) is not None]
-    return tuple(ToolCall(_string(read(call, "name")), _string(read(call, "arguments"))) for call in calls)
+def _of_output(output: Any) -> tuple[str, tuple[ToolCall, ...]]:
+    """The same of every item of the Responses API's output."""
+    items = _items(output)
+    texts = [_string(read(part, "text")) for item in items for part in _items(read(item, "content"))]
+    return "".join(texts), _tool_calls([item for item in items if read(item, "type") == "function_call"])
+
+
+def _tool_calls(called: Sequence[Any]) -> tuple[ToolCall, ...]:
+    if not called:
+        return ()
+    return tuple([ToolCall(_string(read(call, "name")), _string(read(call, "arguments"))) for call in called])
 
 
 def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
@@ -189,9 +215,9 @@ def is_amount(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
-def _cost_usd(usage: Any) -> float | None:
+def _cost_usd(usage: Fields) -> float | None:
     """Gateways such as OpenRouter report what a call cost."""
-    cost = read(usage, "cost")
+    cost = usage("cost")
     return float(cost) if is_amount(cost) else None
 
 
@@ -203,9 +229,10 @@ def _code(error: Any) -> str:
     return _string(read(error, "code")) or "response_failed"
 
 
-def _items(value: Any) -> Iterable[Any]:
+def _items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, (list, tuple)) else ()
 
 
 def _first(value: Any) -> Any:
-    return next(iter(_items(value)), None)
+    items = _items(value)
+    return items[0] if items else None

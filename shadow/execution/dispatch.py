@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from shadow.execution.draft import Draft
 from shadow.execution.inspection import Correction
+from shadow.frozen import quickly_made
 from shadow.outcome import AttemptKind
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
     """What to call next, and how long that may take.
@@ -68,4 +70,5 @@ class Dispatch:
 
 
 def _least(*limits_s: float | None) -> float | None:
-    return min((limit for limit in limits_s if limit is not None), default=None)
+    known = [limit for limit in limits_s if limit is not None]
+    return min(known) if known else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shadow.execution.bench import RequestBench
+from shadow.frozen import quickly_made
 from shadow.outcome import Answer
 from shadow.policy import ACCEPTED, Decision, Escalating, Examining, Policy, Step, Verdict
 from shadow.request import Request
@@ -17,6 +18,7 @@ UNJUDGED: Final = "validator_error"
 """`error_type` of an attempt whose validator failed itself: an answer that nobody could check is not served."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A verdict on one answer.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from contextlib import aclosing, asynccontextmanager, closing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import aclosing, closing
+from types import TracebackType
 from typing import Any
 
 from shadow.errors import ProviderError
@@ -59,7 +60,7 @@ async def arun(
         planned = await _anext_after_wait(execution, sleep)
         started = tick()
         try:
-            async with _limited(planned.model, planned.whole_s):
+            async with _Limited(planned.model, planned.whole_s):
                 answer = await dispatch(planned)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
             if not execution.failed(error, tick() - started):
@@ -118,7 +119,7 @@ async def astream(
         received = Received(tick)
         try:
             async with aclosing(dispatch(planned)) as chunks:
-                async with _limited(planned.model, planned.first_chunk_s):  # what comes later the provider watches
+                async with _Limited(planned.model, planned.first_chunk_s):  # what comes later the provider watches
                     chunk = await anext(chunks, None)
                 while chunk is not None:
                     received.add(chunk)
@@ -159,17 +160,27 @@ async def _anext_after_wait(execution: Execution, sleep: AsyncSleep | None) -> D
     return planned
 
 
-@asynccontextmanager
-async def _limited(model: str, limit_s: float | None) -> AsyncIterator[None]:
-    """End the block after a time with the error of a provider that is too slow."""
-    limit = asyncio.timeout(limit_s)
-    try:
-        async with limit:
-            yield
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        text = f"{model} did not answer within {limit_s:.3g} s"
+class _Limited:
+    """Ends the block after a time with the error of a provider that is too slow."""
+
+    def __init__(self, model: str, limit_s: float | None) -> None:
+        self._model = model
+        self._limit_s = limit_s
+        self._limit = asyncio.timeout(limit_s)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        try:
+            await self._limit.__aexit__(kind, error, at)
+            if not (isinstance(error, TimeoutError) and self._limit.expired()):
+                return
+        except TimeoutError:
+            pass
+        text = f"{self._model} did not answer within {self._limit_s:.3g} s"
         raise ProviderError(text, error_type="timeout", retryable=True) from None
 
 

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shadow.frozen import quickly_made
+
 Scope = dict[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -18,6 +20,7 @@ TEXT: Final[Header] = (b"content-type", b"text/plain; version=0.0.4; charset=utf
 EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Response:
     """A whole answer."""

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shadow.frozen import quickly_made
 from shadow.gateway.asgi import EVENTS, JSON, Header, Receive, Response, Send, json_bytes, respond
 from shadow.gateway.chat_request import ChatRequest
 from shadow.gateway.presence import ClientPresent
@@ -18,6 +19,7 @@ REQUEST_ID: Final = b"x-request-id"
 DONE: Final = b"data: [DONE]\n\n"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Served:
     """What became of a request whose answer has begun: the HTTP status that its metrics count, and who answered."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 from shadow.config import Routing
 from shadow.config.gateway import API_KEY_LABEL
 from shadow.from_request import facts_of
+from shadow.frozen import quickly_made
 from shadow.gateway.asgi import Scope, header_of
 from shadow.gateway.refusals import RefusedError
 from shadow.ids import uuid7
@@ -40,6 +41,7 @@ ROUTER_ARGUMENTS: Final = frozenset(
 LONGEST_ID: Final = 128
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """One chat completion to route.

@@ -116,6 +116,7 @@ class ObservedRequest:
                 allowed_labels=self._watch.routing.labels,
                 time_us=self._watch.clock.time_ns() // 1000,
                 unknown=unknown,
+                defers_complexity=True,
             )
             self._started_s = self._watch.clock.perf_counter()
         return self
@@ -289,7 +290,12 @@ class ObservedRequest:
         self._chosen_s = self._watch.clock.perf_counter()
         snapshot = self._watch.state.snapshot(self._request)
         self._pending = self._watch.recorder.open(
-            self._request, snapshot, decision, decide_s=decide_s, edition=self._watch.edition
+            self._request,
+            snapshot,
+            decision,
+            decide_s=decide_s,
+            edition=self._watch.edition,
+            lacks_complexity=True,
         )
 
     def _with_contamination(self, outcome: Outcome) -> Outcome:

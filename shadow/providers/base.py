@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from shadow.catalogue import Model
+from shadow.frozen import quickly_made
 from shadow.outcome import Answer, ToolCall, Usage
 from shadow.request import Request
 
@@ -15,6 +16,7 @@ def ignore_headers(headers: Mapping[str, str]) -> None:
     """Nobody wants to know."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One dispatch.
@@ -40,6 +42,7 @@ class Call:
     on_headers: Callable[[Mapping[str, str]], None] = ignore_headers
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """One piece of a stream. `raw` goes to the caller untouched; the other fields are what it adds to the answer.

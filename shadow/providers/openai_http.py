@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from shadow.frozen import quickly_made
 from shadow.outcome import Answer
 from shadow.providers.base import Call, Chunk
 from shadow.providers.endpoint import Endpoint, checked, endpoint_of
@@ -181,6 +182,7 @@ def _drop_ended(clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient]) -> No
         close_after_its_loop(clients.pop(loop))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class _Sending:
     """One request, ready for either kind of client."""

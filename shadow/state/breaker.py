@@ -17,9 +17,9 @@ Attempts that had begun before it opened change nothing: they say what was, not 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
 from shadow.state.kinds import Kind
 
@@ -51,12 +51,8 @@ RECORDED: Final = Rules(slow_answers=2**31)
 WINDOW_PARTS: Final = 12
 
 
-class Phase(Enum):
-    """Where a breaker is."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    RAMP = "ramp"
+Phase = Literal["closed", "open", "ramp"]
+"""Where a breaker is."""
 
 
 class Breaker:
@@ -69,7 +65,7 @@ class Breaker:
 
     def __init__(self, rules: Rules = RULES) -> None:
         self._rules = rules
-        self.phase = Phase.CLOSED
+        self.phase: Phase = "closed"
         self._opened_at = self._open_until = self._ramp_from = self._closed_at = float("-inf")
         self._lease_until = float("-inf")
         self._openings = 0
@@ -84,27 +80,27 @@ class Breaker:
     def admitted(self, now_s: float) -> float:
         """Share of requests that it lets through."""
         self._advance(now_s)
-        if self.phase is Phase.OPEN:
+        if self.phase == "open":
             return 0.0 if now_s < self._open_until else self._rules.ramp[0]
-        return self._rules.ramp[self._stage(now_s)] if self.phase is Phase.RAMP else 1.0
+        return self._rules.ramp[self._stage(now_s)] if self.phase == "ramp" else 1.0
 
     def returns(self, now_s: float) -> bool:
         """Whether a probe was answered, and only a share of the requests is let through for now."""
         self._advance(now_s)
-        return self.phase is Phase.RAMP
+        return self.phase == "ramp"
 
-    def lets_pass(self, now_s: float, draw: float) -> bool:
+    def lets_pass(self, now_s: float, draw: Callable[[], float]) -> bool:
         """Whether this request may be dispatched. After the pause the first one that asks becomes the probe.
 
         Args:
             now_s: the time.
-            draw: the request's number in [0, 1), compared with the share on the way back.
+            draw: the request's number in [0, 1), compared with the share on the way back. Only then it is asked for.
         """
         self._advance(now_s)
-        if self.phase is Phase.CLOSED:
+        if self.phase == "closed":
             return True
-        if self.phase is Phase.RAMP:
-            return draw < self._rules.ramp[self._stage(now_s)]
+        if self.phase == "ramp":
+            return draw() < self._rules.ramp[self._stage(now_s)]
         if now_s < self._open_until or now_s < self._lease_until:
             return False
         self._lease_until = now_s + self._rules.probe_lease_s
@@ -134,19 +130,19 @@ class Breaker:
         if now_s - latency_s < self._opened_at:
             return
         slow = False
-        if kind is Kind.ANSWERED:
+        if kind == "answered":
             whole = ttft_s is None
             slow = self._whole.add(latency_s, *average) if whole else self._streams.add(ttft_s or 0.0, *ttft_average)
-        if self.phase is Phase.OPEN:
+        if self.phase == "open":
             self._note_probe(now_s, kind, slow=slow)
             return
-        if kind is Kind.FAILED:
+        if kind == "failed":
             self._failures.append(now_s)
             self._window.add(now_s, failed=True)
-        elif kind is Kind.ANSWERED:
+        elif kind == "answered":
             self._failures.clear()
             self._window.add(now_s, failed=False)
-        if (slow or kind is Kind.FAILED) and self._must_open(now_s):
+        if (slow or kind == "failed") and self._must_open(now_s):
             self._open(now_s)
 
     def release_probe(self) -> None:
@@ -156,9 +152,9 @@ class Breaker:
     def changes_at_s(self, now_s: float) -> float:
         """When the share changes by itself; infinity if only an attempt can change it."""
         self._advance(now_s)
-        if self.phase is Phase.OPEN and now_s < self._open_until:
+        if self.phase == "open" and now_s < self._open_until:
             return self._open_until
-        if self.phase is Phase.RAMP:
+        if self.phase == "ramp":
             return self._ramp_from + (self._stage(now_s) + 1) * self._rules.ramp_stage_s
         return float("inf")
 
@@ -166,18 +162,18 @@ class Breaker:
         return max(0, int((now_s - self._ramp_from) / self._rules.ramp_stage_s))
 
     def _advance(self, now_s: float) -> None:
-        if self.phase is Phase.RAMP and self._stage(now_s) >= len(self._rules.ramp):
-            self.phase = Phase.CLOSED
+        if self.phase == "ramp" and self._stage(now_s) >= len(self._rules.ramp):
+            self.phase = "closed"
             self._closed_at = now_s
 
     def _note_probe(self, now_s: float, kind: Kind, *, slow: bool) -> None:
         if now_s < self._open_until:
             return
         self.release_probe()
-        if kind is Kind.FAILED or slow:
+        if kind == "failed" or slow:
             self._open(now_s)
-        elif kind is Kind.ANSWERED:
-            self.phase = Phase.RAMP
+        elif kind == "answered":
+            self.phase = "ramp"
             self._ramp_from = now_s
             self._forget_attempts()
 
@@ -188,11 +184,11 @@ class Breaker:
         return in_a_row or slow or self._window.fails(now_s, rules.rate_attempts, rules.rate)
 
     def _open(self, now_s: float) -> None:
-        if self.phase is Phase.CLOSED and now_s - self._closed_at >= self._rules.calm_s:
+        if self.phase == "closed" and now_s - self._closed_at >= self._rules.calm_s:
             self._openings = 0
         pause_s = min(self._rules.pause_s * 2.0**self._openings, self._rules.pause_at_most_s)
         self._openings = min(self._openings + 1, 32)
-        self.phase = Phase.OPEN
+        self.phase = "open"
         self._opened_at = now_s
         self._open_until = now_s + pause_s
         self.release_probe()

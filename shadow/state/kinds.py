@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
-from typing import Final
+from typing import Final, Literal
 
-
-class Kind(Enum):
-    """What one attempt says about the health of a model at its provider."""
-
-    ANSWERED = "answered"
-    FAILED = "failed"
-    LIMITED = "limited"
-    SILENT = "silent"
-    """Nothing: the request was at fault, or the caller went away."""
-
+Kind = Literal["answered", "failed", "limited", "silent"]
+"""What one attempt says about the health of a model at its provider. Silent: nothing, because the request was at fault
+or the caller went away."""
 
 ANSWERED: Final = frozenset({"", "quality", "validator_error"})
 """An answer that validators refuse is still an answer of a provider that works."""
@@ -34,7 +26,7 @@ SERVER_ERROR: Final = re.compile(r"5\d\d")
 def kind_of(error_type: str) -> Kind:
     """The kind of an attempt, from its `error_type`. One that is not listed says nothing about the provider."""
     if error_type in ANSWERED:
-        return Kind.ANSWERED
+        return "answered"
     if error_type in FAILED or SERVER_ERROR.fullmatch(error_type):
-        return Kind.FAILED
-    return Kind.LIMITED if error_type in LIMITED else Kind.SILENT
+        return "failed"
+    return "limited" if error_type in LIMITED else "silent"

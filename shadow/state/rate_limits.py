@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from shadow.frozen import quickly_made
 from shadow.state.delays import seconds_until
 
 MARK: Final = "ratelimit"
@@ -25,6 +26,7 @@ FORMS: Final = (
 )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
     """One limit as the provider counts it.
@@ -49,6 +51,7 @@ class RateLimit:
         return min(1.0, self.remaining / self.limit) if self.limit else None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RateLimits:
     """Every limit that the headers of one answer told."""

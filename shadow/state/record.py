@@ -45,12 +45,12 @@ class ModelRecord:
             ttft_s=ttft_s,
             ttft_average=(ttft.value, ttft.count),
         )
-        if kind is Kind.ANSWERED:
+        if kind == "answered":
             self.averages.answered(now_s, latency_s, ttft_s)
             self.quota.answered()
-        elif kind is Kind.FAILED:
+        elif kind == "failed":
             self.averages.failed(now_s)
-        if kind is Kind.LIMITED or retry_after_s is not None:
+        if kind == "limited" or retry_after_s is not None:
             self.quota.refused(now_s, retry_after_s)
 
     def state(self, now_s: float) -> ModelState:

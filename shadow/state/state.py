@@ -20,7 +20,7 @@ from shadow.forks import on_fork_in_child
 from shadow.outcome import Attempt, Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import NOTHING, Request
-from shadow.snapshot import STATELESS, Snapshot
+from shadow.snapshot import STATELESS, ModelState, Snapshot
 from shadow.state.admission import draw
 from shadow.state.breaker import RECORDED, RULES
 from shadow.state.kinds import kind_of
@@ -88,6 +88,7 @@ class State:
         self._served: dict[str, str] = {}
         self._switches = Switches(catalogue, self._settings.kill_file)
         self._watch = None if self._settings.kill_file is None else Watch(self._look_at_file)
+        self._published: dict[str, ModelState] = {}
         self._shared = Snapshot(mode="shared")
         self._fresh_until = float("-inf")
         self._lock = threading.Lock()
@@ -160,7 +161,7 @@ class State:
                 return True
             if record.quota.headroom(now_s) == 0:
                 return False
-            if not record.breaker.lets_pass(now_s, draw(name, request.request_id)):
+            if not record.breaker.lets_pass(now_s, lambda: draw(name, request.request_id)):
                 return False
             record.quota.dispatched(now_s)
         return True
@@ -371,8 +372,8 @@ class State:
 
     def _put(self, name: str, record: ModelRecord, now_s: float) -> None:
         """Publish what one model is now."""
-        models = MappingProxyType({**self._shared.models, name: record.state(now_s)})
-        self._shared = Snapshot(mode="shared", models=models, killed=self._shared.killed)
+        self._published = {**self._published, name: record.state(now_s)}
+        self._shared = Snapshot(mode="shared", models=MappingProxyType(self._published), killed=self._shared.killed)
         self._fresh_until = min(self._fresh_until, record.changes_at_s(now_s))
 
     def _refreshed(self, now_s: float) -> Snapshot:
@@ -384,11 +385,11 @@ class State:
 
     def _refresh(self, now_s: float) -> None:
         """Publish everything as it is now."""
-        models = {name: record.state(now_s) for name, record in self._models.items()}
+        self._published = {name: record.state(now_s) for name, record in self._models.items()}
         killed = self._switches.names
         if killed != self._shared.killed:
             logger.warning("shadowroute kill switches are on for: %s", ", ".join(sorted(killed)) or "nothing any more")
-        self._shared = Snapshot(mode="shared", models=MappingProxyType(models), killed=killed)
+        self._shared = Snapshot(mode="shared", models=MappingProxyType(self._published), killed=killed)
         changes = [record.changes_at_s(now_s) for record in self._models.values()]
         self._fresh_until = min(changes, default=float("inf"))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from shadow.errors import UnjudgedError
+from shadow.frozen import quickly_made
 from shadow.outcome import Answer
 from shadow.policy import Bench
 from shadow.request import Request
@@ -14,6 +15,7 @@ from shadow.request import Request
 NAME_CHARACTERS: Final = 80
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Case:
     """One answer to one request, as validators see it. Nothing of it may be changed."""

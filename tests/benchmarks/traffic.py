@@ -7,8 +7,8 @@ from typing import Any
 
 from shadow.config import LiveSpec, Routing
 from shadow.observer import Observer
-from shadow.policy import Policy
-from tests.support.sdk import CATALOGUE, FunctionPolicy, decision
+from shadow.policy import Decision, Policy, Step
+from tests.support.sdk import CATALOGUE, FunctionPolicy
 
 QUESTION = "How do I return an order that arrived damaged? " * 12
 MESSAGES = [
@@ -29,7 +29,8 @@ def by_task(name: str, cheap: str, from_tokens: int) -> FunctionPolicy:
 
     def decide(request: Any) -> Any:
         model = "big" if request.input_tokens > from_tokens or request.task == "legal" else cheap
-        return decision(model, name, reason="short question" if model == cheap else "long or legal")
+        reason = "short question" if model == cheap else "long or legal"
+        return Decision(policy=name, version="1", steps=(Step(kind="primary", model=model),), reason=reason)
 
     return FunctionPolicy(name, decide)
 

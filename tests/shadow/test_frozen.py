@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields, replace
+import inspect
+import pickle
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
+from typing import Any
 
 import pytest
 
-from shadow.frozen import copied
+from shadow.frozen import copied, quickly_made
 from shadow.outcome import Outcome
 from shadow.policy import Decision
 from shadow.snapshot import Snapshot
@@ -37,3 +41,75 @@ def test_what_is_done_to_a_copy_does_not_reach_the_first() -> None:
     first = request()
     object.__setattr__(copied(first), "task", "mine")
     assert first.task != "mine"
+
+
+def _plain(kind: Any) -> Any:
+    @dataclass(frozen=True, slots=True)
+    class Made:
+        first: int
+        second: str = "two"
+        third: Mapping[str, int] = field(default_factory=dict)
+        fourth: float = field(default=4.0, kw_only=True)
+        fifth: int = field(kw_only=True)
+
+    return kind(Made)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs"),
+    [
+        ((1,), {"fifth": 5}),
+        ((1, "b", {"c": 3}), {"fourth": 0.5, "fifth": 5}),
+        ((), {"first": 1, "third": {"c": 3}, "fifth": 5}),
+    ],
+)
+def test_what_is_made_quickly_is_what_a_dataclass_makes(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """By place, by name, with defaults and with factories; and as frozen."""
+    quick, plain = _plain(quickly_made), _plain(lambda kind: kind)
+    made, expected = quick(*args, **kwargs), plain(*args, **kwargs)
+    assert [getattr(made, each.name) for each in fields(made)] == [
+        getattr(expected, each.name) for each in fields(made)
+    ]
+    assert replace(made, second="other").second == "other"
+    with pytest.raises(FrozenInstanceError):
+        made.first = 2
+
+
+@pytest.mark.parametrize(("args", "kwargs"), [((), {"fifth": 5}), ((1,), {}), ((1,), {"fifth": 5, "sixth": 6})])
+def test_wrong_arguments_are_refused(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """As a dataclass refuses them."""
+    for kind in (_plain(quickly_made), _plain(lambda kind: kind)):
+        with pytest.raises(TypeError, match=r"__init__\(\)"):
+            kind(*args, **kwargs)
+
+
+def test_every_one_has_its_own_default_of_a_factory() -> None:
+    """A shared mutable default would carry facts from one request to another."""
+    quick = _plain(quickly_made)
+    assert quick(1, fifth=5).third is not quick(1, fifth=5).third
+
+
+def test_the_signature_is_that_of_the_dataclass() -> None:
+    """For help() and for editors."""
+    quick, plain = (inspect.signature(_plain(kind).__init__) for kind in (quickly_made, lambda kind: kind))
+    assert [(each.name, each.kind) for each in quick.parameters.values()] == [
+        (each.name, each.kind) for each in plain.parameters.values()
+    ]
+
+
+def test_what_is_made_quickly_travels_to_other_processes() -> None:
+    """Outcomes go to policies in processes of their own."""
+    assert pickle.loads(pickle.dumps(Outcome(status="error"))) == Outcome(status="error")
+
+
+def test_a_check_after_the_making_is_refused() -> None:
+    """It would not be run."""
+    with pytest.raises(TypeError, match="must not have a __post_init__"):
+
+        @quickly_made
+        @dataclass(frozen=True, slots=True)
+        class Checked:
+            first: int
+
+            def __post_init__(self) -> None:
+                raise AssertionError

@@ -12,12 +12,14 @@ import shadow
 from shadow import keys
 from shadow.config import LiveSpec
 from shadow.config.routing import Origin
+from shadow.features import extract
 from shadow.ids import KeyedHash, uuid7
 from shadow.observer import Observer
 from shadow.outcome import Answer
-from shadow.request import COMPLEXITY_BANDS
+from shadow.policy import Decision
+from shadow.request import COMPLEXITY_BANDS, Request
 from shadow.testing import ManualClock, MemorySink
-from tests.support.sdk import always, routing
+from tests.support.sdk import FunctionPolicy, always, decision, routing
 
 MESSAGES = [{"role": "user", "content": "How do I return an order?"}]
 REPLY = {
@@ -78,6 +80,25 @@ def test_a_block_records_the_decision_and_what_was_served(
     assert (row[keys.OUTCOME_STATUS], row[keys.OUTCOME_DURATION_S]) == ("complete", 2.0)
     assert (row[keys.RESPONSE_MODEL], row[keys.RESPONSE_ID], row[keys.USAGE_INPUT_TOKENS]) == ("big", "chatcmpl-1", 12)
     assert [shadow_row[keys.DECISION_MODEL] for shadow_row in sink.rows("shadow")] == ["small"]
+
+
+def test_shadows_and_rows_see_the_complexity_that_the_caller_did_not_wait_for(sink: MemorySink) -> None:
+    """It is most of the work of a request's features, so the recorder's thread does it, before anybody reads it."""
+    text = "Explain why this proof is wrong, compare both, and derive the bound: x < y\n" * 30
+    expected = extract(messages=text, hash_id=KeyedHash("default"), time_us=1)
+    seen: list[tuple[float, str]] = []
+
+    def decide(request: Request) -> Decision:
+        seen.append((request.complexity, request.complexity_band))
+        return decision("small", "cheap")
+
+    with Observer(routing([FunctionPolicy("cheap", decide)]), exporter=sink) as observer:
+        with observer.request(messages=[{"role": "user", "content": text}]) as request:
+            request.chose("big")
+            request.served(REPLY)
+        assert live_row(observer, sink)[keys.COMPLEXITY_BAND] == expected.complexity_band == "high"
+    assert seen == [(expected.complexity, "high")]
+    assert not sink.rows("shadow")[0].get(keys.ERROR_TYPE)
 
 
 def test_served_takes_the_parts_by_name(observer: Observer, sink: MemorySink) -> None:
