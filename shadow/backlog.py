@@ -1,6 +1,6 @@
 """What waits between the request path and the recorder's thread, and that thread.
 
-Putting something in is one append. The thread is woken at most once per 20 ms and works in batches, because each
+Putting something in is one append. The thread is woken at most ten times a second and works in batches, because each
 switch of threads under the interpreter lock may cost a request 5 ms.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shadow.edition import Edition
 
 BATCH: Final = 64
-LINGER_S: Final = 0.02
+LINGER_S: Final = 0.1
 IDLE_S: Final = 1.0
 
 

@@ -33,9 +33,12 @@ class Response:
 def json_bytes(document: Any) -> bytes:
     """Compact JSON in UTF-8. A lone surrogate, which no UTF-8 can carry, is escaped."""
     try:
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return _as_is(document).encode()
     except UnicodeEncodeError:
         return json.dumps(document, separators=(",", ":")).encode()
+
+
+_as_is = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def json_response(document: Any, status: int = 200, headers: Iterable[Header] = ()) -> Response:

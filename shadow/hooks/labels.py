@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Container, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -23,14 +23,20 @@ def labelled(values: Mapping[str, Any]) -> Generator[None, None, None]:
         _current.reset(token)
 
 
-def merged(own: Mapping[str, Any]) -> dict[str, Any]:
+def merged(own: Mapping[str, Any], besides: Container[str] = ()) -> dict[str, Any]:
     """Arguments of `features.extract`: the call's own values over those of the surrounding blocks.
 
     What is no field of a request is a label. Values of None count as not given. `labels` may hold more labels.
+
+    Args:
+        own: what the call says.
+        besides: names in it that are neither.
     """
-    given = {**_current.get(), **{name: value for name, value in own.items() if value is not None}}
+    given = dict(_current.get())
+    given |= {name: value for name, value in own.items() if value is not None and name not in besides}
     fields: dict[str, Any] = {name: given.pop(name) for name in FIELDS if name in given}
     more = given.pop("labels", None)
     if isinstance(more, Mapping):
         given.update(more)
-    return {**fields, "labels": given}
+    fields["labels"] = given
+    return fields

@@ -103,12 +103,13 @@ class ObservedRequest:
     def begin(self) -> Self:
         """Freeze the request; the live decision starts now."""
         with self.guard("request"):
-            facts = dict(self._facts)
-            unknown = UNTOLD if facts.get("messages") is None else frozenset()
-            known = {name: facts.pop(name, None) for name in CALL_FACTS}
-            told = merged(facts)
-            with self.guard("contamination"):
-                self._contamination = contaminations(told["labels"].pop("contamination", None))
+            known: dict[str, Any] = {name: self._facts.get(name) for name in CALL_FACTS}
+            unknown = UNTOLD if known["messages"] is None else frozenset()
+            told = merged(self._facts, besides=CALL_FACTS)
+            contamination = told["labels"].pop("contamination", None)
+            if contamination is not None:
+                with self.guard("contamination"):
+                    self._contamination = contaminations(contamination)
             self._request = extract(
                 **known,
                 **told,

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from shadow.errors import ProviderError
 from shadow.outcome import Answer
@@ -31,7 +31,7 @@ def request_body(call: Call, *, stream: bool) -> bytes:
     if stream:
         options = body.get("stream_options") or {}
         body |= {"stream": True, "stream_options": {**options, "include_usage": True}}
-    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def _plain(value: Any) -> Any:
@@ -40,6 +40,9 @@ def _plain(value: Any) -> Any:
     if dump is None:
         raise TypeError(f"messages and parameters must be JSON values, got {type(value).__name__}")
     return dump(exclude_none=True)
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
 @dataclass(frozen=True, slots=True)
