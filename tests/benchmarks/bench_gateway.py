@@ -1,4 +1,4 @@
-"""The gateway and LiteLLM's proxy: one worker and one core each, the same provider, the same requests."""
+"""The gateway, a bare forwarder, and LiteLLM's proxy: one worker and one core each, same provider, same requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HALF_S = 15.0
 
 
 def run() -> list[Figure]:
-    """Both at full load, then the gateway at half of what it reached; their core runs nothing else of ours."""
+    """All at full load, and the gateway at half of what it reached; their core runs nothing else of ours."""
     available = cores()
     theirs, ours = available[0], available[-1]
     os.sched_setaffinity(0, {ours})
@@ -32,6 +32,8 @@ def run() -> list[Figure]:
             with measured_gateway(Path(folder, "gateway"), upstream=upstream, collector=spans, core=theirs) as (p, t):
                 gateway = _full("gateway, 3 shadows, records exported", p, t)
                 half = _half(direct, t, gateway.per_second / 2)
+            with _forwarder(Path(folder), upstream=upstream, core=theirs) as (p, t):
+                forwarder = _full("bare forwarder, same server and client, nothing of ours", p, t)
             with measured_proxy(Path(folder, "litellm"), upstream=upstream, core=theirs, body=BODY) as (p, t):
                 litellm = _full(f"LiteLLM {VERSION} proxy, no shadows, no records", p, t)
     finally:
@@ -40,7 +42,9 @@ def run() -> list[Figure]:
     return [
         *gateway.figures("≥ 1,000"),
         *half,
+        *forwarder.figures("compare"),
         *litellm.figures("compare"),
+        Figure("gateway / bare forwarder, CPU per request", f"{forwarder.per_core / gateway.per_core:,.2f} x", "-"),
         Figure("gateway / LiteLLM, requests per second of CPU", f"{ratio:,.1f} x", "> 1 x"),
     ]
 
@@ -52,6 +56,15 @@ def provider(folder: Path, core: int) -> Iterator[str]:
     command = [sys.executable, "-m", "tests.benchmarks.upstream", str(port)]
     with program(command, port=port, core=core, log=folder / "upstream.log"):
         yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def _forwarder(folder: Path, *, upstream: str, core: int) -> Iterator[tuple[MeasuredProcess, Target]]:
+    """What remains of a gateway if nothing of ours is in it."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.forwarder", str(port), upstream]
+    with program(command, port=port, core=core, log=folder / "forwarder.log") as process:
+        yield process, Target(f"http://127.0.0.1:{port}/v1/chat/completions", BODY)
 
 
 class Full:
