@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from shadow.frozen import copied
+from dataclasses import replace
+
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Plan, Refused
 from shadow.request import Request
@@ -25,4 +26,4 @@ class Nested:
             PolicyError: it gives no decision.
         """
         plan = self._policy.plan(request, snapshot, refused)
-        return copied(plan, reason=f"{self._before}{self._policy.name} {self._policy.version}: {plan.reason}")
+        return replace(plan, reason=f"{self._before}{self._policy.name} {self._policy.version}: {plan.reason}")
