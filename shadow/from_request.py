@@ -30,12 +30,14 @@ def facts_of(
         paths: request field or `label:NAME` to dotted path, for example `{"session": "metadata.session_id"}`.
         names: fields to read.
     """
-    facts = {
+    facts = {name: value for name, value in said.items() if value not in (None, "")}
+    facts |= {
         name: value
         for name, path in paths.items()
-        if (name in names or name.startswith(LABEL)) and (value := at_path(arguments, path)) is not None
+        if name not in facts
+        and (name in names or name.startswith(LABEL))
+        and (value := at_path(arguments, path)) is not None
     }
-    facts |= {name: value for name, value in said.items() if value not in (None, "")}
     labels = [name for name in facts if name.startswith(LABEL)]
     if labels:
         single = {name.removeprefix(LABEL): facts.pop(name) for name in labels}

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from shadow.courtesy import Courtesy
+from shadow.pauses import PAUSES
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,6 +55,7 @@ class Worker(Generic[Item, Result]):
         self._work = work
         self._inbox: queue.SimpleQueue[Task[Item, Result] | None] = queue.SimpleQueue()
         self._abandoned = False
+        PAUSES.watch()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -101,7 +102,7 @@ class Worker(Generic[Item, Result]):
         for number, item in enumerate(task.items):
             if self._abandoned:
                 return
-            task.current = (number, time.perf_counter())
+            task.current = (number, PAUSES.now())
             result = self._work(item)
             task.current = None
             task.results.append(result)
@@ -113,18 +114,18 @@ def wait_for(task: Task[Item, Result], budget_s: float) -> int | None:
     """Wait until a task is done, as long as no item takes longer than its budget.
 
     If the watcher itself was woken late, then others hold the interpreter lock or the machine is busy, and the item is
-    given that time too.
+    given that time too. Full collections of garbage are not counted at all.
 
     Returns:
         None if the task is done, else the number of the item that overran.
     """
     late_s = 0.0
     while True:
-        current, now = task.current, time.perf_counter()
+        current, now = task.current, PAUSES.now()
         if current is not None and now - current[1] > budget_s + late_s:
             return current[0]
         left_s = budget_s if current is None else current[1] + budget_s + late_s - now
         expected = now + left_s
         if task.done.wait(left_s):
             return None
-        late_s = max(0.0, time.perf_counter() - expected)
+        late_s = max(0.0, PAUSES.now() - expected)

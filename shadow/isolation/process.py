@@ -20,6 +20,7 @@ from shadow.courtesy import Courtesy
 from shadow.isolation.child import FAILED, READY, Order
 from shadow.isolation.pipe import UPWARD_BYTES_AT_MOST, pickled, read_frame, write_frame
 from shadow.judge import Judgement
+from shadow.pauses import PAUSES
 from shadow.worker import Item, Task
 
 START_PATIENCE_S: Final = 2.0
@@ -168,7 +169,7 @@ class ProcessWorker(Generic[Item]):
         courtesy = Courtesy()
         unsent: dict[int, Judgement] = {}
         last, sent = len(task.items) - 1, 0
-        task.current = (0, time.perf_counter())
+        task.current = (0, PAUSES.now())
         try:
             for number in range(last + 1):
                 while sent <= min(number + self._ahead, last):
@@ -178,7 +179,7 @@ class ProcessWorker(Generic[Item]):
                 if self._abandoned:
                     return
                 task.results.append(judgement)
-                task.current = (number + 1, time.perf_counter()) if number < last else None
+                task.current = (number + 1, PAUSES.now()) if number < last else None
                 courtesy.pause()
         except (OSError, EOFError, ValueError) as error:
             reason = f"its process ended{self._exit()}" if isinstance(error, (OSError, EOFError)) else str(error)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from math import fsum
 
 from shadow.errors import OverBudgetError, PolicyError, UnknownFeatureError
+from shadow.frozen import copied
 from shadow.outcome import Answer
 from shadow.policies.plan import Chooser, Filter, Plan, Refused, nothing_refused
 from shadow.policy import Bench, Candidate, Decision, Step, Verdict
@@ -159,13 +159,13 @@ class Composed:
         if steps == plan.steps:
             return plan
         if plan.steps and len(steps) == len(planned):
-            return replace(plan, steps=steps)
-        first = steps[0] if steps[0].kind == "primary" else replace(steps[0], kind="primary", verifies=False)
+            return copied(plan, steps=steps)
+        first = steps[0] if steps[0].kind == "primary" else copied(steps[0], kind="primary", verifies=False)
         steps = _without_idle_checks((first, *steps[1:]), planned)
         named = {candidate.model for candidate in plan.candidates if candidate.rejected}
         gone = [step.model for step in planned if step.model not in named and refused(step.model)]
         kept = tuple(candidate for candidate in plan.candidates if candidate.model not in gone)
-        return replace(
+        return copied(
             plan,
             steps=steps,
             candidates=kept + tuple(Candidate(model=model, rejected=refused(model)) for model in dict.fromkeys(gone)),
@@ -195,7 +195,7 @@ class Composed:
         known = [share for share in shares if share is not None]
         # Rounded, so that what was certain is exactly 1, in whichever order its parts are added.
         total = round(fsum(known), 12) if len(known) == len(shares) else None
-        return replace(plan, propensity=total, others=())
+        return copied(plan, propensity=total, others=())
 
     def _refusals(self, request: Request, snapshot: Snapshot, outer: Refused) -> Refused:
         """Asks the filters about each model at most once."""
@@ -221,4 +221,4 @@ def _without_idle_checks(steps: tuple[Step, ...], planned: tuple[Step, ...]) -> 
     cascade, whole = ([step for step in each if step.kind != "fallback"] for each in (steps, planned))
     if not whole or cascade[-1].model == whole[-1].model:
         return steps
-    return tuple(replace(step, accept_if=(), retry_same=0) if step is cascade[-1] else step for step in steps)
+    return tuple(copied(step, accept_if=(), retry_same=0) if step is cascade[-1] else step for step in steps)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from shadow.frozen import copied
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Plan, Refused
 from shadow.request import Request
@@ -26,4 +25,4 @@ class Nested:
             PolicyError: it gives no decision.
         """
         plan = self._policy.plan(request, snapshot, refused)
-        return replace(plan, reason=f"{self._before}{self._policy.name} {self._policy.version}: {plan.reason}")
+        return copied(plan, reason=f"{self._before}{self._policy.name} {self._policy.version}: {plan.reason}")

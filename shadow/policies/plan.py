@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from shadow.frozen import quickly_made
 from shadow.policy import Candidate, Step
 from shadow.request import Request
 from shadow.snapshot import Snapshot
@@ -19,6 +20,7 @@ def nothing_refused(model: str) -> str:  # noqa: ARG001 - Refused
     return ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Steps without the fallbacks of the document, and the reasons for them; fields as in `Decision`.
@@ -38,6 +40,7 @@ class Plan:
     others: tuple[Draw, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Draw:
     """A plan that chance could have chosen; None = whether and what it would decide is not known of the request."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from shadow.errors import UnknownFeatureError
+from shadow.frozen import copied
 from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser, Plan, Refused
 from shadow.policy import Candidate
@@ -76,6 +76,6 @@ class Rules:
             rejected = rule.rejection(request)
             if rejected is None:
                 plan = rule.chooser.choose(request, snapshot, refused)
-                return replace(plan, candidates=(*passed, *plan.candidates)) if passed else plan
+                return copied(plan, candidates=(*passed, *plan.candidates)) if passed else plan
             passed.append(rejected)
         raise LookupError("no rule applies; the last rule must have no conditions")

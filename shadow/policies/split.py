@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shadow.errors import OverBudgetError, PolicyError, UnknownFeatureError
+from shadow.frozen import copied
 from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser, Draw, Plan, Refused
 from shadow.policies.pool import Pool, share_of_hash
@@ -78,7 +79,7 @@ class Split:
         """
         if not _all_hold(self._conditions, request):
             plan = self._arms[-1].chooser.choose(request, snapshot, refused)
-            return replace(plan, reason=_reason("split: not drawn", plan))
+            return copied(plan, reason=_reason("split: not drawn", plan))
         drawn = self._drawn(request)
         share, explored = self._exploration(request, snapshot, refused)
         others = [Draw(share / len(explored), _single(model)) for model in explored]
@@ -101,7 +102,7 @@ class Split:
                 others.append(draw)
                 if draw.plan is not None and draw.plan.steps:
                     not_drawn.append(Candidate(model=draw.plan.steps[0].model, rejected=f"split: {arm.name} not drawn"))
-        return replace(
+        return copied(
             plan,
             propensity=None if plan.propensity is None else probability * plan.propensity,
             reason=_reason(f"split: {name}", plan),

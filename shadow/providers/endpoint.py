@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -86,6 +87,7 @@ def endpoint_of(model: Model, default: Endpoint | None = None) -> Endpoint:
     )
 
 
+@lru_cache(maxsize=1024)
 def checked(endpoint: Endpoint) -> Endpoint:
     """The endpoint, if its address is one that a key may be sent to.
 

@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
+from shadow.frozen import quickly_made
 from shadow.providers.base import Call
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Times:
     """The limits of one dispatch, in seconds.
