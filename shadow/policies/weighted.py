@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isclose
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -170,8 +171,9 @@ def _ranked(entries: Sequence[Entry], weights: Weights) -> tuple[list[Candidate]
 
 
 def _ends(values: tuple[float | None, ...], worst: Extreme, best: Extreme) -> tuple[float, float | None]:
-    """The worst and the best value; no best one if a value is unknown."""
+    """The worst and the best value; no best one if a value is unknown. What only rounding tells apart is one value."""
     if None in values:
         return 0.0, None
     known = cast("tuple[float, ...]", values)
-    return worst(known), best(known)
+    bad, good = worst(known), best(known)
+    return (good if isclose(bad, good) else bad), good

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shadow.errors import PolicyError
@@ -76,6 +76,11 @@ def test_the_order_of_candidates_changes_nothing(
 
 
 @settings(deadline=None)
+@example(
+    models={"a": (0.010000000000000002, None, None), **dict.fromkeys(NAMES[1:], (0.01, None, None))},
+    weights=Weights(latency=0.0, cost=1.0, quality=0.0),
+    scale=0.001,
+)
 @given(models=MODELS, weights=WEIGHTS, scale=st.sampled_from([0.001, 0.3, 2.0, 7.0, 1000.0]))
 def test_scaling_all_prices_changes_no_choice(
     models: dict[str, tuple[float, float | None, float | None]], weights: Weights, scale: float
