@@ -14,8 +14,6 @@ docs/router.md, "Which answer is served", has the rules as a table. In short:
 
 from __future__ import annotations
 
-from typing import Literal
-
 from shadow.billing import Billing
 from shadow.catalogue import Catalogue
 from shadow.errors import ProviderError, UnservedError
@@ -29,7 +27,7 @@ from shadow.execution.ledger import Ledger
 from shadow.execution.recovery import Recovery
 from shadow.execution.steps import Steps
 from shadow.execution.terms import UNTRIED, Terms
-from shadow.outcome import UNREPORTED, Answer, AttemptKind, Contamination, Outcome, ReviewReason
+from shadow.outcome import Answer, AttemptKind, Outcome
 from shadow.policy import Decision, Policy, Step
 from shadow.request import Request
 from shadow.snapshot import STATELESS, Snapshot
@@ -77,21 +75,16 @@ class Execution:
         self._deadline_s = settings.deadline_s if deadline_s is None else deadline_s
         self._budget = settings.budget_of(request.user_tier)
         self._cost = CostCap.of(self._budget, billing=billing, catalogue=catalogue, request=request)
-        self._pin = pin
         self._wants_json = request.wants_json
         steps = (Step(kind="primary", model=pin),) if pin else decision.steps
         self._admission = Admission(request, snapshot, catalogue, terms.state, self._cost)
         self._steps = Steps(steps, self._admission.objection)
         self._recovery = Recovery(self._steps, terms, self._admission, catalogue, is_pinned=bool(pin))
-        self._ledger = Ledger(catalogue)
+        self._ledger = Ledger(catalogue, is_pinned=bool(pin))
         self._draft: Draft | None = None
         self._next: Dispatch | None = None
         self._unserved: UnservedError | None = None
         self._same_again = 0
-        self._needs_review: ReviewReason | Literal[""] = ""
-        self._strayed = False
-        self._is_cut = False
-        self._error_type = ""
 
     @property
     def answer(self) -> Answer | None:
@@ -112,8 +105,8 @@ class Execution:
 
     def withdrawn(self, planned: Dispatch, error: BaseException) -> None:
         """The wait before a dispatch was interrupted; it never took place."""
-        self._error_type = error_type_of(error)
-        self._terms.state.attempt(planned.model, error_type=self._error_type, latency_s=0.0)
+        self._ledger.error_type = error_type_of(error)
+        self._terms.state.attempt(planned.model, error_type=self._ledger.error_type, latency_s=0.0)
 
     @property
     def left_s(self) -> float | None:
@@ -155,7 +148,7 @@ class Execution:
             return True
         self._draft = self._drafted(answer, finding)
         if not planned.judged or not (finding.error_type or self._steps.verifies_next):
-            self._needs_review = "last_step_refused" if finding.error_type == REFUSED else ""
+            self._ledger.needs_review = "last_step_refused" if finding.error_type == REFUSED else ""
             self._ledger.serve(answer, "complete", ttft_s)
             return True
         if not self._has_time:
@@ -181,28 +174,26 @@ class Execution:
             error_type = SLOW
         told_s = error.retry_after_s if isinstance(error, ProviderError) else None
         self._note(None, error_type, latency_s, retry_after_s=told_s)
-        self._error_type = error_type
+        self._ledger.error_type = error_type
         self._steps.fail()
         return isinstance(error, ProviderError) and self._recovers(error, error_type)
 
     def broken(self, error: BaseException, received: Answer, latency_s: float, *, ttft_s: float | None) -> None:
         """A stream ended early after chunks were handed out: by a failure, or because the caller closed it."""
-        self._error_type = "" if isinstance(error, GeneratorExit) else error_type_of(error)
-        self._note(received, self._error_type, latency_s, ttft_s=ttft_s, told=error_type_of(error))
+        self._ledger.error_type = "" if isinstance(error, GeneratorExit) else error_type_of(error)
+        self._note(received, self._ledger.error_type, latency_s, ttft_s=ttft_s, told=error_type_of(error))
         self._ledger.serve(received, "partial", ttft_s)
 
     def outcome(self) -> Outcome:
         """What was served, with every attempt: `error` if nothing was, `unreported` if nothing was tried."""
-        if not self._ledger.attempts and not self._error_type:
-            return UNREPORTED
-        return self._ledger.outcome(self._error_type, self._contamination(), self._needs_review)
+        return self._ledger.outcome()
 
     def _pay(self, answer: Answer) -> None:
         """Take an answer off the cost budget, and note whether it was cut to keep it."""
         if self._cost is not None:
             self._cost.paid(self._steps.current.model, answer)
         cap = self.next().output_tokens
-        self._is_cut = cap is not None and (answer.usage.output_tokens or 0) >= cap
+        self._ledger.is_cut = cap is not None and (answer.usage.output_tokens or 0) >= cap
 
     def _drafted(self, answer: Answer, finding: Finding) -> Draft | None:
         """The answer as a draft, if the next model is to check it. Calls of tools are no text to be checked."""
@@ -213,26 +204,13 @@ class Execution:
             len(self._ledger.attempts) - 1,
             asks=finding.verdict.asks if finding.error_type else "",
             may_stand=not finding.error_type and not self._wants_json,
-            is_cut=self._is_cut,
+            is_cut=self._ledger.is_cut,
         )
 
     def _serve_draft(self, draft: Draft, ttft_s: float | None) -> None:
         """A draft was let stand: nothing of it reached the caller before this moment."""
-        self._is_cut = draft.is_cut
+        self._ledger.is_cut = draft.is_cut
         self._ledger.serve(draft.answer, "complete", ttft_s, place=draft.place)
-
-    def _contamination(self) -> tuple[Contamination, ...]:
-        """Why what is served is not simply the policy's choice."""
-        kinds: list[Contamination] = []
-        if self._pin:
-            kinds.append("pinned")
-        if self._strayed:
-            kinds.append("fallback")
-        if self._is_cut:
-            kinds.append("rewritten")
-        if self.answer is not None:
-            kinds += self.answer.contamination
-        return tuple(dict.fromkeys(kinds))
 
     def _begin(self) -> None:
         try:
@@ -255,7 +233,7 @@ class Execution:
             self._recovery.begin()
             if kind == "escalation" and self._steps.current.verifies:
                 shown = self._draft
-        self._strayed = self._strayed or self._steps.kind == "fallback"
+        self._ledger.strayed = self._ledger.strayed or self._steps.kind == "fallback"
         self._ledger.waited(wait_s)
         is_cascade = self._steps.kind != "fallback" and (self._steps.may_escalate or self._same_again > 0)
         self._next = Dispatch(
@@ -287,8 +265,8 @@ class Execution:
 
     def _left(self, answer: Answer, error: BaseException, latency_s: float) -> None:
         """The caller went away while its answer was judged; what the answer cost is known all the same."""
-        self._error_type = error_type_of(error)
-        self._note(answer, self._error_type, latency_s, told="")
+        self._ledger.error_type = error_type_of(error)
+        self._note(answer, self._ledger.error_type, latency_s, told="")
 
     def _recovers(self, error: ProviderError, error_type: str) -> bool:
         """Plan what follows a failed dispatch; whether anything does."""
@@ -298,7 +276,7 @@ class Execution:
         recovered = self._recovery.after(error, "slow" if error_type == SLOW else error.failure_class, left_s)
         if recovered is None:
             return False
-        self._strayed = self._strayed or recovered.strayed
+        self._ledger.strayed = self._ledger.strayed or recovered.strayed
         if recovered.way == "retry":
             self._plan("retry", recovered.wait_s, shown=self.next().shown)
         else:
@@ -310,7 +288,7 @@ class Execution:
         return self._deadline_s is None or self._ledger.elapsed_s < self._deadline_s
 
     def _give_up(self, error: UnservedError) -> None:
-        self._error_type = error.error_type
+        self._ledger.error_type = error.error_type
         self._unserved = error
 
     def _note(

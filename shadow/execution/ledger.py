@@ -7,6 +7,7 @@ from typing import Literal
 from shadow.catalogue import Catalogue
 from shadow.outcome import (
     UNKNOWN_USAGE,
+    UNREPORTED,
     Answer,
     Attempt,
     AttemptKind,
@@ -20,14 +21,23 @@ from shadow.outcome import (
 class Ledger:
     """Adds up one execution.
 
+    Args:
+        catalogue: names models and their providers.
+        is_pinned: the caller asked for the model, not the policy.
+
     Attributes:
         attempts: every dispatch in order.
         elapsed_s: seconds that really passed, waits included; recorded answers have times of their own.
         answer: what is served; None as long as nothing is.
+        error_type: of the failure that ends the request, as long as nothing is served whole; empty if none did.
+        strayed: a step was taken that stands in for the one the policy wanted.
+        is_cut: what is served was cut to keep a cost budget.
+        needs_review: why a person should look at what is served; empty if there is no reason.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, is_pinned: bool = False) -> None:
         self._catalogue = catalogue
+        self._is_pinned = is_pinned
         self._costs: list[float | None] = []
         self._waited_s = 0.0
         self._ttft_s: float | None = None
@@ -36,6 +46,10 @@ class Ledger:
         self.attempts: list[Attempt] = []
         self.elapsed_s = 0.0
         self.answer: Answer | None = None
+        self.error_type = ""
+        self.strayed = False
+        self.is_cut = False
+        self.needs_review: ReviewReason | Literal[""] = ""
 
     def waited(self, wait_s: float) -> None:
         """Count time in which no provider was waited for: before a dispatch, or for what validators say."""
@@ -75,20 +89,17 @@ class Ledger:
         if ttft_s is not None:
             self._ttft_s = sum(attempt.latency_s for attempt in self.attempts[:-1]) + self._waited_s + ttft_s
 
-    def outcome(
-        self,
-        error_type: str,
-        contamination: tuple[Contamination, ...],
-        needs_review: ReviewReason | Literal[""] = "",
-    ) -> Outcome:
-        """What was served and how; `error_type` is that of the failure that ended it, empty if none did."""
+    def outcome(self) -> Outcome:
+        """What was served and how: `error` if nothing was, `unreported` if nothing was tried."""
+        if not self.attempts and not self.error_type:
+            return UNREPORTED
         attempts = tuple(self.attempts)
         duration_s = sum(attempt.latency_s for attempt in attempts) + self._waited_s
         escalated = any(attempt.kind == "escalation" for attempt in attempts)
         if self.answer is None:
             return Outcome(
                 status="error",
-                error_type=error_type,
+                error_type=self.error_type,
                 duration_s=duration_s,
                 attempts=attempts,
                 escalated=escalated,
@@ -103,13 +114,24 @@ class Ledger:
             cost_usd=self._cost_usd(),
             duration_s=duration_s,
             ttft_s=self._ttft_s,
-            error_type=error_type if self._status == "partial" else "",
-            contamination=contamination,
+            error_type=self.error_type if self._status == "partial" else "",
+            contamination=self._contamination(self.answer),
             attempts=attempts,
             answer=self.answer,
             escalated=escalated,
-            needs_review=needs_review,
+            needs_review=self.needs_review,
         )
+
+    def _contamination(self, served: Answer) -> tuple[Contamination, ...]:
+        """Why what is served is not simply the policy's choice."""
+        kinds: list[Contamination] = []
+        if self._is_pinned:
+            kinds.append("pinned")
+        if self.strayed:
+            kinds.append("fallback")
+        if self.is_cut:
+            kinds.append("rewritten")
+        return tuple(dict.fromkeys((*kinds, *served.contamination)))
 
     def _cost_usd(self) -> float | None:
         """What every answer that was paid for cost; unknown as soon as one provider did not say."""

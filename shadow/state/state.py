@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final, Self
 from shadow.billing import Billing
 from shadow.catalogue import Catalogue
 from shadow.clock import SYSTEM_CLOCK, Clock
-from shadow.contained import Containment, logger
+from shadow.contained import Containment
 from shadow.forks import on_fork_in_child
 from shadow.outcome import Attempt, Outcome
 from shadow.policy import Decision, Failure
 from shadow.request import NOTHING, Request
-from shadow.snapshot import STATELESS, ModelState, Snapshot
+from shadow.snapshot import STATELESS, Snapshot
 from shadow.state.admission import draw
-from shadow.state.breaker import RECORDED, RULES
 from shadow.state.kinds import kind_of
+from shadow.state.models import Models
 from shadow.state.rate_limits import RateLimits
-from shadow.state.record import ModelRecord, attempts_of
+from shadow.state.record import attempts_of
 from shadow.state.settings import SpendingLimit, StateSettings
 from shadow.state.spending import Spending
 from shadow.state.switches import Switches, Watch
@@ -35,8 +35,6 @@ from shadow.usage import counted, is_amount
 if TYPE_CHECKING:
     from shadow.config import Routing
 
-MODELS_AT_MOST: Final = 1000
-"""Names that a host may bring along; further ones are not observed."""
 TARGETS_AT_MOST: Final = 20_000
 """Ids of requests and responses that a signal may still name."""
 REFUSED: Final = "quality"
@@ -74,23 +72,18 @@ class State:
         containment: Containment | None = None,
     ) -> None:
         self._settings = settings or StateSettings()
-        self._catalogue = catalogue
         self._clock = clock
         self._events = events
         self._now: Callable[[], float] = self._event_s if events else clock.perf_counter
         self.containment = containment or Containment()
         self._guard = self.containment.guard
-        self._names = _names_of(catalogue)
-        self._models: dict[str, ModelRecord] = {}
+        self._models = Models(catalogue, self._settings, events=events)
         self._warmth = WarmMap(self._settings.warm_ttl_s, self._settings.warm_sessions)
         self._spending = Spending(spending)
         self._billing = Billing(catalogue) if self._spending else None
         self._served: dict[str, str] = {}
         self._switches = Switches(catalogue, self._settings.kill_file)
         self._watch = None if self._settings.kill_file is None else Watch(self._look_at_file)
-        self._published: dict[str, ModelState] = {}
-        self._shared = Snapshot(mode="shared")
-        self._fresh_until = float("-inf")
         self._lock = threading.Lock()
         self._look_at_file()
         on_fork_in_child(self._after_fork)
@@ -112,22 +105,21 @@ class State:
         with self._guard("state"):
             billing = Billing(routing.catalogue) if routing.spending else None
             with self._lock:
-                self._catalogue, self._settings, self._billing = routing.catalogue, routing.state, billing
-                self._names = _names_of(routing.catalogue)
-                for name, record in self._models.items():
-                    record.adopt(routing.catalogue.models.get(name), routing.state)
+                self._settings, self._billing = routing.state, billing
+                self._models.adopt(routing.catalogue, routing.state)
                 self._warmth.adopt(routing.state.warm_ttl_s, routing.state.warm_sessions)
                 self._spending = self._spending.adopted(routing.spending)
                 self._switches.adopt(routing.catalogue, routing.state.kill_file)
                 if self._watch is None and routing.state.kill_file is not None:
                     self._watch = Watch(self._look_at_file)
-                self._refresh(self._now())
+                self._models.refresh(self._switches.names, self._now())
 
     def snapshot(self, request: Request) -> Snapshot:
         """What a policy may know for this request."""
         try:
             now_s = self._now()
-            shared = self._shared if now_s < self._fresh_until else self._refreshed(now_s)
+            models = self._models
+            shared = models.published if now_s < models.fresh_until_s else self._refreshed(now_s)
             warm: Mapping[str, int] = NOTHING
             if request.session_key:
                 warm = self._warmth.of(request.session_key, now_s, request.input_tokens)
@@ -153,10 +145,10 @@ class State:
         its breaker does not let the request pass. After a breaker's pause the first that asks becomes its probe.
         """
         with self._guard("state"), self._lock:
-            name, now_s = self._names.get(model, model), self._now()
-            if self._shared.killed and self._is_killed(name):
+            name, now_s = self._models.name(model), self._now()
+            if self._models.is_killed(name):
                 return False
-            record = self._record(name)
+            record = self._models.record(name)
             if record is None or self._events:
                 return True
             if record.quota.headroom(now_s) == 0:
@@ -172,9 +164,9 @@ class State:
         Where no other model may serve, the executor dispatches to it all the same, and an `attempt` follows.
         """
         with self._guard("state"), self._lock:
-            name, now_s = self._names.get(model, model), self._now()
-            record = self._models.get(name)
-            if record is None or self._is_killed(name) or not record.breaker.returns(now_s):
+            name, now_s = self._models.name(model), self._now()
+            record = self._models.find(name)
+            if record is None or self._models.is_killed(name) or not record.breaker.returns(now_s):
                 return False
             return record.quota.headroom(now_s) != 0
         return False
@@ -198,24 +190,24 @@ class State:
             retry_after_s: seconds that the provider asks to wait; None = it did not say.
         """
         with self._guard("state"), self._lock:
-            name, now_s = self._names.get(model, model), self._now()
-            record = self._record(name) if is_amount(latency_s) else None
+            name, now_s = self._models.name(model), self._now()
+            record = self._models.record(name) if is_amount(latency_s) else None
             if record is not None:
                 record.note(now_s, kind_of(error_type), latency_s, ttft_s, retry_after_s)
                 if error_type == REFUSED:
                     record.averages.judged(now_s, 0.0)
-                self._put(name, record, now_s)
+                self._models.put(name, record, now_s)
 
     def limits(self, model: str, limits: RateLimits) -> None:
         """What the headers of an answer said of the provider's rate limits."""
         if not limits.limits:
             return
         with self._guard("state"), self._lock:
-            name, now_s = self._names.get(model, model), self._now()
-            record = self._record(name)
+            name, now_s = self._models.name(model), self._now()
+            record = self._models.record(name)
             if record is not None:
                 record.quota.told(now_s, limits)
-                self._put(name, record, now_s)
+                self._models.put(name, record, now_s)
 
     def spent(self, request: Request, usd: float) -> None:
         """What was paid for a request, for the spending limits. Where `observe` tells attempts, it tells this too."""
@@ -269,24 +261,24 @@ class State:
     def judged(self, model: str, quality: float) -> None:
         """What a validator or a signal says of an answer of this model, in [0, 1]."""
         with self._guard("state"), self._lock:
-            self._judged(self._names.get(model, model), quality, self._now())
+            self._judged(self._models.name(model), quality, self._now())
 
     def kill(self, name: str) -> None:
         """Switch a model, a provider or `policy:NAME` off, from now on."""
         with self._guard("state"), self._lock:
             self._switches.kill(name)
-            self._refresh(self._now())
+            self._models.refresh(self._switches.names, self._now())
 
     def revive(self, name: str) -> None:
         """Undo `kill`. What the kill file names stays off."""
         with self._guard("state"), self._lock:
             self._switches.revive(name)
-            self._refresh(self._now())
+            self._models.refresh(self._switches.names, self._now())
 
     @property
     def killed(self) -> frozenset[str]:
         """Everything that is switched off."""
-        return self._shared.killed
+        return self._models.published.killed
 
     def cost_usd(self, outcome: Outcome, request: Request) -> float | None:
         """What a request cost: as reported, else by the catalogue's prices; None if unknown or nobody limits it."""
@@ -303,35 +295,19 @@ class State:
     def _after_fork(self) -> None:
         """A lock that a thread of the parent held would stay locked; the parent's probes are not this process's."""
         self._lock = threading.Lock()
-        for record in self._models.values():
-            record.breaker.release_probe()
+        self._models.release_probes()
         if self._watch is not None:
             self._watch.forget_thread()
-            self._fresh_until = float("-inf")
 
     def _look_at_file(self) -> None:
         with self._guard("kill file"):
             if self._switches.read_file():
                 with self._lock:
-                    self._refresh(self._now())
-
-    def _record(self, name: str) -> ModelRecord | None:
-        record = self._models.get(name)
-        if record is None and len(self._models) < MODELS_AT_MOST:
-            record = self._models[name] = ModelRecord(
-                self._catalogue.models.get(name), self._settings, RECORDED if self._events else RULES
-            )
-        return record
-
-    def _is_killed(self, name: str) -> bool:
-        if name in self._shared.killed:
-            return True
-        model = self._catalogue.get(name)
-        return model is not None and model.provider in self._shared.killed
+                    self._models.refresh(self._switches.names, self._now())
 
     def _dispatched(self, model: str) -> None:
         with self._lock:
-            record = self._record(self._names.get(model, model))
+            record = self._models.record(self._models.name(model))
             if record is not None:
                 record.quota.dispatched(self._now())
 
@@ -339,9 +315,9 @@ class State:
         usage = counted(attempt.usage)
         if usage.input_tokens is None:
             return
-        name = self._names.get(attempt.model, attempt.model)
+        name = self._models.name(attempt.model)
         self._warmth.served(request.session_key, now_s, name, usage)
-        record = self._record(name)
+        record = self._models.record(name)
         if record is not None:
             record.quota.used(now_s, usage.input_tokens + (usage.output_tokens or 0))
 
@@ -353,11 +329,11 @@ class State:
             return
         last = attempts[-1]
         if not last.error_type and any(step.model == last.model and step.accept_if for step in decision.steps):
-            self._judged(self._names.get(last.model, last.model), 1.0, now_s)
+            self._judged(self._models.name(last.model), 1.0, now_s)
 
     def _remember(self, request_id: str, outcome: Outcome) -> None:
         """Which model a later signal is about."""
-        model = self._names.get(outcome.model, outcome.model)
+        model = self._models.name(outcome.model)
         self._served[request_id] = model
         if outcome.response_id:
             self._served[f"response:{outcome.response_id}"] = model
@@ -365,34 +341,14 @@ class State:
             self._served.pop(next(iter(self._served)))
 
     def _judged(self, name: str, quality: float, now_s: float) -> None:
-        record = self._record(name)
+        record = self._models.record(name)
         if record is not None:
             record.averages.judged(now_s, quality)
-            self._put(name, record, now_s)
-
-    def _put(self, name: str, record: ModelRecord, now_s: float) -> None:
-        """Publish what one model is now."""
-        self._published = {**self._published, name: record.state(now_s)}
-        self._shared = Snapshot(mode="shared", models=MappingProxyType(self._published), killed=self._shared.killed)
-        self._fresh_until = min(self._fresh_until, record.changes_at_s(now_s))
+            self._models.put(name, record, now_s)
 
     def _refreshed(self, now_s: float) -> Snapshot:
         if self._watch is not None:
             self._watch.start()
         with self._lock:
-            self._refresh(now_s)
-            return self._shared
-
-    def _refresh(self, now_s: float) -> None:
-        """Publish everything as it is now."""
-        self._published = {name: record.state(now_s) for name, record in self._models.items()}
-        killed = self._switches.names
-        if killed != self._shared.killed:
-            logger.warning("shadowroute kill switches are on for: %s", ", ".join(sorted(killed)) or "nothing any more")
-        self._shared = Snapshot(mode="shared", models=MappingProxyType(self._published), killed=killed)
-        changes = [record.changes_at_s(now_s) for record in self._models.values()]
-        self._fresh_until = min(changes, default=float("inf"))
-
-
-def _names_of(catalogue: Catalogue) -> dict[str, str]:
-    return {name: each.name for each in catalogue.models.values() for name in (each.name, *each.aliases)}
+            self._models.refresh(self._switches.names, now_s)
+            return self._models.published

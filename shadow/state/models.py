@@ -1,0 +1,103 @@
+"""What is known of every model, and the snapshot of it that readers get without a lock.
+
+Writers hold the lock of the `State` that owns this; `published` is replaced as a whole and never changed.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from shadow.catalogue import Catalogue
+from shadow.contained import logger
+from shadow.snapshot import ModelState, Snapshot
+from shadow.state.breaker import RECORDED, RULES
+from shadow.state.record import ModelRecord
+from shadow.state.settings import StateSettings
+
+MODELS_AT_MOST: Final = 1000
+"""Names that a host may bring along; further ones are not observed."""
+
+
+class Models:
+    """The records of all models by their catalogue names.
+
+    Args:
+        catalogue: aliases, providers and configured quotas.
+        settings: how averages and quotas are kept.
+        events: recorded traffic: no breaker opens.
+
+    Attributes:
+        published: what policies see of the models, and what is switched off.
+        fresh_until_s: when `published` changes by time alone.
+    """
+
+    def __init__(self, catalogue: Catalogue, settings: StateSettings, *, events: bool) -> None:
+        self._rules = RECORDED if events else RULES
+        self._records: dict[str, ModelRecord] = {}
+        self._states: dict[str, ModelState] = {}
+        self._use(catalogue, settings)
+        self.published = Snapshot(mode="shared")
+        self.fresh_until_s = float("-inf")
+
+    def adopt(self, catalogue: Catalogue, settings: StateSettings) -> None:
+        """Go on with another catalogue; what was observed is kept."""
+        self._use(catalogue, settings)
+        for name, record in self._records.items():
+            record.adopt(catalogue.models.get(name), settings)
+
+    def name(self, model: str) -> str:
+        """The catalogue's name of a model; its own where the catalogue does not know it."""
+        return self._names.get(model, model)
+
+    def find(self, name: str) -> ModelRecord | None:
+        """The record of a model that something was observed of."""
+        return self._records.get(name)
+
+    def record(self, name: str) -> ModelRecord | None:
+        """The record of a model, begun with the first call; None if there are too many."""
+        record = self._records.get(name)
+        if record is None and len(self._records) < MODELS_AT_MOST:
+            record = self._records[name] = ModelRecord(self._catalogue.models.get(name), self._settings, self._rules)
+        return record
+
+    def is_killed(self, name: str) -> bool:
+        """Whether a kill switch is on for a model or its provider."""
+        killed = self.published.killed
+        if not killed or name in killed:
+            return bool(killed)
+        model = self._catalogue.get(name)
+        return model is not None and model.provider in killed
+
+    def put(self, name: str, record: ModelRecord, now_s: float) -> None:
+        """Publish what one model is now."""
+        self._states = {**self._states, name: record.state(now_s)}
+        self._publish(self.published.killed)
+        self.fresh_until_s = min(self.fresh_until_s, record.changes_at_s(now_s))
+
+    def refresh(self, killed: frozenset[str], now_s: float) -> None:
+        """Publish everything as it is now.
+
+        Args:
+            killed: models, providers and policies that are switched off.
+            now_s: on the clock of the records.
+        """
+        self._states = {name: record.state(now_s) for name, record in self._records.items()}
+        if killed != self.published.killed:
+            logger.warning("shadowroute kill switches are on for: %s", ", ".join(sorted(killed)) or "nothing any more")
+        self._publish(killed)
+        changes = [record.changes_at_s(now_s) for record in self._records.values()]
+        self.fresh_until_s = min(changes, default=float("inf"))
+
+    def release_probes(self) -> None:
+        """Let another request probe where the one that did is gone with the parent process."""
+        for record in self._records.values():
+            record.breaker.release_probe()
+        self.fresh_until_s = float("-inf")
+
+    def _publish(self, killed: frozenset[str]) -> None:
+        self.published = Snapshot(mode="shared", models=MappingProxyType(self._states), killed=killed)
+
+    def _use(self, catalogue: Catalogue, settings: StateSettings) -> None:
+        self._catalogue, self._settings = catalogue, settings
+        self._names = {name: each.name for each in catalogue.models.values() for name in (each.name, *each.aliases)}
