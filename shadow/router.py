@@ -95,9 +95,10 @@ class ShadowRouter:
         redact: Redact | None = None,
         state: State | None = None,
     ) -> None:
-        settings = redacting(routing if isinstance(routing, Routing) else load_routing(Path(routing)), redact)
-        self._live = Live(settings)  # a router that cannot execute says so before anything is started
         self._providers = Providers(providers)
+        self._redact = redact
+        settings = self._prepared(routing if isinstance(routing, Routing) else load_routing(Path(routing)))
+        self._live = Live(settings)  # a router that cannot execute says so before anything is started
         self._refusals = RefusalRuns()
         self._clock = clock or SYSTEM_CLOCK
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
@@ -105,7 +106,7 @@ class ShadowRouter:
         self._reloader = Reloader(
             settings,
             self._recorder,
-            prepare=lambda new: redacting(new, redact),
+            prepare=self._prepared,
             accepts=Live,
             adopted=self.state.adopt,
         )
@@ -303,6 +304,11 @@ class ShadowRouter:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def _prepared(self, routing: Routing) -> Routing:
+        """A routing with everything loaded that a first request under it would wait for."""
+        self._providers.load(routing.catalogue.models.values())
+        return redacting(routing, self._redact)
 
     def _live_of(self, routing: Routing) -> Live:
         """The live policy of the routing that a request began with."""

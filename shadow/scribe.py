@@ -87,6 +87,7 @@ class Scribe:
         written = 0
         try:
             for pending in requests:
+                courtesy.pause()
                 if pending.lacks_complexity:
                     pending.request = with_complexity(pending.request)
                 _use_catalogue_names(pending, edition.routing.catalogue)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -23,7 +23,6 @@ class RequestBench:
         catalogue: describes the models that may be asked.
         providers: call them.
         tick: a monotonic clock in seconds.
-        left_s: says how many seconds are left for the request; None = it has no deadline.
         killed: models and providers that a kill switch has turned off.
 
     Attributes:
@@ -37,16 +36,19 @@ class RequestBench:
         catalogue: Catalogue,
         providers: Providers,
         tick: Tick,
-        left_s: Callable[[], float | None],
         killed: Collection[str] = (),
     ) -> None:
         self._request = request
         self._catalogue = catalogue
         self._providers = providers
         self._tick = tick
-        self._left_s = left_s
         self._killed = killed
+        self._ends: float | None = None
         self.calls: list[JudgeCall] = []
+
+    def begin(self, left_s: float | None) -> None:
+        """An answer is judged now, and the request has this many seconds left; None = it has no deadline."""
+        self._ends = None if left_s is None else self._tick() + left_s
 
     def tick(self) -> float:
         """Now, in seconds of a monotonic clock."""
@@ -54,8 +56,7 @@ class RequestBench:
 
     def time_left_s(self, at_most: float) -> float:
         """Seconds that a check may take now."""
-        left_s = self._left_s()
-        return at_most if left_s is None else max(0.0, min(at_most, left_s))
+        return at_most if self._ends is None else max(0.0, min(at_most, self._ends - self._tick()))
 
     def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:
         """The answer of a model to one question."""

@@ -118,7 +118,7 @@ class Execution:
         if not self._is_inspected:
             return PASSED
         try:
-            return self._inspector.inspect(self._steps.current, answer)
+            return self._inspector.inspect(self._steps.current, answer, self._left_after(latency_s))
         except BaseException as error:
             self._left(answer, error, latency_s)
             raise
@@ -128,7 +128,7 @@ class Execution:
         if not self._is_inspected:
             return PASSED
         try:
-            return await self._inspector.ainspect(self._steps.current, answer)
+            return await self._inspector.ainspect(self._steps.current, answer, self._left_after(latency_s))
         except BaseException as error:
             self._left(answer, error, latency_s)
             raise
@@ -282,6 +282,11 @@ class Execution:
         else:
             self._plan(self._steps.kind)
         return True
+
+    def _left_after(self, latency_s: float) -> float | None:
+        """Seconds that are left for the request after a dispatch that is not noted yet."""
+        left_s = self.left_s
+        return None if left_s is None else left_s - latency_s
 
     @property
     def _has_time(self) -> bool:

@@ -72,11 +72,12 @@ class Inspector:
         """Whether the policy has an opinion on answers at all."""
         return isinstance(self._policy, Escalating)
 
-    def inspect(self, step: Step, answer: Answer) -> Finding:
-        """The finding on an answer of this step."""
+    def inspect(self, step: Step, answer: Answer, left_s: float | None) -> Finding:
+        """The finding on an answer of this step, `left_s` seconds before the request must end; None = no deadline."""
         policy, bench = self._policy, self._bench
         if bench is None or not isinstance(policy, Examining):
             return self._without_bench(step, answer)
+        bench.begin(left_s)
         started = bench.tick()
         try:
             verdict = policy.examine(self._request, step, answer, bench)
@@ -84,11 +85,12 @@ class Inspector:
             return Finding(UNJUDGED, duration_s=bench.tick() - started)
         return _finding(verdict, bench.tick() - started)
 
-    async def ainspect(self, step: Step, answer: Answer) -> Finding:
+    async def ainspect(self, step: Step, answer: Answer, left_s: float | None) -> Finding:
         """As `inspect`, without blocking the event loop."""
         policy, bench = self._policy, self._bench
         if bench is None or not isinstance(policy, Examining):
             return self._without_bench(step, answer)
+        bench.begin(left_s)
         started = bench.tick()
         try:
             verdict = await policy.aexamine(self._request, step, answer, bench)

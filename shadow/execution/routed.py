@@ -75,7 +75,6 @@ class Routed:
             catalogue=catalogue,
             providers=providers,
             tick=tick,
-            left_s=lambda: self._execution.left_s,
             killed=snapshot.killed,
         )
         self._execution = Execution(

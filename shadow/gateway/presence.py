@@ -32,6 +32,7 @@ class ClientPresent:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self._watcher.cancel()
+        del self._watcher  # the cancelled task keeps its frames, they keep this: a circle that only the collector ends
         # A server that stops cancels, too; that cancellation goes on.
         if self._gone and kind is asyncio.CancelledError and self._task.uncancel() == 0:
             raise ClientGoneError from error

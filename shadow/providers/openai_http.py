@@ -25,6 +25,7 @@ from shadow.providers.transports import (
     HttpResponse,
     allow_reads_of,
     close_after_its_loop,
+    load_clients,
     new_async_client,
     new_client,
     transport_failures,
@@ -68,6 +69,8 @@ class OpenAIHttp:
         # Connections belong to the event loop that opened them; a second asyncio.run needs its own.
         self._own_async_clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient] = {}
         self._lock = threading.Lock()
+        if client is None or async_client is None:
+            load_clients()
         weakref.finalize(self, _drop_ended, self._own_async_clients)  # for callers who close nothing
 
     def complete(self, call: Call) -> Answer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from shadow.catalogue import Model
 from shadow.providers.base import Provider
@@ -25,6 +25,11 @@ class Providers:
     def of(self, model: Model) -> Provider:
         """The provider to dispatch this model to."""
         return self._by_name.get(model.provider) or self._fallback or self._http()
+
+    def load(self, models: Iterable[Model]) -> None:
+        """Load what calls these models, so that no request has to wait for it."""
+        for model in models:
+            self.of(model)
 
     def close(self) -> None:
         """Close the connections that were opened here; the caller's providers stay as they are."""

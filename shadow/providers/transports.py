@@ -7,8 +7,11 @@ instead (httpx2, or an httpx client with another transport); nothing else in the
 
 from __future__ import annotations
 
+import codecs
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, Protocol
 
@@ -82,14 +85,23 @@ class AsyncHttpClient(Protocol):
         ...
 
 
+def load_clients() -> None:
+    """Import what clients need and read the certificates: most of a second, which no request may wait for."""
+    new_client().close()
+    new_async_client()
+    codecs.lookup("idna")  # for names of hosts
+
+
 def new_client() -> httpx.Client:
     """A client of our own. Proxies of the environment are ignored, and no cookie outlives its request."""
-    return httpx.Client(limits=LIMITS, trust_env=False, cookies=_no_cookies())
+    return httpx.Client(limits=LIMITS, trust_env=False, cookies=_no_cookies(), verify=_authorities())
 
 
 def new_async_client() -> LeanAsyncClient:
     """As `new_client`, for the running event loop; over aiohttp where that is installed."""
-    return LeanAsyncClient(_aiohttp_transport() or httpx.AsyncHTTPTransport(limits=LIMITS, trust_env=False))
+    return LeanAsyncClient(
+        _aiohttp_transport() or httpx.AsyncHTTPTransport(limits=LIMITS, trust_env=False, verify=_authorities())
+    )
 
 
 def allow_reads_of(response: Any, read_s: float) -> None:
@@ -155,6 +167,12 @@ def _class_names(error: BaseException | None) -> set[str]:
     return {base.__name__ for base in type(error).__mro__}
 
 
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whose certificates are trusted. Reading them takes as long as many requests, so all clients share them."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _no_cookies() -> CookieJar:
     """A cookie that an upstream sets for one caller's request must not travel with the next caller's."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
@@ -176,5 +194,5 @@ def _aiohttp_transport() -> httpx.AsyncBaseTransport | None:
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
         )
 
-    transport = AiohttpTransport(trust_env=False, client=session)
+    transport = AiohttpTransport(trust_env=False, verify=_authorities(), client=session)
     return transport

@@ -77,6 +77,38 @@ except AttributeError as error:
     assert python(program) == "module 'shadow' has no attribute 'Nothing'\n"
 
 
+def test_no_request_waits_for_an_import() -> None:
+    """Clients load with the router: most of a second, in which an event loop would serve nobody."""
+    program = """
+import asyncio, sys, threading
+from dataclasses import replace
+from shadow.router import ShadowRouter
+from shadow.testing import MemorySink
+from tests.support.fake_openai import fake_openai
+from tests.support.sdk import CATALOGUE, Catalogue, always, routing
+
+class Notes:
+    def find_spec(self, name, path, target=None):  # asked for what is not loaded yet
+        if threading.current_thread() is threading.main_thread():
+            print(name)
+
+async def ask(settings):
+    async with ShadowRouter(settings, exporter=MemorySink()) as router:
+        sys.meta_path.insert(0, Notes())
+        asked = [{"role": "user", "content": "hi"}]
+        await router.acomplete(messages=asked)
+        router.complete(messages=asked)
+        list(router.stream(messages=asked))
+        sys.meta_path.pop(0)
+
+with fake_openai() as provider:
+    models = Catalogue([replace(model, base_url=provider.base_url) for model in CATALOGUE.models.values()])
+    settings = replace(routing([always("big")], catalogue=models), live=always("small", "live-rules"))
+    asyncio.run(ask(settings))
+"""
+    assert python(program) == ""
+
+
 def test_an_exit_delivers_what_was_closed_and_closes_what_was_not(collector: OtlpSink) -> None:
     """A script that ends without a word loses nothing."""
     python(

@@ -14,15 +14,17 @@ from shadow.catalogue import Catalogue, Model
 from shadow.errors import ProviderError, UnjudgedError
 from shadow.execution import Dispatch, Execution, arun, astream, run, stream
 from shadow.execution.bench import RequestBench
+from shadow.execution.received import Tick
 from shadow.outcome import Answer, Attempt, JudgeCall, Outcome, Usage
 from shadow.policies.cascade import Cascade, Rung
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
-from shadow.policy import Step
+from shadow.policy import Bench, Step, Verdict
 from shadow.pricing import Price
 from shadow.providers.base import Chunk
 from shadow.providers.registry import Providers
 from shadow.refusals import RefusalRuns
+from shadow.request import Request
 from shadow.snapshot import STATELESS
 from shadow.validators import Calls, Case, Matches
 from tests.support.sdk import decision, request
@@ -101,14 +103,16 @@ def course_of(*rungs: Rung, fallback: tuple[str, ...] = (), odd: bool = False) -
     return execution_of(policy)
 
 
-def execution_of(policy: Composed) -> Execution:
-    """An execution whose checks take no time."""
+def execution_of(policy: Composed, tick: Tick = lambda: 0.0, deadline_s: float | None = None) -> Execution:
+    """An execution whose checks take no time, unless a clock says so."""
     asked, nothing = request(), Catalogue([])
-    bench = RequestBench(
-        request=asked, catalogue=nothing, providers=Providers(None), tick=lambda: 0.0, left_s=lambda: None
-    )
     return Execution(
-        policy=policy, request=asked, decision=policy.decide(asked, STATELESS), catalogue=nothing, bench=bench
+        policy=policy,
+        request=asked,
+        decision=policy.decide(asked, STATELESS),
+        catalogue=nothing,
+        deadline_s=deadline_s,
+        bench=RequestBench(request=asked, catalogue=nothing, providers=Providers(None), tick=tick),
     )
 
 
@@ -302,3 +306,36 @@ def test_what_a_judge_costs_counts_against_spending_limits() -> None:
     assert billing.outcome_usd(priced, 0) == 3.0
     assert billing.outcome_usd(replace(priced, judge_calls=calls), 0) == 6.0
     assert billing.outcome_usd(replace(priced, cost_usd=0.5, judge_calls=calls), 0) == 3.5
+
+
+class Slow(World):
+    """Models that take 4 seconds, and a clock that moves with nothing else."""
+
+    def tick(self) -> float:
+        return self.now
+
+    def answer(self, planned: Dispatch) -> Answer:
+        self.now += 4.0
+        return super().answer(planned)
+
+
+@every_shell
+def test_checks_get_what_the_answers_leave_of_the_deadline(shell: Shell) -> None:
+    """The answer that is checked took its time, too, and so does the check itself."""
+    world = Slow(a=["bad"], b=["good"])
+    left: list[float] = []
+
+    class OneSecond(Composed):
+        def examine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+            left.append(bench.time_left_s(60.0))
+            world.now += 1.0
+            left.extend((bench.time_left_s(60.0), bench.time_left_s(5.0)))
+            return Verdict(refused_by="" if answer.text == "good" else "good")
+
+        async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+            return self.examine(request, step, answer, bench)
+
+    rungs = Cascade([rung("a"), Rung(model="b", accept_if=(GOOD.name,))])
+    policy = OneSecond(name="p", version="1", chooser=rungs, validators=[GOOD])
+    assert shell(execution_of(policy, world.tick, deadline_s=20.0), world) == "good"
+    assert left == [16.0, 15.0, 5.0, 11.0, 10.0, 5.0]

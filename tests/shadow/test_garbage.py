@@ -1,0 +1,132 @@
+"""What a request leaves behind: nothing of ours that only the garbage collector frees.
+
+A collection stops every thread of the service, and until it comes the prompts stay in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from shadow.gateway.access import Access
+from shadow.gateway.app import Gateway
+from shadow.observer import Observer
+from shadow.router import ShadowRouter
+from shadow.testing import MemorySink
+from tests.support.fake_openai import fake_openai
+from tests.support.gateways import QUESTION, gateway_routing
+from tests.support.sdk import always, routing
+
+TIMES = 20
+MESSAGES = QUESTION["messages"]
+
+
+@pytest.fixture
+def router() -> Iterator[ShadowRouter]:
+    with fake_openai() as provider, ShadowRouter(gateway_routing(provider), exporter=MemorySink()) as made:
+        yield made
+
+
+def left_behind(request: Callable[[], object]) -> Counter[str]:
+    """Objects of ours in circles that these requests made; what a library leaves is its own affair."""
+    request()  # what is made once, and may be thrown away once
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for _ in range(TIMES):
+            request()
+        gc.collect()
+        return Counter(filter(None, map(_name_of_ours, gc.garbage)))
+    finally:
+        gc.set_debug(0)
+        gc.enable()
+        gc.garbage.clear()
+
+
+def _name_of_ours(found: Any) -> str:
+    """Of an instance, a function, or a frame that runs our code; empty = not ours."""
+    code = getattr(found, "f_code", None) or getattr(found, "cr_code", None) or getattr(found, "gi_code", None)
+    if code is not None:
+        return str(code.co_qualname) if "/shadow/" in code.co_filename else ""
+    module = getattr(found, "__module__", None) or ""
+    return f"{module} {type(found).__name__}" if str(module).partition(".")[0] == "shadow" else ""
+
+
+def test_whole_answers_and_streams_leave_nothing(router: ShadowRouter) -> None:
+    assert left_behind(lambda: router.complete(messages=MESSAGES)) == {}
+    assert left_behind(lambda: list(router.stream(messages=MESSAGES))) == {}
+
+
+def test_asynchronous_ones_leave_nothing(router: ShadowRouter) -> None:
+    async def whole() -> None:
+        await router.acomplete(messages=MESSAGES)
+
+    async def streamed() -> None:
+        async for _ in router.astream(messages=MESSAGES):
+            pass
+
+    async def left_early() -> None:
+        stream = router.astream(messages=MESSAGES)
+        await anext(stream)
+        await stream.aclose()
+
+    with asyncio.Runner() as runner:
+        for way in (whole, streamed, left_early):
+            assert left_behind(lambda way=way: runner.run(way())) == {}  # type: ignore[misc]
+        runner.run(router.aclose())
+
+
+def test_the_gateway_leaves_nothing(router: ShadowRouter) -> None:
+    """Also not the task that watches for a client which leaves."""
+    gateway = Gateway(router, Access(router.routing.gateway, host="127.0.0.1"))
+    with asyncio.Runner() as runner:
+        for stream in (False, True):
+            assert left_behind(lambda stream=stream: runner.run(_ask(gateway, stream=stream))) == {}  # type: ignore[misc]
+        runner.run(router.aclose())
+
+
+def test_records_and_shadows_leave_nothing() -> None:
+    observer = Observer(routing([always("big")]), exporter=MemorySink())
+
+    def observed() -> None:
+        with observer.request(messages=MESSAGES) as request:
+            request.chose("small")
+            request.served(model="small", input_tokens=1, output_tokens=1)
+        observer.flush()
+
+    assert left_behind(observed) == {}
+    observer.close()
+
+
+async def _ask(gateway: Gateway, *, stream: bool) -> None:
+    """One chat completion, as a server hands it over; the client stays."""
+    body = json.dumps({**QUESTION, "stream": stream}).encode()
+    incoming = [{"type": "http.request", "body": body, "more_body": False}]
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        if not incoming:
+            await asyncio.Event().wait()
+        return incoming.pop()
+
+    async def send(message: dict[str, Any]) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "headers": [(b"content-type", b"application/json")],
+        "query_string": b"",
+        "client": ("127.0.0.1", 1),
+    }
+    await gateway(scope, receive, send)
+    await asyncio.sleep(0)  # the watcher ends
+    assert statuses == [200]
