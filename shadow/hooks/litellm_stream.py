@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from shadow.hooks.litellm_call import LiteLLMCall
@@ -19,18 +20,30 @@ def is_stream(reply: Any) -> bool:
 def watch_stream(calls: OpenCalls, call: LiteLLMCall, stream: Any) -> None:
     """Watch the iteration of a stream, and whether it is left early.
 
-    Python looks for `__next__` at the class, so the stream gets a class of its own, which is the old one and looks on.
+    Python looks for `__next__` at the class, so the stream gets another class, which is the old one and looks on.
     A proxy around it would be another object of another type, and hosts ask for both.
     """
     watcher = CallStream(calls, call)
-    kind = type(stream)
+    kind: Any = type(stream)
+    watched, name = _watched(kind)
+    setattr(stream, name, watcher)
+    stream.__class__ = watched
+    weakref.finalize(stream, watcher.gone).atexit = False
+
+
+@lru_cache(maxsize=64)
+def _watched(kind: Any) -> tuple[type, str]:
+    """A class of streams that looks on, made once; and the attribute that says who does.
+
+    Each observer of a stream has an attribute of its own: a further one makes a class of the class.
+    """
+    name = f"_shadowroute_watcher_{len(kind.__mro__)}"
     own: dict[str, Any] = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     if hasattr(kind, "__next__"):
-        own["__next__"] = _step(kind, watcher)
+        own["__next__"] = _step(kind, name)
     if hasattr(kind, "__anext__"):
-        own["__anext__"] = _astep(kind, watcher)
-    stream.__class__ = type(kind.__name__, (kind,), own)
-    weakref.finalize(stream, watcher.gone).atexit = False
+        own["__anext__"] = _astep(kind, name)
+    return type(kind.__name__, (kind,), own), name
 
 
 class CallStream:
@@ -68,10 +81,11 @@ class CallStream:
             self.calls.forget(self.call)
 
 
-def _step(kind: Any, watcher: CallStream) -> Callable[[Any], Any]:
+def _step(kind: Any, name: str) -> Callable[[Any], Any]:
     """`__next__` of a watched stream."""
 
     def step(self: Any) -> Any:
+        watcher: CallStream = getattr(self, name)
         try:
             with watcher.calls.inside(watcher.call):
                 item = kind.__next__(self)
@@ -87,10 +101,11 @@ def _step(kind: Any, watcher: CallStream) -> Callable[[Any], Any]:
     return step
 
 
-def _astep(kind: Any, watcher: CallStream) -> Callable[[Any], Any]:
+def _astep(kind: Any, name: str) -> Callable[[Any], Any]:
     """`__anext__` of a watched stream."""
 
     async def step(self: Any) -> Any:
+        watcher: CallStream = getattr(self, name)
         try:
             with watcher.calls.inside(watcher.call):
                 item = await kind.__anext__(self)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from shadow.errors import ShadowError
 from shadow.from_request import at_path
@@ -125,7 +126,7 @@ def _watch_parse(observed: ObservedRequest, response: Any) -> None:
 def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
     """Watch the iterator inside, and `close`, which callers and `with` blocks use to leave a stream early."""
     stream = ObservedStream(observed)
-    source, close = reply._iterator, reply.close  # noqa: SLF001 - see `_is_stream`
+    source, close = reply._iterator, _close_of(reply)  # noqa: SLF001 - see `_is_stream`
     watched = watched_generator if inspect.isgenerator(source) else watched_async_generator
     reply._iterator = watched(lambda: (source, stream))()  # noqa: SLF001
 
@@ -135,6 +136,20 @@ def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
         return close()
 
     reply.close = close_and_note
+
+
+def _close_of(reply: Any) -> Callable[[], Any]:
+    """What closes a stream, without keeping it: a stream that held itself would wait for the garbage collector."""
+    close = vars(reply).get("close")  # somebody else's hook
+    if close is not None:
+        return cast("Callable[[], Any]", close)
+    close, its = type(reply).close, weakref.ref(reply)
+
+    @functools.wraps(close)
+    def close_it() -> Any:
+        return close(its())
+
+    return close_it
 
 
 def _is_stream(reply: Any) -> bool:

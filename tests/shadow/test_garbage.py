@@ -6,12 +6,12 @@ A collection stops every thread of the service, and until it comes the prompts s
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+import openai
 import pytest
 
 from shadow.gateway.access import Access
@@ -20,10 +20,10 @@ from shadow.observer import Observer
 from shadow.router import ShadowRouter
 from shadow.testing import MemorySink
 from tests.support.fake_openai import fake_openai
+from tests.support.garbage import left_behind
 from tests.support.gateways import QUESTION, gateway_routing
 from tests.support.sdk import always, routing
 
-TIMES = 20
 MESSAGES = QUESTION["messages"]
 
 
@@ -31,32 +31,6 @@ MESSAGES = QUESTION["messages"]
 def router() -> Iterator[ShadowRouter]:
     with fake_openai() as provider, ShadowRouter(gateway_routing(provider), exporter=MemorySink()) as made:
         yield made
-
-
-def left_behind(request: Callable[[], object]) -> Counter[str]:
-    """Objects of ours in circles that these requests made; what a library leaves is its own affair."""
-    request()  # what is made once, and may be thrown away once
-    gc.collect()
-    gc.disable()
-    gc.set_debug(gc.DEBUG_SAVEALL)
-    try:
-        for _ in range(TIMES):
-            request()
-        gc.collect()
-        return Counter(filter(None, map(_name_of_ours, gc.garbage)))
-    finally:
-        gc.set_debug(0)
-        gc.enable()
-        gc.garbage.clear()
-
-
-def _name_of_ours(found: Any) -> str:
-    """Of an instance, a function, or a frame that runs our code; empty = not ours."""
-    code = getattr(found, "f_code", None) or getattr(found, "cr_code", None) or getattr(found, "gi_code", None)
-    if code is not None:
-        return str(code.co_qualname) if "/shadow/" in code.co_filename else ""
-    module = getattr(found, "__module__", None) or ""
-    return f"{module} {type(found).__name__}" if str(module).partition(".")[0] == "shadow" else ""
 
 
 def test_whole_answers_and_streams_leave_nothing(router: ShadowRouter) -> None:
@@ -103,6 +77,18 @@ def test_records_and_shadows_leave_nothing() -> None:
 
     assert left_behind(observed) == {}
     observer.close()
+
+
+def test_an_observed_client_leaves_nothing() -> None:
+    """Its streams neither: what closes one must not hold it."""
+    with (
+        fake_openai() as provider,
+        Observer(routing([always("big")]), exporter=MemorySink()) as observer,
+        observer.wrap(openai.OpenAI(base_url=provider.base_url, api_key="x")) as client,
+    ):
+        ask = partial(client.chat.completions.create, model="small", messages=MESSAGES)
+        assert left_behind(ask) == {}
+        assert left_behind(lambda: list(ask(stream=True))) == {}
 
 
 async def _ask(gateway: Gateway, *, stream: bool) -> None:

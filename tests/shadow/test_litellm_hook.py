@@ -246,6 +246,21 @@ def test_a_stream_that_is_left_is_closed_by_the_next_call(
     assert [row[keys.OUTCOME_STATUS] for row in sink.rows("live")] == ["partial", "complete"]
 
 
+def test_streams_share_the_class_that_looks_on(callbacks: list[Any], observer: Observer, sink: MemorySink) -> None:
+    """Making a class takes as long as a request. A second observer that looks on at the same stream sees it, too."""
+    chunk = {"object": "chat.completion.chunk", "model": "big", "choices": [{"delta": {"content": "By"}}]}
+    other = MemorySink()
+    with Observer(routing([always("small")], live=LiveSpec(name="litellm")), exporter=other) as second:
+        router = second.wrap(observer.wrap(Router()))
+        router.act = lambda **_: Stream([chunk, chunk])
+        streams = [router.completion("chat", MESSAGES, stream=True) for _ in range(2)]
+        assert type(streams[0]) is type(streams[1])
+        assert [list(stream) for stream in streams] == [[chunk, chunk]] * 2
+    observer.close()
+    assert [row[keys.OUTCOME_STATUS] for row in sink.rows("live")] == ["complete"] * 2
+    assert [row[keys.OUTCOME_STATUS] for row in other.rows("live")] == ["complete"] * 2
+
+
 def test_a_stream_whose_account_never_comes_is_recorded_at_the_end(callbacks: list[Any], sink: MemorySink) -> None:
     """Whole, with what its chunks told: a script may end before LiteLLM's workers do."""
     end = {
