@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-import weakref
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from shadow.errors import ShadowError
 from shadow.from_request import at_path
@@ -125,31 +124,53 @@ def _watch_parse(observed: ObservedRequest, response: Any) -> None:
 
 def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
     """Watch the iterator inside, and `close`, which callers and `with` blocks use to leave a stream early."""
-    stream = ObservedStream(observed)
-    source, close = reply._iterator, _close_of(reply)  # noqa: SLF001 - see `_is_stream`
+    stream, source = _ClientStream(observed, reply), reply._iterator  # noqa: SLF001 - see `_is_stream`
     watched = watched_generator if inspect.isgenerator(source) else watched_async_generator
     reply._iterator = watched(lambda: (source, stream))()  # noqa: SLF001
 
-    @functools.wraps(close)
-    def close_and_note() -> Any:
-        stream.left()
-        return close()
 
-    reply.close = close_and_note
+class _ClientStream(ObservedStream):
+    """Watches `close`, too, until the stream is over: with it a stream holds itself, which only the collector ends."""
 
+    def __init__(self, observed: ObservedRequest, reply: Any) -> None:
+        super().__init__(observed)
+        close = reply.close
 
-def _close_of(reply: Any) -> Callable[[], Any]:
-    """What closes a stream, without keeping it: a stream that held itself would wait for the garbage collector."""
-    close = vars(reply).get("close")  # somebody else's hook
-    if close is not None:
-        return cast("Callable[[], Any]", close)
-    close, its = type(reply).close, weakref.ref(reply)
+        @functools.wraps(close)
+        def close_and_note() -> Any:
+            self.left()
+            return close()
 
-    @functools.wraps(close)
-    def close_it() -> Any:
-        return close(its())
+        self._changed: tuple[Any, Any, Any] | None = reply, vars(reply).get("close"), close_and_note
+        reply.close = close_and_note
 
-    return close_it
+    def ended(self) -> None:
+        """The stream is exhausted."""
+        super().ended()
+        self._let_go()
+
+    def left(self) -> None:
+        """The caller closed the stream."""
+        super().left()
+        self._let_go()
+
+    def failed(self, error: BaseException) -> None:
+        """The stream broke."""
+        super().failed(error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Give the stream its own `close` back, unless another hook has been put over ours."""
+        changed, self._changed = self._changed, None
+        if changed is None:
+            return
+        reply, before, ours = changed
+        if vars(reply).get("close") is not ours:
+            return
+        if before is None:
+            del reply.close
+        else:
+            reply.close = before
 
 
 def _is_stream(reply: Any) -> bool:

@@ -330,6 +330,25 @@ def test_a_stream_left_by_its_with_block_is_partial(observer: Observer, sink: Me
     assert live_row(observer, sink)[keys.OUTCOME_STATUS] == "partial"
 
 
+def test_a_stream_is_closed_by_its_method_alone(observer: Observer, sink: MemorySink, server: FakeOpenAI) -> None:
+    """As an `ExitStack` does it. Another hook keeps its place; a stream that is over has its own method back."""
+    client = client_of(observer, server)
+    close = client.chat.completions.create(model="big", messages=MESSAGES, stream=True).close
+    close()
+    close()
+    stream = client.chat.completions.create(model="big", messages=MESSAGES, stream=True)
+    noticed, ours = [], stream.close
+    stream.close = theirs = lambda: (noticed.append("closed"), ours())  # type: ignore[method-assign, assignment]
+    next(stream)
+    stream.close()
+    assert (noticed, stream.close) == (["closed"], theirs)
+    whole = client.chat.completions.create(model="big", messages=MESSAGES, stream=True)
+    list(whole)
+    assert "close" not in vars(whole)
+    assert observer.flush()
+    assert [row[keys.OUTCOME_STATUS] for row in sink.rows("live")] == ["unreported", "partial", "complete"]
+
+
 def test_a_stream_that_breaks_raises_as_without_us(observer: Observer, sink: MemorySink, server: FakeOpenAI) -> None:
     """The chunks before it, then the client's own error."""
     server.will("big", Behaviour(cut_after=1))
