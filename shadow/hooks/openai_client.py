@@ -168,7 +168,7 @@ class _ClientStream(ObservedStream):
         if vars(reply).get("close") is not ours:
             return
         if before is None:
-            del reply.close
+            vars(reply).pop("close", None)  # another thread may have closed it just now
         else:
             reply.close = before
 

@@ -64,10 +64,10 @@ class Models:
     def is_killed(self, name: str) -> bool:
         """Whether a kill switch is on for a model or its provider."""
         killed = self.published.killed
-        if not killed or name in killed:
-            return bool(killed)
+        if not killed:
+            return False
         model = self._catalogue.get(name)
-        return model is not None and model.provider in killed
+        return name in killed or (model is not None and model.provider in killed)
 
     def put(self, name: str, record: ModelRecord, now_s: float) -> None:
         """Publish what one model is now."""

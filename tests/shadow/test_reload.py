@@ -3,21 +3,24 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shadow import keys
+from shadow.catalogue import Catalogue, Model
 from shadow.config import Limits, Reload, Routing, load_routing
 from shadow.observer import Observer
+from shadow.providers.recorded import RecordedProvider
 from shadow.recorder import Recorder
 from shadow.reload import Reloader
 from shadow.router import ShadowRouter
 from shadow.snapshot import STATELESS
 from shadow.testing import MemorySink
 from tests.support.routing_folder import ALWAYS, write_folder
-from tests.support.sdk import always, complete, decision, request, routing
+from tests.support.sdk import CATALOGUE, always, complete, decision, request, routing
 
 SHADOW = """\
 live: {name: host, version: "1"}
@@ -137,6 +140,19 @@ def test_a_router_takes_no_file_that_it_cannot_execute(folder: Path) -> None:
         write_folder(folder, shadow="live: policies/always.yaml\nshadows: []\n", always=MINI)
         assert router.reload()
         assert router.decide(request()).model == "gpt-5-mini"
+
+
+def test_a_reload_loads_what_calls_its_new_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before it is taken over, so that the first request for such a model waits for nothing."""
+    loaded: list[bool] = []
+    monkeypatch.setattr("shadow.providers.openai_http.load_clients", lambda: loaded.append(True))
+    ours = replace(routing([]), live=always("small"))
+    providers = {name: RecordedProvider({}) for name in ("openai", "onprem")}
+    with ShadowRouter(ours, providers=providers, exporter=MemorySink()) as router:
+        assert loaded == []
+        models = [*CATALOGUE.models.values(), Model(name="new", provider="elsewhere", base_url="http://127.0.0.1:9")]
+        assert router.reload(replace(ours, catalogue=Catalogue(models)))
+        assert loaded == [True]
 
 
 def test_a_routing_made_in_code_is_replaced_by_another_one() -> None:
