@@ -108,6 +108,7 @@ def _watch_parse(observed: ObservedRequest, response: Any) -> None:
         nonlocal seen
         if not seen:
             seen = True
+            hook.remove()
             _finish(observed, parsed)
         return parsed
 
@@ -119,7 +120,7 @@ def _watch_parse(observed: ObservedRequest, response: Any) -> None:
         parsed = parse(*args, **kwargs)
         return awaited(parsed) if inspect.isawaitable(parsed) else look(parsed)
 
-    response.parse = parse_and_look
+    hook = _Hook(response, "parse", parse_and_look)
 
 
 def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
@@ -130,7 +131,7 @@ def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
 
 
 class _ClientStream(ObservedStream):
-    """Watches `close`, too, until the stream is over: with it a stream holds itself, which only the collector ends."""
+    """Watches `close`, too, until the stream is over."""
 
     def __init__(self, observed: ObservedRequest, reply: Any) -> None:
         super().__init__(observed)
@@ -141,36 +142,46 @@ class _ClientStream(ObservedStream):
             self.left()
             return close()
 
-        self._changed: tuple[Any, Any, Any] | None = reply, vars(reply).get("close"), close_and_note
-        reply.close = close_and_note
+        self._hook = _Hook(reply, "close", close_and_note)
 
     def ended(self) -> None:
         """The stream is exhausted."""
         super().ended()
-        self._let_go()
+        self._hook.remove()
 
     def left(self) -> None:
         """The caller closed the stream."""
         super().left()
-        self._let_go()
+        self._hook.remove()
 
     def failed(self, error: BaseException) -> None:
         """The stream broke."""
         super().failed(error)
-        self._let_go()
+        self._hook.remove()
 
-    def _let_go(self) -> None:
-        """Give the stream its own `close` back, unless another hook has been put over ours."""
-        changed, self._changed = self._changed, None
-        if changed is None:
+
+class _Hook:
+    """A function in the place of an object's own method, until it has nothing more to see.
+
+    The object holds it, and it holds the object: a circle that only the collector of garbage would end.
+    """
+
+    def __init__(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
+        self._place: tuple[Any, str, Any, Any] | None = owner, name, vars(owner).get(name), function
+        setattr(owner, name, function)
+
+    def remove(self) -> None:
+        """Give the object back what was there before, unless another hook has been put over this one."""
+        place, self._place = self._place, None
+        if place is None:
             return
-        reply, before, ours = changed
-        if vars(reply).get("close") is not ours:
+        owner, name, before, function = place
+        if vars(owner).get(name) is not function:
             return
         if before is None:
-            vars(reply).pop("close", None)  # another thread may have closed it just now
+            vars(owner).pop(name, None)  # another thread may have done so just now
         else:
-            reply.close = before
+            setattr(owner, name, before)
 
 
 def _is_stream(reply: Any) -> bool:

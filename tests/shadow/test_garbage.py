@@ -80,7 +80,7 @@ def test_records_and_shadows_leave_nothing() -> None:
 
 
 def test_an_observed_client_leaves_nothing() -> None:
-    """Its streams neither: what closes one must not hold it."""
+    """Its streams and raw responses neither: what closes or parses one must not hold it."""
     with (
         fake_openai() as provider,
         Observer(routing([always("big")]), exporter=MemorySink()) as observer,
@@ -89,6 +89,8 @@ def test_an_observed_client_leaves_nothing() -> None:
         ask = partial(client.chat.completions.create, model="small", messages=MESSAGES)
         assert left_behind(ask) == {}
         assert left_behind(lambda: list(ask(stream=True))) == {}
+        raw = partial(client.chat.completions.with_raw_response.create, model="small", messages=MESSAGES)
+        assert left_behind(lambda: raw().parse()) == {}
 
 
 async def _ask(gateway: Gateway, *, stream: bool) -> None:
