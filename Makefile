@@ -18,6 +18,8 @@ $(STAMP): requirements/bootstrap.lock requirements/dev.lock pyproject.toml shado
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e ./shadow -e .
+	@mkdir -p $(VENV)/namespace/shadowroute # what mypy and editors read: the folders under their import names
+	@ln -sfn $(CURDIR)/collector $(CURDIR)/analysis $(CURDIR)/app $(VENV)/namespace/shadowroute/
 	@touch $@
 
 demo: $(STAMP)   ## a simulated week, measured beside its known truth; then the review app (DEMO_ARGS=--exit ends after the summary)

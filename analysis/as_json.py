@@ -8,9 +8,9 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from analysis.report import PolicyReport, ProjectReport
-from analysis.results import Estimate, Range, Undefined
-from analysis.selection import Cross, Segment, Window
+from shadowroute.analysis.report import PolicyReport, ProjectReport
+from shadowroute.analysis.results import Estimate, Range, Undefined
+from shadowroute.analysis.selection import Cross, Segment, Window
 
 SCHEMA: Final = "shadowroute/report/1"
 

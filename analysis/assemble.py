@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from analysis.rows import (
+from shadowroute.analysis.rows import (
     AttemptRow,
     ClusterKindRow,
     CompletenessRow,
@@ -23,8 +23,8 @@ from analysis.rows import (
     SignalEvent,
     SignalRow,
 )
-from analysis.selection import PolicyRef
-from analysis.summaries import Floats, RatioSums, spread
+from shadowroute.analysis.selection import PolicyRef
+from shadowroute.analysis.summaries import Floats, RatioSums, spread
 
 Record = Mapping[str, Any]
 T = TypeVar("T")

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from analysis.calculator import Expected, Route, expected
-from analysis.plan.amounts import Percent, share_of
 from shadow.config.fields import Document, NotNegative, Text
 from shadow.config.source import Place, Source, read_source
 from shadow.config.validation import validated
 from shadow.errors import ConfigError
+from shadowroute.analysis.calculator import Expected, Route, expected
+from shadowroute.analysis.plan.amounts import Percent, share_of
 
 
 class RouteDocument(Document):

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.format import counted
-from analysis.measures.completeness import Completeness
-from analysis.measures.cost import CostDelta
-from analysis.measures.divergence import Divergence
-from analysis.measures.escalation import Escalation
-from analysis.measures.judge_agreement import MODERATE_KAPPA, JudgeAgreement
-from analysis.measures.quality import Quality
-from analysis.measures.rates import FEW_CLUSTERS, MINIMUM_CLUSTERS
-from analysis.measures.simpson import Simpson
-from analysis.results import Estimate, Measured, Range
-from analysis.rows import PolicyRow
+from shadowroute.analysis.format import counted
+from shadowroute.analysis.measures.completeness import Completeness
+from shadowroute.analysis.measures.cost import CostDelta
+from shadowroute.analysis.measures.divergence import Divergence
+from shadowroute.analysis.measures.escalation import Escalation
+from shadowroute.analysis.measures.judge_agreement import MODERATE_KAPPA, JudgeAgreement
+from shadowroute.analysis.measures.quality import Quality
+from shadowroute.analysis.measures.rates import FEW_CLUSTERS, MINIMUM_CLUSTERS
+from shadowroute.analysis.measures.simpson import Simpson
+from shadowroute.analysis.results import Estimate, Measured, Range
+from shadowroute.analysis.rows import PolicyRow
 
 KNOWN_CLUSTERS: Final = 0.90
 """Share of requests that must carry a user or session id; below it repeat users are mistaken for new ones."""

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 UNNAMED: Final = "(no model reported)"
 """Stands for the model of tokens that came without `gen_ai.response.model`: they are counted and cannot be priced."""

@@ -25,13 +25,13 @@ from typing import Final
 import numpy as np
 from scipy import optimize
 
-from analysis.measures.direction import Directions
-from analysis.queries import evaluation
-from analysis.queries.evaluation import Cell, CellRow, DrawnRow, Frame, Priority, Scores
-from analysis.queries.reader import Reader
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.survey import inclusion_probabilities
-from analysis.summaries import Floats
+from shadowroute.analysis.measures.direction import Directions
+from shadowroute.analysis.queries import evaluation
+from shadowroute.analysis.queries.evaluation import Cell, CellRow, DrawnRow, Frame, Priority, Scores
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.survey import inclusion_probabilities
+from shadowroute.analysis.summaries import Floats
 
 SCORED: Final = 50_000
 """Priorities that travel; of a larger frame a random sample of this size sets the scale of the chances."""

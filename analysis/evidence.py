@@ -6,26 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.cost_cube import CostCube
-from analysis.measures.break_even import EscalationBreakEven, break_even_of
-from analysis.measures.concentration import Concentration, concentration
-from analysis.measures.cost import Samples, samples_of
-from analysis.measures.executed import Executed, executed, executed_by_value
-from analysis.measures.frontier import Frontier, frontier
-from analysis.measures.judge_agreement import JudgeAgreement, judge_agreements
-from analysis.measures.latency import Latency, latency
-from analysis.measures.ledger import NO_COSTS, Costs, Ledger, ledger
-from analysis.measures.off_policy import OffPolicy, off_policy
-from analysis.measures.random_control import RandomControl, random_control
-from analysis.measures.rates import Clusters
-from analysis.measures.savings import Savings, savings
-from analysis.measures.stress import BreakEvenFactor, Stress, break_even_factors, stressed
-from analysis.queries import Queries
-from analysis.queries.money import cost_cube
-from analysis.report import PolicyReport, policy_report
-from analysis.results import Measured
-from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
-from analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.break_even import EscalationBreakEven, break_even_of
+from shadowroute.analysis.measures.concentration import Concentration, concentration
+from shadowroute.analysis.measures.cost import Samples, samples_of
+from shadowroute.analysis.measures.executed import Executed, executed, executed_by_value
+from shadowroute.analysis.measures.frontier import Frontier, frontier
+from shadowroute.analysis.measures.judge_agreement import JudgeAgreement, judge_agreements
+from shadowroute.analysis.measures.latency import Latency, latency
+from shadowroute.analysis.measures.ledger import NO_COSTS, Costs, Ledger, ledger
+from shadowroute.analysis.measures.off_policy import OffPolicy, off_policy
+from shadowroute.analysis.measures.random_control import RandomControl, random_control
+from shadowroute.analysis.measures.rates import Clusters
+from shadowroute.analysis.measures.savings import Savings, savings
+from shadowroute.analysis.measures.stress import BreakEvenFactor, Stress, break_even_factors, stressed
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.report import PolicyReport, policy_report
+from shadowroute.analysis.results import Measured
+from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.signals import SignalSpec, spec_of
 
 PRICE_FACTORS: Final = (0.5, 1.5, 2.0, 4.0)
 LENGTH_FACTORS: Final = (0.75, 1.25, 1.5, 2.0)

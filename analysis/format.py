@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-from analysis.measures.scaled import scaled
-from analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.measures.scaled import scaled
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
 
 Scale = Literal["percent", "points", "usd", "seconds", "ratio"]
 UNKNOWN: Final = "unknown"

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from analysis.as_json import KINDS
+from shadowroute.analysis.as_json import KINDS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

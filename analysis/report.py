@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 
-from analysis import caveats as say
-from analysis.assemble import pair_sums
-from analysis.caveats import Caveat
-from analysis.cost_cube import CostCube
-from analysis.measures.completeness import Completeness, completeness_of
-from analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value, samples_of
-from analysis.measures.direction import Directions
-from analysis.measures.divergence import Divergence, divergence_of, excess_of
-from analysis.measures.escalation import Escalation, escalation_of
-from analysis.measures.noise_floor import without_control
-from analysis.measures.quality import Quality
-from analysis.measures.quality_readings import Readings
-from analysis.measures.rates import Clusters
-from analysis.measures.simpson import Simpson
-from analysis.queries import Queries
-from analysis.queries.money import cost_cube, cost_cubes_by_value
-from analysis.queries.off_policy import exploration
-from analysis.results import Measured
-from analysis.rows import Gaps, MatrixRow, PairSums, PolicyRow, SignalRow
-from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
-from analysis.signals import SignalSpec
+from shadowroute.analysis import caveats as say
+from shadowroute.analysis.assemble import pair_sums
+from shadowroute.analysis.caveats import Caveat
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.completeness import Completeness, completeness_of
+from shadowroute.analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value, samples_of
+from shadowroute.analysis.measures.direction import Directions
+from shadowroute.analysis.measures.divergence import Divergence, divergence_of, excess_of
+from shadowroute.analysis.measures.escalation import Escalation, escalation_of
+from shadowroute.analysis.measures.noise_floor import without_control
+from shadowroute.analysis.measures.quality import Quality
+from shadowroute.analysis.measures.quality_readings import Readings
+from shadowroute.analysis.measures.rates import Clusters
+from shadowroute.analysis.measures.simpson import Simpson
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import cost_cube, cost_cubes_by_value
+from shadowroute.analysis.queries.off_policy import exploration
+from shadowroute.analysis.results import Measured
+from shadowroute.analysis.rows import Gaps, MatrixRow, PairSums, PolicyRow, SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.signals import SignalSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

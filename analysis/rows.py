@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.summaries import RatioSums
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.summaries import RatioSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from analysis.results import RUNGS, Rung
-from analysis.rows import SignalRow
-from analysis.selection import Window
+from shadowroute.analysis.results import RUNGS, Rung
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import Window
 
 DERIVED: Final = "derived"
 """Source of signals that the rollup reads out of the log itself."""

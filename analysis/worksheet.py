@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from analysis.cost_cube import CostCube
-from analysis.measures.latency import quantiles_of
-from analysis.measures.rates import share_of
-from analysis.plan.loading import Plan
-from analysis.queries import Queries, money
-from analysis.queries import worksheet as rows
-from analysis.queries.worksheet import PlanRow, TaskCost, TaskRow
-from analysis.results import Measured
-from analysis.selection import PolicyRef, Segment, Window
-from analysis.summaries import RatioSums
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.latency import quantiles_of
+from shadowroute.analysis.measures.rates import share_of
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.queries import Queries, money
+from shadowroute.analysis.queries import worksheet as rows
+from shadowroute.analysis.queries.worksheet import PlanRow, TaskCost, TaskRow
+from shadowroute.analysis.results import Measured
+from shadowroute.analysis.selection import PolicyRef, Segment, Window
+from shadowroute.analysis.summaries import RatioSums
 
 DAYS_PER_MONTH: Final = 365.25 / 12
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from analysis.caveats import Caveat
-from analysis.report import PolicyReport
+from shadowroute.analysis.caveats import Caveat
+from shadowroute.analysis.report import PolicyReport
 
 BLOCKING: Final = frozenset(
     {"no_requests", "live_changed", "unknown_clusters", "incomplete", "failed", "unpriced", "uncosted"}

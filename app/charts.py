@@ -9,10 +9,10 @@ from typing import Any, Final
 import altair as alt
 import pandas as pd
 
-from analysis.format import Scale, brief
-from analysis.measures.divergence import Cell
-from analysis.results import Estimate, Measured, Range
-from app.theme import CATEGORIES
+from shadowroute.analysis.format import Scale, brief
+from shadowroute.analysis.measures.divergence import Cell
+from shadowroute.analysis.results import Estimate, Measured, Range
+from shadowroute.app.theme import CATEGORIES
 
 LIVE: Final = CATEGORIES[5]
 SHADOW: Final = CATEGORIES[0]

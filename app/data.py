@@ -13,7 +13,7 @@ from typing import Final
 
 import streamlit as st
 
-from analysis.evidence import (
+from shadowroute.analysis.evidence import (
     Money,
     SegmentExecuted,
     SignalOffPolicy,
@@ -21,34 +21,34 @@ from analysis.evidence import (
     money,
     off_policy_by_signal,
 )
-from analysis.measures.cost import cost_of, samples_of
-from analysis.measures.executed import Executed
-from analysis.measures.executed import executed as executed_of
-from analysis.measures.frontier import Frontier, frontier
-from analysis.measures.latency import Latency
-from analysis.measures.latency import latency as latency_of
-from analysis.measures.ledger import NO_COSTS
-from analysis.measures.random_control import RandomControl, random_control
-from analysis.measures.rates import share_of
-from analysis.measures.savings import Savings, savings
-from analysis.measures.stress import Stress, stressed
-from analysis.packet.content import packet
-from analysis.packet.manifest import key_from_environment
-from analysis.plan.meaning import costs_of, specs_of
-from analysis.plan.registration import RegisteredPlan, recorded_plans
-from analysis.queries import Queries
-from analysis.queries import projects as projects_of
-from analysis.queries.money import cost_cube
-from analysis.report import PolicyReport, ProjectReport, policy_report, project_report
-from analysis.results import Measured
-from analysis.rows import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace, SignalRow
-from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
-from analysis.signals import SignalSpec
-from analysis.verdict.judge import judge
-from analysis.verdict.results import Judgement
-from app import runtime
-from app.packet.files import zipped
-from collector.price_books import book_names, current_book
+from shadowroute.analysis.measures.cost import cost_of, samples_of
+from shadowroute.analysis.measures.executed import Executed
+from shadowroute.analysis.measures.executed import executed as executed_of
+from shadowroute.analysis.measures.frontier import Frontier, frontier
+from shadowroute.analysis.measures.latency import Latency
+from shadowroute.analysis.measures.latency import latency as latency_of
+from shadowroute.analysis.measures.ledger import NO_COSTS
+from shadowroute.analysis.measures.random_control import RandomControl, random_control
+from shadowroute.analysis.measures.rates import share_of
+from shadowroute.analysis.measures.savings import Savings, savings
+from shadowroute.analysis.measures.stress import Stress, stressed
+from shadowroute.analysis.packet.content import packet
+from shadowroute.analysis.packet.manifest import key_from_environment
+from shadowroute.analysis.plan.meaning import costs_of, specs_of
+from shadowroute.analysis.plan.registration import RegisteredPlan, recorded_plans
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries import projects as projects_of
+from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.report import PolicyReport, ProjectReport, policy_report, project_report
+from shadowroute.analysis.results import Measured
+from shadowroute.analysis.rows import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace, SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.signals import SignalSpec
+from shadowroute.analysis.verdict.judge import judge
+from shadowroute.analysis.verdict.results import Judgement
+from shadowroute.app import runtime
+from shadowroute.app.packet.files import zipped
+from shadowroute.collector.price_books import book_names, current_book
 
 FRESH_S: Final = 15
 """Seconds that a result is kept; the rollup worker runs at most every five."""

@@ -11,15 +11,15 @@ from typing import Any, Final, Literal
 
 import httpx
 
-from analysis.caveats import KNOWN_CLUSTERS
-from analysis.format import age, count, counted, percent
-from analysis.measures.completeness import completeness_of
-from analysis.queries import Queries, projects
-from analysis.rows import Freshness
-from analysis.selection import Window
-from collector.migrate import status as migration_status
-from collector.price_books import current_book
-from collector.store import Store
+from shadowroute.analysis.caveats import KNOWN_CLUSTERS
+from shadowroute.analysis.format import age, count, counted, percent
+from shadowroute.analysis.measures.completeness import completeness_of
+from shadowroute.analysis.queries import Queries, projects
+from shadowroute.analysis.rows import Freshness
+from shadowroute.analysis.selection import Window
+from shadowroute.collector.migrate import status as migration_status
+from shadowroute.collector.price_books import current_book
+from shadowroute.collector.store import Store
 
 Level = Literal["ok", "warn", "FAIL"]
 

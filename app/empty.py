@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from analysis.selection import Window
-from app import data, runtime
-from app.doctor import refused_text
+from shadowroute.analysis.selection import Window
+from shadowroute.app import data, runtime
+from shadowroute.app.doctor import refused_text
 
 _FIRST_LINES = """import shadow
 

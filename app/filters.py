@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from analysis.selection import PolicyRef, Segment, Slice, Window, slice_of
-from app import data, runtime
-from app.links import page_link
+from shadowroute.analysis.selection import PolicyRef, Segment, Slice, Window, slice_of
+from shadowroute.app import data, runtime
+from shadowroute.app.links import page_link
 
 _SCOPE: Final = "_scope"
 _KEYS: Final = ("project", "policy", "version", "from", "to", "segment", "signal", "split", "price")

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from textwrap import fill
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.format import count, counted
+from shadowroute.analysis.format import count, counted
 
 if TYPE_CHECKING:
-    from collector.dsn import Dsn
-    from collector.imports.job import Imported
+    from shadowroute.collector.dsn import Dsn
+    from shadowroute.collector.imports.job import Imported
 
 SCHEMA: Final = "shadowroute/import/1"
 WIDTH: Final = 110

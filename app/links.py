@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from analysis.selection import ALL, PolicyRef, Segment, Window
+from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Window
 
 
 def page_link(

@@ -10,17 +10,17 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
-from analysis.caveats import Caveat
-from analysis.format import Scale, basis, headline, interval, note, percent, plain, sentence
-from analysis.report import PolicyReport, SliceReport
-from analysis.results import Estimate, Measured, Range
-from analysis.rows import SignalRow
-from analysis.selection import SEGMENT_COLUMNS, PolicyRef
-from app import charts, data, filters
-from app.caveats import BLOCKING
-from app.packet.section import Section
-from app.tables import Cell, csv_text
-from app.text_report import NOT_JUDGED
+from shadowroute.analysis.caveats import Caveat
+from shadowroute.analysis.format import Scale, basis, headline, interval, note, percent, plain, sentence
+from shadowroute.analysis.report import PolicyReport, SliceReport
+from shadowroute.analysis.results import Estimate, Measured, Range
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import SEGMENT_COLUMNS, PolicyRef
+from shadowroute.app import charts, data, filters
+from shadowroute.app.caveats import BLOCKING
+from shadowroute.app.packet.section import Section
+from shadowroute.app.tables import Cell, csv_text
+from shadowroute.app.text_report import NOT_JUDGED
 
 _PAGES: Final = (("divergence", "Divergence"), ("cost", "Cost"), ("quality", "Quality"), ("requests", "Requests"))
 _BARE_DOLLAR: Final = re.compile(r"(?<!\\)\$")

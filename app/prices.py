@@ -14,11 +14,11 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from analysis.queries import Queries, projects
-from collector.price_books import current_book, pin
-from collector.store import Store
 from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue
+from shadowroute.analysis.queries import Queries, projects
+from shadowroute.collector.price_books import current_book, pin
+from shadowroute.collector.store import Store
 
 EVERY_S: Final = 5.0
 """As often as the rollups are renewed at most: a page must not call a model unpriced only because nobody looked yet."""

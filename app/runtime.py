@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from collector.store import Store
+from shadowroute.collector.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,13 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import Final
 
-from analysis.caveats import Caveat
-from analysis.format import brief, counted, headline, percent, sentence
-from analysis.measures.quality import Quality
-from analysis.report import PolicyReport, ProjectReport, SliceReport
-from analysis.results import Estimate, Measured, Range, Undefined
-from app.caveats import ABOUT_LIVE, BLOCKING, own, shared
-from app.tables import Cell, text_table
+from shadowroute.analysis.caveats import Caveat
+from shadowroute.analysis.format import brief, counted, headline, percent, sentence
+from shadowroute.analysis.measures.quality import Quality
+from shadowroute.analysis.report import PolicyReport, ProjectReport, SliceReport
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.app.caveats import ABOUT_LIVE, BLOCKING, own, shared
+from shadowroute.app.tables import Cell, text_table
 
 NOT_JUDGED: Final = "Measured, not judged"
 

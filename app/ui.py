@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import empty, filters
+from shadowroute.app import empty, filters
 
 VIEWS = Path(__file__).with_name("views")
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Final, Self
 
-from app import runtime
-from app.prices import PriceKeeper
-from app.theme import streamlit_config
-from collector.serve import CollectorServer, require_free_port
-from collector.store import Store, open_store
+from shadowroute.app import runtime
+from shadowroute.app.prices import PriceKeeper
+from shadowroute.app.theme import streamlit_config
+from shadowroute.collector.serve import CollectorServer, require_free_port
+from shadowroute.collector.store import Store, open_store
 
 _UI_SCRIPT: Final = Path(__file__).with_name("ui.py")
 

@@ -7,12 +7,12 @@ from typing import Final
 
 import streamlit as st
 
-from analysis.format import counted, plain, sentence
-from analysis.report import PolicyReport
-from analysis.selection import PolicyRef
-from analysis.verdict.results import Judgement, Verdict
-from app import data, filters, parts
-from app.packet.verdict_sections import conditions_section, numbers, segments_section, what_next
+from shadowroute.analysis.format import counted, plain, sentence
+from shadowroute.analysis.report import PolicyReport
+from shadowroute.analysis.selection import PolicyRef
+from shadowroute.analysis.verdict.results import Judgement, Verdict
+from shadowroute.app import data, filters, parts
+from shadowroute.app.packet.verdict_sections import conditions_section, numbers, segments_section, what_next
 
 _LOOKS: Final = {
     Verdict.SHIP: ("green", "check_circle"),

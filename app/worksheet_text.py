@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from analysis.as_json import plain
-from analysis.format import brief, count, counted, number, percent, usd
-from analysis.results import Estimate, Measured
-from analysis.worksheet import Worksheet, WorksheetRow
-from app.tables import Cell, text_table
+from shadowroute.analysis.as_json import plain
+from shadowroute.analysis.format import brief, count, counted, number, percent, usd
+from shadowroute.analysis.results import Estimate, Measured
+from shadowroute.analysis.worksheet import Worksheet, WorksheetRow
+from shadowroute.app.tables import Cell, text_table
 
 SCHEMA: Final = "shadowroute/worksheet/1"
 

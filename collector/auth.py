@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from collector.otlp.limits import RefusalError
 from shadow.errors import ConfigError
 from shadow.loopback import is_loopback, names_loopback, same_secret
+from shadowroute.collector.otlp.limits import RefusalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,10 +26,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from collector.engine_session import EngineError, EngineSession
-from collector.errors import StatementRefusedError
-from collector.wire import BodyError, inflate, split_insert
 from shadow.loopback import is_loopback, same_secret
+from shadowroute.collector.engine_session import EngineError, EngineSession
+from shadowroute.collector.errors import StatementRefusedError
+from shadowroute.collector.wire import BodyError, inflate, split_insert
 
 _log = logging.getLogger(__name__)
 

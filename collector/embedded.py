@@ -15,8 +15,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.errors import StoreBusyError, StoreError
-from collector.owner import Holder, command_of, holder_of, read_owner
+from shadowroute.collector.errors import StoreBusyError, StoreError
+from shadowroute.collector.owner import Holder, command_of, holder_of, read_owner
 
 _lock = threading.Lock()
 _anchor: Client | None = None

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from collector.errors import StoreError
 from shadow.stats import RecorderStats
+from shadowroute.collector.errors import StoreError
 
 CHECK_EVERY = 100
 """Requests between two looks at how much is on its way."""

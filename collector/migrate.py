@@ -16,7 +16,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.errors import MigrationError
+from shadowroute.collector.errors import MigrationError
 
 _NAME: Final = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _ENGINE: Final = re.compile(r"ENGINE = (?=\w*MergeTree\b)")
@@ -53,7 +53,7 @@ class MigrationStatus:
 
 def migrations() -> list[Migration]:
     """Every file that ships with the package, by number."""
-    folder = files("collector") / "migrations"
+    folder = files("shadowroute.collector") / "migrations"
     found = [entry for entry in folder.iterdir() if _NAME.fullmatch(entry.name)]
     return sorted(
         (Migration(int(entry.name[:4]), entry.name, entry.read_text()) for entry in found), key=lambda m: m.number

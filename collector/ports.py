@@ -8,9 +8,9 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-from collector.errors import PortInUseError
-from collector.owner import command_of
 from shadow.errors import ConfigError
+from shadowroute.collector.errors import PortInUseError
+from shadowroute.collector.owner import command_of
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:

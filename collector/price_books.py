@@ -12,9 +12,9 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.errors import PriceBookConflictError
 from shadow.config import load_catalogue
 from shadow.pricing import Price, PriceRow
+from shadowroute.collector.errors import PriceBookConflictError
 
 _COLUMNS: Final = (
     "book",

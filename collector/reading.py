@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from collector.otlp.limits import Limits, RefusalError, inflate
+from shadowroute.collector.otlp.limits import Limits, RefusalError, inflate
 
 
 class Budget:

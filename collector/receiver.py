@@ -18,19 +18,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from collector import replies
-from collector.auth import Gate
-from collector.http_server import GRPC_ADVICE
-from collector.metrics import Metrics, prometheus_text
-from collector.otlp.decode import Decoded, decode_traces, parse_traces
-from collector.otlp.json_body import logs_from_json, traces_from_json
-from collector.otlp.limits import Limits, RefusalError
-from collector.otlp.logs import decode_logs, parse_logs
-from collector.otlp.scan import check_json, check_protobuf
-from collector.reading import Budget, read_body
-from collector.signals_http import decode_signal
-from collector.store import Store
-from collector.writer import WriteError, Writer, body_token
+from shadowroute.collector import replies
+from shadowroute.collector.auth import Gate
+from shadowroute.collector.http_server import GRPC_ADVICE
+from shadowroute.collector.metrics import Metrics, prometheus_text
+from shadowroute.collector.otlp.decode import Decoded, decode_traces, parse_traces
+from shadowroute.collector.otlp.json_body import logs_from_json, traces_from_json
+from shadowroute.collector.otlp.limits import Limits, RefusalError
+from shadowroute.collector.otlp.logs import decode_logs, parse_logs
+from shadowroute.collector.otlp.scan import check_json, check_protobuf
+from shadowroute.collector.reading import Budget, read_body
+from shadowroute.collector.signals_http import decode_signal
+from shadowroute.collector.store import Store
+from shadowroute.collector.writer import WriteError, Writer, body_token
 
 _log = logging.getLogger(__name__)
 

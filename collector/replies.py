@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from starlette.responses import JSONResponse, Response
 
-from collector.otlp.limits import RefusalError
+from shadowroute.collector.otlp.limits import RefusalError
 
 Encoding = Literal["application/x-protobuf", "application/json"]
 PROTOBUF: Final = "application/x-protobuf"

@@ -23,8 +23,8 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 
-from collector.errors import StoreError
-from collector.store import Store
+from shadowroute.collector.errors import StoreError
+from shadowroute.collector.store import Store
 
 _log = logging.getLogger(__name__)
 
@@ -244,7 +244,7 @@ def _rebuild(client: Client, stages: dict[str, str], day: _Day, labels: Sequence
 @cache
 def _sql(name: str) -> str:
     """A statement of `collector/sql`, without its header."""
-    text = (files("collector") / "sql" / f"{name}.sql").read_text()
+    text = (files("shadowroute.collector") / "sql" / f"{name}.sql").read_text()
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip().rstrip(";")
 
 

@@ -23,20 +23,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from collector import clickhouse_http
-from collector.auth import Gate
-from collector.errors import StoreUnreachableError
-from collector.http_server import Server, http_server
-from collector.metrics import Metrics
-from collector.otlp.limits import Limits, RefusalError
-from collector.owner import Owner, remove_owner, write_owner
-from collector.ports import listen, require_free_port, url_of
-from collector.receiver import Receiver
-from collector.replies import refused
-from collector.rollup import Rollup, RollupResult
-from collector.store import Store
-from collector.writer import Writer
 from shadow.loopback import is_loopback
+from shadowroute.collector import clickhouse_http
+from shadowroute.collector.auth import Gate
+from shadowroute.collector.errors import StoreUnreachableError
+from shadowroute.collector.http_server import Server, http_server
+from shadowroute.collector.metrics import Metrics
+from shadowroute.collector.otlp.limits import Limits, RefusalError
+from shadowroute.collector.owner import Owner, remove_owner, write_owner
+from shadowroute.collector.ports import listen, require_free_port, url_of
+from shadowroute.collector.receiver import Receiver
+from shadowroute.collector.replies import refused
+from shadowroute.collector.rollup import Rollup, RollupResult
+from shadowroute.collector.store import Store
+from shadowroute.collector.writer import Writer
 
 __all__ = ["CollectorServer", "IngestEndpoint", "ingest", "require_free_port", "rollup_now"]
 

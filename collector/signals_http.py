@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from collector.otlp.decode import InvalidSpanError, check_time
-from collector.otlp.json_body import load_object
-from collector.otlp.limits import RefusalError
-from collector.otlp.logs import add_evaluation
-from collector.otlp.rows import SpanRows
-from collector.otlp.values import double_text
 from shadow import keys
+from shadowroute.collector.otlp.decode import InvalidSpanError, check_time
+from shadowroute.collector.otlp.json_body import load_object
+from shadowroute.collector.otlp.limits import RefusalError
+from shadowroute.collector.otlp.logs import add_evaluation
+from shadowroute.collector.otlp.rows import SpanRows
+from shadowroute.collector.otlp.values import double_text
 
 _SOURCES: Final = ("human", "user", "code", "llm", "reference")
 _TEXTS: Final[Mapping[str, str]] = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final, Literal
 
-from collector.errors import StatementRefusedError
+from shadowroute.collector.errors import StatementRefusedError
 
 SAFE_TABLE_FUNCTIONS: Final = frozenset(
     {"generate_series", "generateseries", "null", "numbers", "numbers_mt", "values", "view", "zeros", "zeros_mt"}

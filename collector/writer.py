@@ -26,7 +26,7 @@ from typing import Any, Final
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
-from collector.store import Store
+from shadowroute.collector.store import Store
 
 LINGER_S: Final = 0.2
 ENOUGH_ROWS: Final = 500

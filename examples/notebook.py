@@ -4,20 +4,20 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from analysis.measures.cost import cost
-from analysis.measures.executed import executed
-from analysis.measures.latency import latency
-from analysis.measures.ledger import ledger
-from analysis.measures.quality import quality
-from analysis.packet.content import packet
-from analysis.plan import load_plan, register
-from analysis.queries import Queries
-from analysis.report import policy_report, project_report
-from analysis.results import Estimate, Measured, Range
-from analysis.selection import Segment
-from analysis.verdict.judge import judge
-from collector.price_books import book_names, current_book
-from collector.store import open_store
+from shadowroute.analysis.measures.cost import cost
+from shadowroute.analysis.measures.executed import executed
+from shadowroute.analysis.measures.latency import latency
+from shadowroute.analysis.measures.ledger import ledger
+from shadowroute.analysis.measures.quality import quality
+from shadowroute.analysis.packet.content import packet
+from shadowroute.analysis.plan import load_plan, register
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.report import policy_report, project_report
+from shadowroute.analysis.results import Estimate, Measured, Range
+from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.verdict.judge import judge
+from shadowroute.collector.price_books import book_names, current_book
+from shadowroute.collector.store import open_store
 
 STORE, PROJECT, PLAN = sys.argv[1:]  # in a notebook: "chdb://.shadowroute/store", "my-project", "plan.yaml"
 

@@ -13,10 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from analysis.backtest.memory import Memory, Served
-from analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
-from analysis.backtest.truth import UnknownCheckError, Walk, walk
-from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue, load_policy
 from shadow.contained import Containment
@@ -29,6 +25,10 @@ from shadow.policy import Decision, Failure, Policy, Step, state_mode_of
 from shadow.pricing import PriceRow
 from shadow.request import Request
 from shadow.snapshot import STATELESS, Snapshot
+from shadowroute.analysis.backtest.memory import Memory, Served
+from shadowroute.analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
+from shadowroute.analysis.backtest.truth import UnknownCheckError, Walk, walk
+from shadowroute.analysis.prices import PriceTable
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of the first query; each later one is a second later, so that a second run meets its own rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.backtest.result import (
+from shadowroute.analysis.backtest.result import (
     CaveatDocument,
     CostDocument,
     DiffersDocument,
@@ -20,13 +20,13 @@ from analysis.backtest.result import (
     measured,
     miss,
 )
-from analysis.backtest.specialists import Specialists
-from analysis.backtest.truth import PolicyTruth
-from analysis.measures.cost import CostDelta
-from analysis.measures.divergence import Divergence
-from analysis.measures.escalation import Escalation
-from analysis.measures.quality import Quality
-from analysis.report import PolicyReport
+from shadowroute.analysis.backtest.specialists import Specialists
+from shadowroute.analysis.backtest.truth import PolicyTruth
+from shadowroute.analysis.measures.cost import CostDelta
+from shadowroute.analysis.measures.divergence import Divergence
+from shadowroute.analysis.measures.escalation import Escalation
+from shadowroute.analysis.measures.quality import Quality
+from shadowroute.analysis.report import PolicyReport
 
 
 def shadow_document(report: PolicyReport, truth: PolicyTruth, specialists: Specialists) -> ShadowDocument:

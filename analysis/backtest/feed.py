@@ -5,14 +5,21 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from collector.feeding import CLOSE_TIMEOUT_S, QUEUE_SPANS, SEND_TIMEOUT_S, EventClock, LostRecordsError, Pace
-from collector.serve import IngestEndpoint
 from shadow.config import Routing
 from shadow.export.otlp import OtlpSink
 from shadow.providers.base import Provider
 from shadow.reply import Reply
 from shadow.router import ShadowRouter
 from shadow.state.state import State
+from shadowroute.collector.feeding import (
+    CLOSE_TIMEOUT_S,
+    QUEUE_SPANS,
+    SEND_TIMEOUT_S,
+    EventClock,
+    LostRecordsError,
+    Pace,
+)
+from shadowroute.collector.serve import IngestEndpoint
 
 __all__ = ["EventClock", "Feed", "LostRecordsError"]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.feeding import EventClock
 from shadow.catalogue import Catalogue
 from shadow.contained import Containment
 from shadow.judge import Judgement
@@ -22,6 +21,7 @@ from shadow.state.rate_limits import RateLimits
 from shadow.state.settings import StateSettings
 from shadow.state.state import State
 from shadow.view import View
+from shadowroute.collector.feeding import EventClock
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from analysis.results import Estimate, Measured, Range
+from shadowroute.analysis.results import Estimate, Measured, Range
 
 SCHEMA: Final = "shadowroute/backtest/1"
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from analysis.backtest.case import Case
-from analysis.backtest.compare import shadow_document
-from analysis.backtest.feed import Feed
-from analysis.backtest.memory import RecordedState
-from analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument
-from analysis.backtest.specialists import specialists_of
-from analysis.backtest.truth import PolicyTruth, TruthSum
-from analysis.queries import Queries
-from analysis.report import project_report
-from analysis.selection import PolicyRef, Window
-from collector.price_books import pin
-from collector.serve import IngestEndpoint, ingest, rollup_now
-from collector.store import Store
 from shadow.config import Limits, Routing
 from shadow.providers.recorded import RecordedProvider
+from shadowroute.analysis.backtest.case import Case
+from shadowroute.analysis.backtest.compare import shadow_document
+from shadowroute.analysis.backtest.feed import Feed
+from shadowroute.analysis.backtest.memory import RecordedState
+from shadowroute.analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument
+from shadowroute.analysis.backtest.specialists import specialists_of
+from shadowroute.analysis.backtest.truth import PolicyTruth, TruthSum
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.report import project_report
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.collector.price_books import pin
+from shadowroute.collector.serve import IngestEndpoint, ingest, rollup_now
+from shadowroute.collector.store import Store
 
 Progress = Callable[[str, int, int], None]
 """Called with a phase, how much of it is done, and how much there is."""

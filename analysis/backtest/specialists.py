@@ -13,15 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.backtest.case import Case, Planned
-from analysis.backtest.truth import Walk
-from analysis.measures.frontier import Frontier, frontier_of
-from analysis.measures.random_control import RandomControl, random_control_of
-from analysis.measures.savings import Savings, savings_of
-from analysis.queries.model_answers import Trials
-from analysis.summaries import Floats
 from shadow.ids import KeyedHash
 from shadow.outcome import Answer
+from shadowroute.analysis.backtest.case import Case, Planned
+from shadowroute.analysis.backtest.truth import Walk
+from shadowroute.analysis.measures.frontier import Frontier, frontier_of
+from shadowroute.analysis.measures.random_control import RandomControl, random_control_of
+from shadowroute.analysis.measures.savings import Savings, savings_of
+from shadowroute.analysis.queries.model_answers import Trials
+from shadowroute.analysis.summaries import Floats
 
 SAMPLE = "outcomes"
 

@@ -19,9 +19,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.imports.columns import counts, numbers, read, schema, texts
 from shadow.errors import ConfigError
 from shadow.outcome import Answer, Usage
+from shadowroute.collector.imports.columns import counts, numbers, read, schema, texts
 
 QUERY_COLUMNS = ("query_id", "prompt")
 QUERY_EXTRAS = ("task", "user_tier", "session_id", "prompt_tokens")

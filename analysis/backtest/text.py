@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.backtest.result import (
+from shadowroute.analysis.backtest.result import (
     BacktestDocument,
     EstimateDocument,
     LeftOutDocument,

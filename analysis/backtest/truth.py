@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
-from analysis.prices import PriceTable
 from shadow.catalogue import Catalogue
 from shadow.errors import PolicyError
 from shadow.execution import Dispatch, Execution, run
 from shadow.outcome import Answer, Attempt, Outcome
 from shadow.policy import Decision, Policy
 from shadow.request import Request
+from shadowroute.analysis.prices import PriceTable
 
 AnswerOf = Callable[[str], Answer]
 """Model -> its answer to the request at hand; raises `MissingOutcomeError` where none is known."""

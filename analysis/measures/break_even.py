@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.cost_cube import CostCube, Line, total
-from analysis.measures.change import Prediction, change_of, difference, why_not
-from analysis.measures.cost import Samples, samples_of
-from analysis.measures.escalation import escalation_of
-from analysis.measures.rates import Clusters, estimate, refusal
-from analysis.measures.scaled import scaled
-from analysis.queries import Queries
-from analysis.queries.money import cost_cube
-from analysis.results import Estimate, Measured, Range, Undefined
-from analysis.rows import PairSums
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.ratio import t_interval
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.cost_cube import CostCube, Line, total
+from shadowroute.analysis.measures.change import Prediction, change_of, difference, why_not
+from shadowroute.analysis.measures.cost import Samples, samples_of
+from shadowroute.analysis.measures.escalation import escalation_of
+from shadowroute.analysis.measures.rates import Clusters, estimate, refusal
+from shadowroute.analysis.measures.scaled import scaled
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.rows import PairSums
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from analysis.cost_cube import CostCube, Factors, Line
-from analysis.measures.length import Lengths
-from analysis.measures.rates import Clusters, bounded, estimate, refusal
-from analysis.results import Estimate, Interval, Measured, Undefined
-from analysis.stats.hall import hall_ratio_interval
-from analysis.stats.proportion import wilson
-from analysis.stats.ratio import RatioError, combined, t_interval
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.cost_cube import CostCube, Factors, Line
+from shadowroute.analysis.measures.length import Lengths
+from shadowroute.analysis.measures.rates import Clusters, bounded, estimate, refusal
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.stats.hall import hall_ratio_interval
+from shadowroute.analysis.stats.proportion import wilson
+from shadowroute.analysis.stats.ratio import RatioError, combined, t_interval
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 # Dollars of equal plans may differ by the order of summation; a difference this small next to the dollars is none.
 _SUMMATION = 1e-11

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-from analysis.rows import CompletenessRow
-from analysis.selection import PolicyRef
+from shadowroute.analysis.rows import CompletenessRow
+from shadowroute.analysis.selection import PolicyRef
 
 COMPLETE: Final = 0.999
 """Shadow decisions per live request; fewer mean that some were lost, and perhaps not at random."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.queries import Queries
-from analysis.queries.money import RequestSizes, request_sizes
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats import concentration as spread
-from analysis.stats.concentration import Sizes
-from analysis.stats.hall import skewness
-from analysis.stats.ratio import influence, ratio_error
-from analysis.summaries import RatioSums
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import RequestSizes, request_sizes
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats import concentration as spread
+from shadowroute.analysis.stats.concentration import Sizes
+from shadowroute.analysis.stats.hall import skewness
+from shadowroute.analysis.stats.ratio import influence, ratio_error
+from shadowroute.analysis.summaries import RatioSums
 
 KOHAVI: Final = 355
 """Values per squared skewness below which an interval of a mean is too narrow (Kohavi et al. 2014)."""

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.cost_cube import CostCube
-from analysis.measures.change import change_of
-from analysis.measures.concentration import Concentration, heavy_tail
-from analysis.measures.escalation import unseen_rate
-from analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, LengthFit, Lengths, at_bound, lengths_of
-from analysis.measures.rates import Clusters, missing_share
-from analysis.queries import Queries
-from analysis.queries.executions import (
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.change import change_of
+from shadowroute.analysis.measures.concentration import Concentration, heavy_tail
+from shadowroute.analysis.measures.escalation import unseen_rate
+from shadowroute.analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, LengthFit, Lengths, at_bound, lengths_of
+from shadowroute.analysis.measures.rates import Clusters, missing_share
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.executions import (
     ExecutedAnswer,
     Frame,
     executed_answers,
     executed_frame,
     executed_frame_by_value,
 )
-from analysis.queries.money import cost_cube
-from analysis.queries.reader import Reader
-from analysis.results import Measured
-from analysis.rows import PairSums
-from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.results import Measured
+from shadowroute.analysis.rows import PairSums
+from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

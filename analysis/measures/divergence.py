@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.measures.direction import Direction, Directions
-from analysis.measures.rates import Clusters, estimate, refusal, share_of
-from analysis.queries import Queries
-from analysis.results import Measured, Undefined
-from analysis.rows import Gaps, MatrixRow, PairSums
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.difference import difference_interval, paired_sums
-from analysis.summaries import RatioSums
+from shadowroute.analysis.measures.direction import Direction, Directions
+from shadowroute.analysis.measures.rates import Clusters, estimate, refusal, share_of
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.results import Measured, Undefined
+from shadowroute.analysis.rows import Gaps, MatrixRow, PairSums
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.difference import difference_interval, paired_sums
+from shadowroute.analysis.summaries import RatioSums
 
 
 @dataclass(frozen=True, slots=True)

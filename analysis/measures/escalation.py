@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.measures.executed_draws import SMALL_MISSING, Drawn, not_covered, units
-from analysis.measures.rates import ROUNDING, Clusters, missing_share, range_of, share_of
-from analysis.queries import Queries
-from analysis.queries.executions import ExecutedAnswer
-from analysis.results import Measured, Undefined
-from analysis.rows import PairSums
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.summaries import RatioSums
+from shadowroute.analysis.measures.executed_draws import SMALL_MISSING, Drawn, not_covered, units
+from shadowroute.analysis.measures.rates import ROUNDING, Clusters, missing_share, range_of, share_of
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.executions import ExecutedAnswer
+from shadowroute.analysis.results import Measured, Undefined
+from shadowroute.analysis.rows import PairSums
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.summaries import RatioSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.cost_cube import CostCube
-from analysis.measures.executed_cost import CostFrame, cost_change
-from analysis.measures.executed_draws import NOT_RUN, Drawn, Unit, frame_refusal, units
-from analysis.measures.executed_scores import ExecutedQuality, escalation_rate
-from analysis.prices import PriceTable
-from analysis.queries.executions import (
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.executed_cost import CostFrame, cost_change
+from shadowroute.analysis.measures.executed_draws import NOT_RUN, Drawn, Unit, frame_refusal, units
+from shadowroute.analysis.measures.executed_scores import ExecutedQuality, escalation_rate
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.executions import (
     ExecutedAnswer,
     Frame,
     executed_answers,
     executed_frame,
     executed_frame_by_value,
 )
-from analysis.queries.executions import signals_executed as _signals_executed
-from analysis.queries.money import cost_cube, cost_cubes_by_value
-from analysis.queries.reader import Reader
-from analysis.results import Measured, Undefined
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from collector.price_books import book_prices
+from shadowroute.analysis.queries.executions import signals_executed as _signals_executed
+from shadowroute.analysis.queries.money import cost_cube, cost_cubes_by_value
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.results import Measured, Undefined
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.collector.price_books import book_prices
 
 __all__ = ["NOTHING", "Executed", "executed", "executed_by_value", "executed_of", "signals_executed"]
 

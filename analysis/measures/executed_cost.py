@@ -11,15 +11,15 @@ from typing import Final
 
 import numpy as np
 
-from analysis.measures.executed_draws import Drawn, Unit, too_few
-from analysis.prices import PriceTable
-from analysis.queries.executions import ExecutedAnswer, Frame
-from analysis.results import Estimate, Interval, Measured, Undefined
-from analysis.stats.hall import corrected, skewness
-from analysis.stats.proportion import wilson
-from analysis.stats.survey import jackknife
-from analysis.summaries import Floats
 from shadow.outcome import Usage
+from shadowroute.analysis.measures.executed_draws import Drawn, Unit, too_few
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.stats.hall import corrected, skewness
+from shadowroute.analysis.stats.proportion import wilson
+from shadowroute.analysis.stats.survey import jackknife
+from shadowroute.analysis.summaries import Floats
 
 MOST_WITHOUT_COST: Final = 0.05
 """Share of answers without a cost up to which they are left out, and said to be."""

@@ -14,11 +14,11 @@ from typing import Final
 
 import numpy as np
 
-from analysis.measures.rates import refusal
-from analysis.queries.executions import ExecutedAnswer, Frame
-from analysis.results import Undefined
-from analysis.stats.survey import Jackknife, jackknife
-from analysis.summaries import Floats, RatioSums, spread
+from shadowroute.analysis.measures.rates import refusal
+from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame
+from shadowroute.analysis.results import Undefined
+from shadowroute.analysis.stats.survey import Jackknife, jackknife
+from shadowroute.analysis.summaries import Floats, RatioSums, spread
 
 MINIMUM_RUN: Final = 30
 """Answers below which no interval is given."""

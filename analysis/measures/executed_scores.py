@@ -9,13 +9,21 @@ from typing import Final
 import numpy as np
 from scipy import special
 
-from analysis.measures.executed_draws import NOT_RUN, SMALL_MISSING, Drawn, Unit, frame_refusal, not_covered, too_few
-from analysis.measures.rates import refusal
-from analysis.queries.executions import Frame
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.stats.signed import Side, signed_interval
-from analysis.stats.survey import Jackknife, jackknife
-from analysis.summaries import Floats, RatioSums
+from shadowroute.analysis.measures.executed_draws import (
+    NOT_RUN,
+    SMALL_MISSING,
+    Drawn,
+    Unit,
+    frame_refusal,
+    not_covered,
+    too_few,
+)
+from shadowroute.analysis.measures.rates import refusal
+from shadowroute.analysis.queries.executions import Frame
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.stats.signed import Side, signed_interval
+from shadowroute.analysis.stats.survey import Jackknife, jackknife
+from shadowroute.analysis.summaries import Floats, RatioSums
 
 _UNSCORED: Final = Undefined(
     reason="the executed answers have no score",

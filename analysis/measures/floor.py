@@ -7,14 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from analysis.cost_cube import CostCube
-from analysis.measures.change import Change, Prediction, why_not
-from analysis.measures.scaled import scaled
-from analysis.queries import Queries
-from analysis.queries.money import active_days, cheapest_dollars, cost_cube
-from analysis.results import Measured, Undefined
-from analysis.selection import Window
-from analysis.summaries import BUCKETS
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.change import Change, Prediction, why_not
+from shadowroute.analysis.measures.scaled import scaled
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import active_days, cheapest_dollars, cost_cube
+from shadowroute.analysis.results import Measured, Undefined
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.summaries import BUCKETS
 
 MONTH_DAYS: Final = 365.25 / 12
 """Days of a month, so that twelve of them are a year."""

@@ -13,18 +13,18 @@ from typing import Final
 
 import numpy as np
 
-from analysis.measures.random_control import Flags, not_standing_for
-from analysis.prices import PriceTable
-from analysis.queries.executions import executed_frame
-from analysis.queries.model_answers import Trials, trials
-from analysis.queries.reader import Reader
-from analysis.results import Estimate, Interval, Measured, Undefined
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats import frontier as metrics
-from analysis.stats.resampling import bucket_counts, drawn_interval
-from analysis.stats.survey import Jackknife, jackknife
-from analysis.summaries import Floats, spread
-from collector.price_books import book_prices
+from shadowroute.analysis.measures.random_control import Flags, not_standing_for
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.executions import executed_frame
+from shadowroute.analysis.queries.model_answers import Trials, trials
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats import frontier as metrics
+from shadowroute.analysis.stats.resampling import bucket_counts, drawn_interval
+from shadowroute.analysis.stats.survey import Jackknife, jackknife
+from shadowroute.analysis.summaries import Floats, spread
+from shadowroute.collector.price_books import book_prices
 
 Curve = metrics.DeferralCurve
 

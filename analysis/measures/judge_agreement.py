@@ -12,17 +12,17 @@ from typing import Final
 
 import numpy as np
 
-from analysis.measures.executed_draws import MINIMUM_RUN
-from analysis.measures.rates import ROUNDING, refusal
-from analysis.queries import Queries
-from analysis.queries.judges import JudgePairs, judge_pairs
-from analysis.queries.row_counts import row_counts
-from analysis.results import Estimate, Interval, Measured, Undefined
-from analysis.selection import Window
-from analysis.signals import SignalSpec, spec_of
-from analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
-from analysis.stats.survey import jackknife
-from analysis.summaries import Floats, RatioSums
+from shadowroute.analysis.measures.executed_draws import MINIMUM_RUN
+from shadowroute.analysis.measures.rates import ROUNDING, refusal
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.judges import JudgePairs, judge_pairs
+from shadowroute.analysis.queries.row_counts import row_counts
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
+from shadowroute.analysis.stats.survey import jackknife
+from shadowroute.analysis.summaries import Floats, RatioSums
 
 JUDGE: Final = "llm"
 """Source of a signal that a model gave."""

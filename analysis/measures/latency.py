@@ -14,17 +14,17 @@ from typing import Final
 
 import numpy as np
 
-from analysis.measures.latency_donors import Donors
-from analysis.measures.rates import MINIMUM_CLUSTERS, refusal
-from analysis.queries import latency as times
-from analysis.queries.latency import DecisionTimes, ExecutedTimes, LiveTimes, PairTimes
-from analysis.queries.reader import Reader
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.log_bins import DOUBLED, Axis, BinRow, added, bin_of, by_bucket, quantile_s
-from analysis.stats.proportion import wilson
-from analysis.stats.resampling import bucket_counts, drawn_interval
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.measures.latency_donors import Donors
+from shadowroute.analysis.measures.rates import MINIMUM_CLUSTERS, refusal
+from shadowroute.analysis.queries import latency as times
+from shadowroute.analysis.queries.latency import DecisionTimes, ExecutedTimes, LiveTimes, PairTimes
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.log_bins import DOUBLED, Axis, BinRow, added, bin_of, by_bucket, quantile_s
+from shadowroute.analysis.stats.proportion import wilson
+from shadowroute.analysis.stats.resampling import bucket_counts, drawn_interval
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 BEYOND: Final = 5
 """Requests that must lie beyond a quantile: p99 of 200 requests is the second largest of them, and says nothing."""

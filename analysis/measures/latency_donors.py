@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from analysis.queries.latency import ExecutedTimes, LiveTimes
-from analysis.stats.log_bins import Axis, by_bucket, moved_to
-from analysis.summaries import Floats
+from shadowroute.analysis.queries.latency import ExecutedTimes, LiveTimes
+from shadowroute.analysis.stats.log_bins import Axis, by_bucket, moved_to
+from shadowroute.analysis.summaries import Floats
 
 ENOUGH: Final = 30
 """Timed answers from which a distribution is taken; with fewer the next source is asked."""

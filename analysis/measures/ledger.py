@@ -7,19 +7,19 @@ from typing import Final, Literal
 
 import numpy as np
 
-from analysis.cost_cube import CostCube, Dollars, Line
-from analysis.measures.change import Change, change_of, priced_rate, why_not
-from analysis.measures.cost import Samples, samples_of
-from analysis.measures.floor import MONTH_DAYS, most_that_routing_could_save
-from analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, Lengths
-from analysis.measures.rates import Clusters
-from analysis.measures.scaled import scaled
-from analysis.queries import Queries
-from analysis.queries.money import active_days, cost_cube
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.ratio import RatioError, combined
-from analysis.summaries import BUCKETS
+from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
+from shadowroute.analysis.measures.change import Change, change_of, priced_rate, why_not
+from shadowroute.analysis.measures.cost import Samples, samples_of
+from shadowroute.analysis.measures.floor import MONTH_DAYS, most_that_routing_could_save
+from shadowroute.analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, Lengths
+from shadowroute.analysis.measures.rates import Clusters
+from shadowroute.analysis.measures.scaled import scaled
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import active_days, cost_cube
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.ratio import RatioError, combined
+from shadowroute.analysis.summaries import BUCKETS
 
 __all__ = [
     "MONTH_DAYS",

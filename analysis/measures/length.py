@@ -12,14 +12,14 @@ from typing import Final
 
 import numpy as np
 
-from analysis.cost_cube import UNCHANGED, CostCube, Factors, Line
-from analysis.measures.rates import estimate
-from analysis.queries.executions import ExecutedAnswer
-from analysis.results import Estimate, Measured, Undefined
-from analysis.selection import ALL, Slice
-from analysis.stats.length import LengthSums, fit_log_log, total_error
-from analysis.stats.ratio import RatioError, t_interval
-from analysis.summaries import BUCKETS, RatioSums, spread
+from shadowroute.analysis.cost_cube import UNCHANGED, CostCube, Factors, Line
+from shadowroute.analysis.measures.rates import estimate
+from shadowroute.analysis.queries.executions import ExecutedAnswer
+from shadowroute.analysis.results import Estimate, Measured, Undefined
+from shadowroute.analysis.selection import ALL, Slice
+from shadowroute.analysis.stats.length import LengthSums, fit_log_log, total_error
+from shadowroute.analysis.stats.ratio import RatioError, t_interval
+from shadowroute.analysis.summaries import BUCKETS, RatioSums, spread
 
 DEFAULT_BOUNDS: Final = (0.4, 2.5)
 """Output of another model over that of the one that answered, where nothing was executed.

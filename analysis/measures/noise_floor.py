@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis.queries.off_policy import Exploration
+from shadowroute.analysis.queries.off_policy import Exploration
 
 REPEATABLE: Final = (
     "Live is declared to decide repeatably (live.decides in shadow.yaml, or a policy without chance; every live"

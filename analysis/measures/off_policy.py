@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.measures.rates import estimate, refusal, share_of
-from analysis.queries.off_policy import Exploration, WeightedAnswers, exploration, weighted_answers
-from analysis.queries.reader import Reader
-from analysis.results import Estimate, Measured, Undefined
-from analysis.rows import SignalRow
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.signals import DERIVED
-from analysis.stats.ratio import ratio_error, t_interval
-from analysis.summaries import RatioSums
+from shadowroute.analysis.measures.rates import estimate, refusal, share_of
+from shadowroute.analysis.queries.off_policy import Exploration, WeightedAnswers, exploration, weighted_answers
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.results import Estimate, Measured, Undefined
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.signals import DERIVED
+from shadowroute.analysis.stats.ratio import ratio_error, t_interval
+from shadowroute.analysis.summaries import RatioSums
 
 UNKNOWN: Final = 0.001
 """Share of requests that may lack a propensity, or lie where live cannot choose as the shadow does."""

@@ -12,17 +12,17 @@ from typing import Final
 
 import numpy as np
 
-from analysis.measures.direction import Direction, Directions
-from analysis.measures.quality_comparison import Comparison, Group, compared, incomparable
-from analysis.measures.rates import Clusters, missing_share, share_of
-from analysis.queries import Queries
-from analysis.queries.quality import AskedSums, SignalCells, asked, signal_cells, total
-from analysis.results import Estimate, Measured, Undefined
-from analysis.rows import SignalRow
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.signals import SignalSpec, spec_of
-from analysis.stats.nonresponse import manski_bounds, share_at_least
-from analysis.summaries import BUCKETS, RatioSums
+from shadowroute.analysis.measures.direction import Direction, Directions
+from shadowroute.analysis.measures.quality_comparison import Comparison, Group, compared, incomparable
+from shadowroute.analysis.measures.rates import Clusters, missing_share, share_of
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.quality import AskedSums, SignalCells, asked, signal_cells, total
+from shadowroute.analysis.results import Estimate, Measured, Undefined
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.stats.nonresponse import manski_bounds, share_at_least
+from shadowroute.analysis.summaries import BUCKETS, RatioSums
 
 ABOUT_LIVE: Final = "These are answers of the model that answered, not of the shadow's model."
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.measures.rates import estimate, refusal
-from analysis.queries.quality import SignalCells
-from analysis.results import Estimate, Measured, Undefined
-from analysis.signals import SignalSpec
-from analysis.stats.difference import difference_interval, paired_sums
-from analysis.stats.distance import js_distance
-from analysis.stats.nonresponse import tipping_point
-from analysis.stats.ordinal import brunner_munzel
-from analysis.summaries import Floats, RatioSums
+from shadowroute.analysis.measures.rates import estimate, refusal
+from shadowroute.analysis.queries.quality import SignalCells
+from shadowroute.analysis.results import Estimate, Measured, Undefined
+from shadowroute.analysis.signals import SignalSpec
+from shadowroute.analysis.stats.difference import difference_interval, paired_sums
+from shadowroute.analysis.stats.distance import js_distance
+from shadowroute.analysis.stats.nonresponse import tipping_point
+from shadowroute.analysis.stats.ordinal import brunner_munzel
+from shadowroute.analysis.summaries import Floats, RatioSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from datetime import datetime
 from functools import cache, partial
 from typing import TypeVar
 
-from analysis.measures.direction import Directions
-from analysis.measures.quality import Quality, quality_of
-from analysis.measures.rates import Clusters
-from analysis.measures.simpson import Simpson, simpson_of
-from analysis.queries import Queries
-from analysis.queries.quality import (
+from shadowroute.analysis.measures.direction import Directions
+from shadowroute.analysis.measures.quality import Quality, quality_of
+from shadowroute.analysis.measures.rates import Clusters
+from shadowroute.analysis.measures.simpson import Simpson, simpson_of
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.quality import (
     AskedSums,
     SignalCells,
     asked,
@@ -22,9 +22,9 @@ from analysis.queries.quality import (
     signal_cells_by_value,
     total,
 )
-from analysis.rows import SignalRow
-from analysis.selection import PolicyRef, Slice, Window
-from analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import PolicyRef, Slice, Window
+from shadowroute.analysis.signals import SignalSpec, spec_of
 
 T = TypeVar("T")
 

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.measures.executed_draws import MINIMUM_RUN
-from analysis.measures.rates import refusal
-from analysis.prices import PriceTable
-from analysis.queries.executions import executed_frame
-from analysis.queries.model_answers import Trials, trials
-from analysis.queries.reader import Reader
-from analysis.results import Estimate, Interval, Measured, Undefined
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.survey import jackknife
-from analysis.summaries import Floats, RatioSums, spread
-from collector.price_books import book_prices
+from shadowroute.analysis.measures.executed_draws import MINIMUM_RUN
+from shadowroute.analysis.measures.rates import refusal
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.executions import executed_frame
+from shadowroute.analysis.queries.model_answers import Trials, trials
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.survey import jackknife
+from shadowroute.analysis.summaries import Floats, RatioSums, spread
+from shadowroute.collector.price_books import book_prices
 
 Flags = NDArray[np.bool_]
 

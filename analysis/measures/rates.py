@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.stats.proportion import share_interval
-from analysis.summaries import RatioSums
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.stats.proportion import share_interval
+from shadowroute.analysis.summaries import RatioSums
 
 MINIMUM_CLUSTERS: Final = 40
 """Effective clusters below which no interval is given: at 200 heavy-tailed users a nominal 95 % covered 80 %."""

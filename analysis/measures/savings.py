@@ -11,18 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.measures.frontier import SHADOW, sides_of
-from analysis.measures.random_control import not_standing_for
-from analysis.prices import PriceTable
-from analysis.queries.executions import executed_frame
-from analysis.queries.model_answers import Trials, trials
-from analysis.queries.reader import Reader
-from analysis.results import Estimate, Interval, Measured, Undefined
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.frontier import SAVINGS_BAND, SavingsBand, possible_saving_share, savings_band
-from analysis.stats.survey import jackknife
-from analysis.summaries import Floats, spread
-from collector.price_books import book_prices
+from shadowroute.analysis.measures.frontier import SHADOW, sides_of
+from shadowroute.analysis.measures.random_control import not_standing_for
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.executions import executed_frame
+from shadowroute.analysis.queries.model_answers import Trials, trials
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.frontier import SAVINGS_BAND, SavingsBand, possible_saving_share, savings_band
+from shadowroute.analysis.stats.survey import jackknife
+from shadowroute.analysis.summaries import Floats, spread
+from shadowroute.collector.price_books import book_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

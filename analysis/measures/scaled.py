@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis.results import Interval, Measured, Range, Undefined
+from shadowroute.analysis.results import Interval, Measured, Range, Undefined
 
 
 def scaled(measured: Measured, *, factor: float = 1.0, shift: float = 0.0, unit: str = "") -> Measured:

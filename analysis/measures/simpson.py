@@ -8,7 +8,7 @@ from functools import reduce
 from operator import add
 from typing import Final
 
-from analysis.summaries import RatioSums
+from shadowroute.analysis.summaries import RatioSums
 
 NEGLIGIBLE: Final = 0.005
 """Half a point: differences smaller than this have no direction worth a sentence."""

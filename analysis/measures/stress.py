@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from analysis.cost_cube import CostCube, Dollars, Factors, Line
-from analysis.measures.change import change_of, why_not
-from analysis.measures.cost import Samples
-from analysis.measures.rates import Clusters
-from analysis.results import Estimate, Measured, Undefined
+from shadowroute.analysis.cost_cube import CostCube, Dollars, Factors, Line
+from shadowroute.analysis.measures.change import change_of, why_not
+from shadowroute.analysis.measures.cost import Samples
+from shadowroute.analysis.measures.rates import Clusters
+from shadowroute.analysis.results import Estimate, Measured, Undefined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

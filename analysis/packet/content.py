@@ -7,17 +7,17 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import Final
 
-from analysis.evidence import PolicyEvidence, evidence
-from analysis.measures.ledger import NO_COSTS
-from analysis.plan.meaning import costs_of, specs_of
-from analysis.plan.registration import RegisteredPlan
-from analysis.queries import Queries
-from analysis.queries.digests import book_digest, executions_digest, traffic_digest
-from analysis.report import ProjectReport, project_report
-from analysis.selection import PolicyRef, Window
-from analysis.verdict.judge import judge
-from analysis.verdict.results import Judgement
-from analysis.worksheet import Worksheet, worksheet
+from shadowroute.analysis.evidence import PolicyEvidence, evidence
+from shadowroute.analysis.measures.ledger import NO_COSTS
+from shadowroute.analysis.plan.meaning import costs_of, specs_of
+from shadowroute.analysis.plan.registration import RegisteredPlan
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.digests import book_digest, executions_digest, traffic_digest
+from shadowroute.analysis.report import ProjectReport, project_report
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.verdict.judge import judge
+from shadowroute.analysis.verdict.results import Judgement
+from shadowroute.analysis.worksheet import Worksheet, worksheet
 
 SCHEMA: Final = "shadowroute/packet/1"
 

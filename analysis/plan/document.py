@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from analysis.plan.amounts import Day, Duration, Limit, Percent, SegmentValue, share_of
 from shadow.config.fields import Document, Name, NotNegative, Positive, Segment, Text
+from shadowroute.analysis.plan.amounts import Day, Duration, Limit, Percent, SegmentValue, share_of
 
 MOST_SEGMENTS: Final = 8
 MOST_DAYS: Final = 400

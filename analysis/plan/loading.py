@@ -8,13 +8,13 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from analysis.plan.amounts import duration_of, share_of
-from analysis.plan.document import PlanDocument, QualityDocument, StricterDocument
-from analysis.selection import Segment
 from shadow.config.source import read_source
 from shadow.config.validation import validated
 from shadow.errors import ConfigError
 from shadow.ids import canonical_id
+from shadowroute.analysis.plan.amounts import duration_of, share_of
+from shadowroute.analysis.plan.document import PlanDocument, QualityDocument, StricterDocument
+from shadowroute.analysis.selection import Segment
 
 HASH_CHARACTERS: Final = 12
 _SEGMENT_KEYS: Final = {"complexity": "complexity_band"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from analysis.measures.ledger import Costs
-from analysis.plan.amounts import duration_of, share_of
-from analysis.plan.document import PlanDocument, SignalDocument
-from analysis.rows import SignalRow
-from analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.measures.ledger import Costs
+from shadowroute.analysis.plan.amounts import duration_of, share_of
+from shadowroute.analysis.plan.document import PlanDocument, SignalDocument
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.signals import SignalSpec, spec_of
 
 
 def costs_of(document: PlanDocument) -> Costs:

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from analysis import assemble
-from analysis.cost_cube import UNNAMED
-from analysis.queries import overall
-from analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
-from analysis.rows import (
+from shadowroute.analysis import assemble
+from shadowroute.analysis.cost_cube import UNNAMED
+from shadowroute.analysis.queries import overall
+from shadowroute.analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
+from shadowroute.analysis.rows import (
     ClusterKindRow,
     CompletenessRow,
     FailureRow,
@@ -30,8 +30,8 @@ from analysis.rows import (
     SegmentRow,
     SignalRow,
 )
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.sql_files import statement
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.sql_files import statement
 
 NEWEST: Final = PageKey(datetime(2299, 1, 1), "")  # noqa: DTZ001  # bound as UTC text; DateTime64(6) ends in 2299
 EXPORT_PAGE: Final = 10_000

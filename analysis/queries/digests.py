@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from analysis.queries.reader import Reader, Record, days
-from analysis.selection import Window
-from collector.price_books import book_prices
+from shadowroute.analysis.queries.reader import Reader, Record, days
+from shadowroute.analysis.selection import Window
+from shadowroute.collector.price_books import book_prices
 
 HEX: Final = 16
 

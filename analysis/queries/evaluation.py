@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis.assemble import utc
-from analysis.queries.reader import Reader, conditions, days, of_policy
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.summaries import Floats
+from shadowroute.analysis.assemble import utc
+from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.summaries import Floats
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from analysis.assemble import Record, by_value
-from analysis.queries.reader import Reader, conditions, days, of_policy
-from analysis.selection import ALL, Cross, PolicyRef, Slice, Window
-from analysis.summaries import Floats, spread
+from shadowroute.analysis.assemble import Record, by_value
+from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
+from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Slice, Window
+from shadowroute.analysis.summaries import Floats, spread
 
 
 @dataclass(frozen=True, slots=True)

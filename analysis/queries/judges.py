@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.queries.reader import Reader, days
-from analysis.selection import Window
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.queries.reader import Reader, days
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.summaries import BUCKETS, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.log_bins import BinRow
+from shadowroute.analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.log_bins import BinRow
 
 Escalates = Literal["no", "yes", "unknown"]
 

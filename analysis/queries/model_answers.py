@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.prices import PriceTable
-from analysis.queries.reader import Reader, conditions, days, of_policy
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.summaries import Floats
 from shadow.outcome import Usage
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.summaries import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

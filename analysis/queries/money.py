@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.assemble import by_value
-from analysis.cost_cube import CostCube, Dollars, Line
-from analysis.queries.overall import cost_records
-from analysis.queries.reader import Reader, Record, conditions, days, of_policy
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.concentration import Sizes
-from analysis.summaries import Floats, spread
+from shadowroute.analysis.assemble import by_value
+from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
+from shadowroute.analysis.queries.overall import cost_records
+from shadowroute.analysis.queries.reader import Reader, Record, conditions, days, of_policy
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.concentration import Sizes
+from shadowroute.analysis.summaries import Floats, spread
 
 
 def cost_cube(reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> CostCube:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.queries.reader import Reader, conditions, days, of_policy
-from analysis.rows import SignalRow
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.stats.off_policy import Codes, GroupedSums
-from analysis.summaries import Floats
+from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.stats.off_policy import Codes, GroupedSums
+from shadowroute.analysis.summaries import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from analysis.queries.reader import Reader, Record, days
-from analysis.rows import MatrixRow, SignalRow
-from analysis.selection import PolicyRef, Window
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.queries.reader import Reader, Record, days
+from shadowroute.analysis.rows import MatrixRow, SignalRow
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.summaries import BUCKETS, Floats
 
 _SUMS: Final = ("weight", "failed", "by_model", "by_tier", "by_steps", "cascade", "known", "paid_twice")
 _SIGNS: Final = ("sign_1", "sign_2", "sign_3", "sign_4")

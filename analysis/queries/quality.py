@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from analysis.queries.overall import PairCell, pair_cells, signal_records
-from analysis.queries.reader import Reader, Record, days, of_policy
-from analysis.rows import SignalRow
-from analysis.selection import ALL, PolicyRef, Slice, Window
-from analysis.signals import DERIVED
-from analysis.summaries import BUCKETS, Floats, RatioSums, spread
+from shadowroute.analysis.queries.overall import PairCell, pair_cells, signal_records
+from shadowroute.analysis.queries.reader import Reader, Record, days, of_policy
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.signals import DERIVED
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums, spread
 
 BINS: Final = 21
 """Values of a signal in steps of 0.05; the last bin holds the value 1 alone."""

@@ -8,8 +8,8 @@ from typing import Any, Final, Self
 
 from clickhouse_connect.driver.client import Client
 
-from analysis.selection import ALL, Cross, PolicyRef, Segment, Slice, Window
-from analysis.sql_files import statement
+from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.sql_files import statement
 
 LIVE: Final = {"role": "live", "policy": "", "version": ""}
 """Parameters of a statement that takes a role, for the decisions of live."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from analysis.queries.reader import Reader, days, of_policy
-from analysis.selection import PolicyRef, Window
+from shadowroute.analysis.queries.reader import Reader, days, of_policy
+from shadowroute.analysis.selection import PolicyRef, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from analysis.queries.reader import Reader, days
-from analysis.selection import Window
 from shadow.outcome import Usage
+from shadowroute.analysis.queries.reader import Reader, days
+from shadowroute.analysis.selection import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

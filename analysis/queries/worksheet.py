@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.queries.reader import Reader, Record, days
-from analysis.selection import Window
-from analysis.stats.log_bins import BinRow
+from shadowroute.analysis.queries.reader import Reader, Record, days
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.stats.log_bins import BinRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

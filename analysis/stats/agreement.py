@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from analysis.results import Interval, Undefined
+from shadowroute.analysis.results import Interval, Undefined
 
 WEAKEST_JUDGE: Final = 0.2
 """Sensitivity + specificity - 1 below which a judge is not corrected: it is divided by, and noise would be too."""

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.summaries import Floats
+from shadowroute.analysis.summaries import Floats
 
 BINS_PER_DOUBLING: Final = 64
 """The SQL file holds the same number."""

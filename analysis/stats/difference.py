@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.results import Interval
-from analysis.stats.ratio import ratio_error
-from analysis.summaries import BUCKETS, RatioSums
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.ratio import ratio_error
+from shadowroute.analysis.summaries import BUCKETS, RatioSums
 
 
 def paired_sums(left: RatioSums, right: RatioSums) -> RatioSums:

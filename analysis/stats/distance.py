@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial import distance
 
-from analysis.summaries import Floats
+from shadowroute.analysis.summaries import Floats
 
 _EMPTY: Final = 1e-4
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.summaries import Floats
+from shadowroute.analysis.summaries import Floats
 
 SAVINGS_BAND: Final = (0.70, 0.80)
 """Share of the theoretical saving that a good router reaches; more than its upper end is rarely real."""

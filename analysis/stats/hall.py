@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from analysis.results import Interval
-from analysis.stats.ratio import RatioError, combined, influence, ratio_error
-from analysis.summaries import Floats, RatioSums
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.ratio import RatioError, combined, influence, ratio_error
+from shadowroute.analysis.summaries import Floats, RatioSums
 
 
 def skewness(values: Floats) -> float:

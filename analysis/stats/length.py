@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.stats.ratio import RatioError, influence, influence_error
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.stats.ratio import RatioError, influence, influence_error
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

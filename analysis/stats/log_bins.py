@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.summaries import BUCKETS, Floats
 
 RATIO: Final = 1.02
 """Upper end of a bin over its lower end; the SQL files hold the same number."""

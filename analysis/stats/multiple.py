@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from analysis.summaries import Floats
+from shadowroute.analysis.summaries import Floats
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from scipy import stats
 
-from analysis.stats.proportion import effective_n
-from analysis.stats.ratio import ratio_error
-from analysis.summaries import RatioSums
+from shadowroute.analysis.stats.proportion import effective_n
+from shadowroute.analysis.stats.ratio import ratio_error
+from shadowroute.analysis.summaries import RatioSums
 
 
 def manski_bounds(mean: float, rate: float) -> tuple[float, float]:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from analysis.results import Interval
-from analysis.summaries import Floats, RatioSums, spread
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.summaries import Floats, RatioSums, spread
 
 FOLDS: Final = 5
 """Parts of the buckets; a cell's mean is taken from the other four, so that no request predicts itself."""

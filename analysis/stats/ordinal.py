@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.results import Interval
-from analysis.stats.proportion import wilson
-from analysis.stats.ratio import influence_error
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.proportion import wilson
+from shadowroute.analysis.stats.ratio import influence_error
+from shadowroute.analysis.summaries import BUCKETS, Floats
 
 
 @dataclass(frozen=True, slots=True)

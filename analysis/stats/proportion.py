@@ -6,9 +6,9 @@ import math
 
 from scipy import special
 
-from analysis.results import Interval
-from analysis.stats.ratio import ratio_error
-from analysis.summaries import RatioSums
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.ratio import ratio_error
+from shadowroute.analysis.summaries import RatioSums
 
 # A user's requests are alike: n requests of few users carry less than n independent ones would. The effective n is the
 # one whose binomial variance equals the variance between buckets. Wilson's interval then stays in [0, 1], and keeps a

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from analysis.results import Interval
-from analysis.summaries import Floats, RatioSums
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.summaries import Floats, RatioSums
 
 
 @dataclass(frozen=True, slots=True)

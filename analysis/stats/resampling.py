@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from analysis.results import Interval
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.summaries import BUCKETS, Floats
 
 DRAWS: Final = 400
 SEED: Final = 20_261_116

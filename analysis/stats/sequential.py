@@ -22,7 +22,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy import optimize, special
 
-from analysis.summaries import Floats
+from shadowroute.analysis.summaries import Floats
 
 Spending = Literal["obrien-fleming", "pocock"]
 

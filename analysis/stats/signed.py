@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from analysis.results import Interval
-from analysis.stats.proportion import wilson
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.proportion import wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

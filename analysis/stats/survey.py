@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 
-from analysis.stats.ratio import RatioError, influence_error
-from analysis.summaries import Floats
+from shadowroute.analysis.stats.ratio import RatioError, influence_error
+from shadowroute.analysis.summaries import Floats
 
 _NO_SCORE: Final = 1e-12
 """Share of the highest score below which a score counts as none."""

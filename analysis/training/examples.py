@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.summaries import Floats
 from shadow.errors import ShadowError
 from shadow.policies.hashed_features import FeatureSet
 from shadow.request import Request
+from shadowroute.analysis.summaries import Floats
 
 TRAINED: Final = 0.6
 TUNED: Final = 0.2

@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from analysis.summaries import Floats
-from analysis.training.examples import Examples, Rows, TooFewExamplesError
 from shadow.policies.hashed_features import DENSE, features_of
 from shadow.request import Request
+from shadowroute.analysis.summaries import Floats
+from shadowroute.analysis.training.examples import Examples, Rows, TooFewExamplesError
 
 BUCKETS: Final = 4096
 STRENGTHS: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.backtest.case import EPOCH, request_of
-from analysis.backtest.tables import check_rename, load_outcomes, load_queries
-from analysis.prices import PriceTable
-from analysis.summaries import Floats
-from analysis.training.examples import Examples
 from shadow.catalogue import Catalogue
 from shadow.errors import ConfigError
 from shadow.outcome import Answer
+from shadowroute.analysis.backtest.case import EPOCH, request_of
+from shadowroute.analysis.backtest.tables import check_rename, load_outcomes, load_queries
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.summaries import Floats
+from shadowroute.analysis.training.examples import Examples
 
 PROJECT = "train"
 

@@ -12,13 +12,13 @@ from typing import Final
 
 import numpy as np
 
-from analysis.prices import PriceTable
-from analysis.queries.reader import Reader
-from analysis.queries.training import ScoredAnswer, scored_answers
-from analysis.selection import Window
-from analysis.summaries import Floats
-from analysis.training.examples import Examples, TooFewExamplesError
 from shadow.request import Request
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.queries.training import ScoredAnswer, scored_answers
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.summaries import Floats
+from shadowroute.analysis.training.examples import Examples, TooFewExamplesError
 
 CERTAIN: Final = 1.0
 HEAVIEST_WEIGHT: Final = 50.0

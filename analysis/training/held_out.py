@@ -13,11 +13,11 @@ from typing import Final
 
 import numpy as np
 
-from analysis.results import Interval
-from analysis.stats.frontier import hull
-from analysis.stats.survey import Jackknife, jackknife
-from analysis.summaries import Floats, spread
-from analysis.training.examples import Examples, Rows, TooFewExamplesError
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.frontier import hull
+from shadowroute.analysis.stats.survey import Jackknife, jackknife
+from shadowroute.analysis.summaries import Floats, spread
+from shadowroute.analysis.training.examples import Examples, Rows, TooFewExamplesError
 
 POINTS: Final = 21
 """Points of the curve: from always the cheapest model to always the one with the best prediction."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.training.held_out import Curve
-from analysis.training.train import Trained
+from shadowroute.analysis.training.held_out import Curve
+from shadowroute.analysis.training.train import Trained
 
 
 def render(trained: Trained) -> str:

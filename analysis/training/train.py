@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from analysis.summaries import Floats
-from analysis.training.examples import Examples, TooFewExamplesError
-from analysis.training.fit import BUCKETS, Fitted, fit, matrix
-from analysis.training.held_out import Calibration, Curve, calibration, cost_quality
 from shadow.errors import ConfigError
 from shadow.policies.learned_artifact import SCHEMA, Artifact, ArtifactModel, encoded
+from shadowroute.analysis.summaries import Floats
+from shadowroute.analysis.training.examples import Examples, TooFewExamplesError
+from shadowroute.analysis.training.fit import BUCKETS, Fitted, fit, matrix
+from shadowroute.analysis.training.held_out import Calibration, Curve, calibration, cost_quality
 
 DEFAULT_THRESHOLD: Final = 0.05
 

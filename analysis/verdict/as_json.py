@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from analysis.as_json import plain
-from analysis.json_schema import schema_of
-from analysis.selection import Segment
-from analysis.verdict.results import Judgement
+from shadowroute.analysis.as_json import plain
+from shadowroute.analysis.json_schema import schema_of
+from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.verdict.results import Judgement
 
 SCHEMA: Final = "shadowroute/judgement/1"
 _JUDGEMENT: Final = TypeAdapter(Judgement)

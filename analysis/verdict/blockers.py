@@ -9,13 +9,13 @@ from typing import Final
 
 from scipy.stats import chi2
 
-from analysis.format import counted
-from analysis.measures.completeness import Completeness
-from analysis.measures.rates import VERDICT_CLUSTERS
-from analysis.queries.row_counts import RowCount
-from analysis.rows import ClusterKindRow, PolicyRow
-from analysis.verdict.results import Blocker
-from analysis.verdict.wording import day, days, listed, percent
+from shadowroute.analysis.format import counted
+from shadowroute.analysis.measures.completeness import Completeness
+from shadowroute.analysis.measures.rates import VERDICT_CLUSTERS
+from shadowroute.analysis.queries.row_counts import RowCount
+from shadowroute.analysis.rows import ClusterKindRow, PolicyRow
+from shadowroute.analysis.verdict.results import Blocker
+from shadowroute.analysis.verdict.wording import day, days, listed, percent
 
 FAILED: Final = 0.001
 """Share of shadow decisions that may end without a plan."""

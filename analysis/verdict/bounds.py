@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.measures.scaled import scaled
-from analysis.results import Estimate, Interval, Measured, Undefined
-from analysis.verdict.results import ConditionState
+from shadowroute.analysis.measures.scaled import scaled
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.verdict.results import ConditionState
 
 HOPELESS: Final = 50.0
 """Times as much data from which on "more" is no advice: the figure lies on the limit."""

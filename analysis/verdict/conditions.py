@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from analysis.format import counted
-from analysis.plan.document import QualityDocument
-from analysis.results import Estimate, Measured, Range, Rung, Undefined
-from analysis.verdict.bounds import Missing, at_most, bounds, is_above, missing, negated
-from analysis.verdict.results import Condition, ConditionState
-from analysis.verdict.wording import about, milliseconds, percent, points, shown, whole_percent
+from shadowroute.analysis.format import counted
+from shadowroute.analysis.plan.document import QualityDocument
+from shadowroute.analysis.results import Estimate, Measured, Range, Rung, Undefined
+from shadowroute.analysis.verdict.bounds import Missing, at_most, bounds, is_above, missing, negated
+from shadowroute.analysis.verdict.results import Condition, ConditionState
+from shadowroute.analysis.verdict.wording import about, milliseconds, percent, points, shown, whole_percent
 
 BELIEVED: Final[tuple[Rung, ...]] = ("executed", "observed")
 """Rungs that a quality condition may rest on: answers of the shadow's own plan. Live's answers and decisions never."""

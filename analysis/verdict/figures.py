@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.plan.amounts import BREAK_EVEN, share_of
-from analysis.plan.loading import Plan
-from analysis.results import Estimate, Interval, Measured
-from analysis.selection import ALL, Segment
-from analysis.verdict.bounds import difference, negated
-from analysis.verdict.conditions import (
+from shadowroute.analysis.plan.amounts import BREAK_EVEN, share_of
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.results import Estimate, Interval, Measured
+from shadowroute.analysis.selection import ALL, Segment
+from shadowroute.analysis.verdict.bounds import difference, negated
+from shadowroute.analysis.verdict.conditions import (
     Evidence,
     cost_condition,
     escalation_condition,
@@ -17,9 +17,9 @@ from analysis.verdict.conditions import (
     no_escalation,
     quality_condition,
 )
-from analysis.verdict.results import Condition
-from analysis.verdict.segments import Cell
-from analysis.verdict.wording import whole_percent
+from shadowroute.analysis.verdict.results import Condition
+from shadowroute.analysis.verdict.segments import Cell
+from shadowroute.analysis.verdict.wording import whole_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

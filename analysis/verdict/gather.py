@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.measures.completeness import completeness_of
-from analysis.measures.noise_floor import without_control
-from analysis.plan.loading import Plan
-from analysis.queries import Queries
-from analysis.queries.off_policy import exploration
-from analysis.results import Undefined
-from analysis.rows import PolicyRow
-from analysis.selection import PolicyRef, Window
-from analysis.verdict.blockers import Facts
-from analysis.verdict.conditions import Evidence
-from analysis.verdict.figures import Figures
-from analysis.verdict.looks import Judged
-from analysis.verdict.reading import Reading
-from analysis.verdict.results import Headline
+from shadowroute.analysis.measures.completeness import completeness_of
+from shadowroute.analysis.measures.noise_floor import without_control
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.off_policy import exploration
+from shadowroute.analysis.results import Undefined
+from shadowroute.analysis.rows import PolicyRow
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.verdict.blockers import Facts
+from shadowroute.analysis.verdict.conditions import Evidence
+from shadowroute.analysis.verdict.figures import Figures
+from shadowroute.analysis.verdict.looks import Judged
+from shadowroute.analysis.verdict.reading import Reading
+from shadowroute.analysis.verdict.results import Headline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,26 +7,26 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
-from analysis.format import counted
-from analysis.plan.amounts import share_of
-from analysis.plan.loading import Plan
-from analysis.plan.meaning import specs_of
-from analysis.plan.registration import RegisteredPlan
-from analysis.queries import Queries
-from analysis.results import Estimate
-from analysis.rows import SignalRow
-from analysis.selection import Window
-from analysis.signals import spec_of
-from analysis.verdict.blockers import blockers
-from analysis.verdict.figures import cells_of, conditions_of
-from analysis.verdict.gather import Gathered, gather
-from analysis.verdict.looks import Judged, judged_days
-from analysis.verdict.results import Condition, Judgement, PlanStatus, Verdict
-from analysis.verdict.rule import verdict_of
-from analysis.verdict.segments import findings
-from analysis.verdict.sentences import Told, sentence
-from analysis.verdict.wording import money, percent
-from collector.price_books import current_book
+from shadowroute.analysis.format import counted
+from shadowroute.analysis.plan.amounts import share_of
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.plan.meaning import specs_of
+from shadowroute.analysis.plan.registration import RegisteredPlan
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.results import Estimate
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.signals import spec_of
+from shadowroute.analysis.verdict.blockers import blockers
+from shadowroute.analysis.verdict.figures import cells_of, conditions_of
+from shadowroute.analysis.verdict.gather import Gathered, gather
+from shadowroute.analysis.verdict.looks import Judged, judged_days
+from shadowroute.analysis.verdict.results import Condition, Judgement, PlanStatus, Verdict
+from shadowroute.analysis.verdict.rule import verdict_of
+from shadowroute.analysis.verdict.segments import findings
+from shadowroute.analysis.verdict.sentences import Told, sentence
+from shadowroute.analysis.verdict.wording import money, percent
+from shadowroute.collector.price_books import current_book
 
 RUN_QUEUE = (
     "Today: draw requests with shadowroute queue, answer them with the shadow's models yourself, and load the answers:"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 
-from analysis.plan.loading import Plan
-from analysis.selection import Window
-from analysis.stats.sequential import LookPlan
-from analysis.verdict.results import Look
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.stats.sequential import LookPlan
+from shadowroute.analysis.verdict.results import Look
 
 _DAY: Final = timedelta(days=1)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.measures.executed import NOTHING, Executed, executed, executed_by_value
-from analysis.measures.off_policy import off_policy
-from analysis.plan.document import QualityDocument
-from analysis.plan.loading import Plan
-from analysis.plan.meaning import specs_of
-from analysis.queries import Queries
-from analysis.results import Rung, Undefined
-from analysis.rows import SignalRow
-from analysis.selection import ALL, PolicyRef, Segment, Window
-from analysis.signals import SignalSpec, spec_of
-from analysis.verdict.bounds import negated
-from analysis.verdict.conditions import RUN_ANSWERS, Evidence
+from shadowroute.analysis.measures.executed import NOTHING, Executed, executed, executed_by_value
+from shadowroute.analysis.measures.off_policy import off_policy
+from shadowroute.analysis.plan.document import QualityDocument
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.plan.meaning import specs_of
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.results import Rung, Undefined
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Window
+from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.verdict.bounds import negated
+from shadowroute.analysis.verdict.conditions import RUN_ANSWERS, Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

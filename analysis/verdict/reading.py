@@ -7,29 +7,29 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Final
 
-from analysis.cost_cube import CostCube
-from analysis.measures.break_even import EscalationBreakEven, break_even_of
-from analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value, samples_of
-from analysis.measures.executed import Executed
-from analysis.measures.floor import most_that_routing_could_save
-from analysis.measures.latency import latency
-from analysis.measures.ledger import Ledger, ledger_of
-from analysis.measures.length import DEFAULT_BOUNDS
-from analysis.measures.rates import missing_share, share_of
-from analysis.measures.scaled import scaled
-from analysis.plan.loading import Plan
-from analysis.plan.meaning import costs_of
-from analysis.queries import Queries
-from analysis.queries.money import active_days, cost_cube, cost_cubes_by_value
-from analysis.queries.row_counts import RowCount, row_counts
-from analysis.results import Estimate, Measured, Range, Rung, Undefined
-from analysis.rows import PairSums, PolicyRow
-from analysis.selection import PolicyRef, Segment, Window
-from analysis.verdict.bounds import bounds, difference, negated
-from analysis.verdict.conditions import Evidence
-from analysis.verdict.figures import Figures
-from analysis.verdict.quality import QualityReader
-from analysis.verdict.wording import money
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.break_even import EscalationBreakEven, break_even_of
+from shadowroute.analysis.measures.cost import CostDelta, Samples, cost_of, samples_by_value, samples_of
+from shadowroute.analysis.measures.executed import Executed
+from shadowroute.analysis.measures.floor import most_that_routing_could_save
+from shadowroute.analysis.measures.latency import latency
+from shadowroute.analysis.measures.ledger import Ledger, ledger_of
+from shadowroute.analysis.measures.length import DEFAULT_BOUNDS
+from shadowroute.analysis.measures.rates import missing_share, share_of
+from shadowroute.analysis.measures.scaled import scaled
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.plan.meaning import costs_of
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import active_days, cost_cube, cost_cubes_by_value
+from shadowroute.analysis.queries.row_counts import RowCount, row_counts
+from shadowroute.analysis.results import Estimate, Measured, Range, Rung, Undefined
+from shadowroute.analysis.rows import PairSums, PolicyRow
+from shadowroute.analysis.selection import PolicyRef, Segment, Window
+from shadowroute.analysis.verdict.bounds import bounds, difference, negated
+from shadowroute.analysis.verdict.conditions import Evidence
+from shadowroute.analysis.verdict.figures import Figures
+from shadowroute.analysis.verdict.quality import QualityReader
+from shadowroute.analysis.verdict.wording import money
 
 _AS_PAID: Final = "all answers cost what was paid for those that were run"
 _SETTLE_PAID: Final = (

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-from analysis.results import Measured, Rung
-from analysis.selection import PolicyRef, Segment, Window
+from shadowroute.analysis.results import Measured, Rung
+from shadowroute.analysis.selection import PolicyRef, Segment, Window
 
 ConditionState = Literal["met", "not met", "unknown"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analysis.verdict.conditions import BELIEVED
-from analysis.verdict.results import Blocker, Condition, SegmentFinding, Verdict
+from shadowroute.analysis.verdict.conditions import BELIEVED
+from shadowroute.analysis.verdict.results import Blocker, Condition, SegmentFinding, Verdict
 
 
 def verdict_of(

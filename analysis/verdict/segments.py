@@ -13,11 +13,11 @@ from typing import Final
 
 from scipy.stats import norm
 
-from analysis.results import Estimate, Measured, Range, Undefined
-from analysis.selection import Segment
-from analysis.stats.multiple import benjamini_hochberg
-from analysis.verdict.bounds import bounds
-from analysis.verdict.results import SegmentFinding
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.stats.multiple import benjamini_hochberg
+from shadowroute.analysis.verdict.bounds import bounds
+from shadowroute.analysis.verdict.results import SegmentFinding
 
 MINIMUM_N: Final = 30
 MINIMUM_CLUSTERS: Final = 10

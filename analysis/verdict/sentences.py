@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from analysis.format import count, counted
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.verdict.bounds import bounds, negated
-from analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
-from analysis.verdict.wording import bare, listed, money, percent, points, span, whole_percent
+from shadowroute.analysis.format import count, counted
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.verdict.bounds import bounds, negated
+from shadowroute.analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
+from shadowroute.analysis.verdict.wording import bare, listed, money, percent, points, span, whole_percent
 
 NO_ANSWERS: Final = "Not yet: nobody has seen its answers."
 

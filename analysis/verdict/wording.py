@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import Final
 
-from analysis.format import number, usd
-from analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.format import number, usd
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
 
 Write = Callable[[float], str]
 UNKNOWN: Final = "unknown"

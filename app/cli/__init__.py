@@ -1,5 +1,5 @@
 """The `shadowroute` command line; `main` is the entry point that the SDK's script hands over to."""
 
-from app.cli.root import main
+from shadowroute.app.cli.root import main
 
 __all__ = ["main"]

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from app.cli.progress import progress_bar
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from shadowroute.app.cli.progress import progress_bar
 
 
 def backtest(
@@ -39,10 +39,10 @@ def backtest(
     as_json: JsonOption = False,
 ) -> None:
     """Measure shadow policies on recorded outcomes, and say by how much each estimate misses the truth."""
-    from analysis.backtest.case import Inputs, load
-    from analysis.backtest.run import run
-    from analysis.backtest.text import render
-    from collector.store import open_store
+    from shadowroute.analysis.backtest.case import Inputs, load
+    from shadowroute.analysis.backtest.run import run
+    from shadowroute.analysis.backtest.text import render
+    from shadowroute.collector.store import open_store
 
     inputs = Inputs(
         queries=queries,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.options import JsonOption
+from shadowroute.app.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from analysis.calculator import Expected
+    from shadowroute.analysis.calculator import Expected
 
 SCHEMA: Final = "shadowroute/calculator/1"
 
@@ -34,9 +34,9 @@ def calculator(
     as_json: JsonOption = False,
 ) -> None:
     """Expected cost, latency, quality, escalation and risk over route shares. Reads no store."""
-    from analysis.as_json import plain
-    from analysis.calculator_file import load_mix, mix_of
     from shadow.errors import ConfigError
+    from shadowroute.analysis.as_json import plain
+    from shadowroute.analysis.calculator_file import load_mix, mix_of
 
     if (file is None) == (not route):
         raise typer.BadParameter("give either --file or --route")
@@ -57,8 +57,8 @@ def calculator(
 
 
 def _text(made: Expected) -> str:
-    from analysis.format import UNKNOWN, counted, number, percent, usd
-    from app.tables import text_table
+    from shadowroute.analysis.format import UNKNOWN, counted, number, percent, usd
+    from shadowroute.app.tables import text_table
 
     def money(value: float | None) -> str:
         return UNKNOWN if value is None else usd(value)

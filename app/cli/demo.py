@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.progress import progress_bar
+from shadowroute.app.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from collector.store import Store
+    from shadowroute.collector.store import Store
 
 DATA = Path(".shadowroute/demo")
 STORE = "store"
@@ -35,8 +35,8 @@ def demo(
     clickhouse_port: Annotated[int, typer.Option(help="ClickHouse HTTP interface.", **_PORT)] = 8123,
 ) -> None:
     """Simulate a week of traffic whose truth is known, measure four shadow policies, and open the review app."""
-    from app.demo.policies import MODELS_FILE, PROJECT
-    from collector.store import open_store
+    from shadowroute.app.demo.policies import MODELS_FILE, PROJECT
+    from shadowroute.collector.store import open_store
 
     fresh_folder(data)
     dsn = f"chdb://{data / STORE}"
@@ -44,7 +44,7 @@ def demo(
         with open_store(dsn, own=True) as store:
             _week(store, data / PLANS, requests, seed)
         return
-    from app.up import Platform, UpOptions
+    from shadowroute.app.up import Platform, UpOptions
 
     options = UpOptions(
         store=dsn,
@@ -67,9 +67,9 @@ def fresh_folder(folder: Path) -> None:
         typer.BadParameter: the folder holds something that no demo made.
         StoreBusyError: an earlier demo still runs on it.
     """
-    from collector.embedded import busy_message
-    from collector.errors import StoreBusyError
-    from collector.owner import holder_of
+    from shadowroute.collector.embedded import busy_message
+    from shadowroute.collector.errors import StoreBusyError
+    from shadowroute.collector.owner import holder_of
 
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
         raise typer.BadParameter(f"--data must be a new folder or an earlier demo's, got {folder}; name another one")
@@ -83,11 +83,11 @@ def fresh_folder(folder: Path) -> None:
 
 def _week(store: Store, plans: Path, requests: int, seed: int) -> None:
     """Simulates, sends and measures one week, and prints the summary."""
-    from app.demo.policies import load
-    from app.demo.run import run
-    from app.demo.text import headline, summary
-    from app.demo.traffic import past_week, simulate
-    from collector.serve import ingest
+    from shadowroute.app.demo.policies import load
+    from shadowroute.app.demo.run import run
+    from shadowroute.app.demo.text import headline, summary
+    from shadowroute.app.demo.traffic import past_week, simulate
+    from shadowroute.collector.serve import ingest
 
     started = time.perf_counter()
     traffic = simulate(requests, seed, past_week(datetime.now(UTC).date()))

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli import exits
-from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
 
 
 def doctor(
@@ -19,8 +19,8 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check the store, what arrives, prices and ids. Exit 1 if something is broken; warnings alone give 0."""
-    from app.doctor import examine
-    from collector.store import open_store
+    from shadowroute.app.doctor import examine
+    from shadowroute.collector.store import open_store
 
     wait_s = seconds(wait)
     with open_store(store, create=False) as opened:

@@ -69,6 +69,6 @@ def _is_unavailable(error: Exception) -> bool:
 
     The collector's error types are looked up only where the collector was imported: another command cannot raise them.
     """
-    errors = sys.modules.get("collector.errors")
+    errors = sys.modules.get("shadowroute.collector.errors")
     known = () if errors is None else (errors.StoreError, errors.PortInUseError)
     return isinstance(error, (NothingStoredError, *known))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
-from app.cli.report import chosen_project
-from app.cli.writing import check_writable
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
+from shadowroute.app.cli.report import chosen_project
+from shadowroute.app.cli.writing import check_writable
 
 if TYPE_CHECKING:
-    from analysis.verdict.results import Judgement
+    from shadowroute.analysis.verdict.results import Judgement
 
 SHIPPED: Final = 0
 REJECTED: Final = 1
@@ -52,8 +52,8 @@ def gate(
     ] = "",
 ) -> int:
     """Print the verdict on a plan, condition by condition. Exit 0 SHIP, 1 REJECT, 2 NEED_MORE, 3 a person decides."""
-    from analysis.verdict.as_json import judgement_json
-    from app.gate_text import gate_comment, gate_text
+    from shadowroute.analysis.verdict.as_json import judgement_json
+    from shadowroute.app.gate_text import gate_comment, gate_text
 
     if as_json and comment == "-":
         raise typer.BadParameter("--json and --comment - both write to stdout; give one of them a file")
@@ -85,9 +85,9 @@ def from_packet(folder: Path, *, policy: str) -> Judgement:
     Raises:
         ConfigError: the packet was changed, is not signed with our key, or judges nothing.
     """
-    from analysis.packet.manifest import key_from_environment
-    from app.packet import files
     from shadow.errors import ConfigError
+    from shadowroute.analysis.packet.manifest import key_from_environment
+    from shadowroute.app.packet import files
 
     checked = files.check(folder, key=key_from_environment())
     print(f"{folder}: {checked.integrity}", file=sys.stderr)
@@ -101,11 +101,11 @@ def from_packet(folder: Path, *, policy: str) -> Judgement:
 
 def judged(file: Path, *, store: str, project: str, policy: str) -> Judgement:
     """The judgement by a plan file, which is recorded in the store first."""
-    from analysis.plan import load_plan
-    from analysis.queries import Queries
-    from analysis.verdict.judge import judge
-    from app.cli.registering import registered_plan
-    from collector.store import open_store
+    from shadowroute.analysis.plan import load_plan
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.verdict.judge import judge
+    from shadowroute.app.cli.registering import registered_plan
+    from shadowroute.collector.store import open_store
 
     load_plan(file)  # a bad plan is said before any store is opened
     with open_store(store, create=False) as opened:
@@ -116,7 +116,7 @@ def judged(file: Path, *, store: str, project: str, policy: str) -> Judgement:
 
 def answer(judgement: Judgement) -> tuple[int, str]:
     """The exit code of a judgement, and why where the verdict alone does not say it."""
-    from analysis.verdict.results import Verdict
+    from shadowroute.analysis.verdict.results import Verdict
 
     match judgement.verdict:
         case Verdict.SHIP if judgement.plan.signatures == 0:

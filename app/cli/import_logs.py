@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.backtest import renames
-from app.cli.importing import imports
-from app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
-from app.cli.progress import call_progress
+from shadowroute.app.cli.backtest import renames
+from shadowroute.app.cli.importing import imports
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from shadowroute.app.cli.progress import call_progress
 
 if TYPE_CHECKING:
-    from collector.imports.call import Log
-    from collector.imports.job import Wanted
-    from collector.imports.reading import Reading, SignalColumn
     from shadow.config import LiveSpec
+    from shadowroute.collector.imports.call import Log
+    from shadowroute.collector.imports.job import Wanted
+    from shadowroute.collector.imports.reading import Reading, SignalColumn
 
 __all__ = ["imports"]
 
@@ -84,7 +84,7 @@ def litellm(
     reading = reading_of(rename, signal)
 
     def opened() -> Log:
-        from collector.imports.litellm import LiteLLMLog
+        from shadowroute.collector.imports.litellm import LiteLLMLog
 
         return LiteLLMLog(spend_logs_file(source), reading)
 
@@ -112,7 +112,7 @@ def otel(
     reading = reading_of(rename, signal)
 
     def opened() -> Log:
-        from collector.imports.otel import OtelLog
+        from shadowroute.collector.imports.otel import OtelLog
 
         return OtelLog(file, reading)
 
@@ -139,7 +139,7 @@ def table(
     reading = reading_of(rename, signal)
 
     def opened() -> Log:
-        from collector.imports.table import TableLog
+        from shadowroute.collector.imports.table import TableLog
 
         return TableLog(file, reading)
 
@@ -157,8 +157,8 @@ def reading_of(rename: list[str] | None, signal: list[str] | None) -> Reading:
     Raises:
         typer.BadParameter: an option of another form.
     """
-    from collector.imports.reading import Reading
     from shadow.errors import ConfigError
+    from shadowroute.collector.imports.reading import Reading
 
     try:
         return Reading(rename=renames(rename or []), signals=tuple(signal_of(text) for text in signal or ()))
@@ -172,7 +172,7 @@ def signal_of(text: str) -> SignalColumn:
     Raises:
         typer.BadParameter: it is of another form.
     """
-    from collector.imports.reading import SignalColumn
+    from shadowroute.collector.imports.reading import SignalColumn
 
     found = SIGNAL.fullmatch(text)
     if found is None:
@@ -226,9 +226,9 @@ def wanted_of(
     Raises:
         typer.BadParameter: there is no live name, or a feature cannot be absent.
     """
-    from collector.imports.job import Wanted
-    from collector.imports.send import MAY_BE_ABSENT
     from shadow.request import LABEL
+    from shadowroute.collector.imports.job import Wanted
+    from shadowroute.collector.imports.send import MAY_BE_ABSENT
 
     for feature in absent or ():
         if feature not in MAY_BE_ABSENT and not feature.startswith(LABEL):
@@ -247,14 +247,14 @@ def wanted_of(
 
 
 def _import(opened: Callable[[], Log], wanted: Wanted, store: str, *, as_json: bool) -> None:
-    from analysis.as_json import to_json
-    from analysis.queries import Queries
-    from analysis.report import project_report
-    from analysis.selection import Window
-    from app.import_text import document_of, summary_text
-    from app.text_report import report_text
-    from collector.imports.job import run
-    from collector.store import open_store
+    from shadowroute.analysis.as_json import to_json
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.report import project_report
+    from shadowroute.analysis.selection import Window
+    from shadowroute.app.import_text import document_of, summary_text
+    from shadowroute.app.text_report import report_text
+    from shadowroute.collector.imports.job import run
+    from shadowroute.collector.store import open_store
 
     log = opened()
     with call_progress() as progress, open_store(store) as used:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.backtest import renames
-from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
-from app.cli.progress import progress_bar
+from shadowroute.app.cli.backtest import renames
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
+from shadowroute.app.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
-    from collector.executions import Execution
+    from shadowroute.collector.executions import Execution
 
 imports = typer.Typer(
     name="import",
@@ -61,11 +61,11 @@ def executions(
     as_json: JsonOption = False,
 ) -> None:
     """Load answers that were run on purpose, for a sample of requests with known chances: the whole file or nothing."""
-    from analysis.evaluation_list import COLUMNS
-    from app.cli.report import chosen_project
-    from collector.executions import write
-    from collector.imports.executions import Given, read_executions, unread_columns
-    from collector.store import open_store
+    from shadowroute.analysis.evaluation_list import COLUMNS
+    from shadowroute.app.cli.report import chosen_project
+    from shadowroute.collector.executions import write
+    from shadowroute.collector.imports.executions import Given, read_executions, unread_columns
+    from shadowroute.collector.store import open_store
 
     if version and not policy:
         raise typer.BadParameter("--version needs --policy, whose version it is")
@@ -122,8 +122,8 @@ def check_requests(
     Raises:
         ConfigError: says how many and names the first.
     """
-    from collector.executions import deciders
     from shadow.errors import ConfigError
+    from shadowroute.collector.executions import deciders
 
     progress("look up requests", 0, 1)
     known = deciders(client, project, [row.request_id for row in rows])
@@ -183,7 +183,7 @@ def _missing(rows: Sequence[Execution]) -> list[str]:
 
 def summary_text(found: dict[str, Any]) -> str:
     """The summary for people."""
-    from analysis.format import counted
+    from shadowroute.analysis.format import counted
 
     n = found["rows"]
     whose = f"whole plan of {', '.join(found['policies'])}" if found["policies"] else "of models alone"

@@ -18,9 +18,9 @@ def init(
     """Write shadow.yaml, models.yaml, a live and a cheap-first policy and a plan; keys are never written."""
     from datetime import UTC, datetime
 
-    from app.policy_files.lint import lint
-    from app.starting_set.files import starting_set, write
-    from app.starting_set.litellm_config import check_at_least_two, read_litellm
+    from shadowroute.app.policy_files.lint import lint
+    from shadowroute.app.starting_set.files import starting_set, write
+    from shadowroute.app.starting_set.litellm_config import check_at_least_two, read_litellm
 
     if folder.resolve().name == "shadow":
         raise typer.BadParameter(f"the folder must not be called shadow, got {folder}: it would hide `import shadow`")

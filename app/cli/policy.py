@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.options import JsonOption
+from shadowroute.app.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +37,8 @@ def lint(
     as_json: JsonOption = False,
 ) -> int:
     """Check files: every problem with file and line, and rules that can never decide. Exit 65 with problems."""
-    from app.cli.exits import BAD_FILE, OK
-    from app.policy_files.lint import lint as check_files
+    from shadowroute.app.cli.exits import BAD_FILE, OK
+    from shadowroute.app.policy_files.lint import lint as check_files
 
     found = check_files(path)
     if as_json:
@@ -63,9 +63,9 @@ def explain(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a policy decides on one request, and why."""
-    from app.policy_files.explain import as_document, explained
-    from app.policy_files.sample import sample_request, sample_state
     from shadow.errors import ConfigError, PolicyError
+    from shadowroute.app.policy_files.explain import as_document, explained
+    from shadowroute.app.policy_files.sample import sample_request, sample_state
 
     policy, asked = _policy(file, models), sample_request(request)
     try:
@@ -89,8 +89,8 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Say how two policies differ: in their documents, and in what they decide on the given requests."""
-    from app.policy_files.compare import decision_diff, document_diff
-    from app.policy_files.sample import sample_state
+    from shadowroute.app.policy_files.compare import decision_diff, document_diff
+    from shadowroute.app.policy_files.sample import sample_state
 
     lines = document_diff(before, after)
     policies_asked = (_policy(before, models), _policy(after, models))
@@ -102,7 +102,7 @@ def diff(
         return
     print("\n".join(lines) or "Both documents say the same.")
     if found.n:
-        from analysis.format import counted
+        from shadowroute.analysis.format import counted
 
         share = f" ({found.model / found.n:.1%})" if found.n > 1 else ""
         print(
@@ -121,12 +121,12 @@ def _policy(file: Path, models: Path | None) -> Policy:
 
 
 def _requests(samples: list[str], queries: Path | None) -> Iterable[Request]:
-    from app.policy_files.sample import sample_request
+    from shadowroute.app.policy_files.sample import sample_request
 
     yield from map(sample_request, samples)
     if queries is not None:
-        from analysis.backtest.case import request_of
-        from analysis.backtest.tables import load_queries
+        from shadowroute.analysis.backtest.case import request_of
+        from shadowroute.analysis.backtest.tables import load_queries
 
         for query in load_queries(queries).rows:
             yield request_of(query, "diff")

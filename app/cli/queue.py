@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
-from app.cli.report import chosen_policies, chosen_project, chosen_window
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
+from shadowroute.app.cli.report import chosen_policies, chosen_project, chosen_window
 
 if TYPE_CHECKING:
-    from analysis.evaluation_list import EvaluationList
+    from shadowroute.analysis.evaluation_list import EvaluationList
 
 SCHEMA: Final = "shadowroute/queue/1"
 SHOWN: Final = 10
@@ -41,13 +41,13 @@ def queue(
 
     Reads only and calls no model. Every request on which the shadow's answer could differ may be drawn.
     """
-    from analysis.evaluation_list import COLUMNS, evaluation_list, records
-    from analysis.measures.direction import Directions
-    from analysis.queries import Queries
-    from analysis.selection import Segment, slice_of
-    from app.tables import csv_text
-    from collector.price_books import current_book
-    from collector.store import open_store
+    from shadowroute.analysis.evaluation_list import COLUMNS, evaluation_list, records
+    from shadowroute.analysis.measures.direction import Directions
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.selection import Segment, slice_of
+    from shadowroute.app.tables import csv_text
+    from shadowroute.collector.price_books import current_book
+    from shadowroute.collector.store import open_store
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
@@ -106,8 +106,8 @@ def _summary(made: EvaluationList) -> dict[str, object]:
 
 
 def _text(made: EvaluationList) -> str:
-    from analysis.format import count, counted
-    from app.tables import text_table
+    from shadowroute.analysis.format import count, counted
+    from shadowroute.app.tables import text_table
 
     if not made.rows:
         return f"{made.policy}: no request to run: it names the same plan as live on all of them, or nothing was drawn."
@@ -138,7 +138,7 @@ def _text(made: EvaluationList) -> str:
 
 def _cost(made: EvaluationList) -> str:
     """What the drawn answers would cost; where some are unknown, the sum of the others and how many there are."""
-    from analysis.format import count, usd
+    from shadowroute.analysis.format import count, usd
 
     known = [row.run_usd for row in made.rows if row.run_usd is not None]
     if not known:

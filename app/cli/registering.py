@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from analysis.plan import RegisteredPlan
-    from collector.store import Store
+    from shadowroute.analysis.plan import RegisteredPlan
+    from shadowroute.collector.store import Store
 
 
 def registered_plan(file: Path, store: Store, project: str, *, policy: str = "") -> RegisteredPlan:
@@ -26,7 +26,7 @@ def registered_plan(file: Path, store: Store, project: str, *, policy: str = "")
         ConfigError: the file breaks a rule.
         typer.BadParameter: the plan is about another policy.
     """
-    from analysis.plan import load_plan, register
+    from shadowroute.analysis.plan import load_plan, register
 
     plan = load_plan(file)
     if policy and policy != plan.document.policy:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.exits import NothingStoredError
-from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
+from shadowroute.app.cli.exits import NothingStoredError
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
 
 if TYPE_CHECKING:
-    from analysis.queries import Queries
-    from analysis.report import ProjectReport
-    from analysis.rows import SignalRow
-    from analysis.selection import PolicyRef, Window
-    from collector.store import Store
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.report import ProjectReport
+    from shadowroute.analysis.rows import SignalRow
+    from shadowroute.analysis.selection import PolicyRef, Window
+    from shadowroute.collector.store import Store
 
 
 def report(
@@ -45,12 +45,12 @@ def report(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Print what every shadow policy would have done: divergence, cost, escalation, quality; with a plan, judge it."""
-    from analysis.as_json import to_json
-    from analysis.queries import Queries
-    from app.cli.report_packet import PacketRequest, write_packet
-    from app.tables import csv_text
-    from app.text_report import CSV_HEADER, csv_rows, report_text
-    from collector.store import open_store
+    from shadowroute.analysis.as_json import to_json
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.app.cli.report_packet import PacketRequest, write_packet
+    from shadowroute.app.tables import csv_text
+    from shadowroute.app.text_report import CSV_HEADER, csv_rows, report_text
+    from shadowroute.collector.store import open_store
 
     if sum((as_json, as_csv, as_md)) > 1:
         raise typer.BadParameter("--json, --csv and --md exclude each other")
@@ -85,7 +85,7 @@ def chosen_project(store: Store, asked: str) -> str:
         NothingStoredError: the store holds no decision.
         typer.BadParameter: it does not hold this project, or holds several and none was asked for.
     """
-    from analysis.queries import projects
+    from shadowroute.analysis.queries import projects
 
     known = projects(store.reader())
     if not known:
@@ -105,7 +105,7 @@ def chosen_window(queries: Queries, first: date | None, last: date | None) -> Wi
         NothingStoredError: there are no figures yet.
         typer.BadParameter: the days are in the wrong order.
     """
-    from analysis.selection import Window
+    from shadowroute.analysis.selection import Window
 
     available = queries.window_available()
     if available is None:
@@ -119,8 +119,8 @@ def chosen_window(queries: Queries, first: date | None, last: date | None) -> Wi
 
 
 def _report(queries: Queries, window: Window, *, policy: str, by: list[str], signal: str) -> ProjectReport:
-    from analysis.report import project_report
-    from collector.price_books import current_book
+    from shadowroute.analysis.report import project_report
+    from shadowroute.collector.price_books import current_book
 
     return project_report(
         queries,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.registering import registered_plan
+from shadowroute.app.cli.registering import registered_plan
 
 if TYPE_CHECKING:
-    from analysis.packet.content import Packet
-    from analysis.queries import Queries
-    from analysis.selection import PolicyRef, Window
+    from shadowroute.analysis.packet.content import Packet
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.selection import PolicyRef, Window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,11 @@ def write_packet(wanted: PacketRequest) -> None:
     Raises:
         ConfigError: the plan is wrong, or the folder holds something else.
     """
-    from analysis.as_json import plain
-    from analysis.packet.content import SCHEMA
-    from analysis.packet.manifest import key_from_environment
-    from app.cli.writing import check_writable
-    from app.packet import files, page
+    from shadowroute.analysis.as_json import plain
+    from shadowroute.analysis.packet.content import SCHEMA
+    from shadowroute.analysis.packet.manifest import key_from_environment
+    from shadowroute.app.cli.writing import check_writable
+    from shadowroute.app.packet import files, page
 
     key = key_from_environment()
     # What cannot be written is said before a plan is recorded and figures are computed.
@@ -73,12 +73,12 @@ def write_packet(wanted: PacketRequest) -> None:
 
 
 def _made(wanted: PacketRequest) -> Packet:
-    from analysis.packet.content import packet
-    from analysis.plan import load_plan
-    from analysis.queries import Queries
-    from app.cli.report import chosen_project, chosen_window
-    from collector.price_books import current_book
-    from collector.store import open_store
+    from shadowroute.analysis.packet.content import packet
+    from shadowroute.analysis.plan import load_plan
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.app.cli.report import chosen_project, chosen_window
+    from shadowroute.collector.price_books import current_book
+    from shadowroute.collector.store import open_store
 
     now = datetime.now(UTC)
     if wanted.plan and (wanted.first or wanted.last):
@@ -95,8 +95,8 @@ def _made(wanted: PacketRequest) -> Packet:
 
 def _policy(q: Queries, window: Window, name: str) -> PolicyRef:
     """The newest version of the policy; a plan judges even a policy that has not decided yet."""
-    from analysis.selection import PolicyRef
-    from app.cli.report import chosen_policies
+    from shadowroute.analysis.selection import PolicyRef
+    from shadowroute.app.cli.report import chosen_policies
 
     if not name:
         raise typer.BadParameter("a packet is about one policy: give --policy NAME, or --plan FILE")
@@ -114,7 +114,7 @@ def _text(packet: Packet) -> str:
     """The verdict, and the measures of the policy as `report` prints them."""
     from dataclasses import replace
 
-    from app.text_report import report_text
+    from shadowroute.app.text_report import report_text
 
     measured = replace(packet.report, policies=(packet.evidence.report,))
     judgement = packet.judgement

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 
 
 def rollup(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Rebuild the days that changed since the last run. `up` does this by itself every minute or sooner."""
-    from analysis.format import counted
-    from collector.serve import rollup_now
-    from collector.store import open_store
+    from shadowroute.analysis.format import counted
+    from shadowroute.collector.serve import rollup_now
+    from shadowroute.collector.store import open_store
 
     with open_store(store, create=False) as opened:
         result = rollup_now(opened)

@@ -12,23 +12,23 @@ from typing import NoReturn
 
 import typer
 
-from app.cli import exits
-from app.cli.backtest import backtest
-from app.cli.calculator import calculator
-from app.cli.demo import demo
-from app.cli.doctor import doctor
-from app.cli.gate import gate
-from app.cli.gateway import gateway
-from app.cli.import_logs import imports
-from app.cli.init import init
-from app.cli.migrate import migrate
-from app.cli.policy import policies
-from app.cli.queue import queue
-from app.cli.report import report
-from app.cli.rollup import rollup
-from app.cli.train import train
-from app.cli.up import up
-from app.cli.worksheet import worksheet
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.backtest import backtest
+from shadowroute.app.cli.calculator import calculator
+from shadowroute.app.cli.demo import demo
+from shadowroute.app.cli.doctor import doctor
+from shadowroute.app.cli.gate import gate
+from shadowroute.app.cli.gateway import gateway
+from shadowroute.app.cli.import_logs import imports
+from shadowroute.app.cli.init import init
+from shadowroute.app.cli.migrate import migrate
+from shadowroute.app.cli.policy import policies
+from shadowroute.app.cli.queue import queue
+from shadowroute.app.cli.report import report
+from shadowroute.app.cli.rollup import rollup
+from shadowroute.app.cli.train import train
+from shadowroute.app.cli.up import up
+from shadowroute.app.cli.worksheet import worksheet
 
 app = typer.Typer(
     name="shadowroute",

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
-from app.cli.progress import progress_bar
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
+from shadowroute.app.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from analysis.training.examples import Examples
+    from shadowroute.analysis.training.examples import Examples
 
 SHOWN: Final = {"trained_at", "trained_from", "trained_to", "data", "target", "features", "threshold", "report"}
 """Of the artifact, what `--json` prints: all but the weights."""
@@ -49,10 +49,10 @@ def train(
     """Train a learned policy and test it on held-out requests against a random mix of the same cost."""
     from datetime import UTC, datetime
 
-    from analysis.training.text import render
-    from analysis.training.train import artifact_json
-    from analysis.training.train import train as fit_and_test
-    from app.cli.writing import check_writable
+    from shadowroute.analysis.training.text import render
+    from shadowroute.analysis.training.train import artifact_json
+    from shadowroute.analysis.training.train import train as fit_and_test
+    from shadowroute.app.cli.writing import check_writable
 
     by_files = queries is not None or outcomes is not None
     if by_files == bool(signal):
@@ -75,9 +75,9 @@ def train(
 
 
 def _of_files(queries: Path, outcomes: Path, models: Sequence[str], prices: Path | None, rename: list[str]) -> Examples:
-    from analysis.training.from_outcomes import examples_from_outcomes
-    from app.cli.backtest import renames
     from shadow.config import load_catalogue
+    from shadowroute.analysis.training.from_outcomes import examples_from_outcomes
+    from shadowroute.app.cli.backtest import renames
 
     if len(models) < 2:
         raise typer.BadParameter(f"--model must be given at least twice, got {len(models)}")
@@ -87,13 +87,13 @@ def _of_files(queries: Path, outcomes: Path, models: Sequence[str], prices: Path
 
 
 def _of_store(store: str, project: str, signal: str, models: Sequence[str], days: tuple[str, str]) -> Examples:
-    from analysis.prices import PriceTable
-    from analysis.queries import Queries
-    from analysis.queries.reader import Reader
-    from analysis.training.from_store import examples_from_store
-    from app.cli.report import chosen_project, chosen_window
-    from collector.price_books import book_prices, current_book
-    from collector.store import open_store
+    from shadowroute.analysis.prices import PriceTable
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.queries.reader import Reader
+    from shadowroute.analysis.training.from_store import examples_from_store
+    from shadowroute.app.cli.report import chosen_project, chosen_window
+    from shadowroute.collector.price_books import book_prices, current_book
+    from shadowroute.collector.store import open_store
 
     first, last = day(days[0]), day(days[1])
     with open_store(store, create=False) as opened:
@@ -109,9 +109,9 @@ def _of_store(store: str, project: str, signal: str, models: Sequence[str], days
 @contextmanager
 def _explained(*, from_store: bool) -> Iterator[None]:
     """Too little to learn from is a wrong file, or a store that does not hold it yet."""
-    from analysis.training.examples import TooFewExamplesError
-    from app.cli.exits import NothingStoredError
     from shadow.errors import ConfigError
+    from shadowroute.analysis.training.examples import TooFewExamplesError
+    from shadowroute.app.cli.exits import NothingStoredError
 
     try:
         yield

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import DEFAULT_STORE, ProjectOption, StoreOption
+from shadowroute.app.cli.options import DEFAULT_STORE, ProjectOption, StoreOption
 
 
 def up(
@@ -34,7 +34,7 @@ def up(
     ] = None,
 ) -> None:
     """Start the review app, the receiver and the store in one process. Ctrl-C stops it and loses nothing."""
-    from app.up import Platform, UpOptions
+    from shadowroute.app.up import Platform, UpOptions
 
     options = UpOptions(
         store=store,

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
-from app.cli.report import chosen_project, chosen_window
+from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
+from shadowroute.app.cli.report import chosen_project, chosen_window
 
 
 def worksheet(
@@ -27,13 +27,13 @@ def worksheet(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Print the routing worksheet: one row per task, the route to optimise first on top. Reads only."""
-    from analysis.plan import load_plan
-    from analysis.queries import Queries
-    from analysis.worksheet import worksheet as make
-    from app.tables import csv_text
-    from app.worksheet_text import CSV_HEADER, csv_rows, worksheet_json, worksheet_text
-    from collector.price_books import current_book
-    from collector.store import open_store
+    from shadowroute.analysis.plan import load_plan
+    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.worksheet import worksheet as make
+    from shadowroute.app.tables import csv_text
+    from shadowroute.app.worksheet_text import CSV_HEADER, csv_rows, worksheet_json, worksheet_text
+    from shadowroute.collector.price_books import current_book
+    from shadowroute.collector.store import open_store
 
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")

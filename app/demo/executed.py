@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from analysis.backtest.truth import Walk
-from analysis.prices import PriceTable
-from app.demo.traffic import Traffic, Turn
-from collector.executions import Execution
+from shadowroute.analysis.backtest.truth import Walk
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.app.demo.traffic import Traffic, Turn
+from shadowroute.collector.executions import Execution
 
 SIGNAL: Final = "resolved"
 SCORER: Final = "simulated-checker"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from app.demo.executed import SIGNAL
-from app.demo.traffic import Traffic
+from shadowroute.app.demo.executed import SIGNAL
+from shadowroute.app.demo.traffic import Traffic
 
 PLANNED: Final = ("cheap-first", "bold", "new-idea")
 

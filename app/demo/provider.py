@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Iterable
 from dataclasses import replace
 
-from app.demo.traffic import Turn
-from app.demo.truth import World
 from shadow.outcome import Answer
 from shadow.providers.base import Call, Chunk
+from shadowroute.app.demo.traffic import Turn
+from shadowroute.app.demo.truth import World
 
 
 class SimulatedProvider:

@@ -9,25 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from analysis.backtest.feed import Feed
-from analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
-from analysis.plan.loading import load_plan
-from analysis.plan.registration import register
-from analysis.prices import PriceTable
-from analysis.queries import Queries
-from analysis.report import ProjectReport, project_report
-from analysis.selection import Window
-from analysis.verdict.judge import judge
-from analysis.verdict.results import Judgement
-from app.demo.executed import SAMPLED, AnswerSample, drawn
-from app.demo.plans import write_plans
-from app.demo.provider import SimulatedProvider
-from app.demo.traffic import Traffic, Turn
-from app.demo.truth import World, thumb
-from collector.executions import write
-from collector.price_books import pin
-from collector.serve import IngestEndpoint, rollup_now
-from collector.store import Store
 from shadow.config import Routing
 from shadow.errors import ConfigError
 from shadow.features import extract
@@ -35,6 +16,25 @@ from shadow.ids import KeyedHash
 from shadow.policy import Policy
 from shadow.request import Request
 from shadow.snapshot import Snapshot
+from shadowroute.analysis.backtest.feed import Feed
+from shadowroute.analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
+from shadowroute.analysis.plan.loading import load_plan
+from shadowroute.analysis.plan.registration import register
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.report import ProjectReport, project_report
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.verdict.judge import judge
+from shadowroute.analysis.verdict.results import Judgement
+from shadowroute.app.demo.executed import SAMPLED, AnswerSample, drawn
+from shadowroute.app.demo.plans import write_plans
+from shadowroute.app.demo.provider import SimulatedProvider
+from shadowroute.app.demo.traffic import Traffic, Turn
+from shadowroute.app.demo.truth import World, thumb
+from shadowroute.collector.executions import write
+from shadowroute.collector.price_books import pin
+from shadowroute.collector.serve import IngestEndpoint, rollup_now
+from shadowroute.collector.store import Store
 
 SIGNAL = "thumbs"
 SIGNAL_SOURCE = "user"

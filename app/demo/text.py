@@ -5,14 +5,14 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Final
 
-from analysis.backtest.text import bounds, percent
-from analysis.backtest.truth import PolicyTruth
-from analysis.format import brief
-from analysis.report import PolicyReport
-from analysis.results import Estimate, Measured, Range, Undefined
-from analysis.verdict.results import Judgement
-from app.demo.run import Outcome
-from app.demo.traffic import Traffic
+from shadowroute.analysis.backtest.text import bounds, percent
+from shadowroute.analysis.backtest.truth import PolicyTruth
+from shadowroute.analysis.format import brief
+from shadowroute.analysis.report import PolicyReport
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.verdict.results import Judgement
+from shadowroute.app.demo.run import Outcome
+from shadowroute.app.demo.traffic import Traffic
 
 HEADER = ("shadow", "differs", "cost (caches warm)", "quality, run answers", "live quality", "verdict", "truth")
 SUBHEADER = ("", "", "", "", "where it downgrades", "", "cost, quality, paid twice")

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from app.demo.scenario import CLAUSES, MODELS, TASKS, USER_TIER_SHARES, USER_TIERS
+from shadowroute.app.demo.scenario import CLAUSES, MODELS, TASKS, USER_TIER_SHARES, USER_TIERS
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from analysis.as_json import plain
-from analysis.packet.content import SCHEMA, Packet
-from analysis.packet.manifest import MANIFEST, Integrity, seal, verify
-from analysis.verdict.as_json import judgement_from_json
-from analysis.verdict.results import Judgement
-from app.packet.page import html
-from app.tables import csv_text
-from app.worksheet_text import CSV_HEADER, csv_rows
 from shadow.errors import ConfigError
+from shadowroute.analysis.as_json import plain
+from shadowroute.analysis.packet.content import SCHEMA, Packet
+from shadowroute.analysis.packet.manifest import MANIFEST, Integrity, seal, verify
+from shadowroute.analysis.verdict.as_json import judgement_from_json
+from shadowroute.analysis.verdict.results import Judgement
+from shadowroute.app.packet.page import html
+from shadowroute.app.tables import csv_text
+from shadowroute.app.worksheet_text import CSV_HEADER, csv_rows
 
 JSON: Final = "packet.json"
 PAGE: Final = "packet.html"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis.evidence import PolicyEvidence, SignalOffPolicy
-from analysis.format import Scale, brief, count, percent
-from analysis.measures.frontier import Frontier
-from analysis.measures.judge_agreement import JudgeAgreement
-from analysis.measures.latency import Latency, Quantiles
-from analysis.measures.random_control import RandomControl
-from analysis.measures.savings import Savings
-from analysis.report import ProjectReport, SliceReport
-from analysis.results import Measured, Undefined
-from analysis.worksheet import Worksheet
-from app.packet.quality_sections import executed_section, live_quality_section, points
-from app.packet.section import Section
-from app.worksheet_text import HEADER, RULE, cells
+from shadowroute.analysis.evidence import PolicyEvidence, SignalOffPolicy
+from shadowroute.analysis.format import Scale, brief, count, percent
+from shadowroute.analysis.measures.frontier import Frontier
+from shadowroute.analysis.measures.judge_agreement import JudgeAgreement
+from shadowroute.analysis.measures.latency import Latency, Quantiles
+from shadowroute.analysis.measures.random_control import RandomControl
+from shadowroute.analysis.measures.savings import Savings
+from shadowroute.analysis.report import ProjectReport, SliceReport
+from shadowroute.analysis.results import Measured, Undefined
+from shadowroute.analysis.worksheet import Worksheet
+from shadowroute.app.packet.quality_sections import executed_section, live_quality_section, points
+from shadowroute.app.packet.section import Section
+from shadowroute.app.worksheet_text import HEADER, RULE, cells
 
 
 def measure_sections(evidence: PolicyEvidence) -> Iterator[Section]:

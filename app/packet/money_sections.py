@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from analysis.evidence import PolicyEvidence, StressPoint
-from analysis.format import brief, counted, headline, note, percent, usd
-from analysis.measures.break_even import EscalationBreakEven
-from analysis.measures.concentration import Concentration, Tail
-from analysis.measures.ledger import Ledger
-from analysis.measures.stress import BreakEvenFactor
-from analysis.results import Estimate, Measured, Undefined
-from app import charts
-from app.packet.section import Section
+from shadowroute.analysis.evidence import PolicyEvidence, StressPoint
+from shadowroute.analysis.format import brief, counted, headline, note, percent, usd
+from shadowroute.analysis.measures.break_even import EscalationBreakEven
+from shadowroute.analysis.measures.concentration import Concentration, Tail
+from shadowroute.analysis.measures.ledger import Ledger
+from shadowroute.analysis.measures.stress import BreakEvenFactor
+from shadowroute.analysis.results import Estimate, Measured, Undefined
+from shadowroute.app import charts
+from shadowroute.app.packet.section import Section
 
 ASSUMED: Final = "assumed"
 

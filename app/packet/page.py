@@ -11,13 +11,13 @@ import jinja2
 import vl_convert
 from markupsafe import Markup
 
-from analysis.caveats import about_judges
-from analysis.format import counted, headline, interval, note, percent
-from analysis.packet.content import Packet
-from analysis.results import Measured
-from app.caveats import own
-from app.charts import Chart
-from app.packet.measure_sections import (
+from shadowroute.analysis.caveats import about_judges
+from shadowroute.analysis.format import counted, headline, interval, note, percent
+from shadowroute.analysis.packet.content import Packet
+from shadowroute.analysis.results import Measured
+from shadowroute.app.caveats import own
+from shadowroute.app.charts import Chart
+from shadowroute.app.packet.measure_sections import (
     frontier_section,
     judges_section,
     measure_sections,
@@ -25,10 +25,10 @@ from app.packet.measure_sections import (
     others_section,
     worksheet_section,
 )
-from app.packet.money_sections import concentration_section, money_sections
-from app.packet.section import Section
-from app.packet.verdict_sections import numbers, verdict_sections
-from app.text_report import NOT_JUDGED
+from shadowroute.app.packet.money_sections import concentration_section, money_sections
+from shadowroute.app.packet.section import Section
+from shadowroute.app.packet.verdict_sections import numbers, verdict_sections
+from shadowroute.app.text_report import NOT_JUDGED
 
 CHART_WIDTH: Final = 760
 """Pixels of a chart; the page scales it down on a phone."""
@@ -164,6 +164,6 @@ def _row(cells: Any) -> str:
 
 @cache
 def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("app.packet", ".")
+    loader = jinja2.PackageLoader("shadowroute.app.packet", ".")
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.get_template("page.html.j2")

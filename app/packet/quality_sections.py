@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analysis.evidence import SegmentExecuted
-from analysis.format import basis, brief, count, counted, headline, percent, sentence
-from analysis.measures.executed import Executed
-from analysis.measures.quality import Quality
-from analysis.results import Estimate, Measured, Undefined
-from app import charts
-from app.caveats import ABOUT_LIVE
-from app.packet.section import Section
+from shadowroute.analysis.evidence import SegmentExecuted
+from shadowroute.analysis.format import basis, brief, count, counted, headline, percent, sentence
+from shadowroute.analysis.measures.executed import Executed
+from shadowroute.analysis.measures.quality import Quality
+from shadowroute.analysis.results import Estimate, Measured, Undefined
+from shadowroute.app import charts
+from shadowroute.app.caveats import ABOUT_LIVE
+from shadowroute.app.packet.section import Section
 
 
 def executed_section(found: Executed, by_segment: Sequence[SegmentExecuted]) -> Section:

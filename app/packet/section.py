@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.format import Scale
-from analysis.results import Measured
-from app.charts import Chart
+from shadowroute.analysis.format import Scale
+from shadowroute.analysis.results import Measured
+from shadowroute.app.charts import Chart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

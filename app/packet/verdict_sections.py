@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analysis.format import count, headline, percent, sentence
-from analysis.verdict.results import Condition, Headline, Judgement
-from app.packet.section import Number, Section
+from shadowroute.analysis.format import count, headline, percent, sentence
+from shadowroute.analysis.verdict.results import Condition, Headline, Judgement
+from shadowroute.app.packet.section import Number, Section
 
 
 def numbers(shown: Headline) -> Iterator[Number]:

@@ -64,7 +64,7 @@ def _is_plan(file: Path) -> bool:
 
 
 def _lint_plan(file: Path, found: Linted) -> None:
-    from analysis.plan import load_plan  # noqa: PLC0415 - a policy alone is checked without the analysis
+    from shadowroute.analysis.plan import load_plan  # noqa: PLC0415 - a policy alone is checked without the analysis
 
     try:
         plan = load_plan(file)

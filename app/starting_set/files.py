@@ -9,9 +9,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from app.starting_set.litellm_config import ListedModel, LiteLLMConfig, unique_aliases
 from shadow.errors import ConfigError
 from shadow.pricing import Price, registry_prices
+from shadowroute.app.starting_set.litellm_config import ListedModel, LiteLLMConfig, unique_aliases
 
 WINDOW_DAYS: Final = 14
 BLEND_INPUT, BLEND_OUTPUT = 0.75, 0.25

@@ -6,18 +6,23 @@ from dataclasses import replace
 
 import streamlit as st
 
-from analysis.cost_cube import UNNAMED
-from analysis.evidence import Money
-from analysis.format import counted, headline, interval, percent, plain, times, usd
-from analysis.measures.break_even import EscalationBreakEven
-from analysis.measures.cost import CostDelta
-from analysis.measures.escalation import Escalation
-from analysis.measures.executed import Executed
-from analysis.measures.stress import Stress
-from analysis.results import Undefined
-from analysis.selection import PolicyRef
-from app import charts, data, empty, filters, parts
-from app.packet.money_sections import concentration_section, escalation_section, ledger_section, stress_section
+from shadowroute.analysis.cost_cube import UNNAMED
+from shadowroute.analysis.evidence import Money
+from shadowroute.analysis.format import counted, headline, interval, percent, plain, times, usd
+from shadowroute.analysis.measures.break_even import EscalationBreakEven
+from shadowroute.analysis.measures.cost import CostDelta
+from shadowroute.analysis.measures.escalation import Escalation
+from shadowroute.analysis.measures.executed import Executed
+from shadowroute.analysis.measures.stress import Stress
+from shadowroute.analysis.results import Undefined
+from shadowroute.analysis.selection import PolicyRef
+from shadowroute.app import charts, data, empty, filters, parts
+from shadowroute.app.packet.money_sections import (
+    concentration_section,
+    escalation_section,
+    ledger_section,
+    stress_section,
+)
 
 _MONTH_DAYS = 30
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from analysis.format import counted, headline, interval, percent
-from analysis.measures.divergence import Divergence
-from analysis.measures.latency import Latency
-from analysis.report import PolicyReport
-from analysis.selection import PolicyRef
-from app import charts, data, empty, filters, parts
-from app.packet.measure_sections import latency_section
-from app.tables import Cell
+from shadowroute.analysis.format import counted, headline, interval, percent
+from shadowroute.analysis.measures.divergence import Divergence
+from shadowroute.analysis.measures.latency import Latency
+from shadowroute.analysis.report import PolicyReport
+from shadowroute.analysis.selection import PolicyRef
+from shadowroute.app import charts, data, empty, filters, parts
+from shadowroute.app.packet.measure_sections import latency_section
+from shadowroute.app.tables import Cell
 
 _DIRECTIONS = {
     "downgrade": "to a cheaper model",

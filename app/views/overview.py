@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from analysis.caveats import Caveat
-from analysis.format import basis, counted, headline, interval, note, percent, plain
-from analysis.report import PolicyReport, ProjectReport
-from analysis.results import Undefined
-from analysis.verdict.results import Judgement
-from app import data, empty, filters, parts
-from app.caveats import ABOUT_LIVE, own, shared
-from app.verdict_card import packet_button, verdict_card
+from shadowroute.analysis.caveats import Caveat
+from shadowroute.analysis.format import basis, counted, headline, interval, note, percent, plain
+from shadowroute.analysis.report import PolicyReport, ProjectReport
+from shadowroute.analysis.results import Undefined
+from shadowroute.analysis.verdict.results import Judgement
+from shadowroute.app import data, empty, filters, parts
+from shadowroute.app.caveats import ABOUT_LIVE, own, shared
+from shadowroute.app.verdict_card import packet_button, verdict_card
 
 
 def render() -> None:

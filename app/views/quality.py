@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from analysis.format import number, percent, plain
-from analysis.measures.quality import ABOUT_LIVE, Distribution, Quality
-from analysis.rows import SignalRow
-from analysis.selection import PolicyRef
-from app import charts, data, empty, filters, parts, runtime
-from app.packet.measure_sections import frontier_section, off_policy_section
-from app.packet.quality_sections import comparison_lines, executed_section, live_quality_section
+from shadowroute.analysis.format import number, percent, plain
+from shadowroute.analysis.measures.quality import ABOUT_LIVE, Distribution, Quality
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import PolicyRef
+from shadowroute.app import charts, data, empty, filters, parts, runtime
+from shadowroute.app.packet.measure_sections import frontier_section, off_policy_section
+from shadowroute.app.packet.quality_sections import comparison_lines, executed_section, live_quality_section
 
 _DOWNGRADED = "would be downgraded"
 _REST = "the rest"

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 import streamlit as st
 
-from analysis.format import count
-from analysis.rows import PageKey, RequestFilter, RequestRow
-from app import data, filters, parts
-from app.tables import Cell
+from shadowroute.analysis.format import count
+from shadowroute.analysis.rows import PageKey, RequestFilter, RequestRow
+from shadowroute.app import data, filters, parts
+from shadowroute.app.tables import Cell
 
 PAGE_ROWS = 50
 HEADER = (

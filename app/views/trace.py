@@ -8,10 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from analysis.format import UNKNOWN, count, plain, usd
-from analysis.rows import AttemptRow, DecisionRow, RequestTrace
-from app import data, filters, parts
-from app.tables import Cell
+from shadowroute.analysis.format import UNKNOWN, count, plain, usd
+from shadowroute.analysis.rows import AttemptRow, DecisionRow, RequestTrace
+from shadowroute.app import data, filters, parts
+from shadowroute.app.tables import Cell
 
 
 def render() -> None:

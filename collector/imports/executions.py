@@ -15,9 +15,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.executions import Execution
-from collector.imports import columns
 from shadow.errors import ConfigError
+from shadowroute.collector.executions import Execution
+from shadowroute.collector.imports import columns
 
 NEEDED: Final = ("request_id", "model")
 TEXTS: Final = ("policy", "version", "stratum", "sample", "status", "scorer", "signal")

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from collector.imports.call import LoggedCall, Skipped
 from shadow.request import LABEL
+from shadowroute.collector.imports.call import LoggedCall, Skipped
 
 BLOCKED_KEYS_BELOW = 0.90
 """Share of requests with a user or session id below which a verdict is blocked (method.md 7a)."""

@@ -10,19 +10,19 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.imports.call import Log
-from collector.imports.gaps import Gaps
-from collector.imports.send import LIMITS, send_log
-from collector.imports.survey import Survey, survey
-from collector.price_books import pin
-from collector.serve import ingest, rollup_now
-from collector.store import Store
 from shadow.catalogue import MODELS_FILE, Catalogue
 from shadow.config import LiveSpec, Routing, load_catalogue, load_policy
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
 from shadow.policy import Policy
 from shadow.request import LABEL
+from shadowroute.collector.imports.call import Log
+from shadowroute.collector.imports.gaps import Gaps
+from shadowroute.collector.imports.send import LIMITS, send_log
+from shadowroute.collector.imports.survey import Survey, survey
+from shadowroute.collector.price_books import pin
+from shadowroute.collector.serve import ingest, rollup_now
+from shadowroute.collector.store import Store
 
 SERVICE: Final = "import"
 Progress = Callable[[str, int, int], None]

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from collector.imports import values
-from collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
-from collector.imports.reading import Reading
-from collector.imports.rows import Row, TableFile
 from shadow.features import output_limit
 from shadow.outcome import Contamination, Usage
 from shadow.usage import answer_of, usage_of
+from shadowroute.collector.imports import values
+from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
+from shadowroute.collector.imports.reading import Reading
+from shadowroute.collector.imports.rows import Row, TableFile
 
 NEEDED: Final = (
     ("startTime", "start_time", "time"),

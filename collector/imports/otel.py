@@ -15,17 +15,17 @@ from typing import Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.imports import otel_attributes as names
-from collector.imports import values
-from collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
-from collector.imports.otel_tree import CallSpan, calls_of
-from collector.imports.reading import Reading
-from collector.otlp.decode import attribute_map, parse_traces
-from collector.otlp.json_body import traces_from_json
-from collector.otlp.limits import RefusalError
 from shadow import keys
 from shadow.errors import ConfigError
 from shadow.outcome import Usage
+from shadowroute.collector.imports import otel_attributes as names
+from shadowroute.collector.imports import values
+from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
+from shadowroute.collector.imports.otel_tree import CallSpan, calls_of
+from shadowroute.collector.imports.reading import Reading
+from shadowroute.collector.otlp.decode import attribute_map, parse_traces
+from shadowroute.collector.otlp.json_body import traces_from_json
+from shadowroute.collector.otlp.limits import RefusalError
 
 STATUS_ERROR: Final = 2
 LENGTH: Final = struct.Struct(">I")

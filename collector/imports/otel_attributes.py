@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from collector.imports import values
 from shadow.features import IMAGE_PARTS, output_limit
+from shadowroute.collector.imports import values
 
 Attributes = Mapping[str, Any]
 

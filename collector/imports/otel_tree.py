@@ -17,9 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from collector.imports import otel_attributes as names
-from collector.imports import values
-from collector.imports.call import Skipped
+from shadowroute.collector.imports import otel_attributes as names
+from shadowroute.collector.imports import values
+from shadowroute.collector.imports.call import Skipped
 
 Usage = tuple[int | None, int | None]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from collector.imports import values
-from collector.imports.call import LoggedSignal
 from shadow.errors import ConfigError
 from shadow.request import LABEL, nothing
+from shadowroute.collector.imports import values
+from shadowroute.collector.imports.call import LoggedSignal
 
 FEEDBACK: Final = "feedback"
 """A column of this name is a signal without being asked for."""

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from collector.imports.call import Skipped
 from shadow.errors import ConfigError
+from shadowroute.collector.imports.call import Skipped
 
 Row = Mapping[str, Any]
 Format = Literal["parquet", "csv", "json"]

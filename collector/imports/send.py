@@ -11,11 +11,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Final, Self
 
-from collector.feeding import CLOSE_TIMEOUT_S, SEND_TIMEOUT_S, EventClock, Pace
-from collector.imports.call import FEATURES, Log, LoggedCall, Skipped
-from collector.imports.gaps import GapCounter, Gaps, PolicyGap
-from collector.imports.survey import Survey
-from collector.serve import IngestEndpoint
 from shadow.config import Limits, LiveSpec, Routing
 from shadow.export.otlp import OtlpSink
 from shadow.features import extract
@@ -27,6 +22,11 @@ from shadow.recorder import Recorder
 from shadow.request import LABEL, Request
 from shadow.snapshot import STATELESS
 from shadow.state.state import State
+from shadowroute.collector.feeding import CLOSE_TIMEOUT_S, SEND_TIMEOUT_S, EventClock, Pace
+from shadowroute.collector.imports.call import FEATURES, Log, LoggedCall, Skipped
+from shadowroute.collector.imports.gaps import GapCounter, Gaps, PolicyGap
+from shadowroute.collector.imports.survey import Survey
+from shadowroute.collector.serve import IngestEndpoint
 
 DAY_US: Final = 86_400_000_000
 UNKNOWN_FAILURE: Final = "unknown"

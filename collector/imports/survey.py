@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from collector.imports.call import Log, Skipped
+from shadowroute.collector.imports.call import Log, Skipped
 
 SESSIONS_KEPT: Final = 50_000
 """Session ids that are counted at a time; beyond them every second one is dropped, again and again."""

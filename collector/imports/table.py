@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from collector.imports import values
-from collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
-from collector.imports.reading import Reading
-from collector.imports.rows import Row, TableFile
 from shadow.outcome import Contamination, OutcomeStatus, Usage
 from shadow.request import LABEL
+from shadowroute.collector.imports import values
+from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
+from shadowroute.collector.imports.reading import Reading
+from shadowroute.collector.imports.rows import Row, TableFile
 
 NEEDED: Final = (("time",), ("model",), ("input_tokens",), ("output_tokens",))
 FAILED: Final = frozenset({"error", "failure", "failed", "fail"})

@@ -13,10 +13,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.otlp.limits import Limits, RefusalError
-from collector.otlp.rows import KINDS, STATUS_CODES, SpanRows
-from collector.otlp.rules import broken_rule
-from collector.otlp.values import as_text
+from shadowroute.collector.otlp.limits import Limits, RefusalError
+from shadowroute.collector.otlp.rows import KINDS, STATUS_CODES, SpanRows
+from shadowroute.collector.otlp.rules import broken_rule
+from shadowroute.collector.otlp.values import as_text
 
 _YEAR_2000_NS: Final = 946_684_800 * 10**9
 _DAY_NS: Final = 86_400 * 10**9

@@ -15,7 +15,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.otlp.limits import RefusalError
+from shadowroute.collector.otlp.limits import RefusalError
 
 _ID_FIELDS: Final = ("traceId", "spanId", "parentSpanId")
 _Message = TypeVar("_Message", ExportTraceServiceRequest, ExportLogsServiceRequest)

@@ -10,10 +10,10 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from collector.otlp.decode import Decoded, InvalidSpanError, attribute_map, check_attributes, check_time
-from collector.otlp.limits import Limits, RefusalError
-from collector.otlp.rows import SpanRows
 from shadow import keys
+from shadowroute.collector.otlp.decode import Decoded, InvalidSpanError, attribute_map, check_attributes, check_time
+from shadowroute.collector.otlp.limits import Limits, RefusalError
+from shadowroute.collector.otlp.rows import SpanRows
 
 EVENT_NAME_KEY: Final = "event.name"
 """Where SDKs before the `event_name` field put the event's name."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from collector.otlp.limits import Limits, RefusalError
+from shadowroute.collector.otlp.limits import Limits, RefusalError
 
 _PATH: Final = (1, 2, 2)
 _LENGTH_DELIMITED: Final = 2

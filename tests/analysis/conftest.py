@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from collector.store import Store
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 
 AT_17 = dt.datetime(2026, 11, 17, 9, 30, tzinfo=dt.UTC)

@@ -10,22 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.cost_cube import CostCube
-from analysis.measures.break_even import escalation_break_even
-from analysis.measures.concentration import concentration
-from analysis.measures.cost import cost
-from analysis.measures.divergence import divergence
-from analysis.measures.escalation import escalation
-from analysis.measures.ledger import Costs, ledger, most_that_routing_could_save
-from analysis.measures.quality import quality
-from analysis.queries import Queries
-from analysis.queries.money import cost_cube, cost_cubes_by_value, request_sizes
-from analysis.queries.quality import asked, signal_cells
-from analysis.results import Estimate, Range
-from analysis.rows import PairSums, SignalRow
-from analysis.selection import ALL, Cross, PolicyRef, Segment, Slice
-from analysis.summaries import RatioSums
-from collector.rollup import Rollup
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.break_even import escalation_break_even
+from shadowroute.analysis.measures.concentration import concentration
+from shadowroute.analysis.measures.cost import cost
+from shadowroute.analysis.measures.divergence import divergence
+from shadowroute.analysis.measures.escalation import escalation
+from shadowroute.analysis.measures.ledger import Costs, ledger, most_that_routing_could_save
+from shadowroute.analysis.measures.quality import quality
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import cost_cube, cost_cubes_by_value, request_sizes
+from shadowroute.analysis.queries.quality import asked, signal_cells
+from shadowroute.analysis.results import Estimate, Range
+from shadowroute.analysis.rows import PairSums, SignalRow
+from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Slice
+from shadowroute.analysis.summaries import RatioSums
+from shadowroute.collector.rollup import Rollup
 from tests.support.decision_rows import insert
 from tests.support.mixed_traffic import BOOK, CHEAP, DRAFTED, WINDOW, store_traffic
 from tests.support.stores import fresh_store

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.backtest.case import EPOCH, Case, Inputs, load
-from analysis.backtest.run import truth_of
 from shadow.errors import ConfigError
+from shadowroute.analysis.backtest.case import EPOCH, Case, Inputs, load
+from shadowroute.analysis.backtest.run import truth_of
 
 PRICES = """
 models:

@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from analysis.backtest.feed import EventClock, Feed, LostRecordsError
-from collector.serve import IngestEndpoint
 from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing
 from shadow.errors import MissingOutcomeError
@@ -20,6 +18,8 @@ from shadow.policy import Decision, Step
 from shadow.providers.recorded import RecordedProvider
 from shadow.request import Request
 from shadow.snapshot import Snapshot
+from shadowroute.analysis.backtest.feed import EventClock, Feed, LostRecordsError
+from shadowroute.collector.serve import IngestEndpoint
 from tests.support.otlp_sink import otlp_sink
 
 ANSWER = Answer(text="yes", model="m", response_id="r", usage=Usage(input_tokens=5, output_tokens=1), score=1.0)

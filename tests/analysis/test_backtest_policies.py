@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.backtest.case import Case, Inputs, load
-from analysis.backtest.run import run
 from shadow.errors import ConfigError
+from shadowroute.analysis.backtest.case import Case, Inputs, load
+from shadowroute.analysis.backtest.run import run
 from tests.support.groups import ROOT
 from tests.support.stores import fresh_store
 

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.backtest.case import Case, Inputs, load
-from analysis.backtest.run import run
-from analysis.backtest.specialists import specialists_of, trials_of
-from analysis.results import Estimate, Undefined
-from collector.store import Store
+from shadowroute.analysis.backtest.case import Case, Inputs, load
+from shadowroute.analysis.backtest.run import run
+from shadowroute.analysis.backtest.specialists import specialists_of, trials_of
+from shadowroute.analysis.results import Estimate, Undefined
+from shadowroute.collector.store import Store
 
 PRICES = """
 models:

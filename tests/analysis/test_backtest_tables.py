@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.backtest.tables import (
+from shadow.errors import ConfigError
+from shadowroute.analysis.backtest.tables import (
     NO_OUTCOME,
     NO_SCORE,
     NO_TOKENS,
@@ -18,7 +19,6 @@ from analysis.backtest.tables import (
     load_outcomes,
     load_queries,
 )
-from shadow.errors import ConfigError
 from tests.support.groups import need_data
 
 OUTCOME = {"query_id": ["q1"], "model": ["a"], "input_tokens": [10], "output_tokens": [2]}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from analysis.backtest.result import (
+from shadowroute.analysis.backtest.result import (
     BacktestDocument,
     CostDocument,
     DiffersDocument,
@@ -32,8 +32,8 @@ from analysis.backtest.result import (
     measured,
     miss,
 )
-from analysis.backtest.text import bounds, percent, reading, render
-from analysis.results import Estimate, Interval, Range, Undefined
+from shadowroute.analysis.backtest.text import bounds, percent, reading, render
+from shadowroute.analysis.results import Estimate, Interval, Range, Undefined
 from tests.support.groups import ROOT
 
 PUBLISHED = """

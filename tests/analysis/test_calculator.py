@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.calculator import Route, expected
-from analysis.calculator_file import load_mix, mix_of
 from shadow.errors import ConfigError
+from shadowroute.analysis.calculator import Route, expected
+from shadowroute.analysis.calculator_file import load_mix, mix_of
 
 SMALL = Route(name="small", share=0.75, usd=1.0, latency_s=1.0, quality=0.8, escalates=0.25, to="large")
 LARGE = Route(name="large", share=0.25, usd=8.0, latency_s=4.0, quality=1.0)

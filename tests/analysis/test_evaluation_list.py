@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import evaluation_list as module
-from analysis.evaluation_list import FLOOR, EvaluationList, chances_of, evaluation_list, records
-from analysis.measures.direction import Directions
-from analysis.queries import Queries
-from analysis.queries.evaluation import Scores
-from collector.serve import rollup_now
-from collector.store import Store
+from shadowroute.analysis import evaluation_list as module
+from shadowroute.analysis.evaluation_list import FLOOR, EvaluationList, chances_of, evaluation_list, records
+from shadowroute.analysis.measures.direction import Directions
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.evaluation import Scores
+from shadowroute.collector.serve import rollup_now
+from shadowroute.collector.store import Store
 from tests.support.mixed_traffic import BOOK, CHEAP, WINDOW, store_traffic
 from tests.support.stores import fresh_store
 

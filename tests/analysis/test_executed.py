@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.measures.escalation import unseen_rate
-from analysis.measures.executed import NOTHING
-from analysis.queries.executions import ExecutedAnswer, Frame
-from analysis.results import Estimate, Measured, Range, Undefined
-from analysis.summaries import BUCKETS, spread
+from shadowroute.analysis.measures.escalation import unseen_rate
+from shadowroute.analysis.measures.executed import NOTHING
+from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.summaries import BUCKETS, spread
 from tests.support.executed_answers import DAY, N, answer, costs, every, frame, measure
 
 

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.format import age, basis, brief, counted, headline, interval, percent, sentence, times, usd, why_not
-from analysis.results import Estimate, Interval, Range, Undefined
+from shadowroute.analysis.format import (
+    age,
+    basis,
+    brief,
+    counted,
+    headline,
+    interval,
+    percent,
+    sentence,
+    times,
+    usd,
+    why_not,
+)
+from shadowroute.analysis.results import Estimate, Interval, Range, Undefined
 
 
 def estimate(value: float, low: float, high: float, *, n: int = 412_880) -> Estimate:

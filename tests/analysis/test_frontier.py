@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.measures.frontier import frontier_of
-from analysis.measures.savings import savings_of
-from analysis.queries.model_answers import Trials
-from analysis.results import Estimate, Measured, Undefined
+from shadowroute.analysis.measures.frontier import frontier_of
+from shadowroute.analysis.measures.savings import savings_of
+from shadowroute.analysis.queries.model_answers import Trials
+from shadowroute.analysis.results import Estimate, Measured, Undefined
 from tests.support.groups import need_data
 
 BOTH, STRONG_ONLY, WEAK_ONLY, NEITHER = 747, 383, 95, 94

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.stats import frontier
+from shadowroute.analysis.stats import frontier
 
 # The four kinds of answers in RouteLLM's GSM8K table, gpt-4-1106-preview against mixtral-8x7b (method.md section 6):
 # both right, strong only, weak only, neither. They fix the oracle's curve.

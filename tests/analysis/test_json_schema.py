@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import jsonschema
 import pytest
 
-from analysis.as_json import plain
-from analysis.json_schema import schema_of
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.selection import Cross, Segment, Slice, Window
+from shadowroute.analysis.as_json import plain
+from shadowroute.analysis.json_schema import schema_of
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.selection import Cross, Segment, Slice, Window
 from tests.support.decision_rows import DAY
 
 NAME = "shadowroute/test/1"

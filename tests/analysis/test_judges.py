@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.caveats import about_judges
-from analysis.measures.judge_agreement import JudgeAgreement, judge_agreements_of
-from analysis.queries.judges import JudgePairs
-from analysis.results import Estimate, Undefined
+from shadowroute.analysis.caveats import about_judges
+from shadowroute.analysis.measures.judge_agreement import JudgeAgreement, judge_agreements_of
+from shadowroute.analysis.queries.judges import JudgePairs
+from shadowroute.analysis.results import Estimate, Undefined
 
 
 def pairs(failed_bad: int, failed_good: int, passed_bad: int, passed_good: int, *, truth: str) -> JudgePairs:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.measures.latency import latency_of, quantiles_of
-from analysis.queries.latency import ExecutedTimes
-from analysis.results import Estimate, Range, Undefined
-from analysis.stats.log_bins import DOUBLED, RESOLUTION, Axis, added, bin_of, by_bucket, quantile_s
+from shadowroute.analysis.measures.latency import latency_of, quantiles_of
+from shadowroute.analysis.queries.latency import ExecutedTimes
+from shadowroute.analysis.results import Estimate, Range, Undefined
+from shadowroute.analysis.stats.log_bins import DOUBLED, RESOLUTION, Axis, added, bin_of, by_bucket, quantile_s
 from tests.support.timed import live, pairs, rows_of
 
 RNG = np.random.default_rng(3)

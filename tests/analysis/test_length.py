@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.cost_cube import CostCube, Dollars, Line
-from analysis.measures.change import change_of
-from analysis.measures.length import MINIMUM_SAMPLES, SAME_TOKENS, Lengths, at_bound, lengths_of
-from analysis.queries.executions import ExecutedAnswer
-from analysis.results import Estimate, Undefined
-from analysis.selection import Segment
-from analysis.stats.length import LengthSums, fit_log_log, total_error
-from analysis.summaries import BUCKETS, Floats, RatioSums, spread
+from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
+from shadowroute.analysis.measures.change import change_of
+from shadowroute.analysis.measures.length import MINIMUM_SAMPLES, SAME_TOKENS, Lengths, at_bound, lengths_of
+from shadowroute.analysis.queries.executions import ExecutedAnswer
+from shadowroute.analysis.results import Estimate, Undefined
+from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.stats.length import LengthSums, fit_log_log, total_error
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums, spread
 from tests.support.groups import need_data
 
 SPLITS: Final = 200

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from analysis.assemble import pair_sums
-from analysis.cost_cube import CostCube, Dollars, Line
-from analysis.measures.cost import CostDelta, cost_of
-from analysis.measures.direction import Directions
-from analysis.measures.divergence import Divergence, divergence_of
-from analysis.measures.escalation import Escalation, escalation_of
-from analysis.results import Estimate, Interval, Range, Undefined
-from analysis.rows import Gaps, MatrixRow
-from analysis.summaries import spread
+from shadowroute.analysis.assemble import pair_sums
+from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
+from shadowroute.analysis.measures.cost import CostDelta, cost_of
+from shadowroute.analysis.measures.direction import Directions
+from shadowroute.analysis.measures.divergence import Divergence, divergence_of
+from shadowroute.analysis.measures.escalation import Escalation, escalation_of
+from shadowroute.analysis.results import Estimate, Interval, Range, Undefined
+from shadowroute.analysis.rows import Gaps, MatrixRow
+from shadowroute.analysis.summaries import spread
 
 BUCKETS = 100
 PRICES = Directions({"big": 10.0, "small": 1.0, "twin": 10.0})

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 import pytest
 
-from collector.rollup import Rollup
-from collector.store import Store
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import Store
 from tests.support.stores import fresh_store
 from tests.support.trees import assert_same, changed, differences, with_words
 from tests.support.trees import unordered as sorted_by_name

@@ -11,23 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.assemble import pair_sums
-from analysis.cost_cube import CostCube, Dollars, Factors, Line
-from analysis.measures.break_even import break_even, break_even_of
-from analysis.measures.change import change_of
-from analysis.measures.concentration import Concentration, Tail, concentration_of, design_effect, heavy_tail
-from analysis.measures.cost import Samples, cost_of
-from analysis.measures.ledger import Costs, Ledger, ledger_of
-from analysis.measures.length import SAME_TOKENS, Lengths
-from analysis.measures.scaled import scaled
-from analysis.measures.stress import Stress, break_even_factors, stressed
-from analysis.queries.money import RequestSizes
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.rows import PairSums
-from analysis.stats import concentration as tails
-from analysis.stats.concentration import Sizes
-from analysis.stats.length import LengthSums
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.assemble import pair_sums
+from shadowroute.analysis.cost_cube import CostCube, Dollars, Factors, Line
+from shadowroute.analysis.measures.break_even import break_even, break_even_of
+from shadowroute.analysis.measures.change import change_of
+from shadowroute.analysis.measures.concentration import Concentration, Tail, concentration_of, design_effect, heavy_tail
+from shadowroute.analysis.measures.cost import Samples, cost_of
+from shadowroute.analysis.measures.ledger import Costs, Ledger, ledger_of
+from shadowroute.analysis.measures.length import SAME_TOKENS, Lengths
+from shadowroute.analysis.measures.scaled import scaled
+from shadowroute.analysis.measures.stress import Stress, break_even_factors, stressed
+from shadowroute.analysis.queries.money import RequestSizes
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.rows import PairSums
+from shadowroute.analysis.stats import concentration as tails
+from shadowroute.analysis.stats.concentration import Sizes
+from shadowroute.analysis.stats.length import LengthSums
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 LIVE = Line("big", "small", "live", "primary", "big")
 RETRY = Line("big", "small", "live", "retry", "big")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.measures.noise_floor import REPEATABLE, without_control
-from analysis.queries.off_policy import Exploration
+from shadowroute.analysis.measures.noise_floor import REPEATABLE, without_control
+from shadowroute.analysis.queries.off_policy import Exploration
 
 
 def test_a_declaration_on_every_decision_needs_no_floor() -> None:

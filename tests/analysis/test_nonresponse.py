@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from analysis.measures.simpson import simpson_of
-from analysis.stats.nonresponse import manski_bounds, share_at_least, tipping_point
-from analysis.summaries import BUCKETS, RatioSums
+from shadowroute.analysis.measures.simpson import simpson_of
+from shadowroute.analysis.stats.nonresponse import manski_bounds, share_at_least, tipping_point
+from shadowroute.analysis.summaries import BUCKETS, RatioSums
 
 
 def sums(successes: float, trials: float) -> RatioSums:

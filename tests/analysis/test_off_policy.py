@@ -7,14 +7,14 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from analysis.measures.off_policy import OffPolicy, off_policy, off_policy_of
-from analysis.queries import Queries
-from analysis.results import Estimate, Undefined
-from analysis.rows import SignalRow
-from analysis.selection import PolicyRef, Segment, Window
-from analysis.summaries import BUCKETS
-from collector.rollup import Rollup
-from collector.store import Store
+from shadowroute.analysis.measures.off_policy import OffPolicy, off_policy, off_policy_of
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.results import Estimate, Undefined
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import PolicyRef, Segment, Window
+from shadowroute.analysis.summaries import BUCKETS
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, both, insert
 from tests.support.exploration import MEANS, sample
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.stats.off_policy import FOLDS, GroupedSums, direct, doubly_robust, effective_size, ips, snips
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.stats.off_policy import FOLDS, GroupedSums, direct, doubly_robust, effective_size, ips, snips
+from shadowroute.analysis.summaries import BUCKETS, Floats
 
 OBD = Path(__file__).parents[1] / "data" / "obd"
 ON_POLICY = 42 / 10_000

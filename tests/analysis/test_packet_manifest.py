@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.packet import manifest
 from shadow.errors import ConfigError
+from shadowroute.analysis.packet import manifest
 
 KEY = b"sixteen letters!"
 OTHER = b"another sixteen!"

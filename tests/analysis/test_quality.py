@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import caveats
-from analysis.measures.direction import Directions
-from analysis.measures.quality import Quality, quality_of
-from analysis.measures.simpson import simpson_of
-from analysis.queries.quality import BINS, AskedSums, SignalCells
-from analysis.results import Estimate, Undefined
-from analysis.rows import SignalRow
-from analysis.selection import Window
-from analysis.signals import SignalSpec, spec_of
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis import caveats
+from shadowroute.analysis.measures.direction import Directions
+from shadowroute.analysis.measures.quality import Quality, quality_of
+from shadowroute.analysis.measures.simpson import simpson_of
+from shadowroute.analysis.queries.quality import BINS, AskedSums, SignalCells
+from shadowroute.analysis.results import Estimate, Undefined
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 PRICES = Directions({"big": 10.0, "small": 1.0, "twin": 10.0})
 THUMBS = SignalRow(name="thumbs", source="user", n=1)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.measures.random_control import random_control_of
-from analysis.queries.model_answers import Trials
-from analysis.results import Undefined
+from shadowroute.analysis.measures.random_control import random_control_of
+from shadowroute.analysis.queries.model_answers import Trials
+from shadowroute.analysis.results import Undefined
 from tests.support.coin_flips import REQUESTS, advantage, sample
 
 

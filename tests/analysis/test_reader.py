@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from analysis.queries import Queries
-from analysis.selection import PolicyRef, Segment, Window
-from collector.store import Store
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.selection import PolicyRef, Segment, Window
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, insert
 
 WINDOW = Window(DAY, DAY)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from analysis.as_json import SCHEMA, plain, to_json
-from analysis.caveats import Caveat, about_policy, about_project
-from analysis.queries import Queries
-from analysis.report import ProjectReport, policy_report, project_report
-from analysis.results import Estimate, Interval, Measured, Range, Undefined
-from analysis.rows import PolicyRow, RequestFilter, SignalRow
-from analysis.selection import ALL, Cross, PolicyRef, Segment, Window, slice_of
-from collector.rollup import Rollup
-from collector.store import Store
+from shadowroute.analysis.as_json import SCHEMA, plain, to_json
+from shadowroute.analysis.caveats import Caveat, about_policy, about_project
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.report import ProjectReport, policy_report, project_report
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
+from shadowroute.analysis.rows import PolicyRow, RequestFilter, SignalRow
+from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Window, slice_of
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, insert
 from tests.support.measured import estimate
 from tests.support.mixed_traffic import BOOK, CHEAP, CONTROL, WINDOW, store_traffic

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from analysis import sql_files
-from analysis.queries import Queries
-from analysis.queries.digests import book_digest, executions_digest, traffic_digest
-from analysis.selection import Window
-from collector.store import Store
+from shadowroute.analysis import sql_files
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.digests import book_digest, executions_digest, traffic_digest
+from shadowroute.analysis.selection import Window
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, insert
 
 WINDOW = Window(DAY, DAY + dt.timedelta(days=1))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from analysis import sql_files
-from collector.store import Store
+from shadowroute.analysis import sql_files
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 
 D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)

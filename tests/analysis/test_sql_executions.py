@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from analysis import sql_files
-from analysis.queries.executions import (
+from shadowroute.analysis import sql_files
+from shadowroute.analysis.queries.executions import (
     PaidCall,
     executed_answers,
     executed_frame,
     executed_frame_by_value,
     signals_executed,
 )
-from analysis.queries.reader import Reader
-from analysis.selection import Cross, PolicyRef, Segment, Window
-from collector.store import Store
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.selection import Cross, PolicyRef, Segment, Window
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 from tests.support.execution_rows import insert_executions
 

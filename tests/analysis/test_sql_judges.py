@@ -6,12 +6,12 @@ import datetime as dt
 
 import pytest
 
-from analysis.measures import judge_agreement
-from analysis.measures.judge_agreement import newest_days
-from analysis.queries import Queries
-from analysis.selection import Window
-from collector.serve import rollup_now
-from collector.store import Store
+from shadowroute.analysis.measures import judge_agreement
+from shadowroute.analysis.measures.judge_agreement import newest_days
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.selection import Window
+from shadowroute.collector.serve import rollup_now
+from shadowroute.collector.store import Store
 from tests.analysis.test_sql import D16, D17, run
 from tests.support.decision_rows import insert
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import sql_files
+from shadowroute.analysis import sql_files
 from tests.checks import sql_lint
 
 GOOD = """-- what: rows

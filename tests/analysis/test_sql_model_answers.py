@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from analysis.measures.frontier import frontier
-from analysis.measures.random_control import random_control
-from analysis.measures.savings import savings
-from analysis.prices import PriceTable
-from analysis.queries import Queries
-from analysis.queries.model_answers import trials
-from analysis.results import Undefined
-from analysis.selection import PolicyRef, Window
-from analysis.sql_files import statement
-from collector.price_books import book_prices
-from collector.store import Store
+from shadowroute.analysis.measures.frontier import frontier
+from shadowroute.analysis.measures.random_control import random_control
+from shadowroute.analysis.measures.savings import savings
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.model_answers import trials
+from shadowroute.analysis.results import Undefined
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.sql_files import statement
+from shadowroute.collector.price_books import book_prices
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 
 D16 = dt.date(2026, 11, 16)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from collector.rollup import Rollup
-from collector.store import Store
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import Store
 from tests.analysis.test_sql import ANY_ROW, DAYS, POLICY, run
 from tests.support.decision_rows import both, insert
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from collector.store import Store
+from shadowroute.collector.store import Store
 from tests.analysis.test_sql import D17, DAYS, rollups, run
 from tests.support.decision_rows import insert, sum_up
 

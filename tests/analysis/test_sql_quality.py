@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from collector.rollup import Rollup
-from collector.store import Store
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import Store
 from tests.analysis.test_sql import ALL, ANY_ROW, CODE_OF_A, D17, DAYS, EVERY_TASK, POLICY, run
 from tests.collector.test_derived_signals import LEFT, REQUESTS, RETRIED
 from tests.support.decision_rows import insert

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from analysis.sql_files import statement
-from collector.store import Store
+from shadowroute.analysis.sql_files import statement
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, insert
 from tests.support.execution_rows import insert_executions
 

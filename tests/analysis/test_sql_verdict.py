@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from analysis.queries import Queries
-from analysis.queries.row_counts import RowCount, row_counts
-from analysis.selection import PolicyRef, Window
-from collector.store import Store
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.row_counts import RowCount, row_counts
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 
 D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)

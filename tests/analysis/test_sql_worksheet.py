@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from analysis import sql_files
-from collector.rollup import Rollup
-from collector.store import Store
+from shadowroute.analysis import sql_files
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 
 D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.stats.difference import difference_interval, paired_sums
-from analysis.stats.hall import hall_interval, hall_ratio_interval, skewness
-from analysis.stats.proportion import effective_n, share_interval, wilson
-from analysis.stats.ratio import influence, ratio_error, t_interval
-from analysis.summaries import BUCKETS, RatioSums, spread
+from shadowroute.analysis.stats.difference import difference_interval, paired_sums
+from shadowroute.analysis.stats.hall import hall_interval, hall_ratio_interval, skewness
+from shadowroute.analysis.stats.proportion import effective_n, share_interval, wilson
+from shadowroute.analysis.stats.ratio import influence, ratio_error, t_interval
+from shadowroute.analysis.summaries import BUCKETS, RatioSums, spread
 
 # Method 8: Hall's interval and the t interval of ten skewed values; the first is from the published formula with the
 # population third moment over s^3, the second is scipy's.

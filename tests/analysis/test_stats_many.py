@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.results import Undefined
-from analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
-from analysis.stats.distance import js_distance, psi
-from analysis.stats.multiple import benjamini_hochberg
-from analysis.stats.ordinal import brunner_munzel
-from analysis.stats.proportion import clopper_pearson
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.results import Undefined
+from shadowroute.analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
+from shadowroute.analysis.stats.distance import js_distance, psi
+from shadowroute.analysis.stats.multiple import benjamini_hochberg
+from shadowroute.analysis.stats.ordinal import brunner_munzel
+from shadowroute.analysis.stats.proportion import clopper_pearson
+from shadowroute.analysis.summaries import BUCKETS, Floats
 
 # Benjamini and Hochberg (1995), section 3: 15 outcomes of a trial.
 BH_1995 = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]

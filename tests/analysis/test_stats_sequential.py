@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.stats.hall import hall_ratio_interval
-from analysis.stats.proportion import share_interval
-from analysis.stats.ratio import t_interval
-from analysis.stats.sequential import LookPlan, open_boundary, planned_boundaries, spent
-from analysis.summaries import BUCKETS, RatioSums
+from shadowroute.analysis.stats.hall import hall_ratio_interval
+from shadowroute.analysis.stats.proportion import share_interval
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.stats.sequential import LookPlan, open_boundary, planned_boundaries, spent
+from shadowroute.analysis.summaries import BUCKETS, RatioSums
 
 # Method 8, from ldbounds: two-sided .05, equally spaced looks.
 OBRIEN_FLEMING_5 = (4.8769, 3.3570, 2.6803, 2.2898, 2.0310)

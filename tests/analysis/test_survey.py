@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.stats.signed import Side, signed_interval
-from analysis.stats.survey import (
+from shadowroute.analysis.stats.signed import Side, signed_interval
+from shadowroute.analysis.stats.survey import (
     difference,
     hajek,
     horvitz_thompson,

@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.prices import PriceTable
-from analysis.queries.reader import Reader
-from analysis.selection import Window
-from analysis.training.examples import TooFewExamplesError
-from analysis.training.fit import fit, log_loss, matrix
-from analysis.training.from_outcomes import examples_from_outcomes
-from analysis.training.from_store import examples_from_store
-from analysis.training.held_out import calibration, chosen, cost_quality
-from analysis.training.text import render
-from analysis.training.train import artifact_json, train
-from collector.price_books import book_prices
-from collector.store import Store
 from shadow.config import load_catalogue
 from shadow.policies.learned import Learned
 from shadow.policies.learned_artifact import read_artifact, scorers_of
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.training.examples import TooFewExamplesError
+from shadowroute.analysis.training.fit import fit, log_loss, matrix
+from shadowroute.analysis.training.from_outcomes import examples_from_outcomes
+from shadowroute.analysis.training.from_store import examples_from_store
+from shadowroute.analysis.training.held_out import calibration, chosen, cost_quality
+from shadowroute.analysis.training.text import render
+from shadowroute.analysis.training.train import artifact_json, train
+from shadowroute.collector.price_books import book_prices
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, insert
 from tests.support.execution_rows import insert_executions
 from tests.support.groups import ROOT, need_data

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.measures.executed import Executed
-from analysis.results import Estimate
-from analysis.stats.ratio import t_interval
-from collector.store import Store
+from shadowroute.analysis.measures.executed import Executed
+from shadowroute.analysis.results import Estimate
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.collector.store import Store
 from tests.support.redraws import (
     Pair,
     case_of,

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.measures.completeness import Completeness
-from analysis.queries.row_counts import RowCount
-from analysis.rows import ClusterKindRow, PolicyRow
-from analysis.selection import PolicyRef, Window
-from analysis.verdict.blockers import Facts, blockers, mismatch_p
-from analysis.verdict.looks import judged_days
+from shadowroute.analysis.measures.completeness import Completeness
+from shadowroute.analysis.queries.row_counts import RowCount
+from shadowroute.analysis.rows import ClusterKindRow, PolicyRow
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.verdict.blockers import Facts, blockers, mismatch_p
+from shadowroute.analysis.verdict.looks import judged_days
 from tests.support.plans import plan_with
 
 FIRST = dt.date(2026, 11, 9)

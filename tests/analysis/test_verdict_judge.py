@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from analysis.measures.noise_floor import REPEATABLE
-from analysis.plan import RegisteredPlan, load_plan, register
-from analysis.plan.registration import judged_by
-from analysis.queries import Queries
-from analysis.results import Estimate, Undefined
-from analysis.selection import Window
-from analysis.verdict.judge import days_before, judge
-from analysis.verdict.results import Judgement, PlanStatus, Verdict
-from collector.store import Store
+from shadowroute.analysis.measures.noise_floor import REPEATABLE
+from shadowroute.analysis.plan import RegisteredPlan, load_plan, register
+from shadowroute.analysis.plan.registration import judged_by
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.results import Estimate, Undefined
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.verdict.judge import days_before, judge
+from shadowroute.analysis.verdict.results import Judgement, PlanStatus, Verdict
+from shadowroute.collector.store import Store
 from tests.support.judged_fortnight import BOOK, FIRST, LAST, LIVE, PLAN, PROJECT, SHADOW, Fortnight, fill
 from tests.support.stores import fresh_store
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from analysis.plan import load_plan, plan_of, register
-from analysis.plan.meaning import specs_of
-from analysis.plan.registration import judged_by
-from analysis.selection import Segment
-from collector.plans import PlanRecord, plan_records
-from collector.store import Store
 from shadow.errors import ConfigError
 from shadow.ids import canonical_json
+from shadowroute.analysis.plan import load_plan, plan_of, register
+from shadowroute.analysis.plan.meaning import specs_of
+from shadowroute.analysis.plan.registration import judged_by
+from shadowroute.analysis.selection import Segment
+from shadowroute.collector.plans import PlanRecord, plan_records
+from shadowroute.collector.store import Store
 from tests.support.groups import ROOT
 from tests.support.plans import plan_with
 

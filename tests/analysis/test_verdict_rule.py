@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.plan.document import QualityDocument
-from analysis.results import Estimate, Measured, Rung, Undefined
-from analysis.selection import Segment
-from analysis.verdict.bounds import at_most, difference, missing, negated
-from analysis.verdict.conditions import (
+from shadowroute.analysis.plan.document import QualityDocument
+from shadowroute.analysis.results import Estimate, Measured, Rung, Undefined
+from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.verdict.bounds import at_most, difference, missing, negated
+from shadowroute.analysis.verdict.conditions import (
     Evidence,
     cost_condition,
     escalation_condition,
@@ -22,8 +22,8 @@ from analysis.verdict.conditions import (
     no_escalation,
     quality_condition,
 )
-from analysis.verdict.results import Blocker, Condition, SegmentFinding, Verdict
-from analysis.verdict.rule import verdict_of
+from shadowroute.analysis.verdict.results import Blocker, Condition, SegmentFinding, Verdict
+from shadowroute.analysis.verdict.rule import verdict_of
 from tests.support.measured import NOT_RUN, between, estimate
 
 ASKED = QualityDocument(signal="resolved", loses_at_most_points=1.0)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from analysis.results import Estimate, Interval, Measured
-from analysis.selection import Segment
-from analysis.verdict.segments import Cell, findings, p_of_no_harm
+from shadowroute.analysis.results import Estimate, Interval, Measured
+from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.verdict.segments import Cell, findings, p_of_no_harm
 from tests.support.measured import NOT_RUN, between, estimate
 
 HALF = float(norm.ppf(0.975))

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from analysis.plan.document import QualityDocument
-from analysis.results import Measured, Undefined
-from analysis.selection import Segment
-from analysis.verdict.conditions import (
+from shadowroute.analysis.plan.document import QualityDocument
+from shadowroute.analysis.results import Measured, Undefined
+from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.verdict.conditions import (
     Evidence,
     cost_condition,
     escalation_condition,
     latency_condition,
     quality_condition,
 )
-from analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
-from analysis.verdict.rule import verdict_of
-from analysis.verdict.sentences import Told, quality, saves, sentence
-from analysis.verdict.wording import about, listed, money, points
+from shadowroute.analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
+from shadowroute.analysis.verdict.rule import verdict_of
+from shadowroute.analysis.verdict.sentences import Told, quality, saves, sentence
+from shadowroute.analysis.verdict.wording import about, listed, money, points
 from tests.support.measured import NOT_RUN, between, estimate
 
 ASKED = QualityDocument(signal="resolved", loses_at_most_points=1.0)

@@ -8,13 +8,13 @@ import json
 import numpy as np
 import pytest
 
-from analysis.cost_cube import CostCube, Dollars, Line
-from analysis.queries.worksheet import PlanRow, TaskCost, TaskRow
-from analysis.results import Estimate, Undefined
-from analysis.selection import PolicyRef, Window
-from analysis.stats.log_bins import BinRow, bin_of
-from analysis.worksheet import DAYS_PER_MONTH, Worksheet, worksheet_of
-from app.worksheet_text import csv_rows, worksheet_json, worksheet_text
+from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
+from shadowroute.analysis.queries.worksheet import PlanRow, TaskCost, TaskRow
+from shadowroute.analysis.results import Estimate, Undefined
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.stats.log_bins import BinRow, bin_of
+from shadowroute.analysis.worksheet import DAYS_PER_MONTH, Worksheet, worksheet_of
+from shadowroute.app.worksheet_text import csv_rows, worksheet_json, worksheet_text
 
 DAY = dt.date(2026, 11, 16)
 WINDOW = Window(DAY, DAY + dt.timedelta(days=6))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import streamlit as st
 
-from app import runtime
-from collector.store import Store
+from shadowroute.app import runtime
+from shadowroute.collector.store import Store
 from tests.support.page_week import PROJECT, fill
 from tests.support.stores import fresh_store
 

@@ -12,10 +12,10 @@ import pytest
 import typer
 from jsonschema import Draft202012Validator
 
-from app.cli import exits
-from app.cli.backtest import renames
-from app.cli.demo import MARKER, fresh_folder
-from app.cli.root import run
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.backtest import renames
+from shadowroute.app.cli.demo import MARKER, fresh_folder
+from shadowroute.app.cli.root import run
 from tests.support.groups import ROOT
 from tests.support.stores import database_dsn
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from analysis.verdict.as_json import SCHEMA, judgement_schema
-from app.cli import exits
-from app.cli.root import run
-from collector.plans import plan_records
-from collector.store import Store
+from shadowroute.analysis.verdict.as_json import SCHEMA, judgement_schema
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.root import run
+from shadowroute.collector.plans import plan_records
+from shadowroute.collector.store import Store
 from tests.support.judged_fortnight import PLAN, PROJECT, Fortnight, fill
 from tests.support.stores import fresh_store
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app.cli import exits
-from app.cli.root import run
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.root import run
 from tests.support.cli import shadowroute
 from tests.support.groups import need_data
 from tests.support.spend_logs import spend_logs
@@ -58,7 +58,7 @@ def shell(tmp_path: Path, engine_folder: Path, capsys: pytest.CaptureFixture[str
 
 
 def rows(store: str, sql: str) -> list[tuple[Any, ...]]:
-    from collector.store import open_store  # noqa: PLC0415 - the engine is slow to load
+    from shadowroute.collector.store import open_store  # noqa: PLC0415 - the engine is slow to load
 
     with open_store(store, create=False) as opened:
         return list(opened.client().query(sql).result_rows)

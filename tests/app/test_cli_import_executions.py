@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.cli import exits
-from app.cli.root import run
-from collector.store import Store
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.root import run
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 
 ROWS: list[dict[str, Any]] = [

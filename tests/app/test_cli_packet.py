@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from analysis.packet.manifest import KEY_VARIABLE
-from app.cli import exits
-from app.cli.root import run
-from collector.store import Store
+from shadowroute.analysis.packet.manifest import KEY_VARIABLE
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.root import run
+from shadowroute.collector.store import Store
 from tests.support.judged_fortnight import PLAN, Fortnight, fill
 from tests.support.stores import fresh_store
 

@@ -17,8 +17,8 @@ from tests.support.groups import ROOT
 FILL = """
 import sys
 from datetime import UTC, datetime
-from collector.serve import rollup_now
-from collector.store import open_store
+from shadowroute.collector.serve import rollup_now
+from shadowroute.collector.store import open_store
 from tests.support.mixed_traffic import store_traffic
 with open_store(sys.argv[1], own=True) as store:
     store_traffic(store.client())

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from analysis.backtest.truth import PolicyTruth
-from analysis.measures.cost import CostDelta
-from analysis.queries import Queries
-from analysis.queries.executions import executed_answers
-from analysis.report import PolicyReport
-from analysis.results import Estimate, Range
-from analysis.selection import Window
-from analysis.verdict.results import Verdict
-from app.demo.executed import SAMPLED
-from app.demo.policies import PROJECT, load
-from app.demo.run import Outcome, run
-from app.demo.text import headline, summary
-from app.demo.traffic import Traffic, simulate
-from app.demo.truth import thumb
-from collector.serve import ingest
-from collector.store import Store
+from shadowroute.analysis.backtest.truth import PolicyTruth
+from shadowroute.analysis.measures.cost import CostDelta
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.executions import executed_answers
+from shadowroute.analysis.report import PolicyReport
+from shadowroute.analysis.results import Estimate, Range
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.verdict.results import Verdict
+from shadowroute.app.demo.executed import SAMPLED
+from shadowroute.app.demo.policies import PROJECT, load
+from shadowroute.app.demo.run import Outcome, run
+from shadowroute.app.demo.text import headline, summary
+from shadowroute.app.demo.traffic import Traffic, simulate
+from shadowroute.app.demo.truth import thumb
+from shadowroute.collector.serve import ingest
+from shadowroute.collector.store import Store
 from tests.support.stores import fresh_store
 
 FIRST_DAY = date(2026, 11, 16)

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from app.demo.scenario import MODELS, TASKS
-from app.demo.traffic import Traffic, Turn, past_week, simulate
-from app.demo.truth import CACHE_TTL_US, World, thumb
+from shadowroute.app.demo.scenario import MODELS, TASKS
+from shadowroute.app.demo.traffic import Traffic, Turn, past_week, simulate
+from shadowroute.app.demo.truth import CACHE_TTL_US, World, thumb
 
 MONDAY = date(2026, 11, 16)
 

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from app.cli.doctor import seconds
-from app.doctor import Check, examine, refused_text
-from collector.serve import CollectorServer, rollup_now
-from collector.store import Store
+from shadowroute.app.cli.doctor import seconds
+from shadowroute.app.doctor import Check, examine, refused_text
+from shadowroute.collector.serve import CollectorServer, rollup_now
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 from tests.support.page_week import LARGE, SMALL, fill
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from app.cli import exits, root
-from collector.errors import MigrationError, PortInUseError, StoreBusyError, StoreUnreachableError
-from collector.feeding import LostRecordsError
 from shadow.errors import ConfigError, ShadowError
+from shadowroute.app.cli import exits, root
+from shadowroute.collector.errors import MigrationError, PortInUseError, StoreBusyError, StoreUnreachableError
+from shadowroute.collector.feeding import LostRecordsError
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_version_names_both_distributions(capsys: pytest.CaptureFixture[str]) ->
 def test_help_needs_no_database_and_no_web_framework() -> None:
     """`shadowroute --help` answers at once."""
     heavy = ("chdb", "streamlit", "numpy", "pyarrow", "scipy")
-    code = f"import sys, app.cli.root; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, shadowroute.app.cli.root; print([name for name in {heavy} if name in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
 

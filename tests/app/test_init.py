@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.plan import load_plan
-from app.cli.root import run
 from shadow.config import LiveSpec, load_routing
+from shadowroute.analysis.plan import load_plan
+from shadowroute.app.cli.root import run
 
 PROXY = """\
 model_list:

@@ -15,18 +15,18 @@ from typing import Any
 import jsonschema
 import pytest
 
-from analysis.as_json import plain
-from analysis.format import brief
-from analysis.packet import content
-from analysis.packet.content import SCHEMA, Packet, packet
-from analysis.plan import plan_of, register
-from analysis.queries import Queries
-from analysis.results import Estimate
-from analysis.selection import PolicyRef, Window
-from app.packet import files, page
-from collector.executions import Execution, write
-from collector.store import Store
 from shadow.errors import ConfigError
+from shadowroute.analysis.as_json import plain
+from shadowroute.analysis.format import brief
+from shadowroute.analysis.packet import content
+from shadowroute.analysis.packet.content import SCHEMA, Packet, packet
+from shadowroute.analysis.plan import plan_of, register
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.results import Estimate
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.app.packet import files, page
+from shadowroute.collector.executions import Execution, write
+from shadowroute.collector.store import Store
 from tests.checks import published_schemas
 from tests.support.page_week import BOOK, DAYS, FIRST, PROJECT, VERSIONS, fill
 from tests.support.stores import fresh_store

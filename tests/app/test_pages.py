@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import app
-from analysis.measures.noise_floor import REPEATABLE
-from app import runtime
-from collector.store import Store
+from shadowroute import app
+from shadowroute.analysis.measures.noise_floor import REPEATABLE
+from shadowroute.app import runtime
+from shadowroute.collector.store import Store
 from tests.support import judged_fortnight
 from tests.support.page_week import LARGE, SMALL, fill
 

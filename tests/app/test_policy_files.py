@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.root import run
+from shadowroute.app.cli.root import run
 from tests.support.routing_folder import ALWAYS, write_folder
 
 SHADOW = "service: api\nlive: policies/always.yaml\nshadows: [policies/mixed.yaml]\n"

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from app.tables import csv_text, text_table
+from shadowroute.app.tables import csv_text, text_table
 
 
 def test_no_column_is_cut() -> None:

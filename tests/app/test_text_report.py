@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import typer
 
-from analysis.queries import Queries
-from analysis.report import ProjectReport, project_report
-from app.cli import exits
-from app.cli.report import chosen_keys, chosen_project, chosen_window
-from app.tables import csv_text
-from app.text_report import CSV_HEADER, csv_rows, report_text
-from collector.store import Store
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.report import ProjectReport, project_report
+from shadowroute.app.cli import exits
+from shadowroute.app.cli.report import chosen_keys, chosen_project, chosen_window
+from shadowroute.app.tables import csv_text
+from shadowroute.app.text_report import CSV_HEADER, csv_rows, report_text
+from shadowroute.collector.store import Store
 from tests.support.page_week import BOOK
 
 

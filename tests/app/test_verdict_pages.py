@@ -13,10 +13,10 @@ from zipfile import ZipFile
 import pytest
 import streamlit as st
 
-from analysis.queries.reader import Reader
-from analysis.selection import PolicyRef, Window
-from app import data
-from collector.store import Store
+from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.app import data
+from shadowroute.collector.store import Store
 from tests.app.conftest import shown
 from tests.app.test_pages import opened, texts
 from tests.support.page_verdicts import BAD, GOOD, plan_content, record, run_answers

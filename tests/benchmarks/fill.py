@@ -16,11 +16,11 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from analysis.selection import Window
-from collector.price_books import pin
-from collector.rollup import Rollup
-from collector.store import Store, open_store
 from shadow.pricing import Price, PriceRow
+from shadowroute.analysis.selection import Window
+from shadowroute.collector.price_books import pin
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import Store, open_store
 
 PROJECT: Final = "bench"
 BOOK: Final = "book-bench"

@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from analysis.packet.content import packet
-from analysis.queries import Queries
-from analysis.queries.reader import Memory, Record
-from analysis.report import project_report
-from app.packet.files import write
-from collector.store import Store, open_store
+from shadowroute.analysis.packet.content import packet
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.reader import Memory, Record
+from shadowroute.analysis.report import project_report
+from shadowroute.app.packet.files import write
+from shadowroute.collector.store import Store, open_store
 from tests.benchmarks.fill import BOOK, PROJECT, WINDOW
 
 RUNS: Final = 5

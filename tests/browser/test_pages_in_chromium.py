@@ -27,7 +27,7 @@ WAIT_MS = 60_000
 expect.set_options(timeout=WAIT_MS)
 FILL = """
 import sys
-from collector.store import open_store
+from shadowroute.collector.store import open_store
 from tests.support.page_verdicts import plan_content, record, run_answers
 from tests.support.page_week import fill
 with open_store(sys.argv[1], own=True) as store:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from analysis.json_schema import schema_of
-from analysis.packet.content import SCHEMA, Packet
-from analysis.verdict.as_json import judgement_schema
+from shadowroute.analysis.json_schema import schema_of
+from shadowroute.analysis.packet.content import SCHEMA, Packet
+from shadowroute.analysis.verdict.as_json import judgement_schema
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs/reference"
 

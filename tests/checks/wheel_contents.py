@@ -1,7 +1,7 @@
 """Builds both wheels and checks what they carry.
 
-The SDK lives in other people's processes: its wheel may bring the import name `shadow` and nothing else. The platform
-wheel must hold every source and data file of its three packages, or it works here and nowhere else.
+The SDK lives in other people's processes: its wheel may bring the import name `shadow` and nothing else. The platform's
+brings `shadowroute`, and must hold every source and data file of its three folders, or it works here and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 UV = Path(sys.executable).with_name("uv")
 SOURCE_SUFFIXES = {".py", ".sql", ".yaml", ".toml", ".typed", ".proto", ".json", ".css", ".j2"}
 WHEELS = {
-    # distribution folder: (folders whose files must be inside = allowed top-level names)
-    "shadow": {"shadow"},
-    ".": {"collector", "analysis", "app"},
+    # distribution folder: folders whose files must be inside, each with the place it has in the wheel
+    "shadow": {"shadow": "shadow"},
+    ".": {name: f"shadowroute/{name}" for name in ("collector", "analysis", "app")},
 }
 
 
@@ -51,23 +51,24 @@ def build(project: Path, target: Path) -> Path:
     return max(target.glob("*.whl"), key=lambda path: path.stat().st_mtime_ns)
 
 
-def expected_files(folders: set[str]) -> set[str]:
+def expected_files(places: dict[str, str]) -> set[str]:
     """Source and data files below the folders, as the wheel names them."""
     return {
-        name
+        places[name.split("/", 1)[0]] + "/" + name.split("/", 1)[1]
         for name in source_files()
-        if name.split("/", 1)[0] in folders
+        if name.split("/", 1)[0] in places
         and (Path(name).suffix in SOURCE_SUFFIXES or Path(name).name == "py.typed")
         and name != "shadow/pyproject.toml"
     }
 
 
-def problems(wheel: Path, folders: set[str]) -> list[str]:
+def problems(wheel: Path, places: dict[str, str]) -> list[str]:
     """What is wrong with one wheel, one sentence each."""
     names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     packaged = {name for name in names if ".dist-info/" not in name}
-    foreign = sorted(name for name in packaged if name.split("/", 1)[0] not in folders)
-    expected = expected_files(folders)
+    top_levels = {place.split("/", 1)[0] for place in places.values()}
+    foreign = sorted(name for name in packaged if name.split("/", 1)[0] not in top_levels)
+    expected = expected_files(places)
     return [
         *(f"{wheel.name}: {name} brings a foreign top-level name" for name in foreign),
         *(f"{wheel.name}: {name} is missing" for name in sorted(expected - packaged)),
@@ -80,12 +81,12 @@ def main() -> int:
     failures: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         copy_sources(Path(folder) / "source")
-        for project, folders in WHEELS.items():
+        for project, places in WHEELS.items():
             wheel = build(Path(folder) / "source" / project, Path(folder) / "wheels")
-            bad = problems(wheel, folders)
+            bad = problems(wheel, places)
             failures += bad
             if not bad:
-                print(f"{wheel.name}: only {', '.join(sorted(folders))}, complete")
+                print(f"{wheel.name}: only {', '.join(sorted(places.values()))}, complete")
     print("\n".join(failures), end="\n" if failures else "")
     return 1 if failures else 0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from collector.auth import Gate
-from collector.otlp.limits import RefusalError
 from shadow.errors import ConfigError
 from shadow.loopback import is_loopback
+from shadowroute.collector.auth import Gate
+from shadowroute.collector.otlp.limits import RefusalError
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "LOCALHOST", "::1", "[::1]"])

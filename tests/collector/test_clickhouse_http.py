@@ -20,9 +20,9 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, StreamFailureError
 
-from collector import clickhouse_http
-from collector.serve import CollectorServer
-from collector.store import Store
+from shadowroute.collector import clickhouse_http
+from shadowroute.collector.serve import CollectorServer
+from shadowroute.collector.store import Store
 from tests.support.stores import fresh_store
 
 COLUMNS = ["project", "target", "name", "source", "scorer", "ts", "value", "label", "explanation", "version"]
@@ -399,7 +399,7 @@ def test_many_clients_at_once(server: CollectorServer, token: str) -> None:
 
 SECOND_PROCESS = """
 import json, sys
-from collector.store import open_store
+from shadowroute.collector.store import open_store
 with open_store(sys.argv[1]) as store:
     client = store.client()
     client.insert("signals", [["p", "from outside"]], column_names=["project", "target"])

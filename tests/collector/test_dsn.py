@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.dsn import parse
 from shadow.errors import ConfigError
+from shadowroute.collector.dsn import parse
 
 
 def test_a_relative_folder_is_meant_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

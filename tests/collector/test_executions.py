@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from collector.executions import Execution, deciders, write
-from collector.store import Store
 from shadow.errors import ConfigError
+from shadowroute.collector.executions import Execution, deciders, write
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 
 NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)

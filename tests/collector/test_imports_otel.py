@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.imports.call import LoggedCall, Skipped
-from collector.imports.otel import LENGTH, OtelLog
-from collector.otlp.json_body import traces_from_json
 from shadow.errors import ConfigError
 from shadow.outcome import Usage
+from shadowroute.collector.imports.call import LoggedCall, Skipped
+from shadowroute.collector.imports.otel import LENGTH, OtelLog
+from shadowroute.collector.otlp.json_body import traces_from_json
 from tests.support.groups import need_data
 
 PARAMETERS = '{"tools": [], "response_format": {"type": "json_schema"}}'

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from collector.imports import values
-from collector.imports.call import Log, LoggedCall, Skipped
-from collector.imports.litellm import LiteLLMLog
-from collector.imports.reading import Reading, SignalColumn
-from collector.imports.survey import SessionSample, survey
-from collector.imports.table import TableLog
 from shadow.errors import ConfigError
 from shadow.outcome import Usage
+from shadowroute.collector.imports import values
+from shadowroute.collector.imports.call import Log, LoggedCall, Skipped
+from shadowroute.collector.imports.litellm import LiteLLMLog
+from shadowroute.collector.imports.reading import Reading, SignalColumn
+from shadowroute.collector.imports.survey import SessionSample, survey
+from shadowroute.collector.imports.table import TableLog
 from tests.support.spend_logs import SpendLogs, spend_logs
 
 HEADER = "time,model,input_tokens,output_tokens"

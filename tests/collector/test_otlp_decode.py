@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.otlp.decode import decode_traces, parse_traces
-from collector.otlp.json_body import traces_from_json
-from collector.otlp.limits import Limits, RefusalError, inflate
-from collector.otlp.logs import decode_logs, parse_logs
-from collector.otlp.scan import check_json, check_protobuf
+from shadowroute.collector.otlp.decode import decode_traces, parse_traces
+from shadowroute.collector.otlp.json_body import traces_from_json
+from shadowroute.collector.otlp.limits import Limits, RefusalError, inflate
+from shadowroute.collector.otlp.logs import decode_logs, parse_logs
+from shadowroute.collector.otlp.scan import check_json, check_protobuf
 from tests.support.otlp import Sent, Value, decision, logs, traces
 
 LIMITS = Limits()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.errors import PriceBookConflictError
-from collector.price_books import book_prices, current_book, load_price_file, pin
-from collector.store import Store
 from shadow.errors import ConfigError
 from shadow.pricing import BANDS, BEGINNING, Price, PriceRow
+from shadowroute.collector.errors import PriceBookConflictError
+from shadowroute.collector.price_books import book_prices, current_book, load_price_file, pin
+from shadowroute.collector.store import Store
 
 CHEAP = Price(
     input_usd_per_mtok=1.0, cache_read_usd_per_mtok=0.1, cache_write_usd_per_mtok=1.25, output_usd_per_mtok=4.0

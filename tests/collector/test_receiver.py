@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from collector.otlp.limits import Limits
-from collector.serve import CollectorServer
-from collector.store import Store
+from shadowroute.collector.otlp.limits import Limits
+from shadowroute.collector.serve import CollectorServer
+from shadowroute.collector.store import Store
 from tests.support.otlp import Sent, decision, get, logs, post, traces
 
 HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from collector.serve import ingest, rollup_now
-from collector.store import Store
 from shadow import keys
+from shadowroute.collector.serve import ingest, rollup_now
+from shadowroute.collector.store import Store
 from tests.support.otlp import Sent, Value, decision, post, traces
 
 DAY_NS = 86_400 * 10**9

@@ -14,18 +14,18 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from analysis.queries import Queries
-from analysis.queries.money import cost_cube
-from analysis.queries.quality import signal_cells
-from analysis.rows import SignalRow
-from analysis.selection import ALL, PolicyRef, Segment, Slice, Window
-from collector import rollup
-from collector.dsn import parse
-from collector.errors import StoreUnreachableError
-from collector.migrate import migrations, statements
-from collector.price_books import pin
-from collector.rollup import MOST_SEGMENT_VALUES, TABLES, Rollup
-from collector.store import Store
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.queries.quality import signal_cells
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from shadowroute.collector import rollup
+from shadowroute.collector.dsn import parse
+from shadowroute.collector.errors import StoreUnreachableError
+from shadowroute.collector.migrate import migrations, statements
+from shadowroute.collector.price_books import pin
+from shadowroute.collector.rollup import MOST_SEGMENT_VALUES, TABLES, Rollup
+from shadowroute.collector.store import Store
 from tests.support import contract_traffic
 from tests.support.contract_traffic import FIRST_DAY, LAST_DAY, POLICIES, Sums, changed, insert
 from tests.support.stores import fresh_store

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from collector.errors import PortInUseError
-from collector.owner import read_owner
-from collector.ports import listen, require_free_port, url_of
-from collector.serve import CollectorServer, ingest, rollup_now
-from collector.store import Store, open_store
 from shadow.errors import ConfigError
+from shadowroute.collector.errors import PortInUseError
+from shadowroute.collector.owner import read_owner
+from shadowroute.collector.ports import listen, require_free_port, url_of
+from shadowroute.collector.serve import CollectorServer, ingest, rollup_now
+from shadowroute.collector.store import Store, open_store
 from tests.support.groups import ROOT
 from tests.support.otlp import Sent, decision, get, post, traces
 
@@ -124,8 +124,8 @@ def test_rollups_of_a_served_store_are_made_by_its_owner(tmp_path: Path) -> None
     dsn = f"chdb://{tmp_path}/store"
     code = """
         import sys
-        from collector.store import open_store
-        from collector.serve import CollectorServer
+        from shadowroute.collector.store import open_store
+        from shadowroute.collector.serve import CollectorServer
         with open_store(sys.argv[1]) as store, CollectorServer(store, otlp_port=0, clickhouse_port=0, rollup=False):
             print("ready", flush=True)
             sys.stdin.readline()
@@ -153,8 +153,8 @@ def test_what_was_answered_with_200_survives_a_kill(tmp_path: Path) -> None:
     dsn = f"chdb://{tmp_path}/store"
     code = """
         import sys, time
-        from collector.store import open_store
-        from collector.serve import CollectorServer
+        from shadowroute.collector.store import open_store
+        from shadowroute.collector.serve import CollectorServer
         store = open_store(sys.argv[1])
         server = CollectorServer(store, otlp_port=0, clickhouse_port=None)
         server.start()
@@ -170,7 +170,7 @@ def test_what_was_answered_with_200_survives_a_kill(tmp_path: Path) -> None:
     assert answered == [200] * 5
     count = """
         import sys
-        from collector.store import open_store
+        from shadowroute.collector.store import open_store
         with open_store(sys.argv[1]) as store:
             print(store.client().command("SELECT count() FROM decisions"))
     """

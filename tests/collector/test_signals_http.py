@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from collector.otlp.limits import RefusalError
-from collector.serve import CollectorServer
-from collector.signals_http import decode_signal
-from collector.store import Store
+from shadowroute.collector.otlp.limits import RefusalError
+from shadowroute.collector.serve import CollectorServer
+from shadowroute.collector.signals_http import decode_signal
+from shadowroute.collector.store import Store
 from tests.support.otlp import post
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector import statements
-from collector.errors import StatementRefusedError
+from shadowroute.collector import statements
+from shadowroute.collector.errors import StatementRefusedError
 
 Check = Callable[..., statements.Kind]
 

@@ -16,11 +16,17 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector import embedded
-from collector.errors import MigrationError, StoreBusyError, StoreError, StoreMissingError, StoreUnreachableError
-from collector.migrate import migrate, migrations, statements, status
-from collector.owner import Owner, owner_file, read_owner, remove_owner, write_owner
-from collector.store import Store, open_store
+from shadowroute.collector import embedded
+from shadowroute.collector.errors import (
+    MigrationError,
+    StoreBusyError,
+    StoreError,
+    StoreMissingError,
+    StoreUnreachableError,
+)
+from shadowroute.collector.migrate import migrate, migrations, statements, status
+from shadowroute.collector.owner import Owner, owner_file, read_owner, remove_owner, write_owner
+from shadowroute.collector.store import Store, open_store
 from tests.support.groups import ROOT
 
 
@@ -40,15 +46,15 @@ def other_process(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]
 
 HOLD = """
     import sys
-    from collector.store import open_store
+    from shadowroute.collector.store import open_store
     with open_store(sys.argv[1]):
         print("ready", flush=True)
         sys.stdin.readline()
 """
 SERVE = """
     import sys
-    from collector.store import open_store
-    from collector.serve import CollectorServer
+    from shadowroute.collector.store import open_store
+    from shadowroute.collector.serve import CollectorServer
     with open_store(sys.argv[1]) as store, CollectorServer(store, otlp_port=0, clickhouse_port=0, ui_url="http://127.0.0.1:8501"):
         print("ready", flush=True)
         sys.stdin.readline()
@@ -180,7 +186,7 @@ def test_an_owner_file_that_outlived_its_process_is_ignored(tmp_path: Path) -> N
         owner.send_signal(signal.SIGKILL)
         owner.wait()
     assert owner_file(tmp_path / "store").exists()
-    code = "import sys; from collector.store import open_store; print(open_store(sys.argv[1]).kind)"
+    code = "import sys; from shadowroute.collector.store import open_store; print(open_store(sys.argv[1]).kind)"
     done = subprocess.run([sys.executable, "-c", code, dsn], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "embedded"
 
@@ -220,7 +226,7 @@ def test_a_broken_owner_file_is_no_owner(tmp_path: Path, text: str) -> None:
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     """Not the engine's text, but the folder and what to do."""
     (tmp_path / "file").write_text("x")
-    code = "import sys; from collector.store import open_store; open_store(sys.argv[1])"
+    code = "import sys; from shadowroute.collector.store import open_store; open_store(sys.argv[1])"
     done = subprocess.run(
         [sys.executable, "-c", code, f"chdb://{tmp_path}/file/store"],
         cwd=ROOT,
@@ -235,8 +241,8 @@ def test_the_engine_closes_with_its_last_user(tmp_path: Path) -> None:
     """Afterwards another process can open the folder."""
     code = """
         import sys
-        from collector import embedded
-        from collector.store import open_store
+        from shadowroute.collector import embedded
+        from shadowroute.collector.store import open_store
         first, second = open_store(sys.argv[1]), open_store(sys.argv[1])
         path = first.dsn.path
         first.close(); first.close()

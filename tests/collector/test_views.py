@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.otlp.rows import SpanRows
-from collector.otlp.rules import RULES
-from collector.store import Store
 from shadow import keys
+from shadowroute.collector.otlp.rows import SpanRows
+from shadowroute.collector.otlp.rules import RULES
+from shadowroute.collector.store import Store
 from tests.support.otlp import decision
 
 NOW_NS = 1_795_000_000_000_000_000

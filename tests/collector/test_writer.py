@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 
-from collector.otlp.decode import decode_traces, parse_traces
-from collector.otlp.limits import Limits
-from collector.store import Store
-from collector.writer import (
+from shadowroute.collector.otlp.decode import decode_traces, parse_traces
+from shadowroute.collector.otlp.limits import Limits
+from shadowroute.collector.store import Store
+from shadowroute.collector.writer import (
     ALONE_ROWS,
     GROUP_ROWS,
     LINGER_S,

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from analysis.plan import document as plan_document
 from shadow import keys
 from shadow.config import gateway_document, policy_document, routing_document, validator_document
 from shadow.config.fields import Document
+from shadowroute.analysis.plan import document as plan_document
 from tests.support.groups import ROOT
 
 DOCS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])

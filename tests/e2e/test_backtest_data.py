@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from analysis.backtest.case import Case, Inputs, load
-from analysis.backtest.result import BacktestDocument, EstimateDocument, RangeDocument
-from analysis.backtest.run import measure, run, send
-from analysis.backtest.text import render
-from collector.serve import ingest, rollup_now
-from collector.store import Store
+from shadowroute.analysis.backtest.case import Case, Inputs, load
+from shadowroute.analysis.backtest.result import BacktestDocument, EstimateDocument, RangeDocument
+from shadowroute.analysis.backtest.run import measure, run, send
+from shadowroute.analysis.backtest.text import render
+from shadowroute.collector.serve import ingest, rollup_now
+from shadowroute.collector.store import Store
 from tests.support.groups import ROOT, need_data
 from tests.support.otlp_relay import otlp_relay
 from tests.support.stores import fresh_store

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.backtest.case import Inputs, load
-from analysis.backtest.result import RangeDocument
-from analysis.backtest.run import run
+from shadowroute.analysis.backtest.case import Inputs, load
+from shadowroute.analysis.backtest.result import RangeDocument
+from shadowroute.analysis.backtest.run import run
 from tests.support.groups import ROOT, need_data
 from tests.support.stores import fresh_store
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.root import run
-from collector.store import Store
+from shadowroute.app.cli.root import run
+from shadowroute.collector.store import Store
 from tests.support.cli import free_ports, shadowroute
 from tests.support.judged_fortnight import PLAN, Fortnight, fill
 from tests.support.stores import fresh_store
@@ -168,7 +168,7 @@ def test_our_bug_is_70_and_never_an_answer(
     def crash(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("analysis.verdict.judge.judge", crash)
+    monkeypatch.setattr("shadowroute.analysis.verdict.judge.judge", crash)
     assert run(["gate", "--plan", "plan.yaml", f"--store={good.dsn}"]) == 70
     told = capsys.readouterr().err
     assert "Traceback" in told

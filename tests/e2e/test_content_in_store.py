@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from analysis.queries import Queries
-from collector.serve import ingest
-from collector.store import Store
 from shadow.config import Export
 from shadow.observer import Observer
 from shadow.policy import Policy
 from shadow.request import Request
+from shadowroute.analysis.queries import Queries
+from shadowroute.collector.serve import ingest
+from shadowroute.collector.store import Store
 from tests.support.sdk import FunctionPolicy, always, routing
 
 CANARY = "canary-7f3a"

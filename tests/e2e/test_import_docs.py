@@ -7,7 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from app.cli import exits
+from shadowroute.app.cli import exits
 from tests.support.cli import shadowroute
 from tests.support.groups import ROOT
 

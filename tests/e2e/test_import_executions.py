@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import pytest
 
-from analysis.measures.executed import executed
-from analysis.queries import Queries
-from analysis.results import Estimate
-from analysis.selection import Window
-from collector.store import open_store
+from shadowroute.analysis.measures.executed import executed
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.results import Estimate
+from shadowroute.analysis.selection import Window
+from shadowroute.collector.store import open_store
 from tests.e2e.test_up import STORE, send
 from tests.support.cli import free_ports, running_up, shadowroute
 from tests.support.clickhouse_server import PASSWORD, running_server

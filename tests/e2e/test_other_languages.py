@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import app
-from analysis.queries import Queries
-from analysis.queries.money import cost_cube
-from analysis.queries.quality import signal_cells
-from analysis.report import project_report
-from analysis.results import Estimate
-from app import runtime
-from collector.price_books import pin
-from collector.serve import CollectorServer, rollup_now
-from collector.store import Store
 from shadow.pricing import BANDS, BEGINNING, Price, PriceRow
+from shadowroute import app
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.queries.quality import signal_cells
+from shadowroute.analysis.report import project_report
+from shadowroute.analysis.results import Estimate
+from shadowroute.app import runtime
+from shadowroute.collector.price_books import pin
+from shadowroute.collector.serve import CollectorServer, rollup_now
+from shadowroute.collector.store import Store
 from tests.support.groups import need_node, skip_group
 
 NODE = Path(__file__).with_name("node")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from collector.rollup import Rollup
-from collector.store import open_store
+from shadowroute.collector.rollup import Rollup
+from shadowroute.collector.store import open_store
 from tests.support.clickhouse_server import PASSWORD, running_server
 from tests.support.stores import fresh_store
 from tests.support.trees import assert_same

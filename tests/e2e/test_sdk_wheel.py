@@ -17,7 +17,7 @@ from tests.support.groups import ROOT
 from tests.support.otlp_sink import otlp_sink
 
 HEAVY = ("numpy", "scipy", "pandas", "pyarrow", "chdb", "streamlit", "clickhouse_connect", "starlette", "typer")
-PLATFORM = ("collector", "analysis", "app")
+PLATFORM = ("shadowroute",)
 LAZY = ("opentelemetry.sdk", "httpx", "pydantic", "genai_prices", "yaml", "asyncio")
 
 

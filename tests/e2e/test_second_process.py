@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from collector.owner import read_owner
+from shadowroute.collector.owner import read_owner
 from tests.e2e.test_up import STORE, figures, priced_figures, send
 from tests.support import clickhouse_script
 from tests.support.cli import Up, free_ports, running_up, shadowroute
@@ -19,7 +19,7 @@ from tests.support.groups import ROOT
 _IN_PROCESS = """
 import sys
 from pathlib import Path
-from collector.store import open_store
+from shadowroute.collector.store import open_store
 from tests.support.clickhouse_script import read
 with open_store(sys.argv[1]) as store:
     assert store.kind == "embedded", store.kind

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from collector.serve import ingest, rollup_now
-from collector.store import Store, open_store
+from shadowroute.collector.serve import ingest, rollup_now
+from shadowroute.collector.store import Store, open_store
 from tests.e2e.test_up import send
 from tests.support.cli import free_ports, running_up, shadowroute
 from tests.support.clickhouse_server import PASSWORD, running_server

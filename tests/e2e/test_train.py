@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from app.cli.root import run
 from shadow.config import load_catalogue, load_policy
 from shadow.request import Message, Request
 from shadow.snapshot import STATELESS
+from shadowroute.app.cli.root import run
 from tests.support.routing_folder import write_folder
 from tests.support.training_examples import CHEAP, DEAR, examples
 

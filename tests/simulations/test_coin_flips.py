@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.measures.random_control import random_control_of
+from shadowroute.analysis.measures.random_control import random_control_of
 from tests.support.coin_flips import REQUESTS, advantage, sample
 from tests.support.draws import DRAWS, Figure, slack
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from analysis.results import Interval
-from analysis.stats.hall import hall_ratio_interval
-from analysis.stats.proportion import share_interval, wilson
-from analysis.stats.ratio import t_interval
-from analysis.summaries import RatioSums
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.hall import hall_ratio_interval
+from shadowroute.analysis.stats.proportion import share_interval, wilson
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.summaries import RatioSums
 from tests.support.clusters import Draw, Population
 from tests.support.draws import DRAWS, Figure, slack
 

@@ -14,13 +14,13 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from analysis.measures.rates import MINIMUM_CLUSTERS, VERDICT_CLUSTERS
-from analysis.results import Interval
-from analysis.stats.hall import hall_ratio_interval
-from analysis.stats.proportion import share_interval, wilson
-from analysis.stats.ratio import t_interval
-from analysis.stats.sequential import LookPlan
-from analysis.summaries import RatioSums
+from shadowroute.analysis.measures.rates import MINIMUM_CLUSTERS, VERDICT_CLUSTERS
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.hall import hall_ratio_interval
+from shadowroute.analysis.stats.proportion import share_interval, wilson
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.stats.sequential import LookPlan
+from shadowroute.analysis.summaries import RatioSums
 from tests.support.draws import DRAWS, Figure, slack
 from tests.support.longitudinal import Regulars, Weeks
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.results import Estimate, Undefined
-from analysis.summaries import BUCKETS, spread
+from shadowroute.analysis.results import Estimate, Undefined
+from shadowroute.analysis.summaries import BUCKETS, spread
 from tests.support.draws import DRAWS, Figure, slack
 from tests.support.executed_answers import N, answer, frame, measure
 

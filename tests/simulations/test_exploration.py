@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.measures.off_policy import off_policy_of
-from analysis.results import Estimate
+from shadowroute.analysis.measures.off_policy import off_policy_of
+from shadowroute.analysis.results import Estimate
 from tests.support.draws import DRAWS, Figure, slack
 from tests.support.exploration import sample
 

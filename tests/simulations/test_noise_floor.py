@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.stats.difference import difference_interval
-from analysis.stats.proportion import share_interval
-from analysis.summaries import BUCKETS, RatioSums
+from shadowroute.analysis.stats.difference import difference_interval
+from shadowroute.analysis.stats.proportion import share_interval
+from shadowroute.analysis.summaries import BUCKETS, RatioSums
 from tests.support.draws import DRAWS, Figure, slack
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.measures.latency import Comparison
-from analysis.results import Estimate
+from shadowroute.analysis.measures.latency import Comparison
+from shadowroute.analysis.results import Estimate
 from tests.support.draws import DRAWS, Figure, slack
 from tests.support.timed import live, pairs
 

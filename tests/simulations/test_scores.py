@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import special, stats
 
-from analysis.stats.ordinal import brunner_munzel
-from analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.stats.ordinal import brunner_munzel
+from shadowroute.analysis.summaries import BUCKETS, Floats
 from tests.support.draws import DRAWS, Figure, slack
 
 EDGES = np.linspace(0, 1, 21)

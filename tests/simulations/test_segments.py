@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from scipy import special
 
-from analysis.measures.rates import estimate
-from analysis.results import Interval
-from analysis.stats.multiple import benjamini_hochberg
-from analysis.stats.ratio import t_interval
-from analysis.stats.sequential import LookPlan
-from analysis.summaries import BUCKETS, Floats, RatioSums
-from analysis.verdict.segments import p_of_no_harm
+from shadowroute.analysis.measures.rates import estimate
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.stats.multiple import benjamini_hochberg
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.stats.sequential import LookPlan
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.verdict.segments import p_of_no_harm
 from tests.support.draws import DRAWS, Figure
 
 SEGMENTS, HARMED, USERS = 20, 2, 6_000

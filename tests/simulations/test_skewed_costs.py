@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from analysis.stats.hall import hall_interval, hall_ratio_interval
-from analysis.stats.ratio import t_interval
-from analysis.summaries import BUCKETS, RatioSums
+from shadowroute.analysis.stats.hall import hall_interval, hall_ratio_interval
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.summaries import BUCKETS, RatioSums
 from tests.support.draws import DRAWS, Figure, slack
 
 ROWS = 2_000

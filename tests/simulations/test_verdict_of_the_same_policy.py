@@ -12,18 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.measures.rates import estimate
-from analysis.plan.loading import Plan
-from analysis.results import Estimate
-from analysis.selection import ALL, Segment
-from analysis.stats.ratio import t_interval
-from analysis.stats.sequential import LookPlan
-from analysis.summaries import BUCKETS, Floats, RatioSums
-from analysis.verdict.conditions import Evidence
-from analysis.verdict.figures import Figures, cells_of, conditions_of
-from analysis.verdict.results import Verdict
-from analysis.verdict.rule import verdict_of
-from analysis.verdict.segments import findings
+from shadowroute.analysis.measures.rates import estimate
+from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.results import Estimate
+from shadowroute.analysis.selection import ALL, Segment
+from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.stats.sequential import LookPlan
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.verdict.conditions import Evidence
+from shadowroute.analysis.verdict.figures import Figures, cells_of, conditions_of
+from shadowroute.analysis.verdict.results import Verdict
+from shadowroute.analysis.verdict.rule import verdict_of
+from shadowroute.analysis.verdict.segments import findings
 from tests.support.draws import DRAWS, Figure
 from tests.support.plans import plan_with
 

@@ -1,7 +1,7 @@
 """A stand-in for a ClickHouse server, in a process of its own: the protocol over the embedded engine, with DDL allowed.
 
-It serves `collector.clickhouse_http` without the statement check, so that a store reached by `clickhouse://` meets
-the real protocol and the real engine. It is no server: one user, no cluster.
+It serves `shadowroute.collector.clickhouse_http` without the statement check, so that a store reached by
+`clickhouse://` meets the real protocol and the real engine. It is no server: one user, no cluster.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from collector import clickhouse_http, embedded
-from collector.engine_session import EngineError, EngineSession
-from collector.ports import listen, url_of
-from collector.statements import Kind
+from shadowroute.collector import clickhouse_http, embedded
+from shadowroute.collector.engine_session import EngineError, EngineSession
+from shadowroute.collector.ports import listen, url_of
+from shadowroute.collector.statements import Kind
 from tests.support.groups import ROOT
 
 PASSWORD = "s3cret/ü:@"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.summaries import BUCKETS, Floats, RatioSums
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.measures.random_control import RandomControl
-from analysis.queries.model_answers import Trials
-from analysis.results import Estimate
+from shadowroute.analysis.measures.random_control import RandomControl
+from shadowroute.analysis.queries.model_answers import Trials
+from shadowroute.analysis.results import Estimate
 
 REQUESTS = 20_000
 DRAWN = 2_000

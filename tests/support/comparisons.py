@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from analysis.results import Interval
-from analysis.summaries import Floats
+from shadowroute.analysis.results import Interval
+from shadowroute.analysis.summaries import Floats
 
 
 def tuned(alpha: float) -> float:

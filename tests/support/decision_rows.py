@@ -230,7 +230,7 @@ def sum_up(client: Client) -> None:
     for name in ("pair", "cost", "signal"):
         daily, overall = f"{name}_daily", f"{name}_overall"
         client.command(f"TRUNCATE TABLE {overall}")
-        text = (files("collector") / "sql" / f"{overall}.sql").read_text()
+        text = (files("shadowroute.collector") / "sql" / f"{overall}.sql").read_text()
         client.command(text, parameters={"stage": overall, daily: daily})
 
 

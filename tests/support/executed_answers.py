@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.measures.executed import Executed, executed_of
-from analysis.measures.executed_cost import CostFrame
-from analysis.prices import PriceTable
-from analysis.queries.executions import ExecutedAnswer, Frame, PaidCall
-from analysis.summaries import BUCKETS, spread
 from shadow.pricing import Price, PriceRow
+from shadowroute.analysis.measures.executed import Executed, executed_of
+from shadowroute.analysis.measures.executed_cost import CostFrame
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame, PaidCall
+from shadowroute.analysis.summaries import BUCKETS, spread
 
 DAY = dt.date(2026, 11, 16)
 N = 2_000

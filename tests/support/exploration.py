@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.queries.off_policy import WeightedAnswers
-from analysis.stats.off_policy import GroupedSums
-from analysis.summaries import BUCKETS
+from shadowroute.analysis.queries.off_policy import WeightedAnswers
+from shadowroute.analysis.stats.off_policy import GroupedSums
+from shadowroute.analysis.summaries import BUCKETS
 
 MEANS = np.array([[0.9, 0.7], [0.6, 0.55]])
 """Thumbs by task (code, chat) and model (big, small)."""

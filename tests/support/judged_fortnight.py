@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from analysis.selection import PolicyRef
-from collector.serve import rollup_now
-from collector.store import Store, open_store
+from shadowroute.analysis.selection import PolicyRef
+from shadowroute.collector.serve import rollup_now
+from shadowroute.collector.store import Store, open_store
 from tests.support.decision_rows import insert
 
 PROJECT: Final = "support-api"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.results import Estimate, Interval, Range, Undefined
+from shadowroute.analysis.results import Estimate, Interval, Range, Undefined
 
 LEVEL = 0.95
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from analysis.selection import PolicyRef, Window
 from shadow.attributes import plan_texts
 from shadow.policy import Step
+from shadowroute.analysis.selection import PolicyRef, Window
 from tests.support.decision_rows import insert
 
 FIRST: Final = dt.date(2026, 11, 16)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from collector.serve import IngestEndpoint
+from shadowroute.collector.serve import IngestEndpoint
 
 HOP_HEADERS = {"host", "connection", "content-length", "accept-encoding"}
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from analysis.plan import plan_of, register
-from collector.executions import Execution, write
-from collector.store import Store
+from shadowroute.analysis.plan import plan_of, register
+from shadowroute.collector.executions import Execution, write
+from shadowroute.collector.store import Store
 from tests.support.page_week import DAYS, FIRST, PROJECT
 
 GOOD, BAD = "resolved", "tone"

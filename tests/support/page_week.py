@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.serve import rollup_now
-from collector.store import Store
+from shadowroute.collector.serve import rollup_now
+from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 
 PROJECT: Final = "support-api"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from analysis.plan import load_plan
-from analysis.plan.loading import Plan
+from shadowroute.analysis.plan import load_plan
+from shadowroute.analysis.plan.loading import Plan
 
 PLAN: Final = """\
 plan: cheap-first-2026-11

@@ -9,24 +9,24 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.backtest.case import Case, Inputs, load
-from analysis.backtest.run import run as run_backtest
-from analysis.backtest.run import truth_of
-from analysis.backtest.truth import PolicyTruth
-from analysis.measures.executed import Executed, cost_frame, executed, executed_of_units
-from analysis.measures.executed_cost import CostFrame, residual_usd
-from analysis.measures.executed_draws import Unit, units
-from analysis.prices import PriceTable
-from analysis.queries import Queries
-from analysis.queries.executions import Frame, executed_answers, executed_frame
-from analysis.queries.money import cost_cube
-from analysis.results import Estimate, Measured
-from analysis.selection import PolicyRef, Window
-from analysis.stats.survey import hajek
-from analysis.summaries import RatioSums
-from app.cli.root import run as shadowroute
-from collector.price_books import book_prices
-from collector.store import Store
+from shadowroute.analysis.backtest.case import Case, Inputs, load
+from shadowroute.analysis.backtest.run import run as run_backtest
+from shadowroute.analysis.backtest.run import truth_of
+from shadowroute.analysis.backtest.truth import PolicyTruth
+from shadowroute.analysis.measures.executed import Executed, cost_frame, executed, executed_of_units
+from shadowroute.analysis.measures.executed_cost import CostFrame, residual_usd
+from shadowroute.analysis.measures.executed_draws import Unit, units
+from shadowroute.analysis.prices import PriceTable
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.executions import Frame, executed_answers, executed_frame
+from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.results import Estimate, Measured
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.stats.survey import hajek
+from shadowroute.analysis.summaries import RatioSums
+from shadowroute.app.cli.root import run as shadowroute
+from shadowroute.collector.price_books import book_prices
+from shadowroute.collector.store import Store
 from tests.support.groups import ROOT, need_data
 
 SIGNAL = "score"

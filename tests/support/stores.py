@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from collector.store import Store, open_store
+from shadowroute.collector.store import Store, open_store
 
 _numbers = itertools.count(1)
 

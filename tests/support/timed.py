@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.queries.latency import Escalates, LiveTimes, PairTimes
-from analysis.stats.log_bins import RATIO, BinRow
+from shadowroute.analysis.queries.latency import Escalates, LiveTimes, PairTimes
+from shadowroute.analysis.stats.log_bins import RATIO, BinRow
 
 
 def rows_of(bucket: np.ndarray, seconds: np.ndarray) -> list[BinRow]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.training.examples import Examples
 from shadow.request import Message, Request
+from shadowroute.analysis.training.examples import Examples
 
 CHEAP, DEAR = "cheap", "dear"
 WORDS = ("total", "order", "name", "date", "sum", "list", "city", "price")

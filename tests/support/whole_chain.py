@@ -16,15 +16,15 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from analysis.as_json import plain
-from analysis.measures.off_policy import off_policy
-from analysis.packet.content import packet
-from analysis.plan import plan_of
-from analysis.plan.registration import judged_by
-from analysis.queries import Queries
-from analysis.report import project_report
-from analysis.rows import SignalRow
-from analysis.selection import PolicyRef, Window
+from shadowroute.analysis.as_json import plain
+from shadowroute.analysis.measures.off_policy import off_policy
+from shadowroute.analysis.packet.content import packet
+from shadowroute.analysis.plan import plan_of
+from shadowroute.analysis.plan.registration import judged_by
+from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.report import project_report
+from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.selection import PolicyRef, Window
 from tests.support.decision_rows import insert
 from tests.support.execution_rows import insert_executions
 
