@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date
 
-from shadow.outcome import Usage
-from shadow.pricing import BAND_EDGES_TOKENS, Price, PriceRow
+from shadow.domain.outcome import Usage
+from shadow.prices.registry import BAND_EDGES_TOKENS, Price, PriceRow
 
 BLEND_INPUT, BLEND_OUTPUT = 0.75, 0.25
 

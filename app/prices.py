@@ -14,8 +14,8 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue
+from shadow.prices.catalogue import Catalogue
 from shadowroute.analysis.queries import Queries, projects
 from shadowroute.collector.price_books import current_book, pin
 from shadowroute.collector.store import Store

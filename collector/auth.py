@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shadow.errors import ConfigError
-from shadow.loopback import is_loopback, names_loopback, same_secret
+from shadow.runtime.loopback import is_loopback, names_loopback, same_secret
 from shadowroute.collector.otlp.limits import RefusalError
 
 

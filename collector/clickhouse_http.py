@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from shadow.loopback import is_loopback, same_secret
+from shadow.runtime.loopback import is_loopback, same_secret
 from shadowroute.collector.engine_session import EngineError, EngineSession
 from shadowroute.collector.errors import StatementRefusedError
 from shadowroute.collector.wire import BodyError, inflate, split_insert

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from shadow.stats import RecorderStats
+from shadow.recording.stats import RecorderStats
 from shadowroute.collector.errors import StoreError
 
 CHECK_EVERY = 100

@@ -13,7 +13,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from shadow.config import load_catalogue
-from shadow.pricing import Price, PriceRow
+from shadow.prices.registry import Price, PriceRow
 from shadowroute.collector.errors import PriceBookConflictError
 
 _COLUMNS: Final = (

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from shadow.loopback import is_loopback
+from shadow.runtime.loopback import is_loopback
 from shadowroute.collector import clickhouse_http
 from shadowroute.collector.auth import Gate
 from shadowroute.collector.errors import StoreUnreachableError

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
-from shadow import keys
+from shadow.telemetry import keys
 from shadowroute.collector.otlp.decode import InvalidSpanError, check_time
 from shadowroute.collector.otlp.json_body import load_object
 from shadowroute.collector.otlp.limits import RefusalError

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from shadow.config import load_catalogue, load_policy
-from shadow.request import Request
+from shadow.domain.request import Request
+from shadow.state.router_state import State
 from shadow.state.settings import StateSettings
-from shadow.state.state import State
 from shadow.testing import ManualClock
 
 MODELS = """

@@ -9,13 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shadow.domain.outcome import Answer, Attempt, Outcome, Usage
+    from shadow.domain.policy import Candidate, Decision, Policy, Step
+    from shadow.domain.request import Request
+    from shadow.domain.snapshot import Snapshot
     from shadow.errors import ConfigError, ShadowError
     from shadow.observer import Observer
-    from shadow.outcome import Answer, Attempt, Outcome, Usage
-    from shadow.policy import Candidate, Decision, Policy, Step
-    from shadow.request import Request
     from shadow.router import ShadowRouter
-    from shadow.snapshot import Snapshot
 
     __version__: str
 
@@ -38,20 +38,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Answer": "outcome",
-    "Attempt": "outcome",
-    "Candidate": "policy",
+    "Answer": "domain.outcome",
+    "Attempt": "domain.outcome",
+    "Candidate": "domain.policy",
     "ConfigError": "errors",
-    "Decision": "policy",
+    "Decision": "domain.policy",
     "Observer": "observer",
-    "Outcome": "outcome",
-    "Policy": "policy",
-    "Request": "request",
+    "Outcome": "domain.outcome",
+    "Policy": "domain.policy",
+    "Request": "domain.request",
     "ShadowError": "errors",
     "ShadowRouter": "router",
-    "Snapshot": "snapshot",
-    "Step": "policy",
-    "Usage": "outcome",
+    "Snapshot": "domain.snapshot",
+    "Step": "domain.policy",
+    "Usage": "domain.outcome",
 }
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shadow.check import check
+from shadow.config.check import check
 
 OK, USAGE, BAD_FILE = 0, 64, 65
 HELP = """usage: python -m shadow check FILE

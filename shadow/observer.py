@@ -8,27 +8,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
-from shadow.content import Redact, redacting
+from shadow.domain.from_request import HOOK_FIELDS
+from shadow.domain.outcome import Contamination, Outcome, Usage, contaminations
 from shadow.errors import ShadowError
-from shadow.from_request import HOOK_FIELDS
 from shadow.hooks.function import FunctionHook, Served
 from shadow.hooks.labels import labelled
 from shadow.hooks.litellm_proxy import proxy_callback
 from shadow.hooks.litellm_router import is_litellm_router, observe_router
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.openai_client import is_openai_client, observe_client
-from shadow.outcome import Contamination, Outcome, Usage, contaminations
-from shadow.recorder import Recorder
-from shadow.reload import Reloader
-from shadow.state.state import State
-from shadow.stats import RecorderStats
+from shadow.recording.content import Redact, redacting
+from shadow.recording.recorder import Recorder
+from shadow.recording.reload import Reloader
+from shadow.recording.stats import RecorderStats
+from shadow.runtime.clock import SYSTEM_CLOCK, Clock
+from shadow.state.router_state import State
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from shadow.export.sink import SpanSink
+    from shadow.telemetry.export.sink import SpanSink
 
 Wrapped = TypeVar("Wrapped")
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -13,30 +13,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
-from shadow.clock import SYSTEM_CLOCK, Clock
 from shadow.config import Routing, load_routing
-from shadow.content import Redact, redacting
-from shadow.edition import Edition
+from shadow.domain.features import extract, output_limit
+from shadow.domain.from_request import facts_of
+from shadow.domain.outcome import Outcome
+from shadow.domain.policy import Decision
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError
+from shadow.execution.cascade_refusals import RefusalRuns
+from shadow.execution.live_policy import Live
+from shadow.execution.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.execution.routed import Routed
 from shadow.execution.settings import ExecutionSettings
 from shadow.execution.terms import Terms
-from shadow.export.sink import SpanSink
-from shadow.features import extract, output_limit
-from shadow.from_request import facts_of
-from shadow.live import Live
-from shadow.outcome import Outcome
-from shadow.policy import Decision
-from shadow.providers.base import Provider
+from shadow.providers.protocol import Provider
 from shadow.providers.registry import Providers
-from shadow.recorder import Recorder
-from shadow.refusals import RefusalRuns
-from shadow.reload import Reloader
-from shadow.reply import AsyncReplyStream, Reply, ReplyStream
-from shadow.request import Request
-from shadow.snapshot import Snapshot
-from shadow.state.state import State
-from shadow.stats import RecorderStats
+from shadow.recording.content import Redact, redacting
+from shadow.recording.recorder import Recorder
+from shadow.recording.reload import Reloader
+from shadow.recording.routing_version import Edition
+from shadow.recording.stats import RecorderStats
+from shadow.runtime.clock import SYSTEM_CLOCK, Clock
+from shadow.state.router_state import State
+from shadow.telemetry.export.sink import SpanSink
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from shadow import keys
-from shadow.export.sink import SinkStats
-from shadow.span import Span
+from shadow.telemetry import keys
+from shadow.telemetry.export.sink import SinkStats
+from shadow.telemetry.span import Span
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan

@@ -26,7 +26,7 @@ settings.load_profile("shadowroute")
 @pytest.fixture(scope="session", autouse=True)
 def _an_overrun_may_end_a_thread_anywhere() -> Iterator[None]:
     """A worker that took too long is told to end wherever it is, and that may be in somebody's `__del__`."""
-    from shadow.worker import OverrunError  # noqa: PLC0415  # collecting tests needs no SDK
+    from shadow.runtime.worker import OverrunError  # noqa: PLC0415  # collecting tests needs no SDK
 
     inner = sys.unraisablehook
 

@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from shadow.catalogue import Catalogue
 from shadow.config import load_catalogue, load_policy
-from shadow.contained import Containment
+from shadow.domain.features import extract
+from shadow.domain.ids import KeyedHash, canonical_id
+from shadow.domain.outcome import Answer
+from shadow.domain.policy import Decision, Failure, Policy, Step, state_mode_of
+from shadow.domain.request import Request
+from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import ConfigError, MissingOutcomeError
-from shadow.features import extract
-from shadow.ids import KeyedHash, canonical_id
-from shadow.judge import Judge, Judgement, checked
-from shadow.outcome import Answer
-from shadow.policy import Decision, Failure, Policy, Step, state_mode_of
-from shadow.pricing import PriceRow
-from shadow.request import Request
-from shadow.snapshot import STATELESS, Snapshot
+from shadow.policies.guarded import Judge, Judgement, checked
+from shadow.prices.catalogue import Catalogue
+from shadow.prices.registry import PriceRow
+from shadow.runtime.containment import Containment
 from shadowroute.analysis.backtest.memory import Memory, Served
 from shadowroute.analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
 from shadowroute.analysis.backtest.truth import UnknownCheckError, Walk, walk

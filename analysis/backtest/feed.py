@@ -6,11 +6,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from shadow.config import Routing
-from shadow.export.otlp import OtlpSink
-from shadow.providers.base import Provider
-from shadow.reply import Reply
+from shadow.execution.reply import Reply
+from shadow.providers.protocol import Provider
 from shadow.router import ShadowRouter
-from shadow.state.state import State
+from shadow.state.router_state import State
+from shadow.telemetry.export.otlp import OtlpSink
 from shadowroute.collector.feeding import (
     CLOSE_TIMEOUT_S,
     QUEUE_SPANS,

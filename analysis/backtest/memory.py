@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from shadow.catalogue import Catalogue
-from shadow.contained import Containment
-from shadow.judge import Judgement
-from shadow.outcome import Outcome
-from shadow.policy import Decision, Failure, Policy
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.domain.outcome import Outcome
+from shadow.domain.policy import Decision, Failure, Policy
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
+from shadow.policies.guarded import Judgement
+from shadow.prices.catalogue import Catalogue
+from shadow.recording.state_view import View
+from shadow.runtime.containment import Containment
 from shadow.state.own import OwnState
 from shadow.state.rate_limits import RateLimits
+from shadow.state.router_state import State
 from shadow.state.settings import StateSettings
-from shadow.state.state import State
-from shadow.view import View
 from shadowroute.collector.feeding import EventClock
 
 

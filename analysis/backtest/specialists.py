@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shadow.ids import KeyedHash
-from shadow.outcome import Answer
+from shadow.domain.ids import KeyedHash
+from shadow.domain.outcome import Answer
 from shadowroute.analysis.backtest.case import Case, Planned
 from shadowroute.analysis.backtest.truth import Walk
 from shadowroute.analysis.measures.frontier import Frontier, frontier_of

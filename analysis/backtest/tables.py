@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shadow.domain.outcome import Answer, Usage
 from shadow.errors import ConfigError
-from shadow.outcome import Answer, Usage
 from shadowroute.collector.imports.columns import counts, numbers, read, schema, texts
 
 QUERY_COLUMNS = ("query_id", "prompt")

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
-from shadow.catalogue import Catalogue
+from shadow.domain.outcome import Answer, Attempt, Outcome
+from shadow.domain.policy import Decision, Policy
+from shadow.domain.request import Request
 from shadow.errors import PolicyError
 from shadow.execution import Dispatch, Execution, run
-from shadow.outcome import Answer, Attempt, Outcome
-from shadow.policy import Decision, Policy
-from shadow.request import Request
+from shadow.prices.catalogue import Catalogue
 from shadowroute.analysis.prices import PriceTable
 
 AnswerOf = Callable[[str], Answer]

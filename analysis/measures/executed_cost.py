@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from shadow.outcome import Usage
+from shadow.domain.outcome import Usage
 from shadowroute.analysis.measures.executed_draws import Drawn, Unit, too_few
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame

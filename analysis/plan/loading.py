@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from shadow.config.source import read_source
 from shadow.config.validation import validated
+from shadow.domain.ids import canonical_id
 from shadow.errors import ConfigError
-from shadow.ids import canonical_id
 from shadowroute.analysis.plan.amounts import duration_of, share_of
 from shadowroute.analysis.plan.document import PlanDocument, QualityDocument, StricterDocument
 from shadowroute.analysis.selection import Segment

@@ -12,8 +12,8 @@ from typing import Any
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from shadow.domain.ids import canonical_json
 from shadow.errors import ConfigError
-from shadow.ids import canonical_json
 from shadowroute.analysis.plan.loading import Plan, plan_of
 from shadowroute.analysis.verdict.results import PlanEdit, PlanStatus
 from shadowroute.collector.plans import PlanRecord, plan_records, record_plan, recorded_plan_names

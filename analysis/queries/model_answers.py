@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from shadow.outcome import Usage
+from shadow.domain.outcome import Usage
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
 from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from shadow.outcome import Usage
+from shadow.domain.outcome import Usage
 from shadowroute.analysis.queries.reader import Reader, days
 from shadowroute.analysis.selection import Window
 

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shadow.domain.request import Request
 from shadow.errors import ShadowError
 from shadow.policies.hashed_features import FeatureSet
-from shadow.request import Request
 from shadowroute.analysis.summaries import Floats
 
 TRAINED: Final = 0.6

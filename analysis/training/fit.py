@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from shadow.domain.request import Request
 from shadow.policies.hashed_features import DENSE, features_of
-from shadow.request import Request
 from shadowroute.analysis.summaries import Floats
 from shadowroute.analysis.training.examples import Examples, Rows, TooFewExamplesError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from shadow.catalogue import Catalogue
+from shadow.domain.outcome import Answer
 from shadow.errors import ConfigError
-from shadow.outcome import Answer
+from shadow.prices.catalogue import Catalogue
 from shadowroute.analysis.backtest.case import EPOCH, request_of
 from shadowroute.analysis.backtest.tables import check_rename, load_outcomes, load_queries
 from shadowroute.analysis.prices import PriceTable

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from shadow.request import Request
+from shadow.domain.request import Request
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries.reader import Reader
 from shadowroute.analysis.queries.training import ScoredAnswer, scored_answers

@@ -226,7 +226,7 @@ def wanted_of(
     Raises:
         typer.BadParameter: there is no live name, or a feature cannot be absent.
     """
-    from shadow.request import LABEL
+    from shadow.domain.request import LABEL
     from shadowroute.collector.imports.job import Wanted
     from shadowroute.collector.imports.send import MAY_BE_ABSENT
 

@@ -14,8 +14,8 @@ from shadowroute.app.cli.options import JsonOption
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shadow.policy import Policy
-    from shadow.request import Request
+    from shadow.domain.policy import Policy
+    from shadow.domain.request import Request
 
 policies = typer.Typer(
     name="policy", help="Check, explain and compare policy files; reads no store.", no_args_is_help=True
@@ -114,8 +114,8 @@ def diff(
 
 
 def _policy(file: Path, models: Path | None) -> Policy:
-    from shadow.check import models_file_of
     from shadow.config import load_catalogue, load_policy
+    from shadow.config.check import models_file_of
 
     return load_policy(file, load_catalogue(models or models_file_of(file)))
 

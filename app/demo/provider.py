@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Iterable
 from dataclasses import replace
 
-from shadow.outcome import Answer
-from shadow.providers.base import Call, Chunk
+from shadow.domain.outcome import Answer
+from shadow.providers.protocol import Call, Chunk
 from shadowroute.app.demo.traffic import Turn
 from shadowroute.app.demo.truth import World
 

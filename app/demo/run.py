@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from shadow.config import Routing
+from shadow.domain.features import extract
+from shadow.domain.ids import KeyedHash
+from shadow.domain.policy import Policy
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError
-from shadow.features import extract
-from shadow.ids import KeyedHash
-from shadow.policy import Policy
-from shadow.request import Request
-from shadow.snapshot import Snapshot
 from shadowroute.analysis.backtest.feed import Feed
 from shadowroute.analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
 from shadowroute.analysis.plan.loading import load_plan

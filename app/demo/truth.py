@@ -6,7 +6,7 @@ prefix again. So the truth of a shadow is not its live log re-priced: its caches
 
 from __future__ import annotations
 
-from shadow.outcome import Answer, Usage
+from shadow.domain.outcome import Answer, Usage
 from shadowroute.app.demo.traffic import Turn
 
 CACHE_TTL_US = 10 * 60 * 1_000_000

@@ -13,10 +13,10 @@ import yaml
 from shadow.config.policy_document import PolicyDocument
 from shadow.config.source import read_source
 from shadow.config.validation import validated
+from shadow.domain.policy import Policy
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError, PolicyError
-from shadow.policy import Policy
-from shadow.request import Request
-from shadow.snapshot import Snapshot
 
 NO_DECISION = "no decision"
 

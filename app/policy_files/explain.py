@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from shadow.policy import Candidate, Decision, Step
-from shadow.request import Request
+from shadow.domain.policy import Candidate, Decision, Step
+from shadow.domain.request import Request
 
 
 def explained(decision: Decision, request: Request) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shadow.check import check
+from shadow.config.check import check
 from shadow.config.policy_document import PolicyDocument, RangeDocument, WhenDocument
 from shadow.config.source import Source, read_source
 from shadow.config.validation import validated

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final
 
+from shadow.domain.features import extract
+from shadow.domain.ids import KeyedHash
+from shadow.domain.request import Request
+from shadow.domain.snapshot import STATELESS, ModelState, Snapshot
 from shadow.errors import ConfigError
-from shadow.features import extract
-from shadow.ids import KeyedHash
-from shadow.request import Request
-from shadow.snapshot import STATELESS, ModelState, Snapshot
 
 REQUEST_KEYS: Final = (
     "messages", "task", "user_tier", "labels", "input_tokens", "max_output_tokens", "tools", "response_format",

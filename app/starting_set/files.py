@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadow.errors import ConfigError
-from shadow.pricing import Price, registry_prices
+from shadow.prices.registry import Price, registry_prices
 from shadowroute.app.starting_set.litellm_config import ListedModel, LiteLLMConfig, unique_aliases
 
 WINDOW_DAYS: Final = 14

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadow.config.source import read_source
+from shadow.domain.ids import canonical_id
 from shadow.errors import ConfigError
-from shadow.ids import canonical_id
 
 KEY_VARIABLE: Final = re.compile(r"os\.environ/([A-Za-z_][A-Za-z0-9_]*)")
 RANDOM_STRATEGIES: Final = frozenset({"", "simple-shuffle"})

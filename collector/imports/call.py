@@ -1,7 +1,7 @@
 """One model call as a log tells it, whatever the log; and what its features are called.
 
 A log says less than a service knows. What a log does not say is unknown, never empty: a policy that asks for it gets
-no decision (`shadow.features`), so no figure rests on a guess.
+no decision (`shadow.domain.features`), so no figure rests on a guess.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from shadow.outcome import UNKNOWN_USAGE, Contamination, OutcomeStatus, Usage
-from shadow.request import nothing
+from shadow.domain.outcome import UNKNOWN_USAGE, Contamination, OutcomeStatus, Usage
+from shadow.domain.request import nothing
 
 FEATURES: Final = (
     "messages", "user", "session", "task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shadow.request import LABEL
+from shadow.domain.request import LABEL
 from shadowroute.collector.imports.call import LoggedCall, Skipped
 
 BLOCKED_KEYS_BELOW = 0.90

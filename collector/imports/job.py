@@ -10,12 +10,12 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from shadow.catalogue import MODELS_FILE, Catalogue
 from shadow.config import LiveSpec, Routing, load_catalogue, load_policy
+from shadow.domain.policy import Policy
+from shadow.domain.request import LABEL
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
-from shadow.policy import Policy
-from shadow.request import LABEL
+from shadow.prices.catalogue import MODELS_FILE, Catalogue
 from shadowroute.collector.imports.call import Log
 from shadowroute.collector.imports.gaps import Gaps
 from shadowroute.collector.imports.send import LIMITS, send_log

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from shadow.features import output_limit
-from shadow.outcome import Contamination, Usage
-from shadow.usage import answer_of, usage_of
+from shadow.domain.features import output_limit
+from shadow.domain.outcome import Contamination, Usage
+from shadow.domain.usage import answer_of, usage_of
 from shadowroute.collector.imports import values
 from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
 from shadowroute.collector.imports.reading import Reading

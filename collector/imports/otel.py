@@ -15,9 +15,9 @@ from typing import Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from shadow import keys
+from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
-from shadow.outcome import Usage
+from shadow.telemetry import keys
 from shadowroute.collector.imports import otel_attributes as names
 from shadowroute.collector.imports import values
 from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from shadow.features import IMAGE_PARTS, output_limit
+from shadow.domain.features import IMAGE_PARTS, output_limit
 from shadowroute.collector.imports import values
 
 Attributes = Mapping[str, Any]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from shadow.domain.request import LABEL, nothing
 from shadow.errors import ConfigError
-from shadow.request import LABEL, nothing
 from shadowroute.collector.imports import values
 from shadowroute.collector.imports.call import LoggedSignal
 

@@ -12,16 +12,16 @@ from types import TracebackType
 from typing import Final, Self
 
 from shadow.config import Limits, LiveSpec, Routing
-from shadow.export.otlp import OtlpSink
-from shadow.features import extract
+from shadow.domain.features import extract
+from shadow.domain.outcome import Answer, Attempt, Outcome
+from shadow.domain.policy import Policy
+from shadow.domain.request import LABEL, Request
+from shadow.domain.snapshot import STATELESS
 from shadow.hooks.observed import Watch
-from shadow.outcome import Answer, Attempt, Outcome
 from shadow.policies.composed import Composed
-from shadow.policy import Policy
-from shadow.recorder import Recorder
-from shadow.request import LABEL, Request
-from shadow.snapshot import STATELESS
-from shadow.state.state import State
+from shadow.recording.recorder import Recorder
+from shadow.state.router_state import State
+from shadow.telemetry.export.otlp import OtlpSink
 from shadowroute.collector.feeding import CLOSE_TIMEOUT_S, SEND_TIMEOUT_S, EventClock, Pace
 from shadowroute.collector.imports.call import FEATURES, Log, LoggedCall, Skipped
 from shadowroute.collector.imports.gaps import GapCounter, Gaps, PolicyGap

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from shadow.outcome import Contamination, OutcomeStatus, Usage
-from shadow.request import LABEL
+from shadow.domain.outcome import Contamination, OutcomeStatus, Usage
+from shadow.domain.request import LABEL
 from shadowroute.collector.imports import values
 from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
 from shadowroute.collector.imports.reading import Reading

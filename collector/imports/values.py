@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from shadow.usage import count_of
+from shadow.domain.usage import count_of
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_2000_US: Final = 946_684_800_000_000

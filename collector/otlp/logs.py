@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from shadow import keys
+from shadow.telemetry import keys
 from shadowroute.collector.otlp.decode import Decoded, InvalidSpanError, attribute_map, check_attributes, check_time
 from shadowroute.collector.otlp.limits import Limits, RefusalError
 from shadowroute.collector.otlp.rows import SpanRows

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from shadow import keys
+from shadow.telemetry import keys
 
 _UINT32_MAX: Final = 0xFFFF_FFFF
 _YEAR_2000_US: Final = 946_684_800_000_000

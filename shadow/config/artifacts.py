@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shadow.config.files import read_bytes
+from shadow.config.noted_files import read_bytes
 from shadow.errors import ConfigError
 
 

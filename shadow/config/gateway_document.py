@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from shadow.config.fields import Document, Name, Positive, Text
-from shadow.config.gateway import GatewaySettings, OtherModels
+from shadow.config.gateway_settings import GatewaySettings, OtherModels
 
 DEFAULTS = GatewaySettings()
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, TypeVar
 
-from shadow.catalogue import MODELS_FILE, Catalogue, Model
 from shadow.config.artifacts import load_function
 from shadow.config.execution_document import ExecutionDocument
-from shadow.config.files import note_absent, noted_files
-from shadow.config.gateway import GatewaySettings
-from shadow.config.policies import PolicyBuilder
+from shadow.config.gateway_settings import GatewaySettings
+from shadow.config.noted_files import note_absent, noted_files
+from shadow.config.policy_builder import PolicyBuilder
 from shadow.config.policy_document import PolicyDocument
 from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
 from shadow.config.routing_document import (
@@ -30,11 +29,12 @@ from shadow.config.routing_document import (
 from shadow.config.source import Place, Source, read_source
 from shadow.config.state_document import spending_labels, spending_limits, state_settings
 from shadow.config.validation import validated
+from shadow.domain.policy import Policy
 from shadow.errors import ConfigError
-from shadow.isolation.recipe import FileRecipe, Recipe
 from shadow.policies.composed import Composed
-from shadow.policy import Policy
-from shadow.pricing import Price, PriceRow
+from shadow.prices.catalogue import MODELS_FILE, Catalogue, Model
+from shadow.prices.registry import Price, PriceRow
+from shadow.recording.isolation.recipe import FileRecipe, Recipe
 
 T = TypeVar("T")
 LABEL_SEGMENT: Final = "label:"

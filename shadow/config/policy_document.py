@@ -14,7 +14,7 @@ from shadow.config.mechanisms.cascade import CascadeDocument
 from shadow.config.mechanisms.http import HttpDocument
 from shadow.config.mechanisms.learned import LearnedDocument
 from shadow.config.mechanisms.weighted import WeightedDocument
-from shadow.snapshot import StateMode
+from shadow.domain.snapshot import StateMode
 
 
 def _as_choice(value: Any) -> Any:

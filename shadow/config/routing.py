@@ -8,13 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal, Self
 
-from shadow.catalogue import Catalogue
-from shadow.config.gateway import GatewaySettings
+from shadow.config.gateway_settings import GatewaySettings
+from shadow.domain.policy import Policy
+from shadow.domain.request import nothing
 from shadow.errors import ConfigError
 from shadow.execution.settings import ExecutionSettings
-from shadow.isolation.recipe import CodeRecipe, Recipe
-from shadow.policy import Policy
-from shadow.request import nothing
+from shadow.prices.catalogue import Catalogue
+from shadow.recording.isolation.recipe import CodeRecipe, Recipe
 from shadow.state.settings import SpendingLimit, StateSettings
 
 Decides = Literal["repeatably", "randomly", "unknown"]

@@ -33,7 +33,7 @@ from shadow.config.routing import (
     Reload,
 )
 from shadow.config.state_document import ModelLimitsDocument, SpendingDocument, StateDocument
-from shadow.from_request import RequestField
+from shadow.domain.from_request import RequestField
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_RELOAD = Reload()

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import yaml
 
-from shadow.config.files import read_bytes
+from shadow.config.noted_files import read_bytes
 from shadow.errors import ConfigError
 
 BYTES_AT_MOST: Final = 1_048_576

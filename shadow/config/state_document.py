@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 
 from shadow.config.fields import Document, Positive, PositiveCount, Text, Texts
-from shadow.request import LABEL
+from shadow.domain.request import LABEL
 from shadow.state.settings import ALPHA, Per, SpendingLimit, StateSettings
 
 DEFAULT_STATE: Final = StateSettings()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from shadow.config import validator_document as shapes
 from shadow.config.artifacts import function_digest, load_function, load_phrases, load_prompt, load_schema
 from shadow.config.validator_document import ValidatorDocument
-from shadow.validators import (
+from shadow.policies.validators import (
     AnyValidator,
     Calls,
     Cites,
@@ -28,7 +28,7 @@ from shadow.validators import (
     SlowCalls,
     ToolCalls,
 )
-from shadow.validators.judge import PROMPT
+from shadow.policies.validators.judge import PROMPT
 
 CALL_TIMEOUT_S: Final = 10.0
 

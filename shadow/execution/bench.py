@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from shadow.catalogue import Catalogue, Model
+from shadow.domain.outcome import UNKNOWN_USAGE, Answer, JudgeCall, Outcome
+from shadow.domain.request import Request
 from shadow.errors import ConfigError, UnjudgedError
 from shadow.execution.received import Tick
-from shadow.outcome import UNKNOWN_USAGE, Answer, JudgeCall, Outcome
-from shadow.providers.base import Call
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.providers.protocol import Call
 from shadow.providers.registry import Providers
-from shadow.request import Request
 
 
 class RequestBench:

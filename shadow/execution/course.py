@@ -14,23 +14,23 @@ docs/router.md, "Which answer is served", has the rules as a table. In short:
 
 from __future__ import annotations
 
-from shadow.billing import Billing
-from shadow.catalogue import Catalogue
+from shadow.domain.outcome import Answer, AttemptKind, Outcome
+from shadow.domain.policy import Decision, Policy, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import ProviderError, UnservedError
-from shadow.execution.admission import Admission
+from shadow.execution.attempt_ledger import Ledger
 from shadow.execution.bench import RequestBench
-from shadow.execution.cost import CostCap
+from shadow.execution.cost_limits import CostCap
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.draft import Draft
 from shadow.execution.inspection import PASSED, REFUSED, Correction, Finding, Inspector
-from shadow.execution.ledger import Ledger
 from shadow.execution.recovery import Recovery
+from shadow.execution.request_limits import Admission
 from shadow.execution.steps import Steps
 from shadow.execution.terms import UNTRIED, Terms
-from shadow.outcome import Answer, AttemptKind, Outcome
-from shadow.policy import Decision, Policy, Step
-from shadow.request import Request
-from shadow.snapshot import STATELESS, Snapshot
+from shadow.prices.billing import Billing
+from shadow.prices.catalogue import Catalogue
 
 SLOW = "latency_budget"
 """`error_type` of an attempt that was ended because its tier's latency budget was used up and another step was left."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shadow.domain.outcome import AttemptKind
 from shadow.execution.draft import Draft
 from shadow.execution.inspection import Correction
-from shadow.frozen import quickly_made
-from shadow.outcome import AttemptKind
+from shadow.runtime.frozen import quickly_made
 
 
 @quickly_made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from shadow.outcome import Answer
+from shadow.domain.outcome import Answer
 
 STANDS: Final = "[[DRAFT STANDS]]"
 """What the checking model says in place of an answer. Nothing that holds it ever reaches the caller."""

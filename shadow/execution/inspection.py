@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from shadow.domain.outcome import Answer
+from shadow.domain.policy import ACCEPTED, Decision, Escalating, Examining, Policy, Step, Verdict
+from shadow.domain.request import Request
 from shadow.execution.bench import RequestBench
-from shadow.frozen import quickly_made
-from shadow.outcome import Answer
-from shadow.policy import ACCEPTED, Decision, Escalating, Examining, Policy, Step, Verdict
-from shadow.request import Request
+from shadow.runtime.frozen import quickly_made
 
 REFUSED: Final = "quality"
 """`error_type` of an attempt whose answer the validators refused."""

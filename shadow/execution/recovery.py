@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from shadow.catalogue import Catalogue
 from shadow.errors import FailureClass, ProviderError
-from shadow.execution.admission import Admission
+from shadow.execution.request_limits import Admission
 from shadow.execution.retries import provider_of, wait_before_retry_s
 from shadow.execution.steps import Steps
 from shadow.execution.terms import Terms
+from shadow.prices.catalogue import Catalogue
 
 Way = Literal["step", "retry"]
 Failed = FailureClass | Literal["slow"]

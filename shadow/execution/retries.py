@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from shadow.catalogue import Catalogue
 from shadow.execution.settings import RetrySettings
-from shadow.forks import on_fork_in_child
+from shadow.prices.catalogue import Catalogue
+from shadow.runtime.forks import on_fork_in_child
 
 BURST: Final = 10.0
 """Tokens of a new bucket, and the most it holds: what a service with little traffic may retry."""

@@ -7,22 +7,22 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequen
 from contextlib import aclosing
 from typing import Any
 
-from shadow.billing import Billing
-from shadow.catalogue import Catalogue, Model
+from shadow.domain.outcome import Answer, Outcome
+from shadow.domain.policy import Decision, Policy
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.execution.bench import RequestBench
-from shadow.execution.cost import limited
+from shadow.execution.cost_limits import limited
 from shadow.execution.course import Execution
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.received import Tick
+from shadow.execution.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.execution.shells import arun, astream, run, stream
 from shadow.execution.terms import Terms
-from shadow.outcome import Answer, Outcome
-from shadow.policy import Decision, Policy
-from shadow.providers.base import Call, Chunk
+from shadow.prices.billing import Billing
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.providers.protocol import Call, Chunk
 from shadow.providers.registry import Providers
-from shadow.reply import AsyncReplyStream, Reply, ReplyStream
-from shadow.request import Request
-from shadow.snapshot import Snapshot
 from shadow.state.rate_limits import rate_limits_of
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from shadow.domain.request import nothing
 from shadow.errors import ConfigError
-from shadow.request import nothing
 
 OverCost = Literal["reject", "truncate"]
 DEFAULT_TIER: Final = "default"

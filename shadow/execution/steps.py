@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from shadow.domain.outcome import AttemptKind
+from shadow.domain.policy import Step
 from shadow.errors import UnservedError
-from shadow.outcome import AttemptKind
-from shadow.policy import Step
 
 Refusal = Callable[[str], str]
 """Why a model may not be asked now; empty if it may, and then it is asked."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Self
 
+from shadow.execution.provider_state import NO_STATE, ModelStates
 from shadow.execution.retries import Jitter, RetryBudgets, system_jitter
 from shadow.execution.settings import ExecutionSettings, RetrySettings
-from shadow.execution.state import NO_STATE, ModelStates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,11 +13,11 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from shadow.config.gateway import GatewaySettings
+from shadow.config.gateway_settings import GatewaySettings
 from shadow.errors import ConfigError
 from shadow.gateway.asgi import Scope, header_of
 from shadow.gateway.refusals import RefusedError
-from shadow.loopback import is_loopback, names_loopback
+from shadow.runtime.loopback import is_loopback, names_loopback
 
 SHORTEST_KEY: Final = 16
 """Characters. `secrets.token_urlsafe()` makes 43."""

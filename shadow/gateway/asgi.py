@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shadow.frozen import quickly_made
+from shadow.runtime.frozen import quickly_made
 
 Scope = dict[str, Any]
 Message = dict[str, Any]

@@ -7,13 +7,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shadow.frozen import quickly_made
+from shadow.execution.reply import AsyncReplyStream, Reply
 from shadow.gateway.asgi import EVENTS, JSON, Header, Receive, Response, Send, json_bytes, respond
 from shadow.gateway.chat_request import ChatRequest
 from shadow.gateway.presence import ClientPresent
 from shadow.gateway.refusals import failure_of
-from shadow.reply import AsyncReplyStream, Reply
 from shadow.router import ShadowRouter
+from shadow.runtime.frozen import quickly_made
 
 REQUEST_ID: Final = b"x-request-id"
 DONE: Final = b"data: [DONE]\n\n"

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shadow.config import Routing
-from shadow.config.gateway import API_KEY_LABEL
-from shadow.from_request import facts_of
-from shadow.frozen import quickly_made
+from shadow.config.gateway_settings import API_KEY_LABEL
+from shadow.domain.from_request import facts_of
+from shadow.domain.ids import uuid7
 from shadow.gateway.asgi import Scope, header_of
 from shadow.gateway.refusals import RefusedError
-from shadow.ids import uuid7
 from shadow.router import ShadowRouter
+from shadow.runtime.frozen import quickly_made
 
 AUTO: Final = "auto"
 """The name that always means: let the policy choose."""

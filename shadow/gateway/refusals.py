@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shadow.contained import LOG_EVERY_S, describe
 from shadow.errors import ProviderError, ShadowError
 from shadow.gateway.asgi import Header, Response, json_response
+from shadow.runtime.containment import LOG_EVERY_S, describe
 
 logger = logging.getLogger("shadowroute.gateway")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from shadow.features import output_limit
-from shadow.from_request import HOOK_FIELDS, facts_of
+from shadow.domain.features import output_limit
+from shadow.domain.from_request import HOOK_FIELDS, facts_of
 
 
 def facts_of_call(arguments: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:

@@ -7,13 +7,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from shadow.domain.from_request import at_path
+from shadow.domain.outcome import Answer, Usage
+from shadow.domain.usage import usage_of
 from shadow.errors import ShadowError
-from shadow.from_request import at_path
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.taps import watched_async_generator, watched_generator
-from shadow.outcome import Answer, Usage
-from shadow.usage import usage_of
 
 Served = Callable[[Any], Any]
 """Understands a reply: gives an `Answer`, an OpenAI-shaped reply, or a pair of model and usage."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from shadow.from_request import FIELDS
-from shadow.request import NOTHING
+from shadow.domain.from_request import FIELDS
+from shadow.domain.request import NOTHING
 
 _current: ContextVar[Mapping[str, Any]] = ContextVar("shadowroute_labels", default=NOTHING)
 

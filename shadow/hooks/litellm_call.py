@@ -11,12 +11,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from shadow.domain.outcome import (
+    UNKNOWN_USAGE,
+    UNREPORTED,
+    Answer,
+    Attempt,
+    AttemptKind,
+    Outcome,
+    OutcomeStatus,
+    Usage,
+)
+from shadow.domain.policy import Decision
+from shadow.domain.usage import answer_of, count_of, failure_of, read
 from shadow.hooks.litellm_facts import cost_of, metadata_of, provider_of, seconds_between, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.observed import ObservedRequest, Watch
-from shadow.outcome import UNKNOWN_USAGE, UNREPORTED, Answer, Attempt, AttemptKind, Outcome, OutcomeStatus, Usage
-from shadow.policy import Decision
-from shadow.usage import answer_of, count_of, failure_of, read
 
 CHAT: Final = frozenset({"completion", "acompletion"})
 RESPONSES: Final = frozenset({"responses", "aresponses"})

@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
 
+from shadow.domain.usage import read
 from shadow.hooks.litellm_call import LiteLLMCall
 from shadow.hooks.observed import Watch
-from shadow.usage import read
 
 CALLS_AT_MOST: Final = 10_000
 

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from shadow.contained import Containment
+from shadow.domain.usage import read
 from shadow.errors import ShadowError
 from shadow.hooks.litellm_calls import OpenCalls
 from shadow.hooks.litellm_facts import metadata_of
-from shadow.usage import read
+from shadow.runtime.containment import Containment
 
 INTERNAL: Final = ("is_silent_experiment", "internal_call_origin")
 """Metadata of calls that LiteLLM makes for itself: mirrors, classifiers, background polls."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from shadow.usage import read
+from shadow.domain.usage import read
 
 
 def metadata_of(event: Any) -> Mapping[str, Any]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from shadow.catalogue import Catalogue
 from shadow.config import LiveSpec
+from shadow.domain.ids import canonical_id
+from shadow.domain.policy import Candidate
+from shadow.domain.usage import read
 from shadow.hooks.litellm_facts import text_of
 from shadow.hooks.observed import Watch
-from shadow.ids import canonical_id
-from shadow.policy import Candidate
-from shadow.usage import read
+from shadow.prices.catalogue import Catalogue
 
 REREAD_EVERY_S: Final = 30.0
 """The model list may change while the process runs; reading it takes about 10 us per deployment."""

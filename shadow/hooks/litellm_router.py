@@ -13,6 +13,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from shadow.domain.ids import uuid7
+from shadow.domain.usage import is_answer
 from shadow.hooks.arguments import facts_of_call
 from shadow.hooks.litellm_call import CHAT, RESPONSES, LiteLLMCall
 from shadow.hooks.litellm_calls import OpenCalls
@@ -21,9 +23,7 @@ from shadow.hooks.litellm_facts import metadata_of, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.litellm_stream import is_stream, watch_stream
 from shadow.hooks.observed import Watch
-from shadow.ids import uuid7
-from shadow.recorder import Recorder
-from shadow.usage import is_answer
+from shadow.recording.recorder import Recorder
 
 METHODS: Final[Mapping[str, frozenset[str]]] = {
     "completion": CHAT,

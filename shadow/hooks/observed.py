@@ -10,18 +10,27 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from shadow.clock import Clock
 from shadow.config import Routing
-from shadow.edition import Edition
+from shadow.domain.features import extract
+from shadow.domain.outcome import (
+    UNREPORTED,
+    Answer,
+    Attempt,
+    Contamination,
+    Outcome,
+    OutcomeStatus,
+    Usage,
+    contaminations,
+)
+from shadow.domain.policy import Decision, Failure
+from shadow.domain.request import Request
+from shadow.domain.usage import answer_of, failure_of, is_answer
 from shadow.errors import ShadowError
-from shadow.features import extract
 from shadow.hooks.labels import merged
-from shadow.outcome import UNREPORTED, Answer, Attempt, Contamination, Outcome, OutcomeStatus, Usage, contaminations
-from shadow.policy import Decision, Failure
-from shadow.recorder import Pending, Recorder
-from shadow.request import Request
-from shadow.state.state import State
-from shadow.usage import answer_of, failure_of, is_answer
+from shadow.recording.recorder import Pending, Recorder
+from shadow.recording.routing_version import Edition
+from shadow.runtime.clock import Clock
+from shadow.state.router_state import State
 
 CALL_FACTS: Final = ("messages", "tools", "response_format", "max_output_tokens")
 """What the call itself says; everything else may come from the surrounding labels too."""

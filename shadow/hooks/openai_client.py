@@ -11,14 +11,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from shadow.domain.from_request import at_path
+from shadow.domain.outcome import UNREPORTED
+from shadow.domain.usage import is_answer
 from shadow.errors import ShadowError
-from shadow.from_request import at_path
 from shadow.hooks.arguments import facts_of_call
 from shadow.hooks.observed import ObservedRequest, Watch
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.taps import watched_async_generator, watched_generator
-from shadow.outcome import UNREPORTED
-from shadow.usage import is_answer
 
 METHODS: Final = (
     ("chat.completions", "create"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from shadow.contained import Guard
+from shadow.domain.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus
+from shadow.domain.usage import chunk_of, ends_answer, failure_of, is_chunk
 from shadow.execution.received import Received
-from shadow.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus
-from shadow.usage import chunk_of, ends_answer, failure_of, is_chunk
+from shadow.runtime.containment import Guard
 
 
 class Streamed(Protocol):

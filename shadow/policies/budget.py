@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shadow.costing import READS
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import OverBudgetError
 from shadow.policies.plan import Plan, Refused
 from shadow.policies.pool import NO_PRICE, Entry, Pool
-from shadow.policy import Candidate, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.prices.costing import READS
 
 Prefer = Literal["order", "quality"]
 IfNoneFits = Literal["cheapest", "refuse"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from shadow.domain.policy import Candidate, Decision, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError, PolicyError
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Plan, Refused
-from shadow.policy import Candidate, Decision, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
-from shadow.unknown import partly_known
+from shadow.policies.unknown_features import partly_known
 
 Function = Callable[[Request], "str | Decision"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shadow.catalogue import Catalogue, Model
+from shadow.domain.request import LABEL, Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import UnknownFeatureError
-from shadow.request import LABEL, Request
-from shadow.snapshot import Snapshot
+from shadow.prices.catalogue import Catalogue, Model
 
 LANGUAGE, REGION = "language", "region"
 """Labels of a request that say in which language the answer must be, and where it must be processed."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.policies.plan import Plan, Refused
-from shadow.policy import Candidate, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

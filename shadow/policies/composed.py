@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import fsum
 
+from shadow.domain.outcome import Answer
+from shadow.domain.policy import Bench, Candidate, Decision, Step, Verdict
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot, StateMode
 from shadow.errors import OverBudgetError, PolicyError, UnknownFeatureError
-from shadow.frozen import copied
-from shadow.outcome import Answer
 from shadow.policies.plan import Chooser, Filter, Plan, Refused, nothing_refused
-from shadow.policy import Bench, Candidate, Decision, Step, Verdict
-from shadow.request import Request
-from shadow.snapshot import Snapshot, StateMode
-from shadow.validators import AnyValidator, Case
-from shadow.validators.panel import Validators
+from shadow.policies.validators import AnyValidator, Case
+from shadow.policies.validators.panel import Validators
+from shadow.runtime.frozen import copied
 
 
 class Composed:

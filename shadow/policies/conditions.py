@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
-from shadow.request import LABEL, Request
+from shadow.domain.request import LABEL, Request
 
 MATCHED_CHARACTERS: Final = 20_000
 """A pattern sees this much of the last user message, so that a long prompt costs a bounded time."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from zlib import crc32
 
-from shadow.request import Request
+from shadow.domain.request import Request
 
 FeatureSet = Literal["text", "metadata"]
 """`text` reads the last user message, too; `metadata` only what every stored decision has."""

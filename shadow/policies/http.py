@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import httpx
 
-from shadow.catalogue import Catalogue
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import PolicyError
-from shadow.forks import on_fork_in_child
 from shadow.policies.plan import Plan, Refused
-from shadow.policy import Candidate, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.prices.catalogue import Catalogue
+from shadow.runtime.forks import on_fork_in_child
 
 SCHEMA: Final = "policy_router_v1"
 BODY_BYTES_AT_MOST: Final = 65_536

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import PolicyError, UnknownFeatureError
 from shadow.policies.hashed_features import READS, Features, FeatureSet, features_of
 from shadow.policies.plan import Plan, Refused
-from shadow.policy import Candidate, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
 
 LARGEST_LOGIT: Final = 50.0
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shadow.frozen import copied
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Plan, Refused
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.runtime.frozen import copied
 
 
 class Nested:

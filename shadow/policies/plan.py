@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from shadow.frozen import quickly_made
-from shadow.policy import Candidate, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
+from shadow.runtime.frozen import quickly_made
 
 Refused = Callable[[str], str]
 """Why the policy's filters refuse a model for this request; empty if they let it through."""

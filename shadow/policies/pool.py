@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from shadow.catalogue import Catalogue, Model
-from shadow.costing import OUTPUT_TOKENS, Costing
+from shadow.domain.policy import Candidate
+from shadow.domain.request import Request
+from shadow.domain.snapshot import UNOBSERVED, ModelState, Snapshot
 from shadow.policies.plan import Refused
-from shadow.policy import Candidate
-from shadow.request import Request
-from shadow.snapshot import UNOBSERVED, ModelState, Snapshot
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.prices.costing import OUTPUT_TOKENS, Costing
 from shadow.state.admission import lets_through
 from shadow.state.settings import StateSettings
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from shadow.domain.policy import Candidate
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import UnknownFeatureError
-from shadow.frozen import copied
 from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser, Plan, Refused
-from shadow.policy import Candidate
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.runtime.frozen import copied
 
 REJECTED_CHARACTERS = 120
 ANY_MODEL = "any model"

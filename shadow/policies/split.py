@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import OverBudgetError, PolicyError, UnknownFeatureError
-from shadow.frozen import copied
 from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser, Draw, Plan, Refused
 from shadow.policies.pool import Pool, share_of_hash
-from shadow.policy import Candidate, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.runtime.frozen import copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.policies.plan import Plan, Refused
-from shadow.policy import Candidate, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
 
 
 class Static:

@@ -8,13 +8,13 @@ from math import isclose
 from types import MappingProxyType
 from typing import Final, cast
 
-from shadow.costing import READS
+from shadow.domain.policy import Candidate, Step
+from shadow.domain.request import LABEL, Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import UnknownFeatureError
 from shadow.policies.plan import Plan, Refused
 from shadow.policies.pool import Entry, Pool
-from shadow.policy import Candidate, Step
-from shadow.request import LABEL, Request
-from shadow.snapshot import Snapshot
+from shadow.prices.costing import READS
 
 EQUAL_STEPS: Final = 10**12
 """Scores that differ by less than one of so many steps are equal: how a sum was rounded must not decide."""

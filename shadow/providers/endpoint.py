@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from shadow.catalogue import Model
 from shadow.errors import ProviderError
+from shadow.prices.catalogue import Model
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_URL_VARIABLE = "OPENAI_BASE_URL"

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shadow.domain.usage import read
 from shadow.errors import CONTENT_POLICY, CONTEXT_LENGTH, QUOTA
-from shadow.usage import read
 
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
 """Below 500, another try may succeed after these only; every other 4xx is about the request or its key."""

@@ -12,12 +12,11 @@ from typing import Any
 
 import httpx
 
-from shadow.frozen import quickly_made
-from shadow.outcome import Answer
-from shadow.providers.base import Call, Chunk
+from shadow.domain.outcome import Answer
 from shadow.providers.endpoint import Endpoint, checked, endpoint_of
 from shadow.providers.lean_client import LeanAsyncClient
 from shadow.providers.openai_wire import AnswerReader, ChunkReader, Source, request_body
+from shadow.providers.protocol import Call, Chunk
 from shadow.providers.times import Times
 from shadow.providers.transports import (
     AsyncHttpClient,
@@ -30,6 +29,7 @@ from shadow.providers.transports import (
     new_client,
     transport_failures,
 )
+from shadow.runtime.frozen import quickly_made
 
 DEFAULT_TIMEOUT_S = 600.0
 """Long answers take minutes; callers who are in a hurry pass `timeout_s`."""

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shadow.domain.outcome import Answer
+from shadow.domain.usage import answer_of, chunk_of
 from shadow.errors import ProviderError
-from shadow.outcome import Answer
-from shadow.providers.base import Call, Chunk
 from shadow.providers.openai_errors import MAX_DETAIL_CHARACTERS, said_by
+from shadow.providers.protocol import Call, Chunk
 from shadow.providers.sse import EventStream, EventTooLargeError
 from shadow.providers.times import Times, Watch
-from shadow.retry_after import retry_after_s
-from shadow.usage import answer_of, chunk_of
+from shadow.runtime.retry_after import retry_after_s
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024

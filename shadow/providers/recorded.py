@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping
 
+from shadow.domain.outcome import Answer
 from shadow.errors import MissingOutcomeError
-from shadow.outcome import Answer
-from shadow.providers.base import Call, Chunk
+from shadow.providers.protocol import Call, Chunk
 
 
 class RecordedProvider:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 
-from shadow.catalogue import Model
-from shadow.providers.base import Provider
+from shadow.prices.catalogue import Model
+from shadow.providers.protocol import Provider
 
 
 class Providers:

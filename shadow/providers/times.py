@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Self
 
-from shadow.frozen import quickly_made
-from shadow.providers.base import Call
+from shadow.providers.protocol import Call
+from shadow.runtime.frozen import quickly_made
 
 
 @quickly_made

@@ -8,9 +8,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from shadow.catalogue import Catalogue
-from shadow.contained import logger
-from shadow.snapshot import ModelState, Snapshot
+from shadow.domain.snapshot import ModelState, Snapshot
+from shadow.prices.catalogue import Catalogue
+from shadow.runtime.containment import logger
 from shadow.state.breaker import RECORDED, RULES
 from shadow.state.record import ModelRecord
 from shadow.state.settings import StateSettings

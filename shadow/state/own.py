@@ -11,16 +11,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
-from shadow.billing import Billing
-from shadow.catalogue import Catalogue
-from shadow.outcome import Outcome, Usage
-from shadow.policy import Decision
-from shadow.request import Request
-from shadow.snapshot import ModelState, Snapshot
+from shadow.domain.outcome import Outcome, Usage
+from shadow.domain.policy import Decision
+from shadow.domain.request import Request
+from shadow.domain.snapshot import ModelState, Snapshot
+from shadow.domain.usage import counted
+from shadow.prices.billing import Billing
+from shadow.prices.catalogue import Catalogue
 from shadow.state.settings import SpendingLimit, StateSettings
 from shadow.state.spending import Spending
 from shadow.state.warmth import WarmMap
-from shadow.usage import counted
 
 
 class OwnState:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shadow.frozen import quickly_made
+from shadow.runtime.frozen import quickly_made
 from shadow.state.delays import seconds_until
 
 MARK: Final = "ratelimit"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from shadow.catalogue import Model
-from shadow.outcome import Attempt, Outcome
-from shadow.policy import Decision, Failure
-from shadow.snapshot import ModelState
+from shadow.domain.outcome import Attempt, Outcome
+from shadow.domain.policy import Decision, Failure
+from shadow.domain.snapshot import ModelState
+from shadow.prices.catalogue import Model
 from shadow.state.breaker import Breaker, Rules
 from shadow.state.ewma import Averages
 from shadow.state.kinds import Kind

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
+from shadow.domain.request import nothing
 from shadow.errors import ConfigError
-from shadow.request import nothing
 
 Per = Literal["hour", "day", "month"]
 ALPHA: Final = (0.1, 0.3)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from shadow.request import LABEL, NOTHING, Request
+from shadow.domain.request import LABEL, NOTHING, Request
 from shadow.state.settings import Per, SpendingLimit
 
 VALUES_AT_MOST: Final = 10_000

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from shadow.catalogue import Catalogue
+from shadow.prices.catalogue import Catalogue
 
 POLICY: Final = "policy:"
 """Before the name of a policy. A bare name means a model or a provider."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from shadow.outcome import Usage
-from shadow.request import NOTHING
+from shadow.domain.outcome import Usage
+from shadow.domain.request import NOTHING
 
 MODELS_PER_SESSION: Final = 8
 

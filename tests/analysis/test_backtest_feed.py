@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing
+from shadow.domain.outcome import Answer, Usage
+from shadow.domain.policy import Decision, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import MissingOutcomeError
-from shadow.outcome import Answer, Usage
-from shadow.policy import Decision, Step
+from shadow.prices.catalogue import Catalogue, Model
 from shadow.providers.recorded import RecordedProvider
-from shadow.request import Request
-from shadow.snapshot import Snapshot
 from shadowroute.analysis.backtest.feed import EventClock, Feed, LostRecordsError
 from shadowroute.collector.serve import IngestEndpoint
 from tests.support.otlp_sink import otlp_sink

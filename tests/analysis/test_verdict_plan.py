@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shadow.domain.ids import canonical_json
 from shadow.errors import ConfigError
-from shadow.ids import canonical_json
 from shadowroute.analysis.plan import load_plan, plan_of, register
 from shadowroute.analysis.plan.meaning import specs_of
 from shadowroute.analysis.plan.registration import judged_by

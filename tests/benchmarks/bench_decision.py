@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from shadow.domain.snapshot import ModelState, Snapshot
 from shadow.policies.budget import Budget
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
@@ -11,7 +12,6 @@ from shadow.policies.pool import Pool
 from shadow.policies.split import Arm, Split
 from shadow.policies.static import Static
 from shadow.policies.weighted import PRESETS, Weighted
-from shadow.snapshot import ModelState, Snapshot
 from tests.benchmarks.figures import Figure, microseconds, percentile
 from tests.support.models import catalogue, model, request
 

@@ -18,7 +18,7 @@ FIRST = """
 import time
 started = time.perf_counter()
 import shadow
-from shadow.catalogue import Catalogue, Model
+from shadow.prices.catalogue import Catalogue, Model
 from shadow.config import LiveSpec, Routing
 from shadow.testing import MemorySink
 models = Catalogue([Model(name="gpt-4o", tier="large")])

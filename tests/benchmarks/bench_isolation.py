@@ -12,8 +12,8 @@ import statistics
 import time
 from typing import Any
 
-from shadow.policy import Policy
-from shadow.request import Request
+from shadow.domain.policy import Policy
+from shadow.domain.request import Request
 from tests.benchmarks.figures import Figure, collector, milliseconds, percentile
 from tests.benchmarks.traffic import REPLY, THREE, observed_call, service
 from tests.support.sdk import FunctionPolicy, decision

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 
 from shadow.config import load_catalogue, load_policy
-from shadow.policy import Policy
-from shadow.request import Message, Request
-from shadow.snapshot import STATELESS
+from shadow.domain.policy import Policy
+from shadow.domain.request import Message, Request
+from shadow.domain.snapshot import STATELESS
 from tests.benchmarks.figures import Figure, microseconds, percentile
 from tests.support.groups import ROOT
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from itertools import chain
 
 from shadow.config import Routing
-from shadow.outcome import Answer
-from shadow.providers.base import Call
+from shadow.domain.outcome import Answer
+from shadow.domain.usage import answer_of
+from shadow.providers.protocol import Call
 from shadow.providers.recorded import RecordedProvider
 from shadow.router import ShadowRouter
-from shadow.usage import answer_of
 from tests.benchmarks.bench_caller_time import hook_s
 from tests.benchmarks.figures import Figure, collector, microseconds, percentile
 from tests.benchmarks.litellm_peer import VERSION, router_times

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from shadow.catalogue import Catalogue, Model
-from shadow.outcome import Attempt, Outcome, Usage
-from shadow.policy import Decision, Step
-from shadow.request import Request
+from shadow.domain.outcome import Attempt, Outcome, Usage
+from shadow.domain.policy import Decision, Step
+from shadow.domain.request import Request
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.state.router_state import State
 from shadow.state.settings import SpendingLimit
-from shadow.state.state import State
 from tests.benchmarks.figures import Figure, microseconds, percentile
 
 CALLS = 20_000

@@ -16,7 +16,7 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from shadow.pricing import Price, PriceRow
+from shadow.prices.registry import Price, PriceRow
 from shadowroute.analysis.selection import Window
 from shadowroute.collector.price_books import pin
 from shadowroute.collector.rollup import Rollup

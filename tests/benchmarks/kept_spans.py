@@ -16,7 +16,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from shadow import keys
+from shadow.telemetry import keys
 from tests.benchmarks.measured_process import free_port, program
 
 

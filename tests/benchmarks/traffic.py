@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shadow.config import LiveSpec, Routing
+from shadow.domain.policy import Decision, Policy, Step
 from shadow.observer import Observer
-from shadow.policy import Decision, Policy, Step
 from tests.support.sdk import CATALOGUE, FunctionPolicy
 
 QUESTION = "How do I return an order that arrived damaged? " * 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shadow.errors import ConfigError
-from shadow.loopback import is_loopback
+from shadow.runtime.loopback import is_loopback
 from shadowroute.collector.auth import Gate
 from shadowroute.collector.otlp.limits import RefusalError
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
-from shadow.outcome import Usage
 from shadowroute.collector.imports.call import LoggedCall, Skipped
 from shadowroute.collector.imports.otel import LENGTH, OtelLog
 from shadowroute.collector.otlp.json_body import traces_from_json

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
-from shadow.outcome import Usage
 from shadowroute.collector.imports import values
 from shadowroute.collector.imports.call import Log, LoggedCall, Skipped
 from shadowroute.collector.imports.litellm import LiteLLMLog

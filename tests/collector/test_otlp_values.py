@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from shadow import keys
+from shadow.telemetry import keys
 from shadowroute.collector.otlp.rules import broken_rule
 from shadowroute.collector.otlp.values import as_text, double_text
 from tests.support.otlp import Value, set_value

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shadow.errors import ConfigError
-from shadow.pricing import BANDS, BEGINNING, Price, PriceRow
+from shadow.prices.registry import BANDS, BEGINNING, Price, PriceRow
 from shadowroute.collector.errors import PriceBookConflictError
 from shadowroute.collector.price_books import book_prices, current_book, load_price_file, pin
 from shadowroute.collector.store import Store

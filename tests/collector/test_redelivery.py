@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shadow import keys
+from shadow.telemetry import keys
 from shadowroute.collector.serve import ingest, rollup_now
 from shadowroute.collector.store import Store
 from tests.support.otlp import Sent, Value, decision, post, traces

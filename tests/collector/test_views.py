@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadow import keys
+from shadow.telemetry import keys
 from shadowroute.collector.otlp.rows import SpanRows
 from shadowroute.collector.otlp.rules import RULES
 from shadowroute.collector.store import Store

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from shadow import keys
 from shadow.config import gateway_document, policy_document, routing_document, validator_document
 from shadow.config.fields import Document
+from shadow.telemetry import keys
 from shadowroute.analysis.plan import document as plan_document
 from tests.support.groups import ROOT
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from shadow.config import Export
+from shadow.domain.policy import Policy
+from shadow.domain.request import Request
 from shadow.observer import Observer
-from shadow.policy import Policy
-from shadow.request import Request
 from shadowroute.analysis.queries import Queries
 from shadowroute.collector.serve import ingest
 from shadowroute.collector.store import Store

@@ -15,8 +15,8 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from shadow import keys
-from shadow.config.gateway import GatewaySettings
+from shadow.config.gateway_settings import GatewaySettings
+from shadow.telemetry import keys
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 from tests.support.gateways import PATIENCE_S, RunningGateway, gateway_routing, running_gateway, wait_until
 from tests.support.groups import ROOT, need_node, skip_group

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from shadow.pricing import BANDS, BEGINNING, Price, PriceRow
+from shadow.prices.registry import BANDS, BEGINNING, Price, PriceRow
 from shadowroute import app
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.money import cost_cube

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadow.config import load_catalogue, load_policy
-from shadow.request import Message, Request
-from shadow.snapshot import STATELESS
+from shadow.domain.request import Message, Request
+from shadow.domain.snapshot import STATELESS
 from shadowroute.app.cli.root import run
 from tests.support.routing_folder import write_folder
 from tests.support.training_examples import CHEAP, DEAR, examples

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shadow import keys
 from shadow.router import ShadowRouter
+from shadow.telemetry import keys
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 from tests.support.faulty_shadows import FULL, service
 from tests.support.groups import ROOT
@@ -28,7 +28,7 @@ QUEUED = 10_000 if FULL else 300
 SERVICE = """
 import os, signal, sys, time
 from shadow import recorder as recorders
-from shadow.recorder import Recorder
+from shadow.recording.recorder import Recorder
 from tests.support.sdk import always, complete, record, request, routing
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as gunicorn and uvicorn do
 made = Recorder(routing([always("small")], export_to=sys.argv[1], max_pending=20_000, queue_spans=60_000))

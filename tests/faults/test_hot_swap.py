@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shadow import keys
 from shadow.router import ShadowRouter
+from shadow.telemetry import keys
 from tests.support.fake_openai import FakeOpenAI, fake_openai
 from tests.support.faulty_shadows import FULL, ask
 from tests.support.otlp_sink import OtlpSink, otlp_sink

@@ -8,11 +8,11 @@ import traceback
 
 import pytest
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing
 from shadow.errors import ProviderError
 from shadow.execution import ExecutionSettings, RetrySettings
 from shadow.policies.call import Call
+from shadow.prices.catalogue import Catalogue, Model
 from shadow.router import ShadowRouter
 from shadow.testing import MemorySink
 from tests.support.faulty import WAYS, Way

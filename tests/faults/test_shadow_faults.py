@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from shadow import keys
-from shadow.isolation import process
-from shadow.policy import Decision, Policy
-from shadow.request import Request
+from shadow.domain.policy import Decision, Policy
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
+from shadow.recording.isolation import process
 from shadow.router import ShadowRouter
-from shadow.snapshot import Snapshot
+from shadow.telemetry import keys
 from tests.support.fake_openai import FakeOpenAI, fake_openai
 from tests.support.faulty_shadows import FULL, ask_many, service, shift_of_p99_ms
 from tests.support.isolated import Asked

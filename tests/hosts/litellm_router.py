@@ -21,9 +21,9 @@ import litellm
 from litellm.caching.caching import Cache
 
 import shadow
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Limits, LiveSpec, Routing
-from shadow.policy import Decision, Step
+from shadow.domain.policy import Decision, Step
+from shadow.prices.catalogue import Catalogue, Model
 from shadow.testing import MemorySink
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 

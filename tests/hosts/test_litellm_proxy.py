@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from shadow import keys
+from shadow.telemetry import keys
 from tests.hosts.environments import RELEASES, Release, python_of
 from tests.support.examples import copy_examples
 from tests.support.fake_openai import Behaviour, fake_openai

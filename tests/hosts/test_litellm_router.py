@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shadow import keys
+from shadow.telemetry import keys
 from tests.hosts.environments import RELEASES, Release, python_of
 from tests.support.groups import ROOT
 

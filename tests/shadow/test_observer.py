@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 import shadow
-from shadow import keys
 from shadow.config import LiveSpec
 from shadow.config.routing import Origin
-from shadow.features import extract
-from shadow.ids import KeyedHash, uuid7
+from shadow.domain.features import extract
+from shadow.domain.ids import KeyedHash, uuid7
+from shadow.domain.outcome import Answer
+from shadow.domain.policy import Decision
+from shadow.domain.request import COMPLEXITY_BANDS, Request
 from shadow.observer import Observer
-from shadow.outcome import Answer
-from shadow.policy import Decision
-from shadow.request import COMPLEXITY_BANDS, Request
+from shadow.telemetry import keys
 from shadow.testing import ManualClock, MemorySink
 from tests.support.sdk import FunctionPolicy, always, decision, routing
 

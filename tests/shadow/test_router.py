@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing
+from shadow.domain.outcome import Answer, Outcome, Usage
+from shadow.domain.policy import Decision, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError, PolicyError, ProviderError, UnservedError
-from shadow.outcome import Answer, Outcome, Usage
 from shadow.policies.call import Call
-from shadow.policy import Decision, Step
+from shadow.prices.catalogue import Catalogue, Model
 from shadow.providers import openai_http
 from shadow.providers.recorded import RecordedProvider
-from shadow.request import Request
 from shadow.router import ShadowRouter
-from shadow.snapshot import Snapshot
 from shadow.testing import MemorySink
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from shadow.pricing import Price, PriceRow
+from shadow.prices.registry import Price, PriceRow
 
 SECOND: Final = 1_000_000_000
 FIRST_DAY: Final = dt.date(2026, 11, 16)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from shadow.pricing import Price, PriceRow
+from shadow.prices.registry import Price, PriceRow
 from shadowroute.analysis.measures.executed import Executed, executed_of
 from shadowroute.analysis.measures.executed_cost import CostFrame
 from shadowroute.analysis.prices import PriceTable

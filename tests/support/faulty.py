@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Routing
 from shadow.execution import ExecutionSettings
+from shadow.execution.reply import AsyncReplyStream, ReplyStream
 from shadow.policies.call import Call
-from shadow.providers.base import Provider
-from shadow.reply import AsyncReplyStream, ReplyStream
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.providers.protocol import Provider
 from shadow.router import ShadowRouter
 from shadow.testing import MemorySink
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Limits, Routing
-from shadow.outcome import Answer
-from shadow.policy import Policy
+from shadow.domain.outcome import Answer
+from shadow.domain.policy import Policy
+from shadow.prices.catalogue import Catalogue, Model
 from shadow.router import ShadowRouter
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.otlp_sink import OtlpSink

@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import uvloop
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Export, Routing
-from shadow.config.gateway import GatewaySettings
+from shadow.config.gateway_settings import GatewaySettings
 from shadow.execution.settings import ExecutionSettings, RetrySettings
 from shadow.gateway.access import Access
 from shadow.gateway.app import Gateway
 from shadow.gateway.server import GatewayServer, listen, serve
+from shadow.prices.catalogue import Catalogue, Model
 from shadow.router import ShadowRouter
 from shadow.testing import MemorySink
 from tests.support.fake_openai import FakeOpenAI

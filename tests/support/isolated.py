@@ -8,10 +8,10 @@ import sys
 import time
 from typing import Any
 
-from shadow.outcome import Answer
-from shadow.policy import Decision, Step
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.domain.outcome import Answer
+from shadow.domain.policy import Decision, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from tests.support.sdk import cascade, decision
 
 

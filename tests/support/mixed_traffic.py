@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from shadow.attributes import plan_texts
-from shadow.policy import Step
+from shadow.domain.policy import Step
+from shadow.telemetry.attributes import plan_texts
 from shadowroute.analysis.selection import PolicyRef, Window
 from tests.support.decision_rows import insert
 

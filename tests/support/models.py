@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config.loading import load_catalogue, read_policy
+from shadow.domain.request import Request
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
-from shadow.pricing import Price
-from shadow.request import Request
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.prices.registry import Price
 
 
 def model(name: str, input_usd: float | None = 1.0, output_usd: float = 0.0, **facts: Any) -> Model:

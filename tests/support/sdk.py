@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from shadow.catalogue import Catalogue, Model
 from shadow.config import Export, Limits, LiveSpec, Routing
-from shadow.outcome import Answer, Outcome, Usage
-from shadow.policy import Candidate, Decision, Policy, Step
-from shadow.recorder import Recorder
-from shadow.request import Message, Request
-from shadow.snapshot import Snapshot
+from shadow.domain.outcome import Answer, Outcome, Usage
+from shadow.domain.policy import Candidate, Decision, Policy, Step
+from shadow.domain.request import Message, Request
+from shadow.domain.snapshot import Snapshot
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.recording.recorder import Recorder
 from shadow.testing import MemorySink
 
 CATALOGUE = Catalogue(

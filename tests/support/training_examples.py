@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shadow.request import Message, Request
+from shadow.domain.request import Message, Request
 from shadowroute.analysis.training.examples import Examples
 
 CHEAP, DEAR = "cheap", "dear"

@@ -6,8 +6,8 @@ from shadow.config.fields import Document, Positive, PositiveCount
 from shadow.config.mechanisms.building import Building
 from shadow.config.mechanisms.candidates import Among, pool_of
 from shadow.config.source import Place
-from shadow.costing import OUTPUT_TOKENS
 from shadow.policies.budget import Budget, IfNoneFits, Prefer
+from shadow.prices.costing import OUTPUT_TOKENS
 
 
 class BudgetDocument(Document):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from shadow.catalogue import Catalogue
 from shadow.config.source import Place
 from shadow.config.validator_document import ValidatorDocument
 from shadow.policies.composed import Composed
 from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser
-from shadow.validators import AnyValidator
+from shadow.policies.validators import AnyValidator
+from shadow.prices.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from shadow.config.policy_document import MechanismDocument, WhenDocument

@@ -10,7 +10,7 @@ from pydantic import Field
 from shadow.config.fields import Text
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
-from shadow.ids import canonical_id
+from shadow.domain.ids import canonical_id
 from shadow.policies.pool import Pool
 
 MODELS_AT_MOST: Final = 50

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator
 from shadow.config.fields import Document, Text
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
-from shadow.ids import canonical_id
+from shadow.domain.ids import canonical_id
 from shadow.policies.capability import LANGUAGE, REGION, Capability
 
 

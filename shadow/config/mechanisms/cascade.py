@@ -11,7 +11,7 @@ from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
 from shadow.config.validator_document import Validators
 from shadow.policies.cascade import Cascade, Rung
-from shadow.validators import SlowValidator
+from shadow.policies.validators import SlowValidator
 
 
 def _as_rung(value: Any) -> Any:

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from shadow.config.fields import Document, Text
-from shadow.config.files import read_bytes
 from shadow.config.mechanisms.building import Building
+from shadow.config.noted_files import read_bytes
 from shadow.config.source import Place
 from shadow.errors import ConfigError
 from shadow.policies.learned import Learned

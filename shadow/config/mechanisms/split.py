@@ -6,8 +6,8 @@ from shadow.config.mechanisms.building import Building
 from shadow.config.mechanisms.candidates import pool_of
 from shadow.config.policy_document import ExploreDocument, SplitDocument
 from shadow.config.source import Place
-from shadow.costing import OUTPUT_TOKENS
 from shadow.policies.split import Arm, Explore, Split
+from shadow.prices.costing import OUTPUT_TOKENS
 
 
 def build_split(building: Building, document: SplitDocument, place: Place) -> Split:

@@ -10,8 +10,8 @@ from shadow.config.fields import Document, NotNegative, PositiveCount, Text, Tex
 from shadow.config.mechanisms.building import Building
 from shadow.config.mechanisms.candidates import Among, pool_of
 from shadow.config.source import Place
-from shadow.costing import OUTPUT_TOKENS
 from shadow.policies.weighted import PRESETS, Override, Weighted, Weights
+from shadow.prices.costing import OUTPUT_TOKENS
 
 Preset = Literal["balanced", "speed-first", "budget", "quality-first"]
 

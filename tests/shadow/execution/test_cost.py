@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from shadow.billing import Billing
-from shadow.catalogue import Catalogue, Model
+from shadow.domain.outcome import Answer, Usage
+from shadow.domain.policy import Decision, Step, StepKind
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import UnservedError
 from shadow.execution import Dispatch, Execution, ExecutionSettings, Terms, TierBudget, run
-from shadow.execution.cost import limited
-from shadow.outcome import Answer, Usage
-from shadow.policy import Decision, Step, StepKind
-from shadow.pricing import Price
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.execution.cost_limits import limited
+from shadow.prices.billing import Billing
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.prices.registry import Price
 
 
 def model(name: str, dollars: float, **fields: Any) -> Model:

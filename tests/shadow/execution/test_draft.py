@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from shadow.catalogue import Catalogue
+from shadow.domain.outcome import Answer, ToolCall, Usage
+from shadow.domain.policy import Decision, Step
+from shadow.domain.request import Request
+from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import ProviderError
 from shadow.execution import Dispatch, Execution, run
 from shadow.execution.draft import CHECK, REWRITE, STANDS, Draft
 from shadow.execution.settings import ExecutionSettings
 from shadow.execution.terms import Terms
-from shadow.outcome import Answer, ToolCall, Usage
 from shadow.policies.cascade import Cascade, Rung
 from shadow.policies.composed import Composed
-from shadow.policy import Decision, Step
-from shadow.request import Request
-from shadow.snapshot import STATELESS, Snapshot
+from shadow.prices.catalogue import Catalogue
 from tests.shadow.execution.test_quality import (
     DOWN,
     GOOD,

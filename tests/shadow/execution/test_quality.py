@@ -9,24 +9,24 @@ from dataclasses import replace
 
 import pytest
 
-from shadow.billing import Billing
-from shadow.catalogue import Catalogue, Model
+from shadow.domain.outcome import Answer, Attempt, JudgeCall, Outcome, Usage
+from shadow.domain.policy import Bench, Step, Verdict
+from shadow.domain.request import Request
+from shadow.domain.snapshot import STATELESS
 from shadow.errors import ProviderError, UnjudgedError
 from shadow.execution import Dispatch, Execution, arun, astream, run, stream
 from shadow.execution.bench import RequestBench
+from shadow.execution.cascade_refusals import RefusalRuns
 from shadow.execution.received import Tick
-from shadow.outcome import Answer, Attempt, JudgeCall, Outcome, Usage
 from shadow.policies.cascade import Cascade, Rung
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
-from shadow.policy import Bench, Step, Verdict
-from shadow.pricing import Price
-from shadow.providers.base import Chunk
+from shadow.policies.validators import Calls, Case, Matches
+from shadow.prices.billing import Billing
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.prices.registry import Price
+from shadow.providers.protocol import Chunk
 from shadow.providers.registry import Providers
-from shadow.refusals import RefusalRuns
-from shadow.request import Request
-from shadow.snapshot import STATELESS
-from shadow.validators import Calls, Case, Matches
 from tests.support.sdk import decision, request
 
 GOOD = Matches("good")

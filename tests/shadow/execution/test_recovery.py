@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from shadow.catalogue import Catalogue, Model
+from shadow.domain.outcome import Answer, Outcome
+from shadow.domain.policy import Decision, Step, StepKind
+from shadow.domain.request import Request
+from shadow.domain.snapshot import Snapshot
 from shadow.errors import ProviderError, UnservedError
 from shadow.execution import (
     Dispatch,
@@ -23,11 +26,8 @@ from shadow.execution import (
     stream,
 )
 from shadow.execution.retries import BURST
-from shadow.outcome import Answer, Outcome
-from shadow.policy import Decision, Step, StepKind
-from shadow.providers.base import Chunk
-from shadow.request import Request
-from shadow.snapshot import Snapshot
+from shadow.prices.catalogue import Catalogue, Model
+from shadow.providers.protocol import Chunk
 from shadow.state.rate_limits import RateLimits
 
 GOOD = Answer(text="good")

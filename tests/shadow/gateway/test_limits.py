@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from shadow import keys
-from shadow.config.gateway import GatewaySettings
+from shadow.config.gateway_settings import GatewaySettings
 from shadow.errors import ConfigError
 from shadow.gateway.access import Access
+from shadow.telemetry import keys
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 from tests.support.gateways import PATIENCE_S, QUESTION, RunningGateway, gateway_routing, running_gateway, wait_until
 

@@ -15,10 +15,10 @@ from typing import Any
 import httpx
 import pytest
 
-from shadow import keys
 from shadow.__main__ import main
 from shadow.gateway.metrics import GatewayMetrics
-from shadow.stats import RecorderStats
+from shadow.recording.stats import RecorderStats
+from shadow.telemetry import keys
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 from tests.support.gateways import (
     PATIENCE_S,

@@ -1,0 +1,271 @@
+"""Builds a policy from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from shadow.config.artifacts import load_function
+from shadow.config.mechanisms.budget import build_budget
+from shadow.config.mechanisms.capability import build_capability
+from shadow.config.mechanisms.cascade import build_cascade
+from shadow.config.mechanisms.http import build_http
+from shadow.config.mechanisms.learned import build_learned
+from shadow.config.mechanisms.policy import build_nested
+from shadow.config.mechanisms.split import build_split
+from shadow.config.mechanisms.static import build_static
+from shadow.config.mechanisms.weighted import build_weighted
+from shadow.config.policy_document import (
+    ChooseDocument,
+    FilterDocument,
+    MechanismDocument,
+    PolicyDocument,
+    RuleDocument,
+    WhenDocument,
+)
+from shadow.config.source import Place, Source, read_source
+from shadow.config.validation import validated
+from shadow.config.validator_building import Materials, build_validator
+from shadow.config.validator_document import ValidatorDocument
+from shadow.domain.ids import canonical_id
+from shadow.errors import ConfigError
+from shadow.policies.call import FunctionChooser
+from shadow.policies.composed import Composed
+from shadow.policies.conditions import Condition, between, flag, label, one_of, text_matches
+from shadow.policies.plan import Chooser, Filter
+from shadow.policies.rules import Rule, Rules
+from shadow.policies.static import Static
+from shadow.policies.validators import AnyValidator
+from shadow.prices.catalogue import Catalogue
+
+MECHANISMS: Final[Mapping[str, Callable[..., Chooser]]] = {
+    "use": build_static,
+    "cascade": build_cascade,
+    "learned": build_learned,
+    "weighted": build_weighted,
+    "budget": build_budget,
+    "policy": build_nested,
+}
+"""By the key in the file: builds the chooser from its part of the document, where that stands, and the reason."""
+
+VERSION_CHARACTERS: Final = 12
+UNBUILT: Final = Static("unbuilt")
+"""Stands for a chooser with a problem; the policy around it is never returned."""
+
+
+class PolicyBuilder:
+    """Builds the policy of one file, noting every problem instead of stopping at the first.
+
+    Its version is a hash of the document with its defaults, of the files and functions that it points at, and of the
+    models that its aliases mean. Prices are no part of it, nor is where it runs.
+
+    Args:
+        source: the file.
+        catalogue: the models that it may name.
+        problems: receives what is wrong.
+        labels: keys that requests can carry; None = not known here, nothing is checked.
+        live: its decisions are executed.
+        around: the policy files that lead here.
+        validators: those of the files around; the outermost policy judges with all of them.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        catalogue: Catalogue,
+        problems: list[ConfigError],
+        *,
+        labels: frozenset[str] | None = None,
+        live: bool = False,
+        around: tuple[Path, ...] = (),
+        validators: dict[str, AnyValidator] | None = None,
+    ) -> None:
+        self._source = source
+        self._catalogue = catalogue
+        self._problems = problems
+        self._labels = labels
+        self._is_live = live
+        self._files = (*around, source.file)
+        self._name = ""
+        self._validators: dict[str, AnyValidator] = {} if validators is None else validators
+        self._artifacts: dict[str, str] = {}
+
+    def build(self, document: PolicyDocument) -> Composed | None:
+        """The policy; None if it has problems."""
+        before = len(self._problems)
+        self._name = document.policy
+        filters = [] if document.filter is None else [self._filter(document.filter)]
+        chooser = self._chooser(document.choose, document.policy, ("choose",))
+        fallback = self._fallback(document.fallback)
+        if len(self._problems) > before:
+            return None
+        return Composed(
+            name=document.policy,
+            version=self._version(document),
+            chooser=chooser,
+            filters=filters,
+            fallback=fallback,
+            validators=self._validators.values(),
+            why=document.why,
+            state_mode=document.state or "shared",
+        )
+
+    def _fallback(self, names: Sequence[str]) -> list[str]:
+        """The models of the chain. One that comes back would never be called: it has failed already."""
+        models: list[str] = []
+        for at, name in enumerate(names):
+            model = self.model(name, ("fallback", at))
+            if model in models:
+                self.problem(f"fallback must name each model once, got {model} twice; remove one", ("fallback", at))
+            models.append(model)
+        return models
+
+    def _version(self, document: PolicyDocument) -> str:
+        resolved: dict[str, Any] = document.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude={"isolation"}
+        )
+        if self._artifacts:
+            resolved["artifacts"] = self._artifacts
+        return canonical_id(resolved, length=VERSION_CHARACTERS)
+
+    def _filter(self, document: FilterDocument) -> Filter:
+        return build_capability(self, document.capability, ("filter", "capability"))
+
+    def _chooser(self, choose: ChooseDocument, policy: str, place: Place) -> Chooser:
+        if choose.rules is not None:
+            return Rules([self._rule(rule, (*place, "rules", at)) for at, rule in enumerate(choose.rules)])
+        if choose.split is not None:
+            return build_split(self, choose.split, (*place, "split"))
+        if choose.http is not None:
+            return build_http(self, choose.http, (*place, "http"))
+        if choose.call is not None:
+            try:
+                return FunctionChooser(load_function(choose.call), name=policy)
+            except ConfigError as error:
+                self.problem(error.message, (*place, "call"))
+                return UNBUILT
+        return self.choice(choose, place, "")
+
+    def _rule(self, rule: RuleDocument, place: Place) -> Rule:
+        number = int(place[-1]) + 1
+        conditions = self.conditions(rule.when, (*place, "when"))
+        kind = f"rule {number}" if rule.otherwise is None else "otherwise"
+        why = rule.choice.why or rule.why
+        inner: Place = place if rule.otherwise is None else (*place, "otherwise")
+        return Rule(number, conditions, self.choice(rule.choice, inner, f"{kind}: {why}" if why else kind))
+
+    def choice(self, choice: MechanismDocument, place: Place, reason: str) -> Chooser:
+        """The chooser of the one mechanism that is given there."""
+        for key, build in MECHANISMS.items():
+            document = getattr(choice, key)
+            if document is not None:
+                return build(self, document, (*place, key), reason)
+        raise AssertionError("a checked document has one mechanism")
+
+    def conditions(self, when: WhenDocument | None, place: Place) -> list[Condition]:
+        """The conditions of a `when`; none if it is absent."""
+        for key in (when.labels or {}) if when else ():
+            self.label(key, (*place, "labels", key))
+        return [] if when is None else list(conditions_of(when))
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        return self._name
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its decisions are executed."""
+        return self._is_live
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models that the policy may name."""
+        return self._catalogue
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        return self._source.file.parent
+
+    def model(self, name: str, place: Place) -> str:
+        """The model's own name, for a name or an alias; a problem if it is not known."""
+        model = self._catalogue.get(name)
+        if model is None:
+            self.problem(self._catalogue.objection(name), place)
+            return name
+        if model.name != name:
+            self.artifact(f"model {name}", model.name)
+        return model.name
+
+    def validator(self, document: ValidatorDocument, place: Place) -> AnyValidator | None:
+        """The validator, known to the whole policy by its name; None if it has a problem."""
+        try:
+            validator = build_validator(
+                document, Materials(self.folder, self.artifact, lambda name: self.model(name, place))
+            )
+        except ConfigError as error:
+            self.problem(error.message, place)
+            return None
+        return self._validators.setdefault(validator.name, validator)
+
+    def policy(self, file: str, place: Place) -> Composed | None:
+        """The policy of another file of the same folder; None if it has a problem."""
+        path = self.folder / file
+        if path.name != file or not path.is_file():
+            self.problem(f"policy must name a file of the same folder, got {file!r}; check the name", place)
+            return None
+        if path in self._files:
+            self.problem(f"policy must not lead back to itself, got {file!r}; name another file", place)
+            return None
+        try:
+            source = read_source(path)
+        except ConfigError as error:
+            self._problems.append(error)
+            return None
+        document = validated(source, PolicyDocument, "policy", self._problems)
+        if document is None:
+            return None
+        inner = PolicyBuilder(
+            source,
+            self._catalogue,
+            self._problems,
+            labels=self._labels,
+            live=self._is_live,
+            around=self._files,
+            validators=self._validators,
+        )
+        return inner.build(document)
+
+    def label(self, key: str, place: Place) -> None:
+        """Note that decisions depend on a label; a problem if requests cannot carry it."""
+        if self._labels is not None and key not in self._labels:
+            self.problem(f"label {key} must be declared, got none in shadow.yaml; add `labels: [{key}]` there", place)
+
+    def artifact(self, what: str, digest: str) -> None:
+        """Let something outside of the file be part of the version."""
+        self._artifacts[what] = digest
+
+    def problem(self, message: str, place: Place) -> None:
+        """Note that something is wrong there."""
+        self._problems.append(self._source.error(message, place))
+
+
+def conditions_of(when: WhenDocument) -> Iterator[Condition]:
+    """The conditions of a rule, cheap ones first."""
+    for flag_name in ("has_tools", "has_images", "wants_json"):
+        wanted = getattr(when, flag_name)
+        if wanted is not None:
+            yield flag(flag_name, wanted=wanted)
+    for field, values in (("task", when.task), ("user_tier", when.user_tier)):
+        if values is not None:
+            yield one_of(field, values)
+    for field, limits in (("input_tokens", when.input_tokens), ("complexity", when.complexity)):
+        if limits is not None:
+            yield between(field, limits.at_least, limits.at_most)
+    labels: Mapping[str, list[str]] = when.labels or {}
+    for key, values in labels.items():
+        yield label(key, values)
+    if when.matches is not None:
+        yield text_matches(when.matches)

@@ -1,0 +1,141 @@
+"""What was really served: attempts, tokens, latency, and the answer that validators may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from shadow.errors import ShadowError
+from shadow.runtime.frozen import quickly_made
+
+AttemptKind = Literal["primary", "retry", "fallback", "escalation"]
+OutcomeStatus = Literal["complete", "partial", "error", "unreported"]
+ReviewReason = Literal["last_step_refused", "refused_in_a_row"]
+Contamination = Literal["fallback", "cache_hit", "pinned", "rewritten"]
+CONTAMINATIONS: Final[tuple[Contamination, ...]] = get_args(Contamination)
+
+
+def contaminations(said: Any) -> tuple[Contamination, ...]:
+    """Why the served model is not simply the policy's choice, as a host says it: one word, or several.
+
+    Raises:
+        ShadowError: a word is none of these.
+    """
+    if not said:
+        return ()
+    words = [said] if isinstance(said, str) else list(said or ())
+    unknown = [word for word in words if word not in CONTAMINATIONS]
+    if unknown:
+        raise ShadowError(f"contamination must be one of {', '.join(CONTAMINATIONS)}, got {unknown}")
+    return tuple(kind for kind in CONTAMINATIONS if kind in words)
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider counted them. Cache tokens are part of `input_tokens`. None = not reported."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+UNKNOWN_USAGE = Usage()
+
+
+class ToolCall(NamedTuple):
+    """One call of a tool that an answer asks for; `arguments` is the text that should be a JSON object."""
+
+    name: str
+    arguments: str
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider returned for one dispatch. Stays in the process: validators read it, spans never carry it.
+
+    Attributes:
+        text: the assistant's text.
+        model: the model id that the provider says it used; empty if it did not say.
+        contamination: what the provider itself knows to be another answer than was asked for, such as a cache hit.
+        score: recorded quality in [0, 1] in backtests; None in production.
+        tool_calls: what the answer asks the caller to run; None = not known.
+        raw: the provider's own object, passed through to the caller untouched.
+    """
+
+    text: str = ""
+    model: str = ""
+    response_id: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    cost_usd: float | None = None
+    score: float | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    latency_s: float | None = None
+    contamination: tuple[Contamination, ...] = ()
+    raw: Any = None
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One dispatch to one provider. `error_type` is empty if it answered; a refused cheap answer says `quality`."""
+
+    kind: AttemptKind
+    model: str
+    provider: str = ""
+    error_type: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    latency_s: float = 0.0
+    response_model: str = ""
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeCall:
+    """One question about an answer that a validator asked a model. It is no attempt: nothing of it is ever served."""
+
+    model: str
+    provider: str = ""
+    error_type: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    latency_s: float = 0.0
+    response_model: str = ""
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The served truth of one request.
+
+    Attributes:
+        model: the model that answered, by its catalogue name where the catalogue knows the provider's id.
+        contamination: why the served model is not simply the policy's choice.
+        attempts: every dispatch in order; may be empty for observed routers that report only the result.
+        duration_s: from dispatch to the end of the answer. ttft_s: to the first chunk of a stream.
+        cost_usd: only if the provider or host reported one.
+        answer: for the shadows' validators; never exported.
+        escalated: an escalation was paid; None = unknown.
+        needs_review: why a person should look at it; empty = nothing says so.
+        judge_calls: what validators asked models about its answers.
+    """
+
+    status: OutcomeStatus
+    model: str = ""
+    provider: str = ""
+    response_id: str = ""
+    usage: Usage = UNKNOWN_USAGE
+    cost_usd: float | None = None
+    duration_s: float | None = None
+    ttft_s: float | None = None
+    error_type: str = ""
+    contamination: tuple[Contamination, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    answer: Answer | None = None
+    escalated: bool | None = None
+    needs_review: ReviewReason | Literal[""] = ""
+    judge_calls: tuple[JudgeCall, ...] = ()
+
+
+UNREPORTED = Outcome(status="unreported")

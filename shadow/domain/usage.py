@@ -1,0 +1,238 @@
+"""Reads OpenAI-shaped replies: chat completions, the Responses API and their streams, as objects or as dictionaries.
+
+What a reply does not say stays unknown. Two accountings exist: OpenAI's `prompt_tokens` and `input_tokens` include
+cached tokens; Anthropic's `input_tokens` leaves them out, which shows by `cache_read_input_tokens` standing beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeGuard
+
+from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
+from shadow.providers.protocol import Chunk
+
+MOST_TOKENS: Final = 2**31
+"""No request has that many; a larger number is not a token count."""
+
+CACHE_READ_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+CACHE_WRITE_KEYS: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+DETAIL_KEYS: Final = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
+
+
+def is_answer(reply: Any) -> bool:
+    """Whether a reply is a chat completion or a response of the Responses API."""
+    if read(reply, "object") in ("chat.completion", "response"):
+        return True
+    return isinstance(read(reply, "choices"), list) and read(_first(read(reply, "choices")), "message") is not None
+
+
+def is_chunk(event: Any) -> bool:
+    """Whether an item of a stream is a chunk of a chat completion or an event of the Responses API."""
+    if read(event, "object") == "chat.completion.chunk":
+        return True
+    kind = read(event, "type")
+    return isinstance(kind, str) and (kind.startswith("response.") or kind == "error")
+
+
+def ends_answer(event: Any) -> bool:
+    """Whether a chunk says that the text is finished; only usage may follow."""
+    if _event(event) in ("response.completed", "response.incomplete"):
+        return True
+    return any(read(choice, "finish_reason") for choice in _items(read(event, "choices")))
+
+
+def failure_of(reply: Any) -> str:
+    """Error type of a reply or event of the Responses API that says that no answer will come; empty for any other."""
+    kind = _event(reply)
+    if kind in ("response.failed", "error"):
+        return _code(read(read(reply, "response"), "error") or reply)
+    if read(reply, "object") == "response" and read(reply, "status") in ("failed", "cancelled"):
+        return _code(read(reply, "error"))
+    return ""
+
+
+def answer_of(reply: Any) -> Answer:
+    """What a whole reply says; `raw` is the reply itself."""
+    said = _fields(reply)
+    usage = _fields(said("usage"))
+    choice = _first(said("choices"))
+    text, tool_calls = _of_output(said("output")) if choice is None else _of_message(read(choice, "message"))
+    return Answer(
+        text=text,
+        model=_string(said("model")),
+        response_id=_string(said("id")),
+        usage=_usage(usage),
+        cost_usd=_cost_usd(usage),
+        tool_calls=tool_calls,
+        raw=reply,
+    )
+
+
+def chunk_of(event: Any) -> Chunk:
+    """What one item of a stream adds to its answer."""
+    kind = _event(event)
+    if kind in ("response.completed", "response.incomplete", "response.failed"):
+        whole = answer_of(read(event, "response"))
+        return Chunk(raw=event, model=whole.model, response_id=whole.response_id, usage=whole.usage, answer=whole)
+    if kind == "response.output_text.delta":
+        return Chunk(raw=event, text=_string(read(event, "delta")))
+    said = _fields(event)
+    delta = _fields(read(_first(said("choices")), "delta"))
+    block = said("usage")
+    usage = None if block is None else _fields(block)
+    return Chunk(
+        raw=event,
+        text=_string(delta("content")),
+        tool_calls=_tool_call_pieces(delta("tool_calls")),
+        model=_string(said("model")),
+        response_id=_string(said("id")),
+        usage=None if usage is None else _usage(usage),
+        cost_usd=None if usage is None else _cost_usd(usage),
+    )
+
+
+def usage_of(usage: Any) -> Usage:
+    """Tokens of a usage block. A block of another shape, or one that contradicts itself, is unknown."""
+    return _usage(_fields(usage))
+
+
+def _usage(said: Fields) -> Usage:
+    prompt_tokens = count_of(said("prompt_tokens"))
+    input_tokens = count_of(said("input_tokens")) if prompt_tokens is None else prompt_tokens
+    output_tokens = count_of(said("completion_tokens"))
+    output_tokens = count_of(said("output_tokens")) if output_tokens is None else output_tokens
+    if input_tokens is None:
+        return UNKNOWN_USAGE if output_tokens is None else Usage(output_tokens=output_tokens)
+    details = [_fields(detail) for key in DETAIL_KEYS if (detail := said(key)) is not None]
+    cache_read = _first_count((*details, said), CACHE_READ_KEYS)
+    cache_write = _first_count((*details, said), CACHE_WRITE_KEYS)
+    if prompt_tokens is None and _leaves_cache_out(said):
+        input_tokens += cache_read + cache_write
+    if cache_read + cache_write > input_tokens:
+        return Usage(output_tokens=output_tokens)
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+    )
+
+
+def read(holder: Any, name: str) -> Any:
+    """A field of an object or a key of a mapping; None if there is none."""
+    if type(holder) is dict or isinstance(holder, Mapping):  # the first test is ten times faster
+        return holder.get(name)
+    return getattr(holder, name, None)
+
+
+def _event(item: Any) -> Any:
+    """Type of an event of the Responses API. Chat completions and their chunks have none, and need not be asked."""
+    return None if read(item, "object") in ("chat.completion", "chat.completion.chunk") else read(item, "type")
+
+
+Fields = Callable[[str], Any]
+"""Gives a field of an object or a mapping by its name; None if there is none."""
+
+
+def _fields(holder: Any) -> Fields:
+    """As `read`, for many fields of one holder. A pydantic object takes microseconds to say that it lacks one."""
+    if type(holder) is dict or isinstance(holder, Mapping):
+        get: Fields = holder.get
+        return get
+    extra = getattr(holder, "__pydantic_extra__", None)
+    if extra is not None:
+        return {**vars(holder), **extra}.get
+    return lambda name: getattr(holder, name, None)
+
+
+def _leaves_cache_out(said: Fields) -> bool:
+    """Anthropic's accounting."""
+    return said("cache_read_input_tokens") is not None or said("cache_creation_input_tokens") is not None
+
+
+def _first_count(holders: Iterable[Fields], names: Iterable[str]) -> int:
+    """The first count that one of the holders has under one of the names; 0 if none."""
+    for said in holders:
+        for name in names:
+            found = said(name)
+            if found is not None and (count := count_of(found)) is not None:
+                return count
+    return 0
+
+
+def _of_message(message: Any) -> tuple[str, tuple[ToolCall, ...]]:
+    """Text, and what the caller is asked to run, of the message of a chat completion's first choice."""
+    said = _fields(message)
+    called = [function for call in _items(said("tool_calls")) if (function := read(call, "function")) is not None]
+    return _string(said("content")), _tool_calls(called)
+
+
+def _of_output(output: Any) -> tuple[str, tuple[ToolCall, ...]]:
+    """The same of every item of the Responses API's output."""
+    items = _items(output)
+    texts = [_string(read(part, "text")) for item in items for part in _items(read(item, "content"))]
+    return "".join(texts), _tool_calls([item for item in items if read(item, "type") == "function_call"])
+
+
+def _tool_calls(called: Sequence[Any]) -> tuple[ToolCall, ...]:
+    if not called:
+        return ()
+    return tuple([ToolCall(_string(read(call, "name")), _string(read(call, "arguments"))) for call in called])
+
+
+def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
+    """What a chunk adds to the tool calls of its answer, by their place."""
+    if not called:
+        return ()
+    pieces = []
+    for call in _items(called):
+        place, function = read(call, "index"), read(call, "function")
+        piece = ToolCall(_string(read(function, "name")), _string(read(function, "arguments")))
+        pieces.append((place if isinstance(place, int) else 0, piece))
+    return tuple(pieces)
+
+
+def count_of(value: Any) -> int | None:
+    """A number of tokens; None for what cannot be one."""
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 <= value < MOST_TOKENS and value == int(value) else None
+
+
+def counted(usage: Usage) -> Usage:
+    """The same with only those numbers that can be counts of tokens: a host may report anything."""
+    return Usage(
+        input_tokens=count_of(usage.input_tokens),
+        output_tokens=count_of(usage.output_tokens),
+        cache_read_tokens=count_of(usage.cache_read_tokens) or 0,
+        cache_write_tokens=count_of(usage.cache_write_tokens) or 0,
+    )
+
+
+def is_amount(value: Any) -> TypeGuard[float]:
+    """Whether this can be seconds or dollars: a finite number that is not negative."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def _cost_usd(usage: Fields) -> float | None:
+    """Gateways such as OpenRouter report what a call cost."""
+    cost = usage("cost")
+    return float(cost) if is_amount(cost) else None
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _code(error: Any) -> str:
+    return _string(read(error, "code")) or "response_failed"
+
+
+def _items(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else ()
+
+
+def _first(value: Any) -> Any:
+    items = _items(value)
+    return items[0] if items else None

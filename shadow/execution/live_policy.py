@@ -1,0 +1,57 @@
+"""The live policy, as the router asks it."""
+
+from __future__ import annotations
+
+from shadow.config.routing import LiveSpec, Routing
+from shadow.domain.policy import Decision, Failure, Policy, state_mode_of
+from shadow.domain.request import Request
+from shadow.domain.snapshot import STATELESS, Snapshot
+from shadow.errors import ConfigError, PolicyError
+from shadow.state.switches import POLICY
+
+
+class Live:
+    """Asks the live policy and checks that what it says can be executed.
+
+    Attributes:
+        routing: as it was given.
+        policy: the live policy of the routing.
+
+    Raises:
+        ConfigError: the routing only names a live policy that somebody else executes.
+    """
+
+    def __init__(self, routing: Routing) -> None:
+        if isinstance(routing.live, LiveSpec):
+            raise ConfigError(
+                f"live must be a policy file where the router executes, got only the name {routing.live.name!r}; "
+                f"write `live: policies/live.yaml`, or use shadow.Observer",
+                file=routing.file,
+            )
+        self.routing = routing
+        self.policy: Policy = routing.live
+        self._is_stateless = state_mode_of(routing.live) == "none"
+
+    def decide(self, request: Request, snapshot: Snapshot) -> Decision:
+        """The decision to execute.
+
+        Raises:
+            PolicyError: the policy returned something else than a decision with steps, or is switched off (`killed`).
+            Exception: whatever the policy raised, unchanged.
+        """
+        if snapshot.killed and POLICY + self.policy.name in snapshot.killed:
+            raise PolicyError(self.policy.name, "is switched off by a kill switch", error_type="killed")
+        decision: object = self.policy.decide(request, STATELESS if self._is_stateless else snapshot)
+        if not isinstance(decision, Decision) or not decision.steps:
+            got = "none" if isinstance(decision, Decision) else type(decision).__name__
+            raise PolicyError(self.policy.name, f"decide must return a Decision with at least one step, got {got}")
+        return decision
+
+    def failure(self, error: Exception) -> Failure:
+        """What is recorded in place of a decision when `decide` raised this."""
+        return Failure(
+            policy=self.policy.name,
+            version=self.policy.version,
+            status="invalid" if isinstance(error, PolicyError) else "error",
+            error_type=error.error_type if isinstance(error, PolicyError) else type(error).__name__,
+        )

@@ -1,0 +1,103 @@
+"""All validators of a policy, and the order in which a step's are asked: those that cost nothing first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from shadow.domain.policy import ACCEPTED, Bench, Verdict
+from shadow.errors import PolicyError, UnjudgedError
+from shadow.policies.validators.protocol import AnyValidator, Case, ShadowBench, SlowValidator, Validator
+
+SHADOW_BENCH: Final = ShadowBench()
+
+
+class Validators:
+    """The validators of one policy, by their names.
+
+    Args:
+        policy: its name, for errors.
+        validators: of all its cascades.
+    """
+
+    def __init__(self, policy: str, validators: Iterable[AnyValidator]) -> None:
+        self._policy = policy
+        self._fast: dict[str, Validator] = {}
+        self._slow: dict[str, SlowValidator] = {}
+        for each in validators:
+            if isinstance(each, SlowValidator):
+                self._slow[each.name] = each
+            else:
+                self._fast[each.name] = each
+
+    def __bool__(self) -> bool:
+        return bool(self._fast or self._slow)
+
+    def verdict(self, names: Sequence[str], case: Case, bench: Bench) -> Verdict:
+        """The verdict of the named validators on one answer; the first that refuses it is the last that is asked."""
+        verdict = self._fast_verdict(names, case)
+        if verdict is not None:
+            return verdict
+        for slow in self._slow_ones(names):
+            if not slow.check(case, bench):
+                return _refused(slow)
+        return ACCEPTED
+
+    async def averdict(self, names: Sequence[str], case: Case, bench: Bench) -> Verdict:
+        """As `verdict`, without blocking the event loop."""
+        verdict = self._fast_verdict(names, case)
+        if verdict is not None:
+            return verdict
+        for slow in self._slow_ones(names):
+            if not await slow.acheck(case, bench):
+                return _refused(slow)
+        return ACCEPTED
+
+    def shadow_verdict(self, names: Sequence[str], case: Case) -> Verdict:
+        """The verdict as far as it costs nothing.
+
+        Raises:
+            UnjudgedError: those that may run in a shadow accept, and another one may not run there.
+        """
+        verdict = self._fast_verdict(names, case)
+        if verdict is not None:
+            return verdict
+        unasked = ""
+        for slow in self._slow_ones(names):
+            if not slow.in_shadows:
+                unasked = unasked or slow.name
+            elif not slow.check(case, SHADOW_BENCH):
+                return _refused(slow)
+        if unasked:
+            raise UnjudgedError(f"{unasked} must not run in a shadow; what it would say is unknown")
+        return ACCEPTED
+
+    def _fast_verdict(self, names: Sequence[str], case: Case) -> Verdict | None:
+        """The verdict if validators that cost nothing can give it, else None.
+
+        One of them that cannot judge leaves the verdict open only if no other one refuses.
+        """
+        unknown: Exception | None = None
+        is_open = False
+        for name in names:
+            fast = self._fast.get(name)
+            if fast is None:
+                if name not in self._slow:
+                    raise PolicyError(self._policy, f"has no validator {name!r}", error_type="unknown_validator")
+                is_open = True
+                continue
+            try:
+                if not fast.accepts(case):
+                    return _refused(fast)
+            except Exception as error:  # noqa: BLE001 - a user's validator may raise anything
+                unknown = unknown or error
+        if unknown is not None:
+            raise unknown
+        return None if is_open else ACCEPTED
+
+    def _slow_ones(self, names: Sequence[str]) -> Iterator[SlowValidator]:
+        return (slow for name in names if (slow := self._slow.get(name)) is not None)
+
+
+def _refused(validator: AnyValidator) -> Verdict:
+    return Verdict(refused_by=validator.name, asks=validator.asks)

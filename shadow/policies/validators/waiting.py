@@ -1,0 +1,79 @@
+"""How slow validators wait: in threads of their own that nobody has to join, and never too many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+
+from shadow.errors import UnjudgedError
+from shadow.runtime.forks import on_fork_in_child
+
+T = TypeVar("T")
+
+
+class Places:
+    """How often something may run at the same time in this process.
+
+    Args:
+        name: what runs, for the error.
+        at_once: how often.
+    """
+
+    def __init__(self, name: str, at_once: int) -> None:
+        self._name = name
+        self._at_once = at_once
+        self._free = threading.BoundedSemaphore(at_once)
+        on_fork_in_child(self._after_fork)
+
+    @contextmanager
+    def taken(self, timeout_s: float) -> Iterator[None]:
+        """Wait for a place and hold it.
+
+        Raises:
+            UnjudgedError: none was free in time.
+        """
+        free = self._free
+        if not free.acquire(timeout=max(0.0, timeout_s)):
+            raise UnjudgedError(
+                f"{self._name} runs {self._at_once} times already; no place was free in {timeout_s:g} s"
+            )
+        try:
+            yield
+        finally:
+            free.release()
+
+    def _after_fork(self) -> None:
+        """What runs in the parent holds no place here."""
+        self._free = threading.BoundedSemaphore(self._at_once)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run something in a daemon thread: a call that never ends must not keep the process from ending.
+
+    Raises:
+        Exception: whatever `work` raises.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def deliver(settle: Callable[[Any], None], value: Any) -> None:
+        if not future.done():
+            settle(value)
+
+    def run() -> None:
+        settle: Callable[[Any], None] = future.set_result
+        value: Any
+        try:
+            value = work()
+        except StopIteration as error:  # a future cannot carry it
+            settle, value = future.set_exception, RuntimeError(repr(error))
+        except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits for it
+            settle, value = future.set_exception, error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(deliver, settle, value)
+
+    threading.Thread(target=run, name="shadowroute-validator", daemon=True).start()
+    return await future

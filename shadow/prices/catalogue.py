@@ -1,0 +1,215 @@
+"""The models that policies may choose: names, aliases, tiers, addresses and prices."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from shadow.domain.ids import canonical_id
+from shadow.errors import ConfigError
+from shadow.prices.registry import (
+    BANDS,
+    BEGINNING,
+    Price,
+    PriceRow,
+    registry_names,
+    registry_prices,
+    registry_provider,
+    registry_version,
+)
+
+TIERS: Final = ("small", "medium", "large")
+CAPABILITIES: Final = ("tools", "vision", "json")
+"""What a model may support or not: tools, images in the prompt, structured output."""
+SNAPSHOT_SUFFIX: Final = re.compile(r"-\d{4}-\d{2}-\d{2}|-\d{3,8}|@.+")
+"""What providers append to a model's name to name one snapshot of it."""
+MODELS_FILE: Final = "models.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One model of the catalogue.
+
+    Attributes:
+        name: what policies, records and reports call it.
+        provider: who serves it; also the registry's provider id where the price comes from there.
+        tier: small, medium or large; empty = not said.
+        aliases: other names of the same model: deployments, and ids that the provider answers with.
+        base_url: address of an OpenAI-compatible API, if it is not the provider's own.
+        api_key_env: environment variable that holds the key for `base_url`.
+        latency_s: expected seconds per answer, for a model that live has never called; None = unknown.
+        output_tokens: expected tokens of an answer, for its cost before the call; None = unknown.
+        quality: expected quality of an answer in [0, 1], for a model of which nothing was observed; None = unknown.
+        context_tokens: how many tokens prompt and answer may have together; None = not said.
+        supports: what it understands, of `CAPABILITIES`; None = not said.
+        languages: in which languages it may answer, as the label `language` names them; empty = not said.
+        regions: where it processes its requests, as the label `region` names them; empty = not said.
+        price: replaces the registry's price, for prompts of any length and on any day.
+        requests_per_minute: quota of calls to it; None = none is known.
+        tokens_per_minute: quota of its tokens, prompts and answers together; None = none is known.
+    """
+
+    name: str
+    provider: str = ""
+    tier: str = ""
+    aliases: tuple[str, ...] = ()
+    base_url: str = ""
+    api_key_env: str = ""
+    latency_s: float | None = None
+    output_tokens: int | None = None
+    quality: float | None = None
+    context_tokens: int | None = None
+    supports: frozenset[str] | None = None
+    languages: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    price: Price | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+
+
+class Catalogue:
+    """Models by name and alias.
+
+    Args:
+        models: the listed models. None = no list: then every model of the price registry is known.
+        source: name of the list in messages.
+
+    Raises:
+        ConfigError: two models share a name or an alias.
+    """
+
+    def __init__(self, models: Iterable[Model] | None = None, *, source: str = MODELS_FILE) -> None:
+        self._is_listed = models is not None
+        self._source = source if self._is_listed else f"the price registry {registry_version()}"
+        by_name: dict[str, Model] = {}
+        by_any: dict[str, Model] = {}
+        for model in models or ():
+            for name in (model.name, *model.aliases):
+                other = by_any.setdefault(name, model)
+                if other is not model:
+                    raise ConfigError(
+                        f'"{name}" must name one model, got {other.name} and {model.name}; remove it from one of them'
+                    )
+            by_name[model.name] = model
+        self._by_any = by_any
+        self.models: Mapping[str, Model] = MappingProxyType(by_name)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+    def __repr__(self) -> str:
+        return f"<Catalogue of {len(self.models)} models>" if self._is_listed else f"<Catalogue of {self._source}>"
+
+    def get(self, name: str) -> Model | None:
+        """The model of that name or alias; None if it is not known."""
+        found = self._by_any.get(name)
+        return _registered(name) if found is None and not self._is_listed else found
+
+    def tier(self, name: str) -> str:
+        """small, medium or large; empty if it was not said."""
+        model = self.get(name)
+        return "" if model is None else model.tier
+
+    def nearest(self, name: str) -> str:
+        """The known name that is most like a misspelt one; empty if none is."""
+        return _nearest(name[:200], tuple(self._by_any) if self._is_listed else None)
+
+    def objection(self, name: str) -> str:
+        """Empty for a known model, else the sentence that says so and names the nearest one."""
+        if name in self:
+            return ""
+        nearest = self.nearest(name)
+        hint = f"nearest: {nearest}" if nearest else "list it there" if self._is_listed else f"list it in {MODELS_FILE}"
+        return f'no model "{name}" in {self._source}; {hint}'
+
+    def require(self, name: str, file: str | Path | None = None, line: int | None = None) -> None:
+        """Check that a model is known.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        objection = self.objection(name)
+        if objection:
+            raise ConfigError(objection, file=file, line=line)
+
+    def canonical(self, response_model: str, planned: str) -> str:
+        """The catalogue's name of the model that a provider says it used.
+
+        Args:
+            response_model: the provider's id, for example a dated snapshot.
+            planned: the name that was asked for, empty if that is not known.
+        """
+        found = self._by_any.get(response_model)
+        if found is not None:
+            return found.name
+        for name in (planned, *self.models):
+            if name and (response_model == name or _is_snapshot(response_model, name)):
+                return name
+        return response_model
+
+    def price_rows(self, extra_models: Iterable[str] = ()) -> list[PriceRow]:
+        """Rows of all listed models and the extra ones, in all bands. Models without a price are left out."""
+        names = dict.fromkeys((*self.models, *(self._name(extra) for extra in extra_models)))
+        return [row for name in names for row in self.prices(name) or ()]
+
+    def unpriced(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that no price is known of, in the given order."""
+        return [name for name in dict.fromkeys(names) if self.prices(name) is None]
+
+    @cached_property
+    def book_id(self) -> str:
+        """Name of the price book: the registry's if nothing of it is overridden, else a hash of all prices.
+
+        The hash covers the registry's version too, because models that are not listed are priced by it.
+        """
+        if all(self.prices(name) in (None, registry_prices(name, None)) for name in self.models):
+            return registry_version()
+        rows = [
+            [row.provider, row.model, row.context_band, row.effective_from.isoformat(), asdict(row.price)]
+            for row in self.price_rows()
+        ]
+        return "book-" + canonical_id({"registry": registry_version(), "rows": rows}, length=12)
+
+    def _name(self, name: str) -> str:
+        model = self._by_any.get(name)
+        return name if model is None else model.name
+
+    def prices(self, name: str) -> list[PriceRow] | None:
+        """Rows of one model in all bands; None if no price of it is known."""
+        model = self._by_any.get(name)
+        if model is None:
+            return registry_prices(name, None)
+        if model.price is None:
+            return registry_prices(model.name, model.provider or None)
+        return [
+            PriceRow(
+                provider=model.provider,
+                model=model.name,
+                context_band=band,
+                effective_from=BEGINNING,
+                price=model.price,
+                source=self._source,
+            )
+            for band in BANDS
+        ]
+
+
+def _is_snapshot(name: str, of: str) -> bool:
+    return name.startswith(of) and SNAPSHOT_SUFFIX.fullmatch(name, len(of)) is not None
+
+
+@lru_cache(maxsize=1024)
+def _registered(name: str) -> Model | None:
+    provider = registry_provider(name)
+    return Model(name=name, provider=provider) if provider else None
+
+
+@lru_cache(maxsize=1024)
+def _nearest(name: str, known: tuple[str, ...] | None) -> str:
+    return next(iter(difflib.get_close_matches(name, registry_names() if known is None else known, n=1)), "")

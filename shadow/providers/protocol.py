@@ -1,0 +1,91 @@
+"""What the executor asks of a provider: one dispatch of one request to one model, whole or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shadow.domain.outcome import Answer, ToolCall, Usage
+from shadow.domain.request import Request
+from shadow.prices.catalogue import Model
+from shadow.runtime.frozen import quickly_made
+
+
+def ignore_headers(headers: Mapping[str, str]) -> None:
+    """Nobody wants to know."""
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One dispatch.
+
+    Attributes:
+        request: the frozen request, for providers that look something up by its id.
+        model: the model to call, as the catalogue describes it.
+        messages: the caller's own messages, not the reduced ones of the request.
+        params: further arguments of the caller, for example `temperature` or `tools`.
+        timeout_s: seconds for the whole answer, or in a stream the longest silence; None = the provider's default.
+        first_chunk_s: seconds until the first chunk of a stream; None = as `timeout_s`.
+        deadline_s: seconds after which this dispatch is over, however much of a stream has arrived; None = never.
+        on_headers: is told the headers of an answer, whatever its status, as soon as they are there.
+    """
+
+    request: Request
+    model: Model
+    messages: Sequence[Any]
+    params: Mapping[str, Any]
+    timeout_s: float | None = None
+    first_chunk_s: float | None = None
+    deadline_s: float | None = None
+    on_headers: Callable[[Mapping[str, str]], None] = ignore_headers
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One piece of a stream. `raw` goes to the caller untouched; the other fields are what it adds to the answer.
+
+    Attributes:
+        tool_calls: pieces of tool calls: the place of each in the answer, and what is added to it there;
+            None = the provider does not tell.
+        answer: the whole answer, from a provider that knows it better than the sum of its chunks.
+    """
+
+    raw: Any
+    text: str = ""
+    model: str = ""
+    response_id: str = ""
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    tool_calls: tuple[tuple[int, ToolCall], ...] | None = None
+    answer: Answer | None = None
+
+
+class Provider(Protocol):
+    """Four ways to run one dispatch. A failure is a `ProviderError`; only a retryable one lets a fallback run."""
+
+    def complete(self, call: Call) -> Answer:
+        """The whole answer."""
+        ...
+
+    async def acomplete(self, call: Call) -> Answer:
+        """The whole answer, without blocking the event loop."""
+        ...
+
+    def stream(self, call: Call) -> Generator[Chunk, None, None]:
+        """The answer piece by piece; closing the generator ends the dispatch."""
+        ...
+
+    def astream(self, call: Call) -> AsyncGenerator[Chunk, None]:
+        """As `stream`, without blocking the event loop."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections. The provider is not used afterwards."""
+        ...
+
+    async def aclose(self) -> None:
+        """As `close`, for connections that belong to the running event loop."""
+        ...

@@ -1,0 +1,189 @@
+"""What waits between the request path and the recorder's thread, and that thread.
+
+Putting something in is one append. The thread is woken at most ten times a second and works in batches, because each
+switch of threads under the interpreter lock may cost a request 5 ms.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.trace import SpanContext
+
+from shadow.domain.outcome import UNREPORTED, Outcome
+from shadow.domain.policy import Decision, Failure
+from shadow.domain.request import Request
+from shadow.domain.signals import Signal
+from shadow.domain.snapshot import Snapshot
+from shadow.runtime.frozen import quickly_made
+
+if TYPE_CHECKING:
+    from shadow.recording.routing_version import Edition
+
+BATCH: Final = 64
+LINGER_S: Final = 0.1
+IDLE_S: Final = 1.0
+
+
+@quickly_made
+@dataclass(slots=True, eq=False)
+class Pending:
+    """One request between its live decision and its spans. A handle: callers only pass it back to `Recorder.close`.
+
+    Attributes:
+        edition: the version of the routing that it began with, and is judged and written down by.
+        decide_s: seconds the live decision took; None = not measured.
+        parent: the host's span, read only.
+        opened_at: `time.perf_counter()` of the decision.
+        final: what was served; set once, when the request is closed.
+        expected: what is recorded if nothing better is reported in time.
+        shed: the backlog was full when it was closed, so that no shadow is asked.
+        lacks_complexity: the request was opened without; the recorder's thread finds it before anybody reads it.
+    """
+
+    edition: Edition
+    request: Request
+    snapshot: Snapshot
+    decision: Decision | Failure
+    decide_s: float | None
+    parent: SpanContext | None
+    opened_at: float
+    final: Outcome = UNREPORTED
+    expected: Outcome = UNREPORTED
+    shed: bool = False
+    lacks_complexity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LateOutcome:
+    """An outcome whose request was closed before, here or in another process. `time_ns` is when it was reported."""
+
+    request_id: str
+    outcome: Outcome
+    time_ns: int
+
+
+Entry = Pending | Signal | LateOutcome
+
+
+class Backlog:
+    """A bounded queue with one daemon thread, which starts with the first entry and again in a forked child.
+
+    Args:
+        work_off: gets up to 64 entries in order. It must not raise.
+        idle: called at least once a second, for what depends on time. It must not raise.
+        prepare: called before the thread starts, to start those that it needs.
+        limit: entries from which on shadows are shed; at twice as many the newest entry is refused.
+    """
+
+    def __init__(
+        self,
+        work_off: Callable[[list[Entry]], None],
+        idle: Callable[[], None],
+        prepare: Callable[[], None],
+        *,
+        limit: int,
+    ) -> None:
+        self._work_off = work_off
+        self._idle = idle
+        self._prepare = prepare
+        self._limit = limit
+        self.reset()
+
+    def reset(self) -> None:
+        """Empty, without a thread. A forked child begins like this: the parent delivers what it had."""
+        self._entries: deque[Entry | threading.Event] = deque()
+        self._wake = threading.Event()
+        self._hurry = threading.Event()
+        self._start_lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._stopped = False
+        self._idled_at = 0.0
+        self.refused = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether shadows must be shed."""
+        return len(self._entries) >= self._limit
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread was started."""
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Start the thread, if it is not running."""
+        with self._start_lock:
+            if self._thread is None and not self._stopped:
+                self._prepare()
+                self._thread = threading.Thread(target=self._run, name="shadowroute-recorder", daemon=True)
+                self._thread.start()
+
+    def holds(self, edition: Edition) -> bool:
+        """Whether a request of that edition waits."""
+        return any(isinstance(entry, Pending) and entry.edition is edition for entry in list(self._entries))
+
+    def put(self, entry: Entry) -> None:
+        """Append, or refuse and count. Never blocks."""
+        if self._stopped or len(self._entries) >= 2 * self._limit:
+            self.refused += 1
+            return
+        self._entries.append(entry)
+        if self._thread is None:
+            self.start()
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything put in before this call was worked off; False if that took too long."""
+        if self._stopped or (self._thread is None and not self._entries):
+            return not self._entries
+        mark = threading.Event()
+        self._entries.append(mark)
+        self.start()
+        self._hurry.set()
+        self._wake.set()
+        return mark.wait(timeout_s)
+
+    def stop(self, timeout_s: float) -> None:
+        """Take nothing more and end the thread."""
+        self._stopped = True
+        self._hurry.set()
+        self._wake.set()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout_s)
+
+    def _run(self) -> None:
+        """Sleep until something was put in, let a batch gather, work it off."""
+        while not self._stopped:
+            self._wake.wait(IDLE_S)
+            self._wake.clear()
+            self._hurry.wait(LINGER_S)
+            self._hurry.clear()
+            self._idle_now_and_then()
+            while self._entries:
+                self._work_off_batch()
+                self._idle_now_and_then()  # a service at its limit never lets the queue run empty
+
+    def _idle_now_and_then(self) -> None:
+        if time.monotonic() - self._idled_at >= IDLE_S:
+            self._idle()
+            self._idled_at = time.monotonic()
+
+    def _work_off_batch(self) -> None:
+        taken = [self._entries.popleft() for _ in range(min(BATCH, len(self._entries)))]
+        entries = [entry for entry in taken if not isinstance(entry, threading.Event)]
+        if entries:
+            self._work_off(entries)
+        for mark in taken:
+            if isinstance(mark, threading.Event):
+                mark.set()

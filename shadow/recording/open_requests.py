@@ -1,0 +1,70 @@
+"""Requests between their live decision and their outcome, for threads that never wait for each other.
+
+There is no lock: every step is one operation on a dictionary, which the interpreter does at once. What two threads do
+at the same time is decided by whose `pop` comes first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shadow.recording.backlog import Pending
+
+if TYPE_CHECKING:
+    from shadow.recording.routing_version import Edition
+
+
+class OpenRequests:
+    """Open requests by id, oldest first."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Pending] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def add(self, pending: Pending) -> Pending | None:
+        """Note a request; the earlier one of the same id, which must be closed, if there is one."""
+        request_id = pending.request.request_id
+        earlier = self._by_id.pop(request_id, None)
+        self._by_id[request_id] = pending
+        return earlier
+
+    def find(self, request_id: str) -> Pending | None:
+        """The open request of that id."""
+        return self._by_id.get(request_id)
+
+    def take(self, pending: Pending) -> bool:
+        """Take a request out; False if somebody else did so before."""
+        request_id = pending.request.request_id
+        if self._by_id.get(request_id) is not pending:
+            return False
+        popped = self._by_id.pop(request_id, None)
+        if popped is not None and popped is not pending:
+            self._by_id[request_id] = popped  # a later request with the same id came in between
+        return popped is pending
+
+    def take_oldest(self, opened_before: float = float("inf")) -> Pending | None:
+        """Take the oldest request out, if it was opened before that time; None if there is none.
+
+        Args:
+            opened_before: in seconds of `time.perf_counter()`.
+        """
+        while self._by_id:
+            try:
+                oldest = next(iter(self._by_id.values()))
+            except (StopIteration, RuntimeError):  # another thread changed the dictionary just now
+                continue
+            if oldest.opened_at >= opened_before:
+                return None
+            if self.take(oldest):
+                return oldest
+        return None
+
+    def holds(self, edition: Edition) -> bool:
+        """Whether a request of that edition is open."""
+        return any(pending.edition is edition for pending in list(self._by_id.values()))
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._by_id.clear()

@@ -1,0 +1,237 @@
+"""One shadow policy at its place: its thread or process, its strikes, and whether it is still asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+from shadow.domain.policy import Decision, Policy
+from shadow.errors import PolicyError, ShadowError
+from shadow.policies.guarded import Judge, Judgement, checked
+from shadow.recording.state_view import Decided, View
+from shadow.runtime.containment import Containment, describe, logger
+from shadow.runtime.worker import Task, Worker, wait_for
+
+if TYPE_CHECKING:
+    from shadow.prices.catalogue import Catalogue
+    from shadow.recording.isolation.process import ProcessWorker
+    from shadow.recording.isolation.recipe import Recipe
+
+HEAD_START_S: Final = 0.002
+"""How long a policy may run before the next one is started beside it."""
+
+FORGIVEN_AFTER: Final = 1000
+"""Decisions in time that take one strike back: a rare pause of the machine must not add up over weeks."""
+
+FIRST_PROBE_S: Final = 30.0
+LAST_PROBE_S: Final = 3600.0
+"""How long a policy that was switched off is left alone: at first, and at most. It doubles with every failed probe."""
+
+
+class Closed(Decided, Protocol):
+    """What a shadow is asked about: a closed request."""
+
+    @property
+    def shed(self) -> bool:
+        """There is no time for the shadows of this request."""
+        ...
+
+
+class Post:
+    """Asks one policy about batches of requests and gives a judgement for each, whatever the policy does.
+
+    Args:
+        policy: the shadow.
+        catalogue: knows which models exist.
+        containment: counts what validators throw.
+        view: whose state it sees.
+        budget_s: seconds one decision may take.
+        strikes: overruns after which the policy is switched off.
+        recipe: how to build the policy in a process of its own; None = it runs in a thread.
+        tick: seconds of a monotonic clock.
+
+    Attributes:
+        off: why the policy is not asked; empty if it is.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        catalogue: Catalogue,
+        containment: Containment,
+        view: View,
+        *,
+        budget_s: float,
+        strikes: int,
+        recipe: Recipe | None = None,
+        tick: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.policy = policy
+        self.judge = Judge(policy, catalogue, containment)
+        self.off = ""
+        self._catalogue = catalogue
+        self._containment = containment
+        self._view = view
+        self._budget_s = budget_s
+        self._strikes_left = self._strikes = strikes
+        self._recipe = recipe
+        self._tick = tick
+        self._in_time = 0
+        self._probe_at = 0.0
+        self._pause_s = FIRST_PROBE_S
+        self._is_probing = False
+        self._worker: Worker[Closed, Judgement] | ProcessWorker[Closed] | None = None
+        self._left: list[Worker[Closed, Judgement] | ProcessWorker[Closed]] = []
+        self._task: Task[Closed, Judgement] | None = None
+
+    def begin(self, items: Sequence[Closed]) -> None:
+        """Start a batch and give it a moment alone. A policy that was switched off is probed with one request."""
+        if self.off and items and self._may_be_probed():
+            self._is_probing = True
+            self._strikes_left = 1
+            self._task = self._start(items[:1])
+        elif items and not self.off:
+            self._task = self._start(items)
+        if self._task is not None:
+            self._task.done.wait(HEAD_START_S)
+
+    def finish(self, items: Sequence[Closed]) -> list[Judgement]:
+        """The judgements of the batch that was begun, one per item."""
+        judgements: list[Judgement] = []
+        while self._task is not None:
+            task, self._task = self._task, None
+            overran = wait_for(task, self._budget_s)
+            done = task.results[:overran]
+            judgements += done
+            self._reward(len(done))
+            if overran is not None:
+                self._strike(f"{self._strikes} decisions {self._overrun}")
+                judgements.append(self._failed("timeout", "timeout", f"the decision {self._overrun}", self._budget_s))
+            elif task.gave_up:
+                self._strike(f"{self._strikes} failures, the last one: {task.gave_up}")
+                judgements.append(self._failed("error", "process_ended", task.gave_up))
+            rest = items[len(judgements) :]
+            if rest and not self.off:
+                self._task = self._start(rest)
+        self._is_probing = False
+        missing = self._failed("error", "switched_off", self.off) if self.off else self._failed("error", "starting")
+        return judgements + [missing] * (len(items) - len(judgements))
+
+    def start_thread(self) -> Worker[Closed, Judgement] | ProcessWorker[Closed]:
+        """The policy's thread or process, started if there is none."""
+        if self._worker is None:
+            name = f"shadowroute-{self.policy.name}"
+            self._worker = Worker(name, self._ask) if self._recipe is None else self._process(name, self._recipe)
+        return self._worker
+
+    def stop(self) -> None:
+        """End the thread or process after its current batch."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def forget_thread(self) -> None:
+        """In a forked child the thread does not exist, and the process is the parent's."""
+        for worker in (self._worker, *self._left):
+            if worker is not None:
+                worker.forget()
+        self._worker = None
+        self._left.clear()
+        self._task = None
+
+    def _start(self, items: Sequence[Closed]) -> Task[Closed, Judgement] | None:
+        """Begin with items; None while a process still starts."""
+        worker = self.start_thread()
+        return worker.start(items) if worker.is_ready() else None
+
+    def _process(self, name: str, recipe: Recipe) -> ProcessWorker[Closed]:
+        from shadow.recording.isolation.child import Order  # noqa: PLC0415 - few services have such a policy
+        from shadow.recording.isolation.pipe import pickled_item  # noqa: PLC0415 - as above
+        from shadow.recording.isolation.process import ProcessWorker  # noqa: PLC0415 - as above
+
+        return ProcessWorker(
+            name,
+            Order(recipe, self._catalogue, self.policy.version, self._budget_s),
+            encode=lambda closed: (
+                self._killed()
+                if self._view.is_killed(closed)
+                else pickled_item(closed.request, self._view.snapshot(closed), closed.final)
+            ),
+            decode=self._heard,
+            one_by_one=self._view.is_private,
+            failed=lambda error: self._failed("error", type(error).__name__, describe(error)),
+        )
+
+    def _ask(self, closed: Closed) -> Judgement:
+        if self._view.is_killed(closed):
+            return self._killed()
+        judgement = self.judge.ask(closed.request, self._view.snapshot(closed), closed.final)
+        self._view.decided(closed, judgement)
+        return judgement
+
+    def _killed(self) -> Judgement:
+        return self._failed("error", "killed")
+
+    def _heard(self, closed: Closed, content: bytes) -> Judgement:
+        """What the policy's process answered, checked like the answer of a thread."""
+        from shadow.recording.isolation.pipe import heard  # noqa: PLC0415 - as above
+
+        said = heard(content)
+        for where, what in said.notes:
+            self._containment.note(where, ShadowError(what))
+        judgement = said.judgement
+        if isinstance(judgement.decision, Decision):
+            try:
+                checked(self.policy.name, judgement.decision, self._catalogue)
+            except PolicyError as error:
+                return self._failed("invalid", error.error_type, str(error), judgement.duration_s)
+        self._view.decided(closed, judgement)
+        return judgement
+
+    @property
+    def _overrun(self) -> str:
+        return f"took longer than {self._budget_s * 1000:g} ms"
+
+    def _failed(self, status: str, error_type: str, message: str = "", duration_s: float | None = None) -> Judgement:
+        failure = self.judge.failure(status, error_type, message)  # type: ignore[arg-type]  # three words, above
+        return Judgement(decision=failure, duration_s=duration_s)
+
+    def _reward(self, in_time: int) -> None:
+        if in_time and self._is_probing:
+            self.off = ""
+            self._strikes_left = self._strikes
+            self._pause_s = FIRST_PROBE_S
+            logger.warning("shadowroute asks shadow policy %s again: a decision came in time", self.policy.name)
+        self._in_time += in_time
+        if self._in_time >= FORGIVEN_AFTER:
+            self._in_time = 0
+            self._strikes_left = min(self._strikes_left + 1, self._strikes)
+
+    def _strike(self, reason: str) -> None:
+        if self._worker is not None:
+            self._worker.abandon()
+            self._left = [each for each in (*self._left, self._worker) if each.is_alive()]
+            self._worker = None
+        self._in_time = 0
+        self._strikes_left -= 1
+        if self._strikes_left > 0 and len(self._left) < self._strikes:
+            return
+        self._probe_at = self._tick() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LAST_PROBE_S)
+        if not self.off:
+            logger.error(
+                "shadowroute switched shadow policy %s off: %s; make it faster or raise limits.budget_s. "
+                "It is tried again with single requests, first in %g s",
+                self.policy.name,
+                reason,
+                self._probe_at - self._tick(),
+            )
+        self.off = reason
+
+    def _may_be_probed(self) -> bool:
+        """After its pause, and once nothing that it left behind runs any more, so that stuck threads stay few."""
+        if self._tick() < self._probe_at:
+            return False
+        self._left = [each for each in self._left if each.is_alive()]
+        return not self._left

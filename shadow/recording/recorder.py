@@ -1,0 +1,372 @@
+"""Takes what was decided and served, and turns it into spans behind the caller's back.
+
+The caller pays for a few dictionary operations and one append. Everything else, the shadows, the spans and their
+encoding, happens on the recorder's own thread, in batches. Only `flush` and `shutdown` wait, and nothing raises into
+the host after construction.
+
+Life of a record (contracts.md 3): `open` at the live decision, closed by the first outcome, by the time-out, by the cap
+on open requests or by `shutdown`; then the shadows run, and all spans of the request leave together, once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.trace import SpanContext, get_current_span
+
+from shadow.domain.ids import KeyedHash
+from shadow.domain.outcome import Outcome
+from shadow.domain.policy import Decision, Failure
+from shadow.domain.request import Request
+from shadow.domain.signals import checked_signal, looks_like_our_id
+from shadow.domain.snapshot import Snapshot
+from shadow.recording.backlog import Backlog, LateOutcome, Pending
+from shadow.recording.content import Content
+from shadow.recording.open_requests import OpenRequests
+from shadow.recording.routing_version import Edition
+from shadow.recording.shadow_counts import ShadowCounts
+from shadow.recording.sink_choice import sink_for
+from shadow.recording.span_writer import Scribe
+from shadow.recording.stats import RecorderStats, ReloadCounts
+from shadow.runtime.clock import SYSTEM_CLOCK, Clock
+from shadow.runtime.containment import Containment, OnError
+from shadow.runtime.forks import on_fork_in_child
+from shadow.runtime.lock_courtesy import end_courtesy
+from shadow.telemetry.export.sink import SpanSink
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from shadow.config import Routing
+    from shadow.state.router_state import State
+
+__all__ = ["SYSTEM_CLOCK", "Clock", "Pending", "Recorder", "RecorderStats"]
+
+EXIT_FLUSH_S: Final = 10.0
+HOST_IDS_KEPT: Final = 10_000
+
+
+class Recorder:
+    """Records requests, signals and late outcomes of one service.
+
+    Args:
+        routing: who the service is, its shadows, and every limit.
+        exporter: a sink of ours or any OpenTelemetry `SpanExporter`; by default OTLP/HTTP to `export.to`. A sink that
+            is passed in is flushed at the end, not closed: whoever made it closes it.
+        clock: event times of signals and late outcomes.
+        on_error: "raise" lets internal errors through, for tests.
+        state: is told what closed requests say of models, off the request path. None = somebody else tells it.
+
+    Attributes:
+        containment: the guard that this recorder's callers share, so that one count tells everything.
+        hash_id: turns user and session ids into keys.
+        reloads: what a `Reloader` did.
+
+    Raises:
+        ConfigError: `export.to` is not an address, or content is to be redacted and nothing says how.
+    """
+
+    def __init__(
+        self,
+        routing: Routing,
+        *,
+        exporter: SpanSink | SpanExporter | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        on_error: OnError = "count",
+        state: State | None = None,
+    ) -> None:
+        limits = routing.limits
+        self._clock = clock
+        self._max_pending = limits.max_pending
+        self._outcome_timeout_s = limits.outcome_timeout_s
+        self._sink, self._owns_sink = sink_for(routing, exporter)
+        self.containment = Containment(on_error) if state is None else state.containment
+        # Ids of recorded, imported and simulated traffic are no secrets of this service.
+        self.hash_id = KeyedHash(routing.project, warns=routing.origin == "production")
+        self.reloads = ReloadCounts()
+        self._counts = ShadowCounts()
+        self._content = Content(routing, self.containment)
+        self._edition = self._made(routing)
+        self._retired: list[Edition] = []
+        self._scribe = Scribe(
+            sink=self._sink,
+            edition=self._edition,
+            containment=self.containment,
+            reloads=self.reloads,
+            content=self._content,
+            state=state,
+        )
+        self._backlog = Backlog(self._scribe.work_off, self._idle, self._start_threads, limit=limits.max_pending)
+        self._chores: list[Callable[[], None]] = []
+        self._open = OpenRequests()
+        self._host_ids: dict[str, None] = {}
+        self._is_shut_down = False
+        on_fork_in_child(self._after_fork)
+        _alive.add(self)
+
+    def _after_fork(self) -> None:
+        """The parent still has its threads and delivers its own requests; the child begins empty."""
+        self._open.clear()
+        self._backlog.reset()
+        for edition in (*self._retired, self._edition):
+            edition.runner.after_fork()
+        self._retired.clear()  # their requests are the parent's
+        self._counts.after_fork()
+        self._scribe.after_fork()
+        self._content.after_fork()
+        self.containment.after_fork()
+
+    @property
+    def edition(self) -> Edition:
+        """What requests begin with now. A request reads it once, so that it sees one version of everything."""
+        return self._edition
+
+    def adopt(self, routing: Routing) -> None:
+        """Let new requests begin with another routing; those that began before are judged and written down by theirs.
+
+        Service, project, origin, export and the queues are not looked at: they are those of the recorder.
+        """
+        edition = self._made(routing)
+        if self._backlog.is_running:
+            edition.runner.start()
+        self._retired.append(self._edition)
+        self._edition = self._scribe.edition = edition
+
+    def now_and_then(self, chore: Callable[[], None]) -> None:
+        """Call this about once a second on the recorder's thread, while there is one."""
+        self._chores.append(chore)
+
+    def open(
+        self,
+        request: Request,
+        snapshot: Snapshot,
+        decision: Decision | Failure,
+        *,
+        decide_s: float | None,
+        parent: SpanContext | None = None,
+        edition: Edition | None = None,
+        lacks_complexity: bool = False,
+    ) -> Pending:
+        """Note the live decision of a request that is about to be served.
+
+        Args:
+            request: the frozen request that live decided on.
+            snapshot: the router's state at that moment; shadows see the same.
+            decision: what live decided, or why it failed.
+            decide_s: seconds the live decision took; None = not measured.
+            parent: span of the host to put the spans under; by default its current one. It is only read.
+            edition: what live decided by; the one that requests begin with now by default.
+            lacks_complexity: the request was made with `defers_complexity`.
+        """
+        if parent is None:
+            parent = get_current_span().get_span_context()
+        pending = Pending(
+            self._edition if edition is None else edition,
+            request,
+            snapshot,
+            decision,
+            decide_s,
+            parent if parent.is_valid else None,
+            time.perf_counter(),
+            lacks_complexity=lacks_complexity,
+        )
+        with self.containment.guard("open"):
+            if not self._backlog.is_running:
+                self._backlog.start()
+            while len(self._open) >= self._max_pending and (oldest := self._open.take_oldest()) is not None:
+                self._finish(oldest, oldest.expected)
+            earlier = self._open.add(pending)
+            if earlier is not None:
+                self._finish(earlier, earlier.expected)
+            if not looks_like_our_id(request.request_id):
+                self._remember_host_id(request.request_id)
+        return pending
+
+    def close(self, pending: Pending, outcome: Outcome) -> None:
+        """Note what was served. Only the first call for a request counts. Never blocks, never raises."""
+        with self.containment.guard("close"):
+            if self._open.take(pending):
+                self._finish(pending, outcome)
+
+    def outcome(self, request_id: str, outcome: Outcome) -> None:
+        """Note what was served, by request id; also long after the request was closed, and in another process."""
+        with self.containment.guard("outcome"):
+            pending = self._open.find(request_id)
+            if pending is not None:
+                self.close(pending, outcome)
+            else:
+                self._backlog.put(LateOutcome(request_id, outcome, self._clock.time_ns()))
+
+    def signal(
+        self,
+        target: str,
+        name: str,
+        value: float | None = None,
+        *,
+        label: str = "",
+        source: str = "code",
+        scorer: str = "",
+        explanation: str = "",
+        time_ns: int | None = None,
+        deleted: bool = False,
+    ) -> None:
+        """Note how good an answer was.
+
+        Args:
+            target: request id, or `response:<id>` with the provider's response id (see `target_of`).
+            name: what was observed, for example `resolved`.
+            value: in [0, 1], 1 is best; None = only a label.
+            label: a category beside or instead of the value.
+            source: human, user, code, llm or reference.
+            explanation: free text of the scorer; it leaves the process.
+            scorer: who judged, if one source has several.
+            time_ns: when it was observed, epoch nanoseconds; now by default. The newest wins.
+            deleted: withdraws the signal.
+
+        Raises:
+            ValueError: the target or name is empty, or the value is outside [0, 1].
+        """
+        signal = checked_signal(
+            target=target,
+            name=name,
+            value=value,
+            label=label,
+            source=source,
+            scorer=scorer,
+            explanation=explanation,
+            time_ns=self._clock.time_ns() if time_ns is None else time_ns,
+            deleted=deleted,
+        )
+        with self.containment.guard("signal"):
+            self._backlog.put(signal)
+
+    def target_of(self, some_id: str) -> str:
+        """The signal target that an id names: ours or one seen here is a request, any other a response.
+
+        `request:ID` and `response:ID` say which it is.
+        """
+        if some_id.startswith("request:"):
+            return some_id.removeprefix("request:")
+        if some_id.startswith("response:") or looks_like_our_id(some_id) or some_id in self._host_ids:
+            return some_id
+        return f"response:{some_id}"
+
+    def flush(self, timeout_s: float = 30.0) -> bool:
+        """Wait until everything closed before this call went through the shadows and reached the collector.
+
+        Returns:
+            False if that took too long, or if something was lost on the way.
+        """
+        deadline = time.monotonic() + timeout_s
+        lost = self._lost
+        with self.containment.guard("flush"):
+            processed = self._backlog.flush(timeout_s)
+            posted = self._sink.flush(max(0.0, deadline - time.monotonic()))
+            return processed and posted and self._lost == lost
+        return False
+
+    def shutdown(self, timeout_s: float = 30.0) -> bool:
+        """Close every open request, flush, and end the threads. Safe to call twice.
+
+        A request without an outcome is closed with the one that its host expects, else as unreported.
+
+        Returns:
+            As `flush`.
+        """
+        if self._is_shut_down:
+            return True
+        self._is_shut_down = True
+        deadline = time.monotonic() + timeout_s
+        self._close_all()
+        flushed = self.flush(timeout_s)
+        with self.containment.guard("shutdown"):
+            self._backlog.stop(max(0.1, deadline - time.monotonic()))
+            for edition in (*self._retired, self._edition):
+                edition.runner.end()
+            self._content.stop()
+            if self._owns_sink:
+                self._sink.close(max(0.0, deadline - time.monotonic()))
+        return flushed
+
+    @property
+    def stats(self) -> RecorderStats:
+        """Counts since the start of this process."""
+        sink = self._sink.stats
+        return RecorderStats(
+            requests=self._scribe.requests,
+            shadows_evaluated=self._counts.evaluated,
+            shadow_failures=self._counts.failures,
+            attempts=dict(self._scribe.attempts),
+            failed_attempts=dict(self._scribe.failed_attempts),
+            shed=self._scribe.shed,
+            switched_off=self._edition.runner.switched_off,
+            reloads=self.reloads.done,
+            reloads_refused=self.reloads.refused,
+            reload_error=self.reloads.error,
+            content_left_out=self._content.left_out,
+            exported=sink.exported,
+            dropped=self._lost + sink.dropped,
+            contained=self.containment.counts,
+            backlog=len(self._backlog) + sink.queued,
+        )
+
+    @property
+    def _lost(self) -> int:
+        return self._backlog.refused + self._scribe.lost
+
+    def _finish(self, pending: Pending, outcome: Outcome) -> None:
+        """Hand a request that was taken out to the recorder's thread."""
+        pending.final = outcome
+        pending.shed = self._backlog.is_full
+        self._backlog.put(pending)
+
+    def _made(self, routing: Routing) -> Edition:
+        return Edition(routing, containment=self.containment, counts=self._counts, id_key=self.hash_id.kind)
+
+    def _idle(self) -> None:
+        self._close_overdue()
+        with self.containment.guard("reload"):
+            self._end_retired()
+        for chore in self._chores:
+            with self.containment.guard("reload"):
+                chore()
+
+    def _end_retired(self) -> None:
+        """End what no request needs any more. One that is just being closed is in neither place: see `end`."""
+        for edition in list(self._retired):
+            if not self._open.holds(edition) and not self._backlog.holds(edition):
+                edition.runner.end()
+                self._retired.remove(edition)
+
+    def _close_overdue(self) -> None:
+        opened_before = time.perf_counter() - self._outcome_timeout_s
+        with self.containment.guard("time-out"):
+            self._close_all(opened_before)
+
+    def _close_all(self, opened_before: float = float("inf")) -> None:
+        while (oldest := self._open.take_oldest(opened_before)) is not None:
+            self._finish(oldest, oldest.expected)
+
+    def _start_threads(self) -> None:
+        """All of them, with the first request: when the process ends it is too late (Python 3.12)."""
+        self._edition.runner.start()
+        self._sink.start()
+
+    def _remember_host_id(self, request_id: str) -> None:
+        self._host_ids[request_id] = None
+        if len(self._host_ids) > HOST_IDS_KEPT:
+            self._host_ids.pop(next(iter(self._host_ids)), None)
+
+
+_alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+@atexit.register
+def _shut_down_at_exit() -> None:
+    end_courtesy()
+    for recorder in list(_alive):
+        recorder.shutdown(EXIT_FLUSH_S)

@@ -1,0 +1,173 @@
+"""Takes over changed files while a service runs: all of them or none, and never on the request path.
+
+Nothing here raises into the host. What is refused is logged once per change, counted, and told on the spans until the
+files are good again.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from shadow.config import load_routing
+from shadow.config.noted_files import Digests, digest_of, noted_files
+from shadow.config.routing import Routing
+from shadow.errors import ConfigError
+from shadow.runtime.containment import describe, logger
+from shadow.runtime.forks import on_fork_in_child
+
+if TYPE_CHECKING:
+    from shadow.recording.recorder import Recorder
+
+Signature = dict[Path, tuple[int, int, int] | None]
+"""What says at a glance that a file was touched: time of its last change, size and inode; None = not there."""
+
+FIXED: Final = ("service", "project", "origin", "export")
+FIXED_LIMITS: Final = ("max_pending", "outcome_timeout_s", "queue_spans")
+"""What the running threads and connections were made for."""
+
+
+class Reloader:
+    """Loads the files of a routing again and hands them to a recorder.
+
+    Args:
+        routing: what runs now.
+        recorder: adopts what is new; its thread looks for changes.
+        prepare: gives a new routing what its owner added to the old one.
+        accepts: raises a `ConfigError` for a routing that its owner cannot use; None = it can use any.
+        adopted: is told what runs now, and must not raise; None = nobody else needs it.
+        load: reads a shadow.yaml.
+        tick: seconds of a monotonic clock.
+    """
+
+    def __init__(
+        self,
+        routing: Routing,
+        recorder: Recorder,
+        *,
+        accepts: Callable[[Routing], object] | None = None,
+        adopted: Callable[[Routing], None] | None = None,
+        prepare: Callable[[Routing], Routing] | None = None,
+        load: Callable[[Path], Routing] = load_routing,
+        tick: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._routing = routing
+        self._recorder = recorder
+        self._counts = recorder.reloads
+        self._accepts = accepts
+        self._adopted = adopted
+        self._prepare = prepare
+        self._load = load
+        self._tick = tick
+        self._digests: Digests = dict(routing.files)
+        self._handled: Signature | None = None
+        self._settling: Signature | None = None
+        self._looked_at = tick()
+        self._reset()
+        on_fork_in_child(self._reset)
+        recorder.now_and_then(self.look)
+
+    def _reset(self) -> None:
+        """A lock that nobody holds."""
+        self._lock = threading.Lock()
+
+    def reload(self, routing: Routing | None = None) -> bool:
+        """Take over the files as they are now, or a routing made in code; whether it runs now.
+
+        Requests that have begun end with what they began with. If anything is wrong, everything stays as it is.
+        """
+        with self._lock:
+            return self._take_over(routing)
+
+    def look(self) -> None:
+        """Take over changed files, if they are watched and the time has come. Called on the recorder's thread.
+
+        A change is taken over once it is as old as one look, so that a file or a set of files that is still being
+        written is not read half way.
+        """
+        settings, now = self._routing.reload, self._tick()
+        if not settings.watch or now - self._looked_at < settings.every_s:
+            return
+        with self._lock:
+            self._looked_at = now
+            signature = _signature(self._digests)
+            if signature == self._handled:
+                return
+            if signature != self._settling:
+                self._settling = signature
+                return
+            self._handled = signature
+            if any(digest_of(file) != digest for file, digest in self._digests.items()):
+                self._take_over(None)
+
+    def _take_over(self, given: Routing | None) -> bool:
+        try:
+            routing = self._read() if given is None else given
+            routing = routing if self._prepare is None else self._prepare(routing)
+            _refuse_fixed(self._routing, routing)
+            if self._accepts is not None:
+                self._accepts(routing)
+            self._recorder.adopt(routing)
+            if self._adopted is not None:
+                self._adopted(routing)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - importing a policy's function runs a stranger's code
+            self._refuse(str(error) if isinstance(error, ConfigError) else describe(error))
+            return False
+        self._routing = routing
+        self._counts.done += 1
+        self._counts.error = ""
+        logger.info("shadowroute took over %s", _summary(routing))
+        return True
+
+    def _read(self) -> Routing:
+        """The files as they are now. What was read is what is watched from now on, good or bad."""
+        file = self._routing.file
+        if file is None:
+            raise ConfigError("reload must have a file to read, and this routing was made in code; pass a new Routing")
+        with noted_files() as digests:
+            try:
+                return self._load(file)
+            finally:
+                self._digests = digests
+
+    def _refuse(self, reason: str) -> None:
+        self._counts.refused += 1
+        file = self._routing.file
+        if file is not None:
+            reason = reason.replace(f"{file.parent}{os.sep}", "")  # the folder's name is nobody's business elsewhere
+        if reason != self._counts.error:
+            self._counts.error = reason
+            logger.error("shadowroute refused a change of %s and goes on with the old one: %s", file, reason)
+
+
+def _signature(files: Digests) -> Signature:
+    found: Signature = {}
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            found[file] = None
+        else:
+            found[file] = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return found
+
+
+def _refuse_fixed(old: Routing, new: Routing) -> None:
+    pairs = [(name, getattr(old, name), getattr(new, name)) for name in FIXED]
+    pairs += [(f"limits.{name}", getattr(old.limits, name), getattr(new.limits, name)) for name in FIXED_LIMITS]
+    for name, before, after in pairs:
+        if before != after:
+            raise ConfigError(
+                f"{name} must stay the same while the process runs, got {after!r} instead of {before!r}; "
+                "restart the process to change it",
+                file=new.file,
+            )
+
+
+def _summary(routing: Routing) -> str:
+    shadows = ", ".join(f"{shadow.name} {shadow.version}" for shadow in routing.shadows) or "none"
+    return f"live {routing.live.name} {routing.live.version}; shadows {shadows}"

@@ -1,0 +1,83 @@
+"""One version of everything that a routing folder says: what a request begins with, it is judged and written down by.
+
+A reload makes a new edition beside the old one and lets new requests begin with it. The old one lives on until the last
+request that began with it is written down, so that no row mixes two versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal
+
+from shadow.config.routing import LiveSpec, Routing
+from shadow.domain.policy import Decision, Failure, Step
+from shadow.prices.billing import Billing
+from shadow.recording.shadow_runner import ShadowRunner
+from shadow.runtime.containment import Containment
+from shadow.state.own import OwnState
+from shadow.telemetry.spans import SpanBuilder
+
+if TYPE_CHECKING:
+    from shadow.recording.shadow_counts import ShadowCounts
+
+
+class Edition:
+    """A routing with what runs its shadows and builds its spans.
+
+    Args:
+        routing: who the service is, its policies, its models and its limits.
+        containment: counts what is kept from the host.
+        counts: what all editions of a process did.
+        id_key: what keyed the hashes of ids: secret or public.
+
+    Attributes:
+        billing: prices for cost budgets; None where no user tier has one.
+        decision: the live decision for a model that the host chose, and the version of a live router that only its
+            host knows. Hosts choose few models and many times, so each is made once.
+    """
+
+    def __init__(self, routing: Routing, *, containment: Containment, counts: ShadowCounts, id_key: str) -> None:
+        limits = routing.limits
+        self.routing = routing
+        self.runner = ShadowRunner(
+            routing.shadows,
+            routing.catalogue,
+            budget_s=limits.budget_s,
+            strikes=limits.strikes,
+            sample_rate=limits.sample_rate,
+            containment=containment,
+            counts=counts,
+            own_state=lambda policy: OwnState(
+                routing.catalogue, routing.state, routing.spending, getattr(policy, "models", ())
+            ),
+            recipes=routing.recipes,
+        )
+        self.spans = SpanBuilder(
+            service=routing.service,
+            project=routing.project,
+            origin=routing.origin,
+            catalogue=routing.catalogue,
+            sample_rate=limits.sample_rate,
+            sdk_version=version("shadowroute"),
+            id_key=id_key,
+        )
+        # Reading prices takes most of a second, which no request may wait for.
+        self.billing = Billing(routing.catalogue) if routing.execution.limits_cost else None
+        self.decision: Callable[[str, str], Decision] = lru_cache(maxsize=256)(self._decision)
+
+    def _decision(self, model: str, live_version: str) -> Decision:
+        live = self.routing.live
+        repeatable = isinstance(live, LiveSpec) and live.decides == "repeatably"
+        return Decision(
+            policy=live.name,
+            version=live_version or live.version,
+            steps=(Step(kind="primary", model=model),),
+            propensity=1.0 if repeatable else None,
+        )
+
+    def failure(self, status: Literal["error", "invalid"], error_type: str, live_version: str = "") -> Failure:
+        """A live decision that was not made, or not told."""
+        live = self.routing.live
+        return Failure(policy=live.name, version=live_version or live.version, status=status, error_type=error_type)

@@ -1,0 +1,176 @@
+"""Writes down what happened: asks the shadows about closed requests, and turns everything into spans for the sink."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from shadow.domain.features import with_complexity
+from shadow.domain.outcome import Outcome
+from shadow.domain.policy import Decision
+from shadow.domain.signals import Signal
+from shadow.errors import PolicyError
+from shadow.policies.guarded import Judgement, named
+from shadow.recording.backlog import Entry, LateOutcome, Pending
+from shadow.runtime.containment import Containment
+from shadow.runtime.frozen import copied
+from shadow.runtime.lock_courtesy import Courtesy
+from shadow.telemetry.export.sink import SpanSink
+from shadow.telemetry.span import Span
+from shadow.telemetry.spans import Record
+
+if TYPE_CHECKING:
+    from shadow.prices.catalogue import Catalogue
+    from shadow.recording.content import Content
+    from shadow.recording.routing_version import Edition
+    from shadow.recording.stats import ReloadCounts
+    from shadow.state.router_state import State
+
+
+class Scribe:
+    """Used by the recorder's thread only.
+
+    Args:
+        sink: takes the spans.
+        edition: the one that requests begin with now.
+        containment: counts what goes wrong.
+        reloads: whether a changed configuration was refused; the spans say so.
+        content: what spans say of prompts and answers.
+
+    Attributes:
+        edition: as above; a reload sets it.
+        requests: closed requests whose spans were built.
+        shed: those of them whose shadows were not asked.
+        lost: requests that an error of ours cost their spans.
+        attempts: dispatches of closed requests, by kind.
+        failed_attempts: those of them that failed, by `error_type`.
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: SpanSink,
+        edition: Edition,
+        containment: Containment,
+        reloads: ReloadCounts,
+        content: Content,
+        state: State | None = None,
+    ) -> None:
+        self._sink = sink
+        self._reloads = reloads
+        self._content = content
+        self._containment = containment
+        self.edition = edition
+        self._state = state
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """A forked child counts from zero."""
+        self.requests = self.shed = self.lost = 0
+        self.attempts: Counter[str] = Counter()
+        self.failed_attempts: Counter[str] = Counter()
+
+    def work_off(self, entries: Sequence[Entry]) -> None:
+        """Shadows and spans of a few entries. Never raises, unless a test asked for it."""
+        for edition, requests in _by_edition(entries).items():
+            with self._containment.guard("recorder"):
+                self._write_requests(edition, requests)
+        for entry in entries:
+            if not isinstance(entry, Pending):
+                with self._containment.guard("recorder"):
+                    self._sink.submit([self._fact(entry)])
+
+    def _write_requests(self, edition: Edition, requests: Sequence[Pending]) -> None:
+        courtesy = Courtesy()
+        written = 0
+        try:
+            for pending in requests:
+                courtesy.pause()
+                if pending.lacks_complexity:
+                    pending.request = with_complexity(pending.request)
+                _use_catalogue_names(pending, edition.routing.catalogue)
+                self._count_attempts(pending.final)
+                if self._state is not None:
+                    self._state.observe(pending.request, pending.decision, pending.final)
+            contents = self._content.of(requests, self._sink.stats.queued)
+            judged = edition.runner.evaluate(requests)
+            for pending, judgements, content in zip(requests, judged, contents, strict=True):
+                courtesy.pause()
+                with self._containment.guard("spans"):
+                    # All spans of a request in one call: the sink takes all or none, and counts what it refuses.
+                    self._sink.submit(
+                        edition.spans.of_request(_record(pending, judgements, self._reloads.error, content))
+                    )
+                    written += 1
+                    self.shed += pending.shed
+        finally:
+            # Counted once the batch is done: a flush in another thread compares the losses before and after.
+            self.requests += written
+            self.lost += len(requests) - written
+
+    def _count_attempts(self, outcome: Outcome) -> None:
+        for attempt in outcome.attempts:
+            self.attempts[attempt.kind] += 1
+            if attempt.error_type:
+                self.failed_attempts[attempt.error_type] += 1
+
+    def _fact(self, entry: Signal | LateOutcome) -> Span:
+        """Signals and late outcomes know no edition: they may concern a request of another process."""
+        if isinstance(entry, Signal):
+            return self.edition.spans.of_signal(entry)
+        return self.edition.spans.of_late_outcome(entry.request_id, entry.outcome, entry.time_ns)
+
+
+def _by_edition(entries: Sequence[Entry]) -> dict[Edition, list[Pending]]:
+    """The closed requests, those of one edition together and in order."""
+    groups: dict[Edition, list[Pending]] = {}
+    for entry in entries:
+        if isinstance(entry, Pending):
+            groups.setdefault(entry.edition, []).append(entry)
+    return groups
+
+
+def _use_catalogue_names(pending: Pending, catalogue: Catalogue) -> None:
+    """Replace aliases and dated ids, so that equal models have equal names on both sides."""
+    planned = ""
+    if isinstance(pending.decision, Decision):
+        with suppress(PolicyError):  # a live model that the catalogue does not know was served all the same
+            pending.decision = named(pending.decision.policy, pending.decision, catalogue)
+        planned = pending.decision.model
+    outcome = pending.final
+    model = outcome.model and catalogue.canonical(outcome.model, planned)
+    if model != outcome.model:
+        pending.final = copied(outcome, model=model)
+    if isinstance(pending.decision, Decision):
+        pending.final = contaminated(pending.decision, pending.final, catalogue)
+
+
+def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> Outcome:
+    """The outcome, marked if another model answered than the decision asked for and nobody said why.
+
+    A name that the catalogue does not know is no proof of that: it may be a deployment of the same model. It stays
+    unmarked, and the cost says that it has no price for it.
+    """
+    if outcome.contamination or not outcome.model or outcome.model not in catalogue:
+        return outcome
+    if outcome.model == decision.steps[0].model:
+        return outcome
+    kinds = {step.kind for step in decision.steps if step.model == outcome.model}
+    if kinds - {"fallback"}:
+        return outcome
+    return copied(outcome, contamination=("fallback",) if kinds else ("rewritten",))
+
+
+def _record(pending: Pending, judgements: Sequence[Judgement], reload_error: str, content: Mapping[str, str]) -> Record:
+    return Record(
+        request=pending.request,
+        decision=pending.decision,
+        outcome=pending.final,
+        judgements=judgements,
+        decide_s=pending.decide_s,
+        parent=pending.parent,
+        reload_error=reload_error,
+        content=content,
+    )

@@ -1,0 +1,70 @@
+"""Whose state a shadow sees: the router's, its own simulated one, or none (`state:` of its file)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from shadow.domain.outcome import Outcome
+from shadow.domain.policy import Decision, Policy, state_mode_of
+from shadow.domain.request import Request
+from shadow.domain.snapshot import STATELESS, Snapshot
+from shadow.policies.guarded import Judgement
+from shadow.runtime.containment import Containment
+from shadow.state.own import OwnState
+from shadow.state.switches import POLICY
+
+
+class Decided(Protocol):
+    """What a view reads of a closed request."""
+
+    @property
+    def request(self) -> Request:
+        """The frozen request."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The router's state when live decided."""
+        ...
+
+    @property
+    def final(self) -> Outcome:
+        """What was served."""
+        ...
+
+
+class View:
+    """Whose state one policy sees. Used by the thread of that policy."""
+
+    def __init__(self, policy: Policy, own_state: Callable[[Policy], OwnState], containment: Containment) -> None:
+        mode = state_mode_of(policy)
+        self._sees_shared = mode == "shared"
+        self._own = own_state(policy) if mode == "own" else None
+        self._guard = containment.guard
+        self._switch = POLICY + policy.name
+
+    @property
+    def is_private(self) -> bool:
+        """Whether what it sees of a request depends on what it decided on the one before."""
+        return self._own is not None
+
+    def is_killed(self, closed: Decided) -> bool:
+        """Whether a kill switch had turned the policy off when live decided."""
+        return self._switch in closed.snapshot.killed
+
+    def snapshot(self, closed: Decided) -> Snapshot:
+        """What it sees of a request."""
+        if self._sees_shared:
+            return closed.snapshot
+        if self._own is not None:
+            with self._guard("own state"):
+                return self._own.snapshot(closed.request, closed.snapshot)
+        return STATELESS
+
+    def decided(self, closed: Decided, judgement: Judgement) -> None:
+        """Let the private state go on from what the policy decided."""
+        decision = judgement.decision
+        if self._own is not None and isinstance(decision, Decision):
+            with self._guard("own state"):
+                self._own.decided(closed.request, decision, closed.final, escalated=bool(judgement.escalated))

@@ -1,0 +1,131 @@
+"""A thread that works through batches for somebody who watches its time, and who can leave it behind.
+
+Python cannot stop a thread. A worker that overruns gets an asynchronous exception, which ends Python code at its next
+instruction and blocking C code when it returns, and is abandoned: it takes no more work, and what it still returns is
+not read. Its owner starts another one.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from shadow.runtime.gc_pauses import PAUSES
+from shadow.runtime.lock_courtesy import Courtesy
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class OverrunError(BaseException):
+    """Thrown into a worker that took too long. Not an `Exception`, so that ordinary handlers do not stop it."""
+
+
+class Task(Generic[Item, Result]):
+    """One batch in the hands of a worker.
+
+    Attributes:
+        results: one per finished item, in order.
+        current: number of the item being worked on, and when it was started; None between items.
+        done: set when every item is finished, or the task was given up.
+        gave_up: why the items after the results were not worked on; empty as long as nothing ended the worker.
+    """
+
+    __slots__ = ("current", "done", "gave_up", "items", "results")
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items = items
+        self.results: list[Result] = []
+        self.current: tuple[int, float] | None = None
+        self.done = threading.Event()
+        self.gave_up = ""
+
+    def give_up(self, reason: str) -> None:
+        """The worker ended by itself before the task was done."""
+        self.gave_up = reason
+        self.done.set()
+
+
+class Worker(Generic[Item, Result]):
+    """One daemon thread that applies `work` to every item of the tasks it is given."""
+
+    def __init__(self, name: str, work: Callable[[Item], Result]) -> None:
+        self._work = work
+        self._inbox: queue.SimpleQueue[Task[Item, Result] | None] = queue.SimpleQueue()
+        self._abandoned = False
+        PAUSES.watch()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def is_ready(self) -> bool:
+        """True: a thread takes items at once."""
+        return True
+
+    def is_alive(self) -> bool:
+        """Whether the thread still runs."""
+        return self._thread.is_alive()
+
+    def forget(self) -> None:
+        """In a forked child there is nothing to let go of."""
+
+    def start(self, items: Sequence[Item]) -> Task[Item, Result]:
+        """Begin a batch; returns at once."""
+        task: Task[Item, Result] = Task(items)
+        self._inbox.put(task)
+        return task
+
+    def stop(self) -> None:
+        """End the thread after its current batch."""
+        self._inbox.put(None)
+
+    def abandon(self) -> None:
+        """Leave the thread behind and try to end what it is doing."""
+        import ctypes  # noqa: PLC0415 - only after an overrun
+
+        self._abandoned = True
+        if self._thread.ident is not None:
+            ident = ctypes.c_ulong(self._thread.ident)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(OverrunError))
+        self._inbox.put(None)
+
+    def _run(self) -> None:
+        try:
+            while (task := self._inbox.get()) is not None:
+                self._apply(task)
+        except OverrunError:  # it may arrive late, between two items
+            return
+
+    def _apply(self, task: Task[Item, Result]) -> None:
+        courtesy = Courtesy()
+        for number, item in enumerate(task.items):
+            if self._abandoned:
+                return
+            task.current = (number, PAUSES.now())
+            result = self._work(item)
+            task.current = None
+            task.results.append(result)
+            courtesy.pause()
+        task.done.set()
+
+
+def wait_for(task: Task[Item, Result], budget_s: float) -> int | None:
+    """Wait until a task is done, as long as no item takes longer than its budget.
+
+    If the watcher itself was woken late, then others hold the interpreter lock or the machine is busy, and the item is
+    given that time too. Full collections of garbage are not counted at all.
+
+    Returns:
+        None if the task is done, else the number of the item that overran.
+    """
+    late_s = 0.0
+    while True:
+        current, now = task.current, PAUSES.now()
+        if current is not None and now - current[1] > budget_s + late_s:
+            return current[0]
+        left_s = budget_s if current is None else current[1] + budget_s + late_s - now
+        expected = now + left_s
+        if task.done.wait(left_s):
+            return None
+        late_s = max(0.0, PAUSES.now() - expected)

@@ -1,0 +1,354 @@
+"""The state of a router: written by every attempt, read by policies as one immutable snapshot.
+
+Writers hold one lock for some microseconds and put a new snapshot in place of the old one; readers take no lock. What
+changes by time alone (a pause that ends, a limit that resets) is brought up to date by the first reader after it.
+Nothing here raises into the host: a failure is counted, and the request goes on as if nothing were known.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self
+
+from shadow.domain.outcome import Attempt, Outcome
+from shadow.domain.policy import Decision, Failure
+from shadow.domain.request import NOTHING, Request
+from shadow.domain.snapshot import STATELESS, Snapshot
+from shadow.domain.usage import counted, is_amount
+from shadow.prices.billing import Billing
+from shadow.prices.catalogue import Catalogue
+from shadow.runtime.clock import SYSTEM_CLOCK, Clock
+from shadow.runtime.containment import Containment
+from shadow.runtime.forks import on_fork_in_child
+from shadow.state.admission import draw
+from shadow.state.kinds import kind_of
+from shadow.state.models import Models
+from shadow.state.rate_limits import RateLimits
+from shadow.state.record import attempts_of
+from shadow.state.settings import SpendingLimit, StateSettings
+from shadow.state.spending import Spending
+from shadow.state.switches import Switches, Watch
+from shadow.state.warmth import WarmMap
+
+if TYPE_CHECKING:
+    from shadow.config import Routing
+
+TARGETS_AT_MOST: Final = 20_000
+"""Ids of requests and responses that a signal may still name."""
+REFUSED: Final = "quality"
+"""`error_type` of an attempt whose answer the validators refused."""
+
+
+class State:
+    """What is known of models, sessions and money.
+
+    The executor asks `admits` immediately before a dispatch and tells `attempt` after it, whatever came of it; `limits`
+    when an answer had headers; `observe` when the request is over. Where somebody else executes, `observe` alone
+    tells everything.
+
+    Args:
+        catalogue: aliases, providers and configured quotas.
+        settings: how the state is kept.
+        spending: limits over time.
+        clock: event time, and seconds that durations are taken from.
+        events: whether this is recorded traffic: all times follow event time, and every model but a killed one is
+            admitted, because its answers are there already.
+        containment: counts what goes wrong here.
+
+    Attributes:
+        containment: the guard, for those that share it.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        settings: StateSettings | None = None,
+        *,
+        spending: Iterable[SpendingLimit] = (),
+        clock: Clock = SYSTEM_CLOCK,
+        events: bool = False,
+        containment: Containment | None = None,
+    ) -> None:
+        self._settings = settings or StateSettings()
+        self._clock = clock
+        self._events = events
+        self._now: Callable[[], float] = self._event_s if events else clock.perf_counter
+        self.containment = containment or Containment()
+        self._guard = self.containment.guard
+        self._models = Models(catalogue, self._settings, events=events)
+        self._warmth = WarmMap(self._settings.warm_ttl_s, self._settings.warm_sessions)
+        self._spending = Spending(spending)
+        self._billing = Billing(catalogue) if self._spending else None
+        self._served: dict[str, str] = {}
+        self._switches = Switches(catalogue, self._settings.kill_file)
+        self._watch = None if self._settings.kill_file is None else Watch(self._look_at_file)
+        self._lock = threading.Lock()
+        self._look_at_file()
+        on_fork_in_child(self._after_fork)
+
+    @classmethod
+    def of(cls, routing: Routing, *, clock: Clock = SYSTEM_CLOCK, containment: Containment | None = None) -> Self:
+        """The state that a routing describes; in recorded and simulated traffic all times are those of the events."""
+        return cls(
+            routing.catalogue,
+            routing.state,
+            spending=routing.spending,
+            clock=clock,
+            events=routing.origin != "production",
+            containment=containment,
+        )
+
+    def adopt(self, routing: Routing) -> None:
+        """Go on with another routing. What is known of models, sessions, and limits of the same name is kept."""
+        with self._guard("state"):
+            billing = Billing(routing.catalogue) if routing.spending else None
+            with self._lock:
+                self._settings, self._billing = routing.state, billing
+                self._models.adopt(routing.catalogue, routing.state)
+                self._warmth.adopt(routing.state.warm_ttl_s, routing.state.warm_sessions)
+                self._spending = self._spending.adopted(routing.spending)
+                self._switches.adopt(routing.catalogue, routing.state.kill_file)
+                if self._watch is None and routing.state.kill_file is not None:
+                    self._watch = Watch(self._look_at_file)
+                self._models.refresh(self._switches.names, self._now())
+
+    def snapshot(self, request: Request) -> Snapshot:
+        """What a policy may know for this request."""
+        try:
+            now_s = self._now()
+            models = self._models
+            shared = models.published if now_s < models.fresh_until_s else self._refreshed(now_s)
+            warm: Mapping[str, int] = NOTHING
+            if request.session_key:
+                warm = self._warmth.of(request.session_key, now_s, request.input_tokens)
+            remaining = self._spending.remaining(request, self._event_s()) if self._spending else NOTHING
+            if not warm and not remaining:
+                return shared
+            return Snapshot(
+                mode="shared",
+                models=shared.models,
+                warm_tokens=MappingProxyType(warm),
+                remaining_usd=MappingProxyType(remaining),
+                killed=shared.killed,
+            )
+        except Exception as error:
+            if not self.containment.swallows("state", error):
+                raise
+            return STATELESS
+
+    def admits(self, model: str, request: Request) -> bool:
+        """Whether this model may be dispatched to now, for this request. After True an `attempt` must follow.
+
+        No if it is killed, if its provider asked to wait or nothing of a rate limit is left beyond the reserve, or if
+        its breaker does not let the request pass. After a breaker's pause the first that asks becomes its probe.
+        """
+        with self._guard("state"), self._lock:
+            name, now_s = self._models.name(model), self._now()
+            if self._models.is_killed(name):
+                return False
+            record = self._models.record(name)
+            if record is None or self._events:
+                return True
+            if record.quota.headroom(now_s) == 0:
+                return False
+            if not record.breaker.lets_pass(now_s, lambda: draw(name, request.request_id)):
+                return False
+            record.quota.dispatched(now_s)
+        return True
+
+    def returns(self, model: str) -> bool:
+        """Whether this model answers again but gets only a share of its requests, on its breaker's way back.
+
+        Where no other model may serve, the executor dispatches to it all the same, and an `attempt` follows.
+        """
+        with self._guard("state"), self._lock:
+            name, now_s = self._models.name(model), self._now()
+            record = self._models.find(name)
+            if record is None or self._models.is_killed(name) or not record.breaker.returns(now_s):
+                return False
+            return record.quota.headroom(now_s) != 0
+        return False
+
+    def attempt(
+        self,
+        model: str,
+        *,
+        error_type: str,
+        latency_s: float,
+        ttft_s: float | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        """What came of one dispatch.
+
+        Args:
+            model: that was called.
+            error_type: as in `Attempt`; empty if it answered.
+            latency_s: seconds from the dispatch to its end.
+            ttft_s: seconds to the first chunk of a stream; None = no stream.
+            retry_after_s: seconds that the provider asks to wait; None = it did not say.
+        """
+        with self._guard("state"), self._lock:
+            name, now_s = self._models.name(model), self._now()
+            record = self._models.record(name) if is_amount(latency_s) else None
+            if record is not None:
+                record.note(now_s, kind_of(error_type), latency_s, ttft_s, retry_after_s)
+                if error_type == REFUSED:
+                    record.averages.judged(now_s, 0.0)
+                self._models.put(name, record, now_s)
+
+    def limits(self, model: str, limits: RateLimits) -> None:
+        """What the headers of an answer said of the provider's rate limits."""
+        if not limits.limits:
+            return
+        with self._guard("state"), self._lock:
+            name, now_s = self._models.name(model), self._now()
+            record = self._models.record(name)
+            if record is not None:
+                record.quota.told(now_s, limits)
+                self._models.put(name, record, now_s)
+
+    def spent(self, request: Request, usd: float) -> None:
+        """What was paid for a request, for the spending limits. Where `observe` tells attempts, it tells this too."""
+        if self._spending and is_amount(usd):
+            with self._guard("state"), self._lock:
+                self._spending.spent(request, self._event_s(), usd)
+
+    def observe(self, request: Request, decision: Decision | Failure, outcome: Outcome, *, told: bool = False) -> None:
+        """The end of a request: what is warm now, tokens against quotas, quality.
+
+        Args:
+            request: that is over.
+            decision: live's.
+            outcome: what was served.
+            told: its attempts were told one by one, and what was paid by `spent`. If not, both are taken from the
+                outcome; one without attempts counts as a single one.
+        """
+        with self._guard("state"):
+            attempts = attempts_of(decision, outcome)
+            if not told:
+                for attempt in attempts:
+                    self._dispatched(attempt.model)
+                    self.attempt(
+                        attempt.model,
+                        error_type=attempt.error_type,
+                        latency_s=attempt.latency_s,
+                        ttft_s=outcome.ttft_s if len(attempts) == 1 else None,
+                    )
+                self._charge(request, outcome)
+            with self._lock:
+                now_s = self._now()
+                for attempt in attempts:
+                    self._end(request, attempt, now_s)
+                self._note_accepted(decision, attempts, outcome, now_s)
+                if self._settings.quality_signal and outcome.model:
+                    self._remember(request.request_id, outcome)
+
+    def signal(self, target: str, name: str, value: float | None) -> None:
+        """What somebody says of an answer; only the signal that the settings name counts, for requests seen here.
+
+        Args:
+            target: request id, or `response:<id>` with the provider's response id.
+            name: what was observed.
+            value: in [0, 1], 1 is best; None = no value.
+        """
+        if name == self._settings.quality_signal and name and value is not None and 0 <= value <= 1:
+            model = self._served.get(target)
+            if model is not None:
+                self.judged(model, value)
+
+    def judged(self, model: str, quality: float) -> None:
+        """What a validator or a signal says of an answer of this model, in [0, 1]."""
+        with self._guard("state"), self._lock:
+            self._judged(self._models.name(model), quality, self._now())
+
+    def kill(self, name: str) -> None:
+        """Switch a model, a provider or `policy:NAME` off, from now on."""
+        with self._guard("state"), self._lock:
+            self._switches.kill(name)
+            self._models.refresh(self._switches.names, self._now())
+
+    def revive(self, name: str) -> None:
+        """Undo `kill`. What the kill file names stays off."""
+        with self._guard("state"), self._lock:
+            self._switches.revive(name)
+            self._models.refresh(self._switches.names, self._now())
+
+    @property
+    def killed(self) -> frozenset[str]:
+        """Everything that is switched off."""
+        return self._models.published.killed
+
+    def cost_usd(self, outcome: Outcome, request: Request) -> float | None:
+        """What a request cost: as reported, else by the catalogue's prices; None if unknown or nobody limits it."""
+        return None if self._billing is None else self._billing.outcome_usd(outcome, request.time_us)
+
+    def _charge(self, request: Request, outcome: Outcome) -> None:
+        usd = self.cost_usd(outcome, request)
+        if usd is not None:
+            self.spent(request, usd)
+
+    def _event_s(self) -> float:
+        return self._clock.time_ns() / 1e9
+
+    def _after_fork(self) -> None:
+        """A lock that a thread of the parent held would stay locked; the parent's probes are not this process's."""
+        self._lock = threading.Lock()
+        self._models.release_probes()
+        if self._watch is not None:
+            self._watch.forget_thread()
+
+    def _look_at_file(self) -> None:
+        with self._guard("kill file"):
+            if self._switches.read_file():
+                with self._lock:
+                    self._models.refresh(self._switches.names, self._now())
+
+    def _dispatched(self, model: str) -> None:
+        with self._lock:
+            record = self._models.record(self._models.name(model))
+            if record is not None:
+                record.quota.dispatched(self._now())
+
+    def _end(self, request: Request, attempt: Attempt, now_s: float) -> None:
+        usage = counted(attempt.usage)
+        if usage.input_tokens is None:
+            return
+        name = self._models.name(attempt.model)
+        self._warmth.served(request.session_key, now_s, name, usage)
+        record = self._models.record(name)
+        if record is not None:
+            record.quota.used(now_s, usage.input_tokens + (usage.output_tokens or 0))
+
+    def _note_accepted(
+        self, decision: Decision | Failure, attempts: tuple[Attempt, ...], outcome: Outcome, now_s: float
+    ) -> None:
+        """The answer that was served passed its validators, if its step had any."""
+        if not attempts or outcome.status != "complete" or not isinstance(decision, Decision):
+            return
+        last = attempts[-1]
+        if not last.error_type and any(step.model == last.model and step.accept_if for step in decision.steps):
+            self._judged(self._models.name(last.model), 1.0, now_s)
+
+    def _remember(self, request_id: str, outcome: Outcome) -> None:
+        """Which model a later signal is about."""
+        model = self._models.name(outcome.model)
+        self._served[request_id] = model
+        if outcome.response_id:
+            self._served[f"response:{outcome.response_id}"] = model
+        while len(self._served) > TARGETS_AT_MOST:
+            self._served.pop(next(iter(self._served)))
+
+    def _judged(self, name: str, quality: float, now_s: float) -> None:
+        record = self._models.record(name)
+        if record is not None:
+            record.averages.judged(now_s, quality)
+            self._models.put(name, record, now_s)
+
+    def _refreshed(self, now_s: float) -> Snapshot:
+        if self._watch is not None:
+            self._watch.start()
+        with self._lock:
+            self._models.refresh(self._switches.names, now_s)
+            return self._models.published

@@ -1,0 +1,1 @@
+"""Records as spans, and spans to a collector: attribute names, spans, and their export."""

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from shadow.errors import ShadowError
+from shadow.runtime.containment import Containment, describe
+
+
+def test_an_error_of_ours_is_counted_by_place_and_does_not_go_on() -> None:
+    """The host goes on, and the count tells where something went wrong."""
+    containment = Containment()
+    for _ in range(3):
+        with containment.guard("close"):
+            raise ValueError("broken")
+    assert containment.counts == {"close": 3}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_what_ends_the_host_goes_on(error: type[BaseException]) -> None:
+    """Ctrl-C and exit belong to the host."""
+    containment = Containment()
+    with pytest.raises(error), containment.guard("close"):
+        raise error
+    assert containment.counts == {}
+
+
+def test_tests_can_let_errors_through() -> None:
+    """With on_error="raise" a bug of ours cannot hide behind the guard."""
+    with pytest.raises(ValueError, match="broken"), Containment("raise").guard("close"):
+        raise ValueError("broken")
+
+
+def test_a_place_logs_once_in_a_while_and_never_quotes_a_message(caplog: pytest.LogCaptureFixture) -> None:
+    """A message of foreign code may quote a prompt, and a flood of logs is an outage of its own."""
+    containment = Containment()
+    with caplog.at_level(logging.WARNING, "shadowroute"):
+        for _ in range(5):
+            with containment.guard("extract"):
+                raise KeyError("my secret prompt")
+    assert len(caplog.records) == 1
+    assert "KeyError raised at test_contained.py:" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_our_own_sentences_are_logged_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """They say what to do, and quote nothing."""
+    with caplog.at_level(logging.WARNING, "shadowroute"), Containment().guard("wrap"):
+        raise ShadowError("wrap() must get a client")
+    assert "wrap() must get a client" in caplog.text
+
+
+def test_an_error_without_traceback_is_described_by_its_class() -> None:
+    """Errors that were never raised have no line."""
+    assert describe(ValueError("secret")) == "ValueError"
