@@ -69,7 +69,7 @@ class Observer:
             settings, self._recorder, prepare=lambda new: redacting(new, redact), adopted=self.state.adopt
         )
         self._guard = self._recorder.containment.guard
-        self._watch = Watch(self._recorder, clock, self._recorder.edition, self.state)
+        self._watch = Watch(self._recorder, clock, self._recorder.routing_version, self.state)
 
     def request(
         self,

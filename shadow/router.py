@@ -22,7 +22,7 @@ from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError
 from shadow.execution.cascade_refusals import RefusalRuns
-from shadow.execution.live_policy import Live
+from shadow.execution.live_policy import LivePolicy
 from shadow.execution.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.execution.routed import Routed
 from shadow.execution.settings import ExecutionSettings
@@ -32,7 +32,7 @@ from shadow.providers.registry import Providers
 from shadow.recording.content import Redact, redacting
 from shadow.recording.recorder import Recorder
 from shadow.recording.reload import Reloader
-from shadow.recording.routing_version import Edition
+from shadow.recording.routing_version import RoutingVersion
 from shadow.recording.stats import RecorderStats
 from shadow.runtime.clock import SYSTEM_CLOCK, Clock
 from shadow.state.router_state import State
@@ -98,7 +98,7 @@ class ShadowRouter:
         self._providers = Providers(providers)
         self._redact = redact
         settings = self._prepared(routing if isinstance(routing, Routing) else load_routing(Path(routing)))
-        self._live = Live(settings)  # a router that cannot execute says so before anything is started
+        self._live = LivePolicy(settings)  # a router that cannot execute says so before anything is started
         self._refusals = RefusalRuns()
         self._clock = clock or SYSTEM_CLOCK
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
@@ -107,7 +107,7 @@ class ShadowRouter:
             settings,
             self._recorder,
             prepare=self._prepared,
-            accepts=Live,
+            accepts=LivePolicy,
             adopted=self.state.adopt,
         )
         self._terms = Terms.of(settings.execution, self.state)
@@ -131,8 +131,8 @@ class ShadowRouter:
     ) -> Routed:
         """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
         _refuse_reserved(params)
-        edition = self._recorder.edition
-        routing = edition.routing
+        routing_version = self._recorder.routing_version
+        routing = routing_version.routing
         live = self._live_of(routing)
         if pin and pin not in routing.catalogue:
             raise ConfigError(f"pin must be a known model: {routing.catalogue.objection(pin)}")
@@ -157,8 +157,8 @@ class ShadowRouter:
             **facts_of(said, params, routing.from_request),
         )
         snapshot = self.state.snapshot(request)
-        decision, decide_s = self._decide_timed(edition, live, request, snapshot)
-        pending = self._recorder.open(request, snapshot, decision, decide_s=decide_s, edition=edition)
+        decision, decide_s = self._decide_timed(routing_version, live, request, snapshot)
+        pending = self._recorder.open(request, snapshot, decision, decide_s=decide_s, routing_version=routing_version)
 
         def close(outcome: Outcome) -> None:
             paid_usd = self.state.cost_usd(outcome, request)
@@ -177,7 +177,7 @@ class ShadowRouter:
             messages=messages,
             params=params,
             terms=self._terms_for(routing.execution),
-            billing=edition.billing,
+            billing=routing_version.billing,
             pin=pin,
             timeout_s=timeout_s,
             deadline_s=deadline_s,
@@ -270,7 +270,7 @@ class ShadowRouter:
     @property
     def routing(self) -> Routing:
         """The settings that requests begin with now; a reload changes them."""
-        return self._recorder.edition.routing
+        return self._recorder.routing_version.routing
 
     @property
     def stats(self) -> RecorderStats:
@@ -310,11 +310,11 @@ class ShadowRouter:
         self._providers.load(routing.catalogue.models.values())
         return redacting(routing, self._redact)
 
-    def _live_of(self, routing: Routing) -> Live:
+    def _live_of(self, routing: Routing) -> LivePolicy:
         """The live policy of the routing that a request began with."""
         live = self._live
         if live.routing is not routing:
-            live = self._live = Live(routing)
+            live = self._live = LivePolicy(routing)
         return live
 
     def _terms_for(self, settings: ExecutionSettings) -> Terms:
@@ -325,7 +325,7 @@ class ShadowRouter:
         return terms
 
     def _decide_timed(
-        self, edition: Edition, live: Live, request: Request, snapshot: Snapshot
+        self, routing_version: RoutingVersion, live: LivePolicy, request: Request, snapshot: Snapshot
     ) -> tuple[Decision, float]:
         """The decision and the seconds it took. A live policy that fails is recorded before its error goes on."""
         started = self._clock.perf_counter()
@@ -334,7 +334,9 @@ class ShadowRouter:
         except Exception as error:  # a policy may raise anything; it is recorded and goes on
             failure = live.failure(error)
             decide_s = self._clock.perf_counter() - started
-            pending = self._recorder.open(request, snapshot, failure, decide_s=decide_s, edition=edition)
+            pending = self._recorder.open(
+                request, snapshot, failure, decide_s=decide_s, routing_version=routing_version
+            )
             self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
             raise
         return decision, self._clock.perf_counter() - started

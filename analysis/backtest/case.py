@@ -21,7 +21,7 @@ from shadow.domain.policy import Decision, Failure, Policy, Step, state_mode_of
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import ConfigError, MissingOutcomeError
-from shadow.policies.guarded import Judge, Judgement, checked
+from shadow.policies.guarded import GuardedPolicy, PolicyResult, checked
 from shadow.prices.catalogue import Catalogue
 from shadow.prices.registry import PriceRow
 from shadow.runtime.containment import Containment
@@ -171,7 +171,7 @@ class _Planner:
         self._catalogue = catalogue
         self._live = live
         containment = Containment()
-        self._judges = [(shadow, Judge(shadow, catalogue, containment)) for shadow in shadows]
+        self._guarded = [(shadow, GuardedPolicy(shadow, catalogue, containment)) for shadow in shadows]
         self._memory = Memory(catalogue, shadows)
 
     def plan(self, queries: Sequence[Query]) -> tuple[tuple[Planned, ...], tuple[LeftOut, ...]]:
@@ -183,19 +183,19 @@ class _Planner:
             try:
                 live = self._live_walk(request, snapshot)
                 served = Served(request, snapshot, live.outcome)
-                judgements = [
-                    judge.ask(request, view.snapshot(served), served.final)
-                    for (_, judge), view in zip(self._judges, self._memory.views, strict=True)
+                results = [
+                    guarded.ask(request, view.snapshot(served), served.final)
+                    for (_, guarded), view in zip(self._guarded, self._memory.views, strict=True)
                 ]
                 shadows = tuple(
-                    self._shadow_walk(shadow, request, judgement)
-                    for (shadow, _), judgement in zip(self._judges, judgements, strict=True)
+                    self._shadow_walk(shadow, request, result)
+                    for (shadow, _), result in zip(self._guarded, results, strict=True)
                 )
             except _NotUsableError as reason:
                 left_out[reason.policy, reason.is_live, reason.text] += 1
             else:
                 planned.append(Planned(query, request.time_us, snapshot, live, shadows))
-                self._memory.note(served, live.decision, judgements, self._latency_of(request))
+                self._memory.note(served, live.decision, results, self._latency_of(request))
         return tuple(planned), tuple(LeftOut(*key, n) for key, n in left_out.items())
 
     def _latency_of(self, request: Request) -> Callable[[str], float | None]:
@@ -212,8 +212,8 @@ class _Planner:
             raise _NotUsableError(self._live.name, "its policy failed", is_live=True)
         return self._walk(self._live, request, decision, is_live=True)
 
-    def _shadow_walk(self, shadow: Policy, request: Request, judgement: Judgement) -> Walk | None:
-        decision = judgement.decision
+    def _shadow_walk(self, shadow: Policy, request: Request, result: PolicyResult) -> Walk | None:
+        decision = result.decision
         return None if isinstance(decision, Failure) else self._walk(shadow, request, decision, is_live=False)
 
     def _walk(self, policy: Policy, request: Request, decision: Decision, *, is_live: bool) -> Walk:

@@ -13,9 +13,9 @@ from shadow.domain.outcome import Outcome
 from shadow.domain.policy import Decision, Failure, Policy
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 from shadow.prices.catalogue import Catalogue
-from shadow.recording.state_view import View
+from shadow.recording.state_view import StateView
 from shadow.runtime.containment import Containment
 from shadow.state.own import OwnState
 from shadow.state.rate_limits import RateLimits
@@ -49,7 +49,7 @@ class Memory:
         self._clock = EventClock()
         self._state = State(catalogue, settings, clock=self._clock, events=True, containment=containment)
         self.views = [
-            View(
+            StateView(
                 shadow,
                 lambda policy: OwnState(catalogue, settings, (), getattr(policy, "models", ())),
                 containment,
@@ -66,7 +66,7 @@ class Memory:
         self,
         served: Served,
         decision: Decision,
-        judgements: Sequence[Judgement],
+        results: Sequence[PolicyResult],
         latency_of: Callable[[str], float | None],
     ) -> None:
         """Go on from a query that is used.
@@ -74,7 +74,7 @@ class Memory:
         Args:
             served: the query.
             decision: live's.
-            judgements: of the shadows, in the order of the views.
+            results: of the shadows, in the order of the views.
             latency_of: recorded seconds of a model's answer to it; None = the table does not say.
         """
         for attempt in served.final.attempts:
@@ -82,8 +82,8 @@ class Memory:
             if latency_s is not None:
                 self._state.attempt(attempt.model, error_type=attempt.error_type, latency_s=latency_s)
         self._state.observe(served.request, decision, served.final, told=True)
-        for view, judgement in zip(self.views, judgements, strict=True):
-            view.decided(served, judgement)
+        for view, result in zip(self.views, results, strict=True):
+            view.decided(served, result)
 
 
 class RecordedState(State):

@@ -71,7 +71,9 @@ class CallFeed:
         )
         self._recorder = Recorder(routing, exporter=self._sink, clock=self._clock)
         # Shadows see no state here: rows in another order must be the same rows.
-        self._watch = Watch(self._recorder, self._clock, self._recorder.edition, State.of(routing, clock=self._clock))
+        self._watch = Watch(
+            self._recorder, self._clock, self._recorder.routing_version, State.of(routing, clock=self._clock)
+        )
         self._pace = Pace(lambda: self._recorder.stats, self._recorder.flush, most=MOST_UNDER_WAY)
 
     def __enter__(self) -> Self:

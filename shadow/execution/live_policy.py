@@ -10,7 +10,7 @@ from shadow.errors import ConfigError, PolicyError
 from shadow.state.switches import POLICY
 
 
-class Live:
+class LivePolicy:
     """Asks the live policy and checks that what it says can be executed.
 
     Attributes:

@@ -28,7 +28,7 @@ from shadow.domain.usage import answer_of, failure_of, is_answer
 from shadow.errors import ShadowError
 from shadow.hooks.labels import merged
 from shadow.recording.recorder import Pending, Recorder
-from shadow.recording.routing_version import Edition
+from shadow.recording.routing_version import RoutingVersion
 from shadow.runtime.clock import Clock
 from shadow.state.router_state import State
 
@@ -45,26 +45,26 @@ class Watch:
     Attributes:
         recorder: takes the records.
         clock: event time and durations.
-        edition: the version of the routing.
+        routing_version: the version of the routing.
         state: gives the snapshot that shadows see.
         version: of the live router, where its host knows it and the routing does not; empty = the routing's.
     """
 
     recorder: Recorder
     clock: Clock
-    edition: Edition
+    routing_version: RoutingVersion
     state: State
     version: str = ""
 
     @property
     def routing(self) -> Routing:
         """The settings."""
-        return self.edition.routing
+        return self.routing_version.routing
 
     def now(self) -> Watch:
         """The same with the version of the routing that runs now. A request asks once and ends with what it got."""
-        edition = self.recorder.edition
-        return self if edition is self.edition else replace(self, edition=edition)
+        routing_version = self.recorder.routing_version
+        return self if routing_version is self.routing_version else replace(self, routing_version=routing_version)
 
     def of_version(self, version: str) -> Watch:
         """The same for a live router whose version the routing file does not tell."""
@@ -72,11 +72,11 @@ class Watch:
 
     def decision(self, model: str) -> Decision:
         """The live decision for a model that the host chose."""
-        return self.edition.decision(model, self.version)
+        return self.routing_version.decision(model, self.version)
 
     def failure(self, status: Literal["error", "invalid"], error_type: str) -> Failure:
         """A live decision that was not made, or not told."""
-        return self.edition.failure(status, error_type, self.version)
+        return self.routing_version.failure(status, error_type, self.version)
 
 
 class ObservedRequest:
@@ -304,7 +304,7 @@ class ObservedRequest:
             snapshot,
             decision,
             decide_s=decide_s,
-            edition=self._watch.edition,
+            routing_version=self._watch.routing_version,
             lacks_complexity=True,
         )
 

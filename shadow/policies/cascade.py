@@ -13,7 +13,7 @@ from shadow.policies.plan import Plan, Refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rung:
+class Stage:
     """One model of a cascade.
 
     Attributes:
@@ -34,33 +34,33 @@ class Cascade:
     """Chooses models from cheap to strong, and what the answer of each must pass.
 
     Args:
-        rungs: at least two, from the first model to be asked to the last. All but the last need validators, unless
+        stages: at least two, from the first model to be asked to the last. All but the last need validators, unless
             the one after them verifies.
         reason: why a cascade was chosen.
     """
 
-    def __init__(self, rungs: Sequence[Rung], *, reason: str = "cheap first") -> None:
-        self.models = tuple(rung.model for rung in rungs)
+    def __init__(self, stages: Sequence[Stage], *, reason: str = "cheap first") -> None:
+        self.models = tuple(stage.model for stage in stages)
         self.reads: frozenset[str] | None = frozenset()
         steps = tuple(
             Step(
                 kind="escalation" if place else "primary",
-                model=rung.model,
-                accept_if=rung.accept_if,
-                retry_same=rung.retry_same,
-                tells_why=rung.tells_why,
-                verifies=rung.verifies,
+                model=stage.model,
+                accept_if=stage.accept_if,
+                retry_same=stage.retry_same,
+                tells_why=stage.tells_why,
+                verifies=stage.verifies,
             )
-            for place, rung in enumerate(rungs)
+            for place, stage in enumerate(stages)
         )
         later = (
             Candidate(
-                model=rung.model,
-                rejected=f"checks {before.model}" if rung.verifies else f"only if {before.model} is refused",
+                model=stage.model,
+                rejected=f"checks {before.model}" if stage.verifies else f"only if {before.model} is refused",
             )
-            for before, rung in pairwise(rungs)
+            for before, stage in pairwise(stages)
         )
-        self._plan = Plan(steps=steps, candidates=(Candidate(model=rungs[0].model), *later), reason=reason)
+        self._plan = Plan(steps=steps, candidates=(Candidate(model=stages[0].model), *later), reason=reason)
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:  # noqa: ARG002 - Chooser
         """Always the same plan; the answer decides what is paid."""

@@ -33,7 +33,7 @@ REASON_CHARACTERS: Final = 500
 
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class PolicyResult:
     """One policy's answer to one request.
 
     Attributes:
@@ -46,7 +46,7 @@ class Judgement:
     escalated: bool | None = None
 
 
-class Judge:
+class GuardedPolicy:
     """Asks one policy. Used by the thread of that policy only."""
 
     def __init__(self, policy: Policy, catalogue: Catalogue, containment: Containment) -> None:
@@ -56,7 +56,7 @@ class Judge:
         self._catalogue = catalogue
         self._containment = containment
 
-    def ask(self, request: Request, snapshot: Snapshot, outcome: Outcome) -> Judgement:
+    def ask(self, request: Request, snapshot: Snapshot, outcome: Outcome) -> PolicyResult:
         """The policy's decision, checked, and what it would have thought of the live answer."""
         own_request, own_snapshot = copied(request), copied(snapshot)
         started = time.perf_counter()
@@ -64,9 +64,9 @@ class Judge:
             answer: Any = self._policy.decide(own_request, own_snapshot)
         except PolicyError as error:
             failure = self.failure("invalid", error.error_type, str(error))
-            return Judgement(decision=failure, duration_s=time.perf_counter() - started)
+            return PolicyResult(decision=failure, duration_s=time.perf_counter() - started)
         except BaseException as error:  # noqa: BLE001 - a shadow's SystemExit is a failed decision like any other
-            return Judgement(decision=self._raised(error), duration_s=time.perf_counter() - started)
+            return PolicyResult(decision=self._raised(error), duration_s=time.perf_counter() - started)
         duration_s = time.perf_counter() - started
         try:
             if own_request != request or own_snapshot != snapshot:
@@ -77,10 +77,10 @@ class Judge:
                 quick = copied if type(decision) is Decision else replace
                 decision = quick(decision, state_mode=snapshot.mode)
         except PolicyError as error:
-            return Judgement(decision=self.failure("invalid", error.error_type, str(error)), duration_s=duration_s)
+            return PolicyResult(decision=self.failure("invalid", error.error_type, str(error)), duration_s=duration_s)
         except BaseException as error:  # noqa: BLE001 - comparing or reading a stranger's object runs its code
-            return Judgement(decision=self._raised(error), duration_s=duration_s)
-        return Judgement(
+            return PolicyResult(decision=self._raised(error), duration_s=duration_s)
+        return PolicyResult(
             decision=decision, duration_s=duration_s, escalated=self._escalated(own_request, decision, outcome)
         )
 

@@ -23,7 +23,7 @@ from shadow.domain.snapshot import Snapshot
 from shadow.runtime.frozen import quickly_made
 
 if TYPE_CHECKING:
-    from shadow.recording.routing_version import Edition
+    from shadow.recording.routing_version import RoutingVersion
 
 BATCH: Final = 64
 LINGER_S: Final = 0.1
@@ -36,7 +36,7 @@ class Pending:
     """One request between its live decision and its spans. A handle: callers only pass it back to `Recorder.close`.
 
     Attributes:
-        edition: the version of the routing that it began with, and is judged and written down by.
+        routing_version: the version of the routing that it began with, and is judged and written down by.
         decide_s: seconds the live decision took; None = not measured.
         parent: the host's span, read only.
         opened_at: `time.perf_counter()` of the decision.
@@ -46,7 +46,7 @@ class Pending:
         lacks_complexity: the request was opened without; the recorder's thread finds it before anybody reads it.
     """
 
-    edition: Edition
+    routing_version: RoutingVersion
     request: Request
     snapshot: Snapshot
     decision: Decision | Failure
@@ -127,9 +127,11 @@ class Backlog:
                 self._thread = threading.Thread(target=self._run, name="shadowroute-recorder", daemon=True)
                 self._thread.start()
 
-    def holds(self, edition: Edition) -> bool:
-        """Whether a request of that edition waits."""
-        return any(isinstance(entry, Pending) and entry.edition is edition for entry in list(self._entries))
+    def holds(self, routing_version: RoutingVersion) -> bool:
+        """Whether a request of that version waits."""
+        return any(
+            isinstance(entry, Pending) and entry.routing_version is routing_version for entry in list(self._entries)
+        )
 
     def put(self, entry: Entry) -> None:
         """Append, or refuse and count. Never blocks."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shadow.recording.backlog import Pending
 
 if TYPE_CHECKING:
-    from shadow.recording.routing_version import Edition
+    from shadow.recording.routing_version import RoutingVersion
 
 
 class OpenRequests:
@@ -61,9 +61,9 @@ class OpenRequests:
                 return oldest
         return None
 
-    def holds(self, edition: Edition) -> bool:
-        """Whether a request of that edition is open."""
-        return any(pending.edition is edition for pending in list(self._by_id.values()))
+    def holds(self, routing_version: RoutingVersion) -> bool:
+        """Whether a request of that version is open."""
+        return any(pending.routing_version is routing_version for pending in list(self._by_id.values()))
 
     def clear(self) -> None:
         """Forget all."""

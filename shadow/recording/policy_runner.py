@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from shadow.domain.policy import Decision, Policy
 from shadow.errors import PolicyError, ShadowError
-from shadow.policies.guarded import Judge, Judgement, checked
-from shadow.recording.state_view import Decided, View
+from shadow.policies.guarded import GuardedPolicy, PolicyResult, checked
+from shadow.recording.state_view import Decided, StateView
 from shadow.runtime.containment import Containment, describe, logger
 from shadow.runtime.worker import Task, Worker, wait_for
 
@@ -38,8 +38,8 @@ class Closed(Decided, Protocol):
         ...
 
 
-class Post:
-    """Asks one policy about batches of requests and gives a judgement for each, whatever the policy does.
+class PolicyRunner:
+    """Asks one policy about batches of requests and gives a result for each, whatever the policy does.
 
     Args:
         policy: the shadow.
@@ -60,7 +60,7 @@ class Post:
         policy: Policy,
         catalogue: Catalogue,
         containment: Containment,
-        view: View,
+        view: StateView,
         *,
         budget_s: float,
         strikes: int,
@@ -68,7 +68,7 @@ class Post:
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
         self.policy = policy
-        self.judge = Judge(policy, catalogue, containment)
+        self.guarded = GuardedPolicy(policy, catalogue, containment)
         self.off = ""
         self._catalogue = catalogue
         self._containment = containment
@@ -81,9 +81,9 @@ class Post:
         self._probe_at = 0.0
         self._pause_s = FIRST_PROBE_S
         self._is_probing = False
-        self._worker: Worker[Closed, Judgement] | ProcessWorker[Closed] | None = None
-        self._left: list[Worker[Closed, Judgement] | ProcessWorker[Closed]] = []
-        self._task: Task[Closed, Judgement] | None = None
+        self._worker: Worker[Closed, PolicyResult] | ProcessWorker[Closed] | None = None
+        self._left: list[Worker[Closed, PolicyResult] | ProcessWorker[Closed]] = []
+        self._task: Task[Closed, PolicyResult] | None = None
 
     def begin(self, items: Sequence[Closed]) -> None:
         """Start a batch and give it a moment alone. A policy that was switched off is probed with one request."""
@@ -96,29 +96,29 @@ class Post:
         if self._task is not None:
             self._task.done.wait(HEAD_START_S)
 
-    def finish(self, items: Sequence[Closed]) -> list[Judgement]:
-        """The judgements of the batch that was begun, one per item."""
-        judgements: list[Judgement] = []
+    def finish(self, items: Sequence[Closed]) -> list[PolicyResult]:
+        """The results of the batch that was begun, one per item."""
+        results: list[PolicyResult] = []
         while self._task is not None:
             task, self._task = self._task, None
             overran = wait_for(task, self._budget_s)
             done = task.results[:overran]
-            judgements += done
+            results += done
             self._reward(len(done))
             if overran is not None:
                 self._strike(f"{self._strikes} decisions {self._overrun}")
-                judgements.append(self._failed("timeout", "timeout", f"the decision {self._overrun}", self._budget_s))
+                results.append(self._failed("timeout", "timeout", f"the decision {self._overrun}", self._budget_s))
             elif task.gave_up:
                 self._strike(f"{self._strikes} failures, the last one: {task.gave_up}")
-                judgements.append(self._failed("error", "process_ended", task.gave_up))
-            rest = items[len(judgements) :]
+                results.append(self._failed("error", "process_ended", task.gave_up))
+            rest = items[len(results) :]
             if rest and not self.off:
                 self._task = self._start(rest)
         self._is_probing = False
         missing = self._failed("error", "switched_off", self.off) if self.off else self._failed("error", "starting")
-        return judgements + [missing] * (len(items) - len(judgements))
+        return results + [missing] * (len(items) - len(results))
 
-    def start_thread(self) -> Worker[Closed, Judgement] | ProcessWorker[Closed]:
+    def start_thread(self) -> Worker[Closed, PolicyResult] | ProcessWorker[Closed]:
         """The policy's thread or process, started if there is none."""
         if self._worker is None:
             name = f"shadowroute-{self.policy.name}"
@@ -140,7 +140,7 @@ class Post:
         self._left.clear()
         self._task = None
 
-    def _start(self, items: Sequence[Closed]) -> Task[Closed, Judgement] | None:
+    def _start(self, items: Sequence[Closed]) -> Task[Closed, PolicyResult] | None:
         """Begin with items; None while a process still starts."""
         worker = self.start_thread()
         return worker.start(items) if worker.is_ready() else None
@@ -163,39 +163,39 @@ class Post:
             failed=lambda error: self._failed("error", type(error).__name__, describe(error)),
         )
 
-    def _ask(self, closed: Closed) -> Judgement:
+    def _ask(self, closed: Closed) -> PolicyResult:
         if self._view.is_killed(closed):
             return self._killed()
-        judgement = self.judge.ask(closed.request, self._view.snapshot(closed), closed.final)
-        self._view.decided(closed, judgement)
-        return judgement
+        result = self.guarded.ask(closed.request, self._view.snapshot(closed), closed.final)
+        self._view.decided(closed, result)
+        return result
 
-    def _killed(self) -> Judgement:
+    def _killed(self) -> PolicyResult:
         return self._failed("error", "killed")
 
-    def _heard(self, closed: Closed, content: bytes) -> Judgement:
+    def _heard(self, closed: Closed, content: bytes) -> PolicyResult:
         """What the policy's process answered, checked like the answer of a thread."""
         from shadow.recording.isolation.pipe import heard  # noqa: PLC0415 - as above
 
         said = heard(content)
         for where, what in said.notes:
             self._containment.note(where, ShadowError(what))
-        judgement = said.judgement
-        if isinstance(judgement.decision, Decision):
+        result = said.result
+        if isinstance(result.decision, Decision):
             try:
-                checked(self.policy.name, judgement.decision, self._catalogue)
+                checked(self.policy.name, result.decision, self._catalogue)
             except PolicyError as error:
-                return self._failed("invalid", error.error_type, str(error), judgement.duration_s)
-        self._view.decided(closed, judgement)
-        return judgement
+                return self._failed("invalid", error.error_type, str(error), result.duration_s)
+        self._view.decided(closed, result)
+        return result
 
     @property
     def _overrun(self) -> str:
         return f"took longer than {self._budget_s * 1000:g} ms"
 
-    def _failed(self, status: str, error_type: str, message: str = "", duration_s: float | None = None) -> Judgement:
-        failure = self.judge.failure(status, error_type, message)  # type: ignore[arg-type]  # three words, above
-        return Judgement(decision=failure, duration_s=duration_s)
+    def _failed(self, status: str, error_type: str, message: str = "", duration_s: float | None = None) -> PolicyResult:
+        failure = self.guarded.failure(status, error_type, message)  # type: ignore[arg-type]  # three words, above
+        return PolicyResult(decision=failure, duration_s=duration_s)
 
     def _reward(self, in_time: int) -> None:
         if in_time and self._is_probing:

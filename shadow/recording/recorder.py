@@ -27,10 +27,10 @@ from shadow.domain.snapshot import Snapshot
 from shadow.recording.backlog import Backlog, LateOutcome, Pending
 from shadow.recording.content import Content
 from shadow.recording.open_requests import OpenRequests
-from shadow.recording.routing_version import Edition
+from shadow.recording.routing_version import RoutingVersion
 from shadow.recording.shadow_counts import ShadowCounts
 from shadow.recording.sink_choice import sink_for
-from shadow.recording.span_writer import Scribe
+from shadow.recording.span_writer import SpanWriter
 from shadow.recording.stats import RecorderStats, ReloadCounts
 from shadow.runtime.clock import SYSTEM_CLOCK, Clock
 from shadow.runtime.containment import Containment, OnError
@@ -90,17 +90,17 @@ class Recorder:
         self.reloads = ReloadCounts()
         self._counts = ShadowCounts()
         self._content = Content(routing, self.containment)
-        self._edition = self._made(routing)
-        self._retired: list[Edition] = []
-        self._scribe = Scribe(
+        self._routing_version = self._made(routing)
+        self._retired: list[RoutingVersion] = []
+        self._span_writer = SpanWriter(
             sink=self._sink,
-            edition=self._edition,
+            routing_version=self._routing_version,
             containment=self.containment,
             reloads=self.reloads,
             content=self._content,
             state=state,
         )
-        self._backlog = Backlog(self._scribe.work_off, self._idle, self._start_threads, limit=limits.max_pending)
+        self._backlog = Backlog(self._span_writer.work_off, self._idle, self._start_threads, limit=limits.max_pending)
         self._chores: list[Callable[[], None]] = []
         self._open = OpenRequests()
         self._host_ids: dict[str, None] = {}
@@ -112,29 +112,29 @@ class Recorder:
         """The parent still has its threads and delivers its own requests; the child begins empty."""
         self._open.clear()
         self._backlog.reset()
-        for edition in (*self._retired, self._edition):
-            edition.runner.after_fork()
+        for routing_version in (*self._retired, self._routing_version):
+            routing_version.runner.after_fork()
         self._retired.clear()  # their requests are the parent's
         self._counts.after_fork()
-        self._scribe.after_fork()
+        self._span_writer.after_fork()
         self._content.after_fork()
         self.containment.after_fork()
 
     @property
-    def edition(self) -> Edition:
+    def routing_version(self) -> RoutingVersion:
         """What requests begin with now. A request reads it once, so that it sees one version of everything."""
-        return self._edition
+        return self._routing_version
 
     def adopt(self, routing: Routing) -> None:
         """Let new requests begin with another routing; those that began before are judged and written down by theirs.
 
         Service, project, origin, export and the queues are not looked at: they are those of the recorder.
         """
-        edition = self._made(routing)
+        routing_version = self._made(routing)
         if self._backlog.is_running:
-            edition.runner.start()
-        self._retired.append(self._edition)
-        self._edition = self._scribe.edition = edition
+            routing_version.runner.start()
+        self._retired.append(self._routing_version)
+        self._routing_version = self._span_writer.routing_version = routing_version
 
     def now_and_then(self, chore: Callable[[], None]) -> None:
         """Call this about once a second on the recorder's thread, while there is one."""
@@ -148,7 +148,7 @@ class Recorder:
         *,
         decide_s: float | None,
         parent: SpanContext | None = None,
-        edition: Edition | None = None,
+        routing_version: RoutingVersion | None = None,
         lacks_complexity: bool = False,
     ) -> Pending:
         """Note the live decision of a request that is about to be served.
@@ -159,13 +159,13 @@ class Recorder:
             decision: what live decided, or why it failed.
             decide_s: seconds the live decision took; None = not measured.
             parent: span of the host to put the spans under; by default its current one. It is only read.
-            edition: what live decided by; the one that requests begin with now by default.
+            routing_version: what live decided by; the one that requests begin with now by default.
             lacks_complexity: the request was made with `defers_complexity`.
         """
         if parent is None:
             parent = get_current_span().get_span_context()
         pending = Pending(
-            self._edition if edition is None else edition,
+            self._routing_version if routing_version is None else routing_version,
             request,
             snapshot,
             decision,
@@ -285,8 +285,8 @@ class Recorder:
         flushed = self.flush(timeout_s)
         with self.containment.guard("shutdown"):
             self._backlog.stop(max(0.1, deadline - time.monotonic()))
-            for edition in (*self._retired, self._edition):
-                edition.runner.end()
+            for routing_version in (*self._retired, self._routing_version):
+                routing_version.runner.end()
             self._content.stop()
             if self._owns_sink:
                 self._sink.close(max(0.0, deadline - time.monotonic()))
@@ -297,13 +297,13 @@ class Recorder:
         """Counts since the start of this process."""
         sink = self._sink.stats
         return RecorderStats(
-            requests=self._scribe.requests,
+            requests=self._span_writer.requests,
             shadows_evaluated=self._counts.evaluated,
             shadow_failures=self._counts.failures,
-            attempts=dict(self._scribe.attempts),
-            failed_attempts=dict(self._scribe.failed_attempts),
-            shed=self._scribe.shed,
-            switched_off=self._edition.runner.switched_off,
+            attempts=dict(self._span_writer.attempts),
+            failed_attempts=dict(self._span_writer.failed_attempts),
+            shed=self._span_writer.shed,
+            switched_off=self._routing_version.runner.switched_off,
             reloads=self.reloads.done,
             reloads_refused=self.reloads.refused,
             reload_error=self.reloads.error,
@@ -316,7 +316,7 @@ class Recorder:
 
     @property
     def _lost(self) -> int:
-        return self._backlog.refused + self._scribe.lost
+        return self._backlog.refused + self._span_writer.lost
 
     def _finish(self, pending: Pending, outcome: Outcome) -> None:
         """Hand a request that was taken out to the recorder's thread."""
@@ -324,8 +324,8 @@ class Recorder:
         pending.shed = self._backlog.is_full
         self._backlog.put(pending)
 
-    def _made(self, routing: Routing) -> Edition:
-        return Edition(routing, containment=self.containment, counts=self._counts, id_key=self.hash_id.kind)
+    def _made(self, routing: Routing) -> RoutingVersion:
+        return RoutingVersion(routing, containment=self.containment, counts=self._counts, id_key=self.hash_id.kind)
 
     def _idle(self) -> None:
         self._close_overdue()
@@ -337,10 +337,10 @@ class Recorder:
 
     def _end_retired(self) -> None:
         """End what no request needs any more. One that is just being closed is in neither place: see `end`."""
-        for edition in list(self._retired):
-            if not self._open.holds(edition) and not self._backlog.holds(edition):
-                edition.runner.end()
-                self._retired.remove(edition)
+        for routing_version in list(self._retired):
+            if not self._open.holds(routing_version) and not self._backlog.holds(routing_version):
+                routing_version.runner.end()
+                self._retired.remove(routing_version)
 
     def _close_overdue(self) -> None:
         opened_before = time.perf_counter() - self._outcome_timeout_s
@@ -353,7 +353,7 @@ class Recorder:
 
     def _start_threads(self) -> None:
         """All of them, with the first request: when the process ends it is too late (Python 3.12)."""
-        self._edition.runner.start()
+        self._routing_version.runner.start()
         self._sink.start()
 
     def _remember_host_id(self, request_id: str) -> None:

@@ -1,7 +1,7 @@
-"""One version of everything that a routing folder says: what a request begins with, it is judged and written down by.
+"""One version of everything that a routing folder says. A request keeps the version that it began with to its end.
 
-A reload makes a new edition beside the old one and lets new requests begin with it. The old one lives on until the last
-request that began with it is written down, so that no row mixes two versions.
+A reload makes a new version beside the old one, for new requests. The old one lives on until the spans of its last
+request are written, so that no row mixes two versions.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from shadow.recording.shadow_counts import ShadowCounts
 
 
-class Edition:
+class RoutingVersion:
     """A routing with what runs its shadows and builds its spans.
 
     Args:
         routing: who the service is, its policies, its models and its limits.
         containment: counts what is kept from the host.
-        counts: what all editions of a process did.
+        counts: what all versions of a process did.
         id_key: what keyed the hashes of ids: secret or public.
 
     Attributes:

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from shadow.domain.policy import Failure
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 
 
 class ShadowCounts:
-    """Counts since the start of a process, over every edition of its policies."""
+    """Counts since the start of a process, over every version of its policies."""
 
     def __init__(self) -> None:
         self.after_fork()
@@ -22,12 +22,12 @@ class ShadowCounts:
         self._evaluated = 0
         self._failures: dict[str, Counter[str]] = {}
 
-    def add(self, judgements: Iterable[Judgement]) -> None:
+    def add(self, results: Iterable[PolicyResult]) -> None:
         """Count rows."""
         with self._lock:
-            for judgement in judgements:
+            for result in results:
                 self._evaluated += 1
-                decision = judgement.decision
+                decision = result.decision
                 if isinstance(decision, Failure):
                     self._failures.setdefault(decision.policy, Counter())[decision.error_type] += 1
 

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from shadow.domain.policy import Policy
-from shadow.policies.guarded import Judgement
-from shadow.recording.policy_runner import Closed, Post
-from shadow.recording.state_view import View
+from shadow.policies.guarded import PolicyResult
+from shadow.recording.policy_runner import Closed, PolicyRunner
+from shadow.recording.state_view import StateView
 from shadow.runtime.containment import Containment
 from shadow.state.own import OwnState
 
@@ -61,12 +61,12 @@ class ShadowRunner:
         self._sample_rate = sample_rate
         self._counts = counts
         self._ended = False
-        self._posts = [
-            Post(
+        self._runners = [
+            PolicyRunner(
                 policy,
                 catalogue,
                 containment,
-                View(policy, own_state, containment),
+                StateView(policy, own_state, containment),
                 budget_s=budget_s,
                 strikes=strikes,
                 recipe=recipes.get(policy.name),
@@ -74,33 +74,33 @@ class ShadowRunner:
             for policy in policies
         ]
 
-    def evaluate(self, batch: Sequence[Closed]) -> list[list[Judgement]]:
+    def evaluate(self, batch: Sequence[Closed]) -> list[list[PolicyResult]]:
         """What every shadow says about every request: one list per request, empty outside the sample."""
-        rows: list[list[Judgement]] = [[] for _ in batch]
+        rows: list[list[PolicyResult]] = [[] for _ in batch]
         chosen = [n for n, closed in enumerate(batch) if sampled(closed.request.request_id, self._sample_rate)]
         asked = [number for number in chosen if not batch[number].shed]
         items = [batch[number] for number in asked]
-        for post in self._posts:
-            post.begin(items)
-        for post in self._posts:
-            judgements = dict(zip(asked, post.finish(items), strict=True))
+        for runner in self._runners:
+            runner.begin(items)
+        for runner in self._runners:
+            results = dict(zip(asked, runner.finish(items), strict=True))
             for number in chosen:
-                judgement = judgements.get(number) or Judgement(decision=post.judge.failure("error", "shed"))
-                rows[number].append(judgement)
-        self._counts.add(judgement for row in rows for judgement in row)
+                result = results.get(number) or PolicyResult(decision=runner.guarded.failure("error", "shed"))
+                rows[number].append(result)
+        self._counts.add(result for row in rows for result in row)
         if self._ended:
             self.stop()
         return rows
 
     def start(self) -> None:
         """Start the threads now instead of with the first batch."""
-        for post in self._posts:
-            post.start_thread()
+        for runner in self._runners:
+            runner.start_thread()
 
     def stop(self) -> None:
         """End the threads."""
-        for post in self._posts:
-            post.stop()
+        for runner in self._runners:
+            runner.stop()
 
     def end(self) -> None:
         """End the threads for good. A batch that still comes starts them and ends them again."""
@@ -109,13 +109,13 @@ class ShadowRunner:
 
     def after_fork(self) -> None:
         """Forget the parent's threads; the next batch starts new ones."""
-        for post in self._posts:
-            post.forget_thread()
+        for runner in self._runners:
+            runner.forget_thread()
 
     @property
     def switched_off(self) -> dict[str, str]:
         """Why a policy is not asked any more."""
-        return {post.policy.name: post.off for post in self._posts if post.off}
+        return {runner.policy.name: runner.off for runner in self._runners if runner.off}
 
 
 def sampled(request_id: str, rate: float) -> bool:

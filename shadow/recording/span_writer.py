@@ -12,7 +12,7 @@ from shadow.domain.outcome import Outcome
 from shadow.domain.policy import Decision
 from shadow.domain.signals import Signal
 from shadow.errors import PolicyError
-from shadow.policies.guarded import Judgement, named
+from shadow.policies.guarded import PolicyResult, named
 from shadow.recording.backlog import Entry, LateOutcome, Pending
 from shadow.runtime.containment import Containment
 from shadow.runtime.frozen import copied
@@ -24,23 +24,23 @@ from shadow.telemetry.spans import Record
 if TYPE_CHECKING:
     from shadow.prices.catalogue import Catalogue
     from shadow.recording.content import Content
-    from shadow.recording.routing_version import Edition
+    from shadow.recording.routing_version import RoutingVersion
     from shadow.recording.stats import ReloadCounts
     from shadow.state.router_state import State
 
 
-class Scribe:
+class SpanWriter:
     """Used by the recorder's thread only.
 
     Args:
         sink: takes the spans.
-        edition: the one that requests begin with now.
+        routing_version: the one that requests begin with now.
         containment: counts what goes wrong.
         reloads: whether a changed configuration was refused; the spans say so.
         content: what spans say of prompts and answers.
 
     Attributes:
-        edition: as above; a reload sets it.
+        routing_version: as above; a reload sets it.
         requests: closed requests whose spans were built.
         shed: those of them whose shadows were not asked.
         lost: requests that an error of ours cost their spans.
@@ -52,7 +52,7 @@ class Scribe:
         self,
         *,
         sink: SpanSink,
-        edition: Edition,
+        routing_version: RoutingVersion,
         containment: Containment,
         reloads: ReloadCounts,
         content: Content,
@@ -62,7 +62,7 @@ class Scribe:
         self._reloads = reloads
         self._content = content
         self._containment = containment
-        self.edition = edition
+        self.routing_version = routing_version
         self._state = state
         self.after_fork()
 
@@ -74,15 +74,15 @@ class Scribe:
 
     def work_off(self, entries: Sequence[Entry]) -> None:
         """Shadows and spans of a few entries. Never raises, unless a test asked for it."""
-        for edition, requests in _by_edition(entries).items():
+        for routing_version, requests in _by_edition(entries).items():
             with self._containment.guard("recorder"):
-                self._write_requests(edition, requests)
+                self._write_requests(routing_version, requests)
         for entry in entries:
             if not isinstance(entry, Pending):
                 with self._containment.guard("recorder"):
                     self._sink.submit([self._fact(entry)])
 
-    def _write_requests(self, edition: Edition, requests: Sequence[Pending]) -> None:
+    def _write_requests(self, routing_version: RoutingVersion, requests: Sequence[Pending]) -> None:
         courtesy = Courtesy()
         written = 0
         try:
@@ -90,18 +90,18 @@ class Scribe:
                 courtesy.pause()
                 if pending.lacks_complexity:
                     pending.request = with_complexity(pending.request)
-                _use_catalogue_names(pending, edition.routing.catalogue)
+                _use_catalogue_names(pending, routing_version.routing.catalogue)
                 self._count_attempts(pending.final)
                 if self._state is not None:
                     self._state.observe(pending.request, pending.decision, pending.final)
             contents = self._content.of(requests, self._sink.stats.queued)
-            judged = edition.runner.evaluate(requests)
-            for pending, judgements, content in zip(requests, judged, contents, strict=True):
+            judged = routing_version.runner.evaluate(requests)
+            for pending, results, content in zip(requests, judged, contents, strict=True):
                 courtesy.pause()
                 with self._containment.guard("spans"):
                     # All spans of a request in one call: the sink takes all or none, and counts what it refuses.
                     self._sink.submit(
-                        edition.spans.of_request(_record(pending, judgements, self._reloads.error, content))
+                        routing_version.spans.of_request(_record(pending, results, self._reloads.error, content))
                     )
                     written += 1
                     self.shed += pending.shed
@@ -117,18 +117,18 @@ class Scribe:
                 self.failed_attempts[attempt.error_type] += 1
 
     def _fact(self, entry: Signal | LateOutcome) -> Span:
-        """Signals and late outcomes know no edition: they may concern a request of another process."""
+        """Signals and late outcomes know no version: they may concern a request of another process."""
         if isinstance(entry, Signal):
-            return self.edition.spans.of_signal(entry)
-        return self.edition.spans.of_late_outcome(entry.request_id, entry.outcome, entry.time_ns)
+            return self.routing_version.spans.of_signal(entry)
+        return self.routing_version.spans.of_late_outcome(entry.request_id, entry.outcome, entry.time_ns)
 
 
-def _by_edition(entries: Sequence[Entry]) -> dict[Edition, list[Pending]]:
-    """The closed requests, those of one edition together and in order."""
-    groups: dict[Edition, list[Pending]] = {}
+def _by_edition(entries: Sequence[Entry]) -> dict[RoutingVersion, list[Pending]]:
+    """The closed requests, those of one version together and in order."""
+    groups: dict[RoutingVersion, list[Pending]] = {}
     for entry in entries:
         if isinstance(entry, Pending):
-            groups.setdefault(entry.edition, []).append(entry)
+            groups.setdefault(entry.routing_version, []).append(entry)
     return groups
 
 
@@ -163,12 +163,12 @@ def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> 
     return copied(outcome, contamination=("fallback",) if kinds else ("rewritten",))
 
 
-def _record(pending: Pending, judgements: Sequence[Judgement], reload_error: str, content: Mapping[str, str]) -> Record:
+def _record(pending: Pending, results: Sequence[PolicyResult], reload_error: str, content: Mapping[str, str]) -> Record:
     return Record(
         request=pending.request,
         decision=pending.decision,
         outcome=pending.final,
-        judgements=judgements,
+        results=results,
         decide_s=pending.decide_s,
         parent=pending.parent,
         reload_error=reload_error,

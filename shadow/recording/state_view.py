@@ -9,7 +9,7 @@ from shadow.domain.outcome import Outcome
 from shadow.domain.policy import Decision, Policy, state_mode_of
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 from shadow.runtime.containment import Containment
 from shadow.state.own import OwnState
 from shadow.state.switches import POLICY
@@ -34,7 +34,7 @@ class Decided(Protocol):
         ...
 
 
-class View:
+class StateView:
     """Whose state one policy sees. Used by the thread of that policy."""
 
     def __init__(self, policy: Policy, own_state: Callable[[Policy], OwnState], containment: Containment) -> None:
@@ -62,9 +62,9 @@ class View:
                 return self._own.snapshot(closed.request, closed.snapshot)
         return STATELESS
 
-    def decided(self, closed: Decided, judgement: Judgement) -> None:
+    def decided(self, closed: Decided, result: PolicyResult) -> None:
         """Let the private state go on from what the policy decided."""
-        decision = judgement.decision
+        decision = result.decision
         if self._own is not None and isinstance(decision, Decision):
             with self._guard("own state"):
-                self._own.decided(closed.request, decision, closed.final, escalated=bool(judgement.escalated))
+                self._own.decided(closed.request, decision, closed.final, escalated=bool(result.escalated))

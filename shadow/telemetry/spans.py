@@ -16,7 +16,7 @@ from shadow.domain.outcome import Attempt, JudgeCall, Outcome
 from shadow.domain.policy import Decision, Failure
 from shadow.domain.request import Request, nothing
 from shadow.domain.signals import Signal
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 from shadow.runtime.frozen import quickly_made
 from shadow.telemetry import keys
 from shadow.telemetry.attributes import (
@@ -50,7 +50,7 @@ class Record:
     Attributes:
         decide_s: seconds the live decision took; None = not measured.
         parent: the host's span at the time of the request; read, never changed.
-        judgements: one per shadow policy that was asked.
+        results: one per shadow policy that was asked.
         content: attributes that hold the prompt and the answer; empty unless the service asked for them.
         reload_error: why the service goes on with an old configuration; empty if it does not.
     """
@@ -58,7 +58,7 @@ class Record:
     request: Request
     decision: Decision | Failure
     outcome: Outcome
-    judgements: Sequence[Judgement]
+    results: Sequence[PolicyResult]
     decide_s: float | None = None
     parent: SpanContext | None = None
     reload_error: str = ""
@@ -101,7 +101,7 @@ class SpanBuilder:
         )
 
     def of_request(self, record: Record) -> list[Span]:
-        """One `route` span, `chat` spans, one `shadow` span per judgement, a signal if a person should look at it."""
+        """One `route` span, `chat` spans, one `shadow` span per result, a signal if a person should look at it."""
         request, decision, outcome, parent = record.request, record.decision, record.outcome, record.parent
         trace_id = self._trace_id(request.request_id) if parent is None else parent.trace_id.to_bytes(16, "big")
         start_ns = request.time_us * 1000
@@ -128,9 +128,9 @@ class SpanBuilder:
             failed=isinstance(decision, Failure) or outcome.status == "error",
         )
         spans = [route, *self._chats(request, outcome, route, dispatched_ns)]
-        if record.judgements:
+        if record.results:
             shared = (self._shadow_role, facts, *self._live_copy(decision), served)
-            spans += [self._shadow(judgement, request, shared, route) for judgement in record.judgements]
+            spans += [self._shadow(result, request, shared, route) for result in record.results]
         if outcome.needs_review:
             spans.append(self.of_signal(_review_signal(request, outcome, end_ns)))
         return spans
@@ -176,8 +176,8 @@ class SpanBuilder:
             parts=parts,
         )
 
-    def _shadow(self, judgement: Judgement, request: Request, shared: tuple[Part, ...], route: Span) -> Span:
-        decision, duration_s = judgement.decision, judgement.duration_s
+    def _shadow(self, result: PolicyResult, request: Request, shared: tuple[Part, ...], route: Span) -> Span:
+        decision, duration_s = result.decision, result.duration_s
         return Span(
             source=self._source,
             name=f"shadow {decision.policy}",
@@ -185,7 +185,7 @@ class SpanBuilder:
             span_id=self._span_id(request.request_id, "shadow", decision.policy, decision.version),
             start_ns=route.start_ns,
             end_ns=route.start_ns + nanoseconds(duration_s),
-            parts=(*shared, *self._decision_parts(decision, duration_s, escalated=judgement.escalated)),
+            parts=(*shared, *self._decision_parts(decision, duration_s, escalated=result.escalated)),
             parent_id=route.span_id,
             failed=isinstance(decision, Failure),
         )

@@ -27,7 +27,7 @@ QUEUED = 10_000 if FULL else 300
 
 SERVICE = """
 import os, signal, sys, time
-from shadow import recorder as recorders
+from shadow.recording import recorder as recorders
 from shadow.recording.recorder import Recorder
 from tests.support.sdk import always, complete, record, request, routing
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as gunicorn and uvicorn do

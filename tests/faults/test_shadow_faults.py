@@ -111,7 +111,7 @@ def test_f2_a_shadow_that_blocks_in_a_process(
     with ShadowRouter(routing) as router:
         beside = ask_many(router, CALLS, task=behaviour)
         counts = rows_of(collector, router)
-        post = router._recorder.edition.runner._posts[0]
+        post = router._recorder.routing_version.runner._posts[0]
         assert counts == {("timeout", "timeout"): 2, ("error", "switched_off"): CALLS - 2}
         assert post._worker is None
         assert all(left._process is None or left._process.wait(60) is not None for left in post._left)  # type: ignore[union-attr]  # processes, all
@@ -126,7 +126,7 @@ def test_f3_what_a_shadow_changes_or_answers_reaches_nobody(server: FakeOpenAI, 
         return decision("small", "mutate")
 
     def catalogue(_: Request) -> Any:
-        router._recorder.edition.routing.catalogue.models["big"] = None  # type: ignore[index]  # what it tries
+        router._recorder.routing_version.routing.catalogue.models["big"] = None  # type: ignore[index]  # what it tries
         return decision("small", "catalogue")
 
     answers: dict[str, Any] = {

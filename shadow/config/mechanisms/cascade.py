@@ -10,19 +10,19 @@ from shadow.config.fields import Document, Text
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
 from shadow.config.validator_document import Validators
-from shadow.policies.cascade import Cascade, Rung
+from shadow.policies.cascade import Cascade, Stage
 from shadow.policies.validators import SlowValidator
 
 
-def _as_rung(value: Any) -> Any:
+def _as_stage(value: Any) -> Any:
     return {"try": value} if isinstance(value, str) else value
 
 
-def _as_rungs(value: Any) -> Any:
+def _as_stages(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-class RungDocument(Document):
+class StageDocument(Document):
     """One model of a cascade: what its answer must pass, and whether it may try again."""
 
     model: Text = Field(alias="try")
@@ -39,18 +39,18 @@ class RungDocument(Document):
         return self
 
 
-class CascadeDocument(RungDocument):
+class CascadeDocument(StageDocument):
     """Cheap first, then what its answer must pass, then stronger models; or a draft that a stronger one checks."""
 
     mode: Literal["escalate", "draft-and-verify"] = "escalate"
     then: Annotated[
-        list[Annotated[RungDocument, BeforeValidator(_as_rung)]],
-        BeforeValidator(_as_rungs),
+        list[Annotated[StageDocument, BeforeValidator(_as_stage)]],
+        BeforeValidator(_as_stages),
         Field(alias="else", min_length=1, max_length=9),
     ]
 
     @property
-    def rungs(self) -> tuple[RungDocument, ...]:
+    def stages(self) -> tuple[StageDocument, ...]:
         """All models in order."""
         return (self, *self.then)
 
@@ -77,36 +77,36 @@ class CascadeDocument(RungDocument):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        models = [rung.model for rung in self.rungs]
+        models = [stage.model for stage in self.stages]
         twice = next((model for model in models if models.count(model) > 1), "")
         if twice:
             raise ValueError(f"try and else must be different models, got {twice} twice")
-        for rung in self.then[:-1]:
-            if rung.accept_if is None:
-                raise ValueError(f"{rung.model} must have accept_if, or the models after it are never asked")
+        for stage in self.then[:-1]:
+            if stage.accept_if is None:
+                raise ValueError(f"{stage.model} must have accept_if, or the models after it are never asked")
         return self
 
 
 def build_cascade(building: Building, document: CascadeDocument, place: Place, reason: str) -> Cascade:
     """The chooser of a cascade."""
-    rungs = [
-        _rung(
+    stages = [
+        _stage(
             building,
             each,
             place if number == 0 else (*place, "else", number - 1),
             is_last=number == len(document.then),
             verifies=number > 0 and document.verifies,
         )
-        for number, each in enumerate(document.rungs)
+        for number, each in enumerate(document.stages)
     ]
-    models = [rung.model for rung in rungs]
+    models = [stage.model for stage in stages]
     twice = next((model for model in models if models.count(model) > 1), "")
     if twice:
         building.problem(f"try and else must be different models, got {twice} under two names", place)
-    return Cascade(rungs, reason=reason or ("a draft, then a check" if document.verifies else "cheap first"))
+    return Cascade(stages, reason=reason or ("a draft, then a check" if document.verifies else "cheap first"))
 
 
-def _rung(building: Building, document: RungDocument, place: Place, *, is_last: bool, verifies: bool) -> Rung:
+def _stage(building: Building, document: StageDocument, place: Place, *, is_last: bool, verifies: bool) -> Stage:
     names = []
     for at, each in enumerate(document.accept_if or ()):
         there = (*place, "accept_if", at)
@@ -120,7 +120,7 @@ def _rung(building: Building, document: RungDocument, place: Place, *, is_last: 
                 "whatever that says; remove it, or add a model after it",
                 there,
             )
-    return Rung(
+    return Stage(
         model=building.model(document.model, (*place, "try")),
         accept_if=tuple(names),
         retry_same=document.retry_same,

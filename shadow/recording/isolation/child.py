@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from shadow.errors import ConfigError, ShadowError
-from shadow.policies.guarded import Judge
+from shadow.policies.guarded import GuardedPolicy
 from shadow.prices.catalogue import Catalogue
 from shadow.recording.isolation.pipe import Item, judgement_json, read_frame, write_frame
 from shadow.recording.isolation.recipe import Recipe
@@ -85,19 +85,19 @@ def main() -> None:
             frame = inbox.get()
             faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
             item: Item = pickle.loads(frame)  # noqa: S301 - as above
-            judgement = judge.ask(item.request, item.snapshot, item.outcome)
+            result = judge.ask(item.request, item.snapshot, item.outcome)
             faulthandler.cancel_dump_traceback_later()
-            write_frame(up, judgement_json(judgement, notes.taken()))
+            write_frame(up, judgement_json(result, notes.taken()))
 
 
-def _judge(order: Order, notes: Notes) -> Judge:
+def _judge(order: Order, notes: Notes) -> GuardedPolicy:
     policy = order.recipe.build(order.catalogue)
     if policy.version != order.version:
         raise ConfigError(
             f"policy {policy.name} must be version {order.version}, got {policy.version} from the files as they are "
             "now; reload the service"
         )
-    return Judge(policy, order.catalogue, notes)
+    return GuardedPolicy(policy, order.catalogue, notes)
 
 
 def _listen(down: BinaryIO, inbox: queue.SimpleQueue[bytes]) -> None:

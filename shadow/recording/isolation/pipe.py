@@ -21,7 +21,7 @@ from shadow.domain.outcome import Outcome
 from shadow.domain.policy import Candidate, Decision, Failure, Step
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 
 LENGTH: Final = struct.Struct(">I")
 UPWARD_BYTES_AT_MOST: Final = 4 * 1024 * 1024
@@ -42,11 +42,11 @@ class Heard:
     """One answer of the other process.
 
     Attributes:
-        judgement: what the policy said, not checked yet.
+        result: what the policy said, not checked yet.
         notes: what its validators threw: where, and what.
     """
 
-    judgement: Judgement
+    result: PolicyResult
     notes: Sequence[tuple[str, str]]
 
 
@@ -110,9 +110,9 @@ def _read(pipe: BinaryIO, length: int) -> bytes:
     return bytes(body)
 
 
-def judgement_json(judgement: Judgement, notes: Sequence[tuple[str, str]]) -> bytes:
-    """A judgement for the service."""
-    decision = judgement.decision
+def judgement_json(result: PolicyResult, notes: Sequence[tuple[str, str]]) -> bytes:
+    """A result for the service."""
+    decision = result.decision
     made: dict[str, Any]
     if isinstance(decision, Failure):
         made = {
@@ -130,12 +130,12 @@ def judgement_json(judgement: Judgement, notes: Sequence[tuple[str, str]]) -> by
             "state_mode": decision.state_mode,
         }
     made |= {"policy": decision.policy, "version": decision.version}
-    answer = {"made": made, "duration_s": judgement.duration_s, "escalated": judgement.escalated, "notes": list(notes)}
+    answer = {"made": made, "duration_s": result.duration_s, "escalated": result.escalated, "notes": list(notes)}
     return json.dumps(answer).encode()
 
 
 def heard(content: bytes) -> Heard:
-    """A judgement from the other process.
+    """A result from the other process.
 
     Raises:
         Exception: it is none.
@@ -165,9 +165,9 @@ def heard(content: bytes) -> Heard:
             error_type=str(made["error_type"])[:200],
             message=str(made["message"])[:200],
         )
-    judgement = Judgement(
+    result = PolicyResult(
         decision=decision,
         duration_s=None if duration_s is None else float(duration_s),
         escalated=None if escalated is None else bool(escalated),
     )
-    return Heard(judgement, [(str(where)[:200], str(what)[:200]) for where, what in answer["notes"]])
+    return Heard(result, [(str(where)[:200], str(what)[:200]) for where, what in answer["notes"]])

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final, Generic
 
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 from shadow.recording.isolation.child import FAILED, READY, Order
 from shadow.recording.isolation.pipe import UPWARD_BYTES_AT_MOST, pickled, read_frame, write_frame
 from shadow.runtime.containment import describe
@@ -43,10 +43,10 @@ class ProcessWorker(Generic[Item]):
     Args:
         name: of the thread.
         order: what the process is for.
-        encode: an item as bytes, or its judgement if the policy is not to be asked.
+        encode: an item as bytes, or its result if the policy is not to be asked.
         decode: the answer to an item.
         one_by_one: what is sent with an item depends on the answer to the one before.
-        failed: the judgement of an item that could not be sent, or whose answer could not be read.
+        failed: the result of an item that could not be sent, or whose answer could not be read.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class ProcessWorker(Generic[Item]):
         name: str,
         order: Order,
         *,
-        encode: Callable[[Item], bytes | Judgement],
-        decode: Callable[[Item, bytes], Judgement],
-        failed: Callable[[Exception], Judgement],
+        encode: Callable[[Item], bytes | PolicyResult],
+        decode: Callable[[Item, bytes], PolicyResult],
+        failed: Callable[[Exception], PolicyResult],
         one_by_one: bool = False,
     ) -> None:
         self._order = order
@@ -64,7 +64,7 @@ class ProcessWorker(Generic[Item]):
         self._ahead = 0 if one_by_one else 1
         self._decode = decode
         self._failed = failed
-        self._inbox: queue.SimpleQueue[Task[Item, Judgement] | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Task[Item, PolicyResult] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._is_settled = threading.Event()
@@ -89,9 +89,9 @@ class ProcessWorker(Generic[Item]):
         """Whether its thread still runs, and with it perhaps the process."""
         return self._thread.is_alive()
 
-    def start(self, items: Sequence[Item]) -> Task[Item, Judgement]:
+    def start(self, items: Sequence[Item]) -> Task[Item, PolicyResult]:
         """Begin a batch; returns at once."""
-        task: Task[Item, Judgement] = Task(items)
+        task: Task[Item, PolicyResult] = Task(items)
         with self._lock:
             if self._ended_because:
                 task.give_up(self._ended_because)
@@ -165,10 +165,10 @@ class ProcessWorker(Generic[Item]):
             raise ValueError(f"its process could not begin: {said.removeprefix(FAILED).decode('utf-8', 'replace')}")
         self._is_settled.set()
 
-    def _work_off(self, task: Task[Item, Judgement], down: BinaryIO, up: BinaryIO) -> None:
+    def _work_off(self, task: Task[Item, PolicyResult], down: BinaryIO, up: BinaryIO) -> None:
         """Send one item ahead, where that is possible, so that the process need not wait for the next one."""
         courtesy = Courtesy()
-        unsent: dict[int, Judgement] = {}
+        unsent: dict[int, PolicyResult] = {}
         last, sent = len(task.items) - 1, 0
         task.current = (0, PAUSES.now())
         try:
@@ -176,10 +176,10 @@ class ProcessWorker(Generic[Item]):
                 while sent <= min(number + self._ahead, last):
                     self._send(task, sent, down, unsent)
                     sent += 1
-                judgement = unsent.pop(number, None) or self._receive(task.items[number], up)
+                result = unsent.pop(number, None) or self._receive(task.items[number], up)
                 if self._abandoned:
                     return
-                task.results.append(judgement)
+                task.results.append(result)
                 task.current = (number + 1, PAUSES.now()) if number < last else None
                 courtesy.pause()
         except (OSError, EOFError, ValueError) as error:
@@ -189,17 +189,19 @@ class ProcessWorker(Generic[Item]):
             raise
         task.done.set()
 
-    def _send(self, task: Task[Item, Judgement], number: int, down: BinaryIO, unsent: dict[int, Judgement]) -> None:
+    def _send(
+        self, task: Task[Item, PolicyResult], number: int, down: BinaryIO, unsent: dict[int, PolicyResult]
+    ) -> None:
         try:
             content = self._encode(task.items[number])
         except Exception as error:  # noqa: BLE001 - a stranger's object may refuse to be copied
             content = self._failed(error)
-        if isinstance(content, Judgement):
+        if isinstance(content, PolicyResult):
             unsent[number] = content
         else:
             write_frame(down, content)
 
-    def _receive(self, item: Item, up: BinaryIO) -> Judgement:
+    def _receive(self, item: Item, up: BinaryIO) -> PolicyResult:
         content = read_frame(up, UPWARD_BYTES_AT_MOST)
         try:
             return self._decode(item, content)

@@ -15,7 +15,7 @@ from shadow.execution import Dispatch, Execution, run
 from shadow.execution.draft import CHECK, REWRITE, STANDS, Draft
 from shadow.execution.settings import ExecutionSettings
 from shadow.execution.terms import Terms
-from shadow.policies.cascade import Cascade, Rung
+from shadow.policies.cascade import Cascade, Stage
 from shadow.policies.composed import Composed
 from shadow.prices.catalogue import Catalogue
 from tests.shadow.execution.test_quality import (
@@ -30,19 +30,19 @@ from tests.shadow.execution.test_quality import (
 )
 from tests.support.sdk import request
 
-CHECKER = Rung(model="b", verifies=True)
+CHECKER = Stage(model="b", verifies=True)
 
 
-def course_of(*rungs: Rung, fallback: tuple[str, ...] = ()) -> Execution:
+def course_of(*stages: Stage, fallback: tuple[str, ...] = ()) -> Execution:
     """The course of a draft by the first model and a check by the second."""
-    return execution_of(Composed(name="p", version="1", chooser=Cascade(rungs), fallback=fallback, validators=[GOOD]))
+    return execution_of(Composed(name="p", version="1", chooser=Cascade(stages), fallback=fallback, validators=[GOOD]))
 
 
 @every_shell
 def test_a_draft_that_stands_is_served_and_both_are_paid(shell: Shell) -> None:
     """The caller gets the draft; the record has its model, and the check as an escalation that was paid."""
     world = World(a=["the draft"], b=[STANDS])
-    course = course_of(Rung(model="a"), CHECKER)
+    course = course_of(Stage(model="a"), CHECKER)
     assert shell(course, world) == "the draft"
     outcome = course.outcome()
     assert attempts(outcome) == [("primary", "a", ""), ("escalation", "b", "")]
@@ -54,7 +54,7 @@ def test_a_draft_that_stands_is_served_and_both_are_paid(shell: Shell) -> None:
 def test_a_better_answer_takes_the_place_of_the_draft(shell: Shell) -> None:
     """What the checking model writes itself is served as its own."""
     world = World(a=["the draft"], b=["better"])
-    course = course_of(Rung(model="a"), CHECKER)
+    course = course_of(Stage(model="a"), CHECKER)
     assert shell(course, world) == "better"
     assert course.outcome().model == "b"
 
@@ -62,7 +62,7 @@ def test_a_better_answer_takes_the_place_of_the_draft(shell: Shell) -> None:
 def test_the_checking_model_sees_the_draft() -> None:
     """After the caller's messages, with the sign by which it lets the draft stand."""
     world = World(a=["the draft"], b=[STANDS])
-    by_complete(course_of(Rung(model="a"), CHECKER), world)
+    by_complete(course_of(Stage(model="a"), CHECKER), world)
     first, second = world.planned
     assert first.shown is None
     assert second.draft is not None
@@ -76,14 +76,14 @@ def test_the_checking_model_sees_the_draft() -> None:
 @every_shell
 def test_the_sign_counts_wherever_it_is(shell: Shell, said: str) -> None:
     """Models add quotes and politeness; nothing that holds the sign may reach the caller."""
-    assert shell(course_of(Rung(model="a"), CHECKER), World(a=["the draft"], b=[said])) == "the draft"
+    assert shell(course_of(Stage(model="a"), CHECKER), World(a=["the draft"], b=[said])) == "the draft"
 
 
 @every_shell
 def test_a_draft_that_a_validator_refuses_cannot_stand(shell: Shell) -> None:
     """The checking model is told what was missed and writes the answer; there is no sign for it to give."""
     world = World(a=["bad"], b=["good"])
-    course = course_of(Rung(model="a", accept_if=(GOOD.name,)), CHECKER)
+    course = course_of(Stage(model="a", accept_if=(GOOD.name,)), CHECKER)
     assert shell(course, world) == "good"
     assert attempts(course.outcome()) == [("primary", "a", "quality"), ("escalation", "b", "")]
     draft = world.planned[1].draft
@@ -97,14 +97,14 @@ def test_a_draft_that_a_validator_refuses_cannot_stand(shell: Shell) -> None:
 def test_a_draft_that_passes_its_validators_is_checked_all_the_same(shell: Shell) -> None:
     """That is the mode: a validator only says what is certainly wrong."""
     world = World(a=["good"], b=["better"])
-    assert shell(course_of(Rung(model="a", accept_if=(GOOD.name,)), CHECKER), world) == "better"
+    assert shell(course_of(Stage(model="a", accept_if=(GOOD.name,)), CHECKER), world) == "better"
 
 
 @every_shell
 def test_a_check_that_fails_goes_on_to_the_fallback_without_the_draft(shell: Shell) -> None:
     """A draft that nobody checked is not served, and the fallback answers the caller's own question."""
     world = World(a=["the draft"], b=[DOWN], c=["from c"])
-    course = course_of(Rung(model="a"), CHECKER, fallback=("c",))
+    course = course_of(Stage(model="a"), CHECKER, fallback=("c",))
     assert shell(course, world) == "from c"
     assert world.planned[2].shown is None
     assert course.outcome().contamination == ("fallback",)
@@ -113,7 +113,7 @@ def test_a_check_that_fails_goes_on_to_the_fallback_without_the_draft(shell: She
 @every_shell
 def test_a_check_that_fails_for_good_reaches_the_caller(shell: Shell) -> None:
     """As any other failure of a provider; the draft was paid, and the record says so."""
-    course = course_of(Rung(model="a"), CHECKER)
+    course = course_of(Stage(model="a"), CHECKER)
     with pytest.raises(ProviderError, match="down"):
         shell(course, World(a=["the draft"], b=[DOWN]))
     assert attempts(course.outcome()) == [("primary", "a", ""), ("escalation", "b", "503")]
@@ -123,7 +123,7 @@ def test_a_check_that_fails_for_good_reaches_the_caller(shell: Shell) -> None:
 def test_a_model_that_stands_in_for_the_draft_is_asked_plainly(shell: Shell) -> None:
     """If the drafting model is down, there is nothing to check: the answer is served as it comes."""
     world = World(a=[DOWN], b=["from b"])
-    course = course_of(Rung(model="a"), CHECKER)
+    course = course_of(Stage(model="a"), CHECKER)
     assert shell(course, world) == "from b"
     assert (world.planned[1].shown, world.planned[1].held) == (None, False)
 
@@ -137,13 +137,13 @@ def test_calls_of_tools_are_no_draft() -> None:
             return replace(answer, tool_calls=(ToolCall("f", "{}"),)) if planned.model == "a" else answer
 
     world = Calling(a=["I call f"], b=["from b"])
-    assert by_complete(course_of(Rung(model="a"), CHECKER), world) == "from b"
+    assert by_complete(course_of(Stage(model="a"), CHECKER), world) == "from b"
     assert world.planned[1].shown is None
 
 
 def test_where_json_is_wanted_the_checking_model_writes_it() -> None:
     """A model that is held to a schema cannot give the sign."""
-    policy = Composed(name="p", version="1", chooser=Cascade([Rung(model="a"), CHECKER]))
+    policy = Composed(name="p", version="1", chooser=Cascade([Stage(model="a"), CHECKER]))
     asked = replace(request(), wants_json=True)
     course = Execution(policy=policy, request=asked, decision=policy.decide(asked, STATELESS), catalogue=Catalogue([]))
     world = World(a=["{}"], b=['{"a": 1}'])
@@ -169,7 +169,7 @@ def test_a_policy_of_ones_own_may_have_its_drafts_checked() -> None:
 
 def test_a_retried_check_sees_the_draft_again() -> None:
     """A provider that was busy for a moment is asked the same thing."""
-    policy = Composed(name="p", version="1", chooser=Cascade([Rung(model="a"), CHECKER]))
+    policy = Composed(name="p", version="1", chooser=Cascade([Stage(model="a"), CHECKER]))
     asked = request()
     course = Execution(
         policy=policy,
@@ -192,7 +192,7 @@ def test_the_usage_of_the_record_is_that_of_the_draft_and_the_cost_is_of_both() 
         "b": Answer(text=STANDS, usage=Usage(input_tokens=30, output_tokens=3), cost_usd=1.5),
     }
 
-    course = course_of(Rung(model="a"), CHECKER)
+    course = course_of(Stage(model="a"), CHECKER)
     run(course, lambda planned: answers[planned.model], lambda: 0.0)
     outcome = course.outcome()
     assert (outcome.usage.output_tokens, outcome.cost_usd) == (7, 1.75)

@@ -18,7 +18,7 @@ from shadow.execution import Dispatch, Execution, arun, astream, run, stream
 from shadow.execution.bench import RequestBench
 from shadow.execution.cascade_refusals import RefusalRuns
 from shadow.execution.received import Tick
-from shadow.policies.cascade import Cascade, Rung
+from shadow.policies.cascade import Cascade, Stage
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
 from shadow.policies.validators import Calls, Case, Matches
@@ -88,7 +88,7 @@ every_shell = pytest.mark.parametrize("shell", [by_complete, by_acomplete, by_st
 Shell = Callable[[Execution, World], str]
 
 
-def course_of(*rungs: Rung, fallback: tuple[str, ...] = (), odd: bool = False) -> Execution:
+def course_of(*stages: Stage, fallback: tuple[str, ...] = (), odd: bool = False) -> Execution:
     """The course of a cascade whose answers must be good. An `odd` answer cannot be judged."""
 
     def judged(text: str) -> bool:
@@ -96,7 +96,7 @@ def course_of(*rungs: Rung, fallback: tuple[str, ...] = (), odd: bool = False) -
             raise UnjudgedError("odd")
         return True
 
-    chooser: Chooser = Cascade(rungs)
+    chooser: Chooser = Cascade(stages)
     policy = Composed(
         name="p", version="1", chooser=chooser, fallback=fallback, validators=[GOOD, Calls(judged, label="m:judged")]
     )
@@ -116,8 +116,8 @@ def execution_of(policy: Composed, tick: Tick = lambda: 0.0, deadline_s: float |
     )
 
 
-def rung(model: str, retry_same: int = 0, *, tells_why: bool = False) -> Rung:
-    return Rung(model=model, accept_if=(GOOD.name,), retry_same=retry_same, tells_why=tells_why)
+def stage(model: str, retry_same: int = 0, *, tells_why: bool = False) -> Stage:
+    return Stage(model=model, accept_if=(GOOD.name,), retry_same=retry_same, tells_why=tells_why)
 
 
 def attempts(outcome: Outcome) -> list[tuple[str, str, str]]:
@@ -128,7 +128,7 @@ def attempts(outcome: Outcome) -> list[tuple[str, str, str]]:
 def test_a_cascade_goes_on_until_an_answer_is_accepted(shell: Shell) -> None:
     """Every step has validators of its own, and what is refused is never served."""
     world = World(a=["bad"], b=["bad"], c=["good"], d=["good"])
-    course = course_of(rung("a"), rung("b"), rung("c"), Rung(model="d"))
+    course = course_of(stage("a"), stage("b"), stage("c"), Stage(model="d"))
     assert shell(course, world) == "good"
     outcome = course.outcome()
     assert attempts(outcome) == [("primary", "a", "quality"), ("escalation", "b", "quality"), ("escalation", "c", "")]
@@ -139,7 +139,7 @@ def test_a_cascade_goes_on_until_an_answer_is_accepted(shell: Shell) -> None:
 def test_the_last_answer_is_served_and_flagged_when_it_is_refused_too(shell: Shell) -> None:
     """There is nothing stronger left: the caller gets the strongest answer, and a person the request."""
     world = World(a=["bad"], b=["worse"])
-    course = course_of(rung("a"), rung("b"))
+    course = course_of(stage("a"), stage("b"))
     assert shell(course, world) == "worse"
     outcome = course.outcome()
     assert attempts(outcome) == [("primary", "a", "quality"), ("escalation", "b", "quality")]
@@ -149,7 +149,7 @@ def test_the_last_answer_is_served_and_flagged_when_it_is_refused_too(shell: She
 
 def test_a_last_step_without_validators_is_not_flagged() -> None:
     """Nobody asked anything of it."""
-    course = course_of(rung("a"), Rung(model="b"))
+    course = course_of(stage("a"), Stage(model="b"))
     assert by_complete(course, World(a=["bad"], b=["worse"])) == "worse"
     assert course.outcome().needs_review == ""
 
@@ -158,7 +158,7 @@ def test_a_last_step_without_validators_is_not_flagged() -> None:
 def test_the_same_model_is_asked_again_before_a_stronger_one(shell: Shell) -> None:
     """As often as its step says; each is a retry of the record, and no escalation is paid if one is accepted."""
     world = World(a=["bad", "bad", "good"], b=["good"])
-    course = course_of(rung("a", 2), Rung(model="b"))
+    course = course_of(stage("a", 2), Stage(model="b"))
     assert shell(course, world) == "good"
     outcome = course.outcome()
     assert attempts(outcome) == [("primary", "a", "quality"), ("retry", "a", "quality"), ("retry", "a", "")]
@@ -170,7 +170,7 @@ def test_the_same_model_is_asked_again_before_a_stronger_one(shell: Shell) -> No
 def test_a_step_escalates_when_its_retries_are_used_up(shell: Shell) -> None:
     """Also a later step has retries, and the last one may have."""
     world = World(a=["bad", "bad"], b=["bad", "worse"])
-    course = course_of(rung("a", 1), rung("b", 1))
+    course = course_of(stage("a", 1), stage("b", 1))
     assert shell(course, world) == "worse"
     kinds = [(attempt.kind, attempt.model) for attempt in course.outcome().attempts]
     assert kinds == [("primary", "a"), ("retry", "a"), ("escalation", "b"), ("retry", "b")]
@@ -181,7 +181,7 @@ def test_a_step_escalates_when_its_retries_are_used_up(shell: Shell) -> None:
 def test_a_model_may_be_told_what_was_refused() -> None:
     """With its own answer and what the validator asks, after the caller's messages."""
     world = World(a=["bad", "good"], b=["good"])
-    assert by_complete(course_of(rung("a", 1, tells_why=True), Rung(model="b")), world) == "good"
+    assert by_complete(course_of(stage("a", 1, tells_why=True), Stage(model="b")), world) == "good"
     first, second = (planned.shown for planned in world.planned)
     assert first is None
     assert second is not None
@@ -194,16 +194,16 @@ def test_a_model_may_be_told_what_was_refused() -> None:
 def test_an_answer_that_cannot_be_judged_is_not_asked_for_again() -> None:
     """The validator is at fault, not the model: that is no refusal, and the record says so."""
     world = World(a=["odd good"], b=["good"])
-    first = Rung(model="a", accept_if=(GOOD.name, "call(m:judged)"), retry_same=1)
-    course = course_of(first, Rung(model="b"), odd=True)
+    first = Stage(model="a", accept_if=(GOOD.name, "call(m:judged)"), retry_same=1)
+    course = course_of(first, Stage(model="b"), odd=True)
     assert by_complete(course, world) == "good"
     assert attempts(course.outcome()) == [("primary", "a", "validator_error"), ("escalation", "b", "")]
 
 
 def test_a_validator_that_refuses_settles_what_another_cannot_judge() -> None:
     """All must accept, so one refusal is enough whatever the others would say."""
-    first = Rung(model="a", accept_if=("call(m:judged)", GOOD.name))
-    course = course_of(first, Rung(model="b"), odd=True)
+    first = Stage(model="a", accept_if=("call(m:judged)", GOOD.name))
+    course = course_of(first, Stage(model="b"), odd=True)
     assert by_complete(course, World(a=["odd bad"], b=["good"])) == "good"
     assert attempts(course.outcome())[0] == ("primary", "a", "quality")
 
@@ -212,11 +212,11 @@ def test_a_validator_that_refuses_settles_what_another_cannot_judge() -> None:
 def test_a_provider_failure_takes_the_fallbacks_and_a_refusal_the_escalations(shell: Shell) -> None:
     """Neither takes the other's way: the peer's answer is served unjudged, and the stronger model is never asked."""
     world = World(a=[DOWN], peer=["bad"], b=["good"])
-    course = course_of(rung("a"), Rung(model="b"), fallback=("peer",))
+    course = course_of(stage("a"), Stage(model="b"), fallback=("peer",))
     assert shell(course, world) == "bad"
     assert attempts(course.outcome()) == [("primary", "a", "503"), ("fallback", "peer", "")]
     refused = World(a=["bad"], peer=["good"], b=["better"])
-    course = course_of(rung("a"), Rung(model="b"), fallback=("peer",))
+    course = course_of(stage("a"), Stage(model="b"), fallback=("peer",))
     assert shell(course, refused) == "better"
     assert attempts(course.outcome()) == [("primary", "a", "quality"), ("escalation", "b", "")]
 
@@ -233,7 +233,7 @@ def test_a_caller_that_leaves_while_its_answer_is_judged_has_still_paid_for_it()
         async def acheck(self, case: Case, bench: object) -> bool:
             raise asyncio.CancelledError
 
-    chooser = Cascade([Rung(model="a", accept_if=("hanging",)), Rung(model="b")])
+    chooser = Cascade([Stage(model="a", accept_if=("hanging",)), Stage(model="b")])
     policy = Composed(name="p", version="1", chooser=chooser, validators=[Hanging()])
     for shell, error in ((by_complete, KeyboardInterrupt), (by_acomplete, asyncio.CancelledError)):
         world = World(a=["fine"])
@@ -335,7 +335,7 @@ def test_checks_get_what_the_answers_leave_of_the_deadline(shell: Shell) -> None
         async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
             return self.examine(request, step, answer, bench)
 
-    rungs = Cascade([rung("a"), Rung(model="b", accept_if=(GOOD.name,))])
-    policy = OneSecond(name="p", version="1", chooser=rungs, validators=[GOOD])
+    stages = Cascade([stage("a"), Stage(model="b", accept_if=(GOOD.name,))])
+    policy = OneSecond(name="p", version="1", chooser=stages, validators=[GOOD])
     assert shell(execution_of(policy, world.tick, deadline_s=20.0), world) == "good"
     assert left == [16.0, 15.0, 5.0, 11.0, 10.0, 5.0]

@@ -8,7 +8,7 @@ from shadow.domain.policy import Candidate, Decision, Step
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import PolicyError
-from shadow.policies.cascade import Cascade, Rung
+from shadow.policies.cascade import Cascade, Stage
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
 from shadow.policies.static import Static
@@ -33,7 +33,7 @@ def decide(chooser: Chooser, *refused: str, fallback: tuple[str, ...] = ()) -> D
     return policy.decide(Request(request_id="r", time_us=1), STATELESS)
 
 
-CASCADE = Cascade([Rung(model="small", accept_if=("matches(x)",)), Rung(model="large")])
+CASCADE = Cascade([Stage(model="small", accept_if=("matches(x)",)), Stage(model="large")])
 
 
 def test_a_refused_primary_gives_way_to_the_first_fallback() -> None:

@@ -12,34 +12,34 @@ from shadow.domain.policy import Candidate, Failure, Policy, Step
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.errors import UnjudgedError
-from shadow.policies.guarded import Judge, Judgement
+from shadow.policies.guarded import GuardedPolicy, PolicyResult
 from shadow.runtime.containment import Containment
 from tests.support.sdk import CATALOGUE, CascadePolicy, FunctionPolicy, complete, decision, request
 
 STEP = Step(kind="primary", model="small")
 
 
-def ask(policy: Policy, outcome: Outcome = UNREPORTED, asked: Request | None = None) -> Judgement:
-    return Judge(policy, CATALOGUE, Containment()).ask(asked or request(), Snapshot(), outcome)
+def ask(policy: Policy, outcome: Outcome = UNREPORTED, asked: Request | None = None) -> PolicyResult:
+    return GuardedPolicy(policy, CATALOGUE, Containment()).ask(asked or request(), Snapshot(), outcome)
 
 
-def answer_to(given: Any) -> Judgement:
+def answer_to(given: Any) -> PolicyResult:
     return ask(FunctionPolicy("cheap", lambda _: given))
 
 
-def failure_of(judgement: Judgement) -> tuple[str, str]:
-    assert isinstance(judgement.decision, Failure)
-    return judgement.decision.status, judgement.decision.error_type
+def failure_of(result: PolicyResult) -> tuple[str, str]:
+    assert isinstance(result.decision, Failure)
+    return result.decision.status, result.decision.error_type
 
 
 def test_a_decision_is_kept_as_it_is_and_timed() -> None:
     """The record shows what the policy said, and how long it took."""
     made = decision()
-    judgement = answer_to(made)
-    assert judgement.decision is made
-    assert judgement.duration_s is not None
-    assert 0 < judgement.duration_s < 1
-    assert judgement.escalated is None
+    result = answer_to(made)
+    assert result.decision is made
+    assert result.duration_s is not None
+    assert 0 < result.duration_s < 1
+    assert result.escalated is None
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_whatever_a_policy_raises_is_a_failed_decision(error: type[BaseException
     def decide(_: Request) -> Any:
         raise error("my secret prompt")
 
-    judgement = ask(FunctionPolicy("cheap", decide))
-    assert failure_of(judgement) == ("error", error.__name__)
-    assert isinstance(judgement.decision, Failure)
-    assert judgement.decision.message.startswith(f"{error.__name__} raised at test_judge.py:")
-    assert "secret" not in judgement.decision.message
+    result = ask(FunctionPolicy("cheap", decide))
+    assert failure_of(result) == ("error", error.__name__)
+    assert isinstance(result.decision, Failure)
+    assert result.decision.message.startswith(f"{error.__name__} raised at test_guarded.py:")
+    assert "secret" not in result.decision.message
 
 
 def test_a_runaway_recursion_is_a_failed_decision() -> None:
@@ -74,10 +74,10 @@ async def _coroutine() -> None:
 @pytest.mark.parametrize("given", [None, "small", {"model": "small"}, object(), 10_000_000 * "x"])
 def test_what_is_no_decision_is_invalid(given: Any) -> None:
     """It is recorded as invalid, with a message of bounded length."""
-    judgement = answer_to(given)
-    assert failure_of(judgement) == ("invalid", "invalid_decision")
-    assert isinstance(judgement.decision, Failure)
-    assert len(judgement.decision.message) <= 200
+    result = answer_to(given)
+    assert failure_of(result) == ("invalid", "invalid_decision")
+    assert isinstance(result.decision, Failure)
+    assert len(result.decision.message) <= 200
 
 
 def test_an_async_policy_is_invalid_and_its_coroutine_is_closed() -> None:
@@ -120,10 +120,10 @@ def test_a_decision_that_breaks_a_rule_is_invalid(changes: dict[str, Any]) -> No
 
 def test_a_model_that_nobody_knows_is_invalid_and_the_nearest_is_named() -> None:
     """A typing mistake must not look like a cheap model."""
-    judgement = answer_to(decision("smal"))
-    assert failure_of(judgement) == ("invalid", "unknown_model")
-    assert isinstance(judgement.decision, Failure)
-    assert judgement.decision.message == 'policy cheap: no model "smal" in the catalogue; nearest: small'
+    result = answer_to(decision("smal"))
+    assert failure_of(result) == ("invalid", "unknown_model")
+    assert isinstance(result.decision, Failure)
+    assert result.decision.message == 'policy cheap: no model "smal" in the catalogue; nearest: small'
 
 
 def test_an_alias_is_replaced_by_the_name_of_its_model() -> None:
@@ -159,8 +159,8 @@ def test_a_changed_request_is_a_failure_and_stays_with_the_policy(field: str) ->
 def test_changing_a_request_the_usual_way_raises_in_the_policy(change: Any, error_type: str) -> None:
     """Nothing in a request can be changed by accident."""
     asked = request(labels=MappingProxyType({"team": "a"}))
-    judgement = ask(FunctionPolicy("cheap", change), asked=asked)
-    assert failure_of(judgement) == ("error", error_type)
+    result = ask(FunctionPolicy("cheap", change), asked=asked)
+    assert failure_of(result) == ("error", error_type)
     assert asked.labels == {"team": "a"}
 
 
@@ -201,8 +201,8 @@ def test_a_validator_that_cannot_know_is_no_error() -> None:
         raise UnjudgedError("no score")
 
     containment = Containment()
-    judgement = Judge(CascadePolicy(unknown), CATALOGUE, containment).ask(request(), Snapshot(), served())
-    assert judgement.escalated is None
+    result = GuardedPolicy(CascadePolicy(unknown), CATALOGUE, containment).ask(request(), Snapshot(), served())
+    assert result.escalated is None
     assert containment.counts == {}
 
 
@@ -218,7 +218,7 @@ def test_a_validator_that_fails_leaves_the_escalation_unknown() -> None:
         raise SystemExit
 
     containment = Containment()
-    judged = Judge(CascadePolicy(refuse), CATALOGUE, containment).ask(request(), Snapshot(), served())
+    judged = GuardedPolicy(CascadePolicy(refuse), CATALOGUE, containment).ask(request(), Snapshot(), served())
     assert not isinstance(judged.decision, Failure)
     assert judged.escalated is None
     assert containment.counts == {"accept_if of cascade": 1}

@@ -14,7 +14,7 @@ from shadow.domain.request import Message, Request
 from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError, PolicyError, ShadowError
 from shadow.policies.call import Call
-from shadow.policies.guarded import Judge
+from shadow.policies.guarded import GuardedPolicy
 from shadow.prices.catalogue import Catalogue
 from shadow.runtime.containment import Containment
 from tests.support.routing_folder import write_folder
@@ -173,6 +173,6 @@ def test_a_function_needs_a_version() -> None:
 def test_a_function_that_answers_wrongly_is_recorded_as_invalid() -> None:
     """The record tells a decision that is none from a policy that failed."""
     policy = Call(lambda _: 3, name="mine", version="1")  # type: ignore[arg-type,return-value]  # that is the mistake
-    judgement = Judge(policy, Catalogue(), Containment()).ask(request(), Snapshot(), UNREPORTED)
-    assert isinstance(judgement.decision, Failure)
-    assert (judgement.decision.status, judgement.decision.error_type) == ("invalid", "invalid_decision")
+    result = GuardedPolicy(policy, Catalogue(), Containment()).ask(request(), Snapshot(), UNREPORTED)
+    assert isinstance(result.decision, Failure)
+    assert (result.decision.status, result.decision.error_type) == ("invalid", "invalid_decision")

@@ -11,9 +11,9 @@ import pytest
 from shadow.domain.policy import Failure, Policy
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 from shadow.recording.backlog import Pending
-from shadow.recording.routing_version import Edition
+from shadow.recording.routing_version import RoutingVersion
 from shadow.recording.shadow_counts import ShadowCounts
 from shadow.recording.shadow_runner import ShadowRunner, sampled
 from shadow.runtime.containment import Containment
@@ -22,7 +22,7 @@ from shadow.state.own import OwnState
 from shadow.state.settings import StateSettings
 from tests.support.sdk import CATALOGUE, FunctionPolicy, always, complete, decision, request, routing
 
-EDITION = Edition(routing(), containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
+EDITION = RoutingVersion(routing(), containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
 
 
 def runner(*policies: Policy, **options: Any) -> ShadowRunner:
@@ -43,7 +43,7 @@ def closed(request_id: str | None = None, *, shed: bool = False) -> Pending:
     )
 
 
-def error_types(rows: Sequence[Sequence[Judgement]], place: int = 0) -> list[str]:
+def error_types(rows: Sequence[Sequence[PolicyResult]], place: int = 0) -> list[str]:
     decisions = [row[place].decision for row in rows]
     return [made.error_type if isinstance(made, Failure) else "" for made in decisions]
 

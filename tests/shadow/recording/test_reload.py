@@ -177,7 +177,9 @@ class Watched:
                                  exporter=MemorySink())  # fmt: skip
         self.now = 0.0
         self.loads = 0
-        self.reloader = Reloader(self.recorder.edition.routing, self.recorder, load=self.load, tick=lambda: self.now)
+        self.reloader = Reloader(
+            self.recorder.routing_version.routing, self.recorder, load=self.load, tick=lambda: self.now
+        )
 
     def load(self, file: Path) -> Routing:
         self.loads += 1
@@ -195,7 +197,7 @@ class Watched:
 
     @property
     def model(self) -> str:
-        (shadow,) = self.recorder.edition.routing.shadows
+        (shadow,) = self.recorder.routing_version.routing.shadows
         return shadow.decide(request(), STATELESS).model
 
 
@@ -292,4 +294,4 @@ def test_limits_that_threads_were_made_for_stay() -> None:
         assert not observer.reload(routing([always("small")], max_pending=7))
         assert "limits.max_pending must stay the same" in observer.stats.reload_error
         assert observer.reload(routing([always("small")], budget_s=0.2))
-        assert Limits(budget_s=0.2) == observer._recorder.edition.routing.limits
+        assert Limits(budget_s=0.2) == observer._recorder.routing_version.routing.limits

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode, TraceFlags
 from shadow.domain.outcome import UNREPORTED, Attempt, Outcome, Usage
 from shadow.domain.policy import Candidate, Failure, Step
 from shadow.domain.signals import Signal
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 from shadow.telemetry import keys
 from shadow.telemetry.spans import Record, SpanBuilder
 from tests.support.sdk import CATALOGUE, cascade, complete, decision, request
@@ -27,7 +27,7 @@ def builder(**changes: Any) -> SpanBuilder:
 
 def record(**changes: Any) -> Record:
     facts: dict[str, Any] = {
-        "request": request("r1"), "decision": LIVE, "outcome": complete(), "judgements": (), "decide_s": 0.25,
+        "request": request("r1"), "decision": LIVE, "outcome": complete(), "results": (), "decide_s": 0.25,
     }  # fmt: skip
     return Record(**(facts | changes))
 
@@ -57,8 +57,8 @@ def test_a_request_becomes_a_route_span_and_one_span_per_shadow() -> None:
         candidates=(Candidate(model="small", score=1.0, terms={"cost": 0.5}), Candidate(model="big", rejected="price")),
     )
     outcome = complete(ttft_s=0.125, cost_usd=0.002)
-    judgements = (Judgement(decision=made, duration_s=0.5, escalated=None),)
-    route, shadow = of_request(builder(sample_rate=0.5), record(request=asked, outcome=outcome, judgements=judgements))
+    results = (PolicyResult(decision=made, duration_s=0.5, escalated=None),)
+    route, shadow = of_request(builder(sample_rate=0.5), record(request=asked, outcome=outcome, results=results))
     common = {
         "llm_router.request.id": "r1",
         "llm_router.request.time_us": 1_700_000_000_000_000,
@@ -181,7 +181,7 @@ def test_types_on_the_wire_are_the_contracts() -> None:
 def test_a_failed_shadow_is_a_row_with_its_reason() -> None:
     """Never a missing row; and nothing of a decision that was not made."""
     failure = Failure(policy="cheap", version="1111", status="timeout", error_type="timeout", message="x" * 999)
-    _, shadow = of_request(builder(), record(judgements=(Judgement(decision=failure, duration_s=0.05),)))
+    _, shadow = of_request(builder(), record(results=(PolicyResult(decision=failure, duration_s=0.05),)))
     present = attributes(shadow)
     assert present[keys.DECISION_STATUS] == "timeout"
     assert present[keys.ERROR_TYPE] == "timeout"
@@ -195,7 +195,7 @@ def test_a_failed_shadow_is_a_row_with_its_reason() -> None:
 def test_an_error_of_the_live_call_is_not_the_shadows() -> None:
     """`error.type` of a shadow row means that the shadow gave no decision."""
     outcome = Outcome(status="error", error_type="APITimeoutError")
-    route, shadow = of_request(builder(), record(outcome=outcome, judgements=(Judgement(decision=decision()),)))
+    route, shadow = of_request(builder(), record(outcome=outcome, results=(PolicyResult(decision=decision()),)))
     assert attributes(route)[keys.ERROR_TYPE] == "APITimeoutError"
     assert route.status.status_code is StatusCode.ERROR
     assert keys.ERROR_TYPE not in attributes(shadow)
@@ -207,7 +207,7 @@ def test_a_failed_live_decision_has_no_model_to_compare_with() -> None:
     failure = Failure(policy="live", version="aaaa", status="error", error_type="KeyError")
     outcome = Outcome(status="error", error_type="other")
     route, shadow = of_request(
-        builder(), record(decision=failure, outcome=outcome, judgements=(Judgement(decision=decision()),))
+        builder(), record(decision=failure, outcome=outcome, results=(PolicyResult(decision=decision()),))
     )
     assert attributes(route)[keys.ERROR_TYPE] == "KeyError"
     assert keys.LIVE_MODEL not in attributes(shadow)
@@ -227,7 +227,7 @@ def test_every_attempt_is_a_span_for_people_and_several_are_on_the_row() -> None
     )
     outcome = complete("other", attempts=attempts, contamination=("fallback", "pinned"))
     route, first, second, shadow = of_request(
-        builder(), record(outcome=outcome, judgements=(Judgement(decision=decision()),))
+        builder(), record(outcome=outcome, results=(PolicyResult(decision=decision()),))
     )
     assert [(span.name, span.kind) for span in (first, second)] == [
         ("chat small", SpanKind.CLIENT),
@@ -266,7 +266,7 @@ def test_an_answer_that_was_refused_is_no_error_of_its_provider() -> None:
 
 def test_a_cascade_says_where_it_escalates() -> None:
     """And whether it would have, where that is known."""
-    _, shadow = of_request(builder(), record(judgements=(Judgement(decision=cascade(), escalated=True),)))
+    _, shadow = of_request(builder(), record(results=(PolicyResult(decision=cascade(), escalated=True),)))
     present = attributes(shadow)
     assert present[keys.DECISION_ESCALATION_MODEL] == "big"
     assert present[keys.DECISION_ESCALATED] == 1
@@ -276,7 +276,7 @@ def test_a_cascade_says_where_it_escalates() -> None:
 def test_the_hosts_span_becomes_the_parent() -> None:
     """The trace shows the routing where it happened; the spans are always sampled, whatever the host does."""
     parent = SpanContext(123, 456, is_remote=False, trace_flags=TraceFlags(0))
-    route, shadow = of_request(builder(), record(parent=parent, judgements=(Judgement(decision=decision()),)))
+    route, shadow = of_request(builder(), record(parent=parent, results=(PolicyResult(decision=decision()),)))
     assert route.parent is not None
     assert route.context is not None
     assert (route.parent.trace_id, route.parent.span_id, route.parent.is_remote) == (123, 456, False)
@@ -291,16 +291,16 @@ def ids(spans: list[ReadableSpan]) -> list[tuple[int, int]]:
 
 def test_the_same_record_has_the_same_ids_and_another_one_has_others() -> None:
     """A record that is sent twice is one span with one id; projects, requests, policies and versions stay apart."""
-    judgements = (
-        Judgement(decision=decision()),
-        Judgement(decision=decision(version="2222")),
-        Judgement(decision=decision(policy="live", version="aaaa")),
+    results = (
+        PolicyResult(decision=decision()),
+        PolicyResult(decision=decision(version="2222")),
+        PolicyResult(decision=decision(policy="live", version="aaaa")),
     )
-    first = ids(of_request(builder(), record(judgements=judgements)))
-    assert ids(of_request(builder(), record(judgements=judgements))) == first
+    first = ids(of_request(builder(), record(results=results)))
+    assert ids(of_request(builder(), record(results=results))) == first
     assert len({span_id for _, span_id in first}) == 4
-    other_request = ids(of_request(builder(), record(request=request("r2"), judgements=judgements)))
-    other_project = ids(of_request(builder(project="q"), record(judgements=judgements)))
+    other_request = ids(of_request(builder(), record(request=request("r2"), results=results)))
+    other_project = ids(of_request(builder(project="q"), record(results=results)))
     assert len({*first, *other_request, *other_project}) == 12
 
 
@@ -309,9 +309,9 @@ def test_no_attribute_is_in_two_parts_of_a_span() -> None:
     failure = Failure(policy="live", version="aaaa", status="error", error_type="KeyError", message="why")
     attempts = (Attempt(kind="primary", model="small", error_type="503"), Attempt(kind="retry", model="small"))
     outcome = complete(ttft_s=0.1, cost_usd=0.1, escalated=True, attempts=attempts, error_type="other", status="error")
-    judgements = (Judgement(decision=cascade(), duration_s=0.1, escalated=True), Judgement(decision=failure))
+    results = (PolicyResult(decision=cascade(), duration_s=0.1, escalated=True), PolicyResult(decision=failure))
     for live in (cascade(), failure):
-        closed = record(decision=live, outcome=outcome, judgements=judgements, reload_error="why")
+        closed = record(decision=live, outcome=outcome, results=results, reload_error="why")
         for span in builder().of_request(closed):
             assert len(span.attributes) == sum(len(part.attributes) for part in span.parts)
 

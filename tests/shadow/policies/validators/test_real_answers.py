@@ -14,7 +14,7 @@ from shadow.domain.outcome import Answer, Usage
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS
 from shadow.execution import Execution, run
-from shadow.policies.cascade import Cascade, Rung
+from shadow.policies.cascade import Cascade, Stage
 from shadow.policies.composed import Composed
 from shadow.policies.validators import (
     Case,
@@ -114,8 +114,8 @@ class Served:
 
 def served(*validators: Validator) -> Served:
     """The small model first, then the strong one, run by the executor over the recorded answers."""
-    rungs = [Rung(model=MINI, accept_if=tuple(each.name for each in validators)), Rung(model=STRONG)]
-    policy = Composed(name="cascade", version="1", chooser=Cascade(rungs), validators=validators)
+    stages = [Stage(model=MINI, accept_if=tuple(each.name for each in validators)), Stage(model=STRONG)]
+    policy = Composed(name="cascade", version="1", chooser=Cascade(stages), validators=validators)
     made = Served([], [], [])
     for query_id in recorded()[MINI]:
         request = Request(request_id=query_id, time_us=0)

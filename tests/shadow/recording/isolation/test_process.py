@@ -16,13 +16,13 @@ from shadow.domain.outcome import Answer
 from shadow.domain.policy import Decision, Failure, Policy
 from shadow.domain.snapshot import STATELESS, ModelState, Snapshot
 from shadow.errors import ConfigError
-from shadow.policies.guarded import Judgement
+from shadow.policies.guarded import PolicyResult
 from shadow.recording.isolation import process
 from shadow.recording.isolation.recipe import CodeRecipe
-from shadow.recording.policy_runner import Post
-from shadow.recording.routing_version import Edition
+from shadow.recording.policy_runner import PolicyRunner
+from shadow.recording.routing_version import RoutingVersion
 from shadow.recording.shadow_counts import ShadowCounts
-from shadow.recording.state_view import View
+from shadow.recording.state_view import StateView
 from shadow.runtime.containment import Containment
 from shadow.state.own import OwnState
 from tests.support.groups import ROOT
@@ -56,66 +56,66 @@ def _no_own_state(policy: Policy) -> OwnState:
 
 
 class Posted:
-    """A post with a policy in a process, and what its validators threw."""
+    """A runner with a policy in a process, and what its validators threw."""
 
     def __init__(self, policy: Policy, *, budget_s: float = SLOW_MACHINE_S, strikes: int = 3) -> None:
         self.containment = Containment()
         self.now = 0.0
-        self.post = Post(
+        self.runner = PolicyRunner(
             policy,
             CATALOGUE,
             self.containment,
-            View(policy, _no_own_state, self.containment),
+            StateView(policy, _no_own_state, self.containment),
             budget_s=budget_s,
             strikes=strikes,
             recipe=CodeRecipe.of(policy),
             tick=lambda: self.now,
         )
 
-    def ask(self, *tasks: str) -> list[Judgement]:
+    def ask(self, *tasks: str) -> list[PolicyResult]:
         """One batch."""
         return self.judge([Closed(task) for task in tasks])
 
-    def judge(self, batch: Sequence[Closed]) -> list[Judgement]:
+    def judge(self, batch: Sequence[Closed]) -> list[PolicyResult]:
         """One batch of other requests."""
-        self.post.begin(batch)
-        return self.post.finish(batch)
+        self.runner.begin(batch)
+        return self.runner.finish(batch)
 
     def later(self, seconds: float) -> None:
         """Move the clock, once the threads of dead processes have ended, too."""
-        for each in self.post._left:
+        for each in self.runner._left:
             each._thread.join(SLOW_MACHINE_S)
         self.now += seconds
 
     @property
     def pid(self) -> int:
         """Of the process that answers now."""
-        (judgement,) = self.ask("")
-        assert isinstance(judgement.decision, Decision), judgement
-        return int(judgement.decision.reason)
+        (result,) = self.ask("")
+        assert isinstance(result.decision, Decision), result
+        return int(result.decision.reason)
 
 
 @pytest.fixture
-def posts() -> Iterator[list[Posted]]:
+def runners() -> Iterator[list[Posted]]:
     """Posts whose processes are ended, and gone, after the test."""
     made: list[Posted] = []
     yield made
     for each in made:
-        worker = each.post._worker
-        each.post.stop()
+        worker = each.runner._worker
+        each.runner.stop()
         if worker is not None:
             worker._thread.join(SLOW_MACHINE_S)
             assert not worker.is_alive()
 
 
 @pytest.fixture
-def asked(posts: list[Posted]) -> Posted:
-    posts.append(Posted(Asked()))
-    return posts[-1]
+def asked(runners: list[Posted]) -> Posted:
+    runners.append(Posted(Asked()))
+    return runners[-1]
 
 
-def error_types(judgements: Sequence[Judgement]) -> list[str]:
-    return [each.decision.error_type if isinstance(each.decision, Failure) else "" for each in judgements]
+def error_types(results: Sequence[PolicyResult]) -> list[str]:
+    return [each.decision.error_type if isinstance(each.decision, Failure) else "" for each in results]
 
 
 def is_gone(pid: int, *, orphan: bool = False) -> bool:
@@ -135,13 +135,13 @@ def is_gone(pid: int, *, orphan: bool = False) -> bool:
 
 def test_a_policy_decides_in_another_process_as_it_does_here(asked: Posted) -> None:
     """Batches in order, decisions whole, and the time that the policy took."""
-    judgements = asked.ask(*["prints" if number == 3 else "" for number in range(100)])
-    assert error_types(judgements) == [""] * 100
-    made = [each.decision for each in judgements if isinstance(each.decision, Decision)]
+    results = asked.ask(*["prints" if number == 3 else "" for number in range(100)])
+    assert error_types(results) == [""] * 100
+    made = [each.decision for each in results if isinstance(each.decision, Decision)]
     assert made[3] == decision("small", "asked", reason="printed")
     assert {each.reason for each in made} == {str(asked.pid), "printed"}
     assert asked.pid != os.getpid()
-    assert all(each.duration_s is not None and each.duration_s >= 0 for each in judgements)
+    assert all(each.duration_s is not None and each.duration_s >= 0 for each in results)
 
 
 def test_what_a_policy_does_wrong_stays_in_its_row(asked: Posted) -> None:
@@ -155,29 +155,29 @@ def test_what_a_policy_does_wrong_stays_in_its_row(asked: Posted) -> None:
         "nan": "invalid_decision",
         "nothing": "invalid_decision",
     }
-    judgements = asked.ask(*wrong, "")
-    assert error_types(judgements) == [*wrong.values(), ""]
-    failure = judgements[0].decision
+    results = asked.ask(*wrong, "")
+    assert error_types(results) == [*wrong.values(), ""]
+    failure = results[0].decision
     assert isinstance(failure, Failure)
     assert failure.message.startswith("ValueError raised at isolated.py:")
 
 
 @pytest.mark.parametrize("behaviour", ["loops", "blocks", "sleeps"])
-def test_an_overrun_kills_the_process_and_the_next_one_takes_the_rest(behaviour: str, posts: list[Posted]) -> None:
+def test_an_overrun_kills_the_process_and_the_next_one_takes_the_rest(behaviour: str, runners: list[Posted]) -> None:
     """Also a call into C that no exception reaches. Nothing of the killed process is left."""
-    posts.append(Posted(Asked(), budget_s=2.0))
-    first = posts[-1].pid
-    judgements = posts[-1].ask("", behaviour, "")
-    assert error_types(judgements) == ["", "timeout", ""]
-    assert posts[-1].pid != first
+    runners.append(Posted(Asked(), budget_s=2.0))
+    first = runners[-1].pid
+    results = runners[-1].ask("", behaviour, "")
+    assert error_types(results) == ["", "timeout", ""]
+    assert runners[-1].pid != first
     assert is_gone(first)
 
 
 def test_a_process_that_ends_by_itself_is_a_strike(asked: Posted, caplog: pytest.LogCaptureFixture) -> None:
     """The row says how it ended; three of them switch the policy off."""
-    judgements = asked.ask("ends", "", "ends", "ends", "")
-    assert error_types(judgements) == ["process_ended", "", "process_ended", "process_ended", "switched_off"]
-    failure = judgements[0].decision
+    results = asked.ask("ends", "", "ends", "ends", "")
+    assert error_types(results) == ["process_ended", "", "process_ended", "process_ended", "switched_off"]
+    failure = results[0].decision
     assert isinstance(failure, Failure)
     assert failure.message == "its process ended with exit code 3"
     assert caplog.text.count("switched shadow policy asked off: 3 failures, the last one: its process ended") == 1
@@ -194,32 +194,32 @@ def test_a_policy_that_was_switched_off_is_probed_and_comes_back(asked: Posted) 
     assert error_types(asked.ask("", "")) == ["switched_off"] * 2
     asked.later(1)
     assert error_types(asked.ask("", "")) == ["", ""]
-    assert asked.post.off == ""
+    assert asked.runner.off == ""
 
 
-def test_validators_run_there_and_what_they_throw_is_counted_here(posts: list[Posted]) -> None:
+def test_validators_run_there_and_what_they_throw_is_counted_here(runners: list[Posted]) -> None:
     """They see the answer's text, which stays on this machine; the provider's own object does not cross the pipe."""
-    posts.append(Posted(Judged("judged")))
-    judgements = posts[-1].judge([Closed(text=text) for text in ("fine", "a bad one", "odd")])
-    assert [each.escalated for each in judgements] == [False, True, None]
-    assert posts[-1].containment.counts == {"accept_if of judged": 1}
+    runners.append(Posted(Judged("judged")))
+    results = runners[-1].judge([Closed(text=text) for text in ("fine", "a bad one", "odd")])
+    assert [each.escalated for each in results] == [False, True, None]
+    assert runners[-1].containment.counts == {"accept_if of judged": 1}
 
 
-def test_the_snapshot_is_the_same_on_the_other_side(posts: list[Posted]) -> None:
+def test_the_snapshot_is_the_same_on_the_other_side(runners: list[Posted]) -> None:
     """With everything in it: a policy that changes its copy is found out by comparing them."""
-    posts.append(Posted(Asked()))
+    runners.append(Posted(Asked()))
     snapshot = Snapshot(
         mode="shared", models={"small": ModelState(latency_s=0.5)}, warm_tokens={"big": 7}, killed=frozenset({"other"})
     )
-    assert error_types(posts[-1].judge([Closed(snapshot=snapshot)])) == [""]
+    assert error_types(runners[-1].judge([Closed(snapshot=snapshot)])) == [""]
 
 
-def test_a_policy_that_cannot_be_built_there_is_switched_off_with_the_reason(posts: list[Posted]) -> None:
+def test_a_policy_that_cannot_be_built_there_is_switched_off_with_the_reason(runners: list[Posted]) -> None:
     """A version that is not the service's would write rows under a wrong name."""
-    posts.append(Posted(Asked()))
-    posts[-1].post._recipe = CodeRecipe.of(Asked(version="2222"))
-    assert error_types(posts[-1].ask("", "", "", "")) == [*["process_ended"] * 3, "switched_off"]
-    assert "policy asked must be version 1111, got 2222" in posts[-1].post.off
+    runners.append(Posted(Asked()))
+    runners[-1].runner._recipe = CodeRecipe.of(Asked(version="2222"))
+    assert error_types(runners[-1].ask("", "", "", "")) == [*["process_ended"] * 3, "switched_off"]
+    assert "policy asked must be version 1111, got 2222" in runners[-1].runner.off
 
 
 @pytest.mark.parametrize("broken", [FunctionPolicy("local", lambda asked: decision()), Asked])
@@ -275,11 +275,11 @@ def test_a_file_is_built_as_it_was_loaded_whatever_lies_there_later(tmp_path: Pa
     folder = write_folder(tmp_path, shadow=shadow, rules=rules)
     made = load_routing(folder / "shadow.yaml")
     write_folder(folder, models=None, rules="policy: [\n")
-    edition = Edition(made, containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
-    ((judgement,),) = edition.runner.evaluate([Closed()])
-    edition.runner.end()
-    assert isinstance(judgement.decision, Decision)
-    assert (judgement.decision.model, judgement.decision.version) == ("gpt-5", made.shadows[0].version)
+    routing_version = RoutingVersion(made, containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
+    ((result,),) = routing_version.runner.evaluate([Closed()])
+    routing_version.runner.end()
+    assert isinstance(result.decision, Decision)
+    assert (result.decision.model, result.decision.version) == ("gpt-5", made.shadows[0].version)
 
 
 def test_another_process_may_ask_a_service(tmp_path: Path) -> None:
@@ -294,10 +294,10 @@ def test_another_process_may_ask_a_service(tmp_path: Path) -> None:
             "live: {name: host}\nlimits: {budget_s: 60}\nshadows: [{file: policies/remote.yaml, isolation: process}]\n"
         )
         made = load_routing(write_folder(tmp_path, shadow=shadow, remote=remote) / "shadow.yaml")
-        edition = Edition(made, containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
-        ((first,),) = edition.runner.evaluate([Closed("extract")])
-        ((second,),) = edition.runner.evaluate([Closed()])
-        edition.runner.end()
+        routing_version = RoutingVersion(made, containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
+        ((first,),) = routing_version.runner.evaluate([Closed("extract")])
+        ((second,),) = routing_version.runner.evaluate([Closed()])
+        routing_version.runner.end()
     assert isinstance(first.decision, Decision)
     assert first.decision.model == "gpt-5-mini"
     assert isinstance(second.decision, Failure)
