@@ -139,3 +139,8 @@ class MissingOutcomeError(ProviderError):
         self.request_id = request_id
         self.model = model
         super().__init__(f"no recorded outcome of {model} for {request_id}", error_type="outcome_missing")
+
+
+def error_type_of(error: BaseException) -> str:
+    """Class of a failure, of low cardinality: the provider's own, else the exception's name."""
+    return error.error_type if isinstance(error, ProviderError) else type(error).__name__

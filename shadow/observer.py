@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from shadow.config import Routing, load_routing
 from shadow.domain.from_request import HOOK_FIELDS
@@ -16,12 +15,13 @@ from shadow.hooks.function import FunctionHook, Served
 from shadow.hooks.labels import labelled
 from shadow.hooks.litellm_proxy import proxy_callback
 from shadow.hooks.litellm_router import is_litellm_router, observe_router
-from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.openai_client import is_openai_client, observe_client
+from shadow.hooks.watch import Watch
 from shadow.recording.content import Redact, redacting
+from shadow.recording.recorded_service import RecordedService
 from shadow.recording.recorder import Recorder
 from shadow.recording.reload import Reloader
-from shadow.recording.stats import RecorderStats
 from shadow.runtime.clock import SYSTEM_CLOCK, Clock
 from shadow.state.router_state import State
 
@@ -34,7 +34,7 @@ Wrapped = TypeVar("Wrapped")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Observer:
+class Observer(RecordedService):
     """Records what a router of the host decides and serves, and what the shadows would have chosen.
 
     Once it is built, nothing it does raises into the host: failures are counted in `stats.contained` and logged.
@@ -218,7 +218,7 @@ class Observer:
         return host
 
     def litellm_callback(self) -> Any:
-        """What LiteLLM's proxy takes as a callback; `shadow.hooks.litellm_proxy.callback` is one that is made already.
+        """What LiteLLM's proxy takes as a callback; `shadow.litellm_proxy.callback` is one that is made already.
 
         Raises:
             ShadowError: LiteLLM is not imported in this process.
@@ -251,21 +251,16 @@ class Observer:
             time_ns: when it was observed, epoch nanoseconds; now by default. The newest wins.
             deleted: withdraws the signal.
         """
+        details = {
+            "label": label,
+            "source": source,
+            "scorer": scorer,
+            "explanation": explanation,
+            "time_ns": time_ns,
+            "deleted": deleted,
+        }
         with self._guard("signal"):
-            target = self._recorder.target_of(some_id)
-            self._recorder.signal(
-                target,
-                name,
-                value,
-                label=label,
-                source=source,
-                scorer=scorer,
-                explanation=explanation,
-                time_ns=time_ns,
-                deleted=deleted,
-            )
-            if not deleted:
-                self.state.signal(target, name, value)
+            self._note_signal(some_id, name, value, details)
 
     def outcome(
         self,
@@ -316,32 +311,3 @@ class Observer:
                 contamination=kinds,
             )
             self._recorder.outcome(request_id, outcome)
-
-    def flush(self, timeout_s: float = 30.0) -> bool:
-        """Wait until everything finished so far reached the collector; False if late, or if something was lost."""
-        return self._recorder.flush(timeout_s)
-
-    def close(self, timeout_s: float = 30.0) -> bool:
-        """Record open requests as unreported, flush, and end the threads. Also happens when the process ends."""
-        return self._recorder.shutdown(timeout_s)
-
-    def reload(self, routing: Routing | None = None) -> bool:
-        """Take over the routing files as they are now, or a routing made in code; whether it runs now. Never raises.
-
-        New requests see the new version of everything; those that have begun end with the old one. If anything is
-        wrong, everything stays as it is, and `stats.reload_error` says why.
-        """
-        return self._reloader.reload(routing)
-
-    @property
-    def stats(self) -> RecorderStats:
-        """What this process recorded so far."""
-        return self._recorder.stats
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

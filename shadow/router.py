@@ -6,12 +6,11 @@ Use `shadow.Observer` instead where somebody else executes.
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from shadow.config import Routing, load_routing
 from shadow.domain.features import extract, output_limit
@@ -21,6 +20,7 @@ from shadow.domain.policy import Decision
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError
+from shadow.execution.call_arguments import refuse_reserved, same_arguments
 from shadow.execution.cascade_refusals import RefusalRuns
 from shadow.execution.live_policy import LivePolicy
 from shadow.execution.reply import AsyncReplyStream, Reply, ReplyStream
@@ -30,10 +30,10 @@ from shadow.execution.terms import Terms
 from shadow.providers.protocol import Provider
 from shadow.providers.registry import Providers
 from shadow.recording.content import Redact, redacting
+from shadow.recording.recorded_service import CLOSE_TIMEOUT_S, RecordedService
 from shadow.recording.recorder import Recorder
 from shadow.recording.reload import Reloader
 from shadow.recording.routing_version import RoutingVersion
-from shadow.recording.stats import RecorderStats
 from shadow.runtime.clock import SYSTEM_CLOCK, Clock
 from shadow.state.router_state import State
 from shadow.telemetry.export.sink import SpanSink
@@ -41,29 +41,8 @@ from shadow.telemetry.export.sink import SpanSink
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-CLOSE_TIMEOUT_S = 30.0
-
-RESERVED = frozenset({"model", "stream", "base_url", "api_base", "api_key"})
-"""Arguments that a caller must not pass on: the policy chooses the model, configuration the address and its key."""
-
-
-def _same_arguments(model: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Give a method the arguments of another one, for readers, editors and type checkers."""
-
-    def declare(method: Callable[..., R]) -> Callable[P, R]:
-        arguments = inspect.signature(model)
-        method.__signature__ = arguments.replace(  # type: ignore[attr-defined]  # what inspect reads is not declared
-            return_annotation=inspect.signature(method).return_annotation
-        )
-        return method
-
-    return declare
-
-
-class ShadowRouter:
+class ShadowRouter(RecordedService):
     """Decides with the live policy, calls the model, and hands the record to the shadows.
 
     The caller gets what the provider gave, value or exception; nothing that shadows or telemetry do reaches it.
@@ -130,7 +109,7 @@ class ShadowRouter:
         **params: Any,
     ) -> Routed:
         """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
-        _refuse_reserved(params)
+        refuse_reserved(params)
         routing_version = self._recorder.routing_version
         routing = routing_version.routing
         live = self._live_of(routing)
@@ -188,7 +167,7 @@ class ShadowRouter:
             close=close,
         )
 
-    @_same_arguments(_route)
+    @same_arguments(_route)
     def complete(self, **arguments: Any) -> Reply:  # noqa: D417 - the arguments are those of `_route`
         """Route one request and wait for the whole answer.
 
@@ -215,17 +194,17 @@ class ShadowRouter:
         """
         return self._route(**arguments).complete()
 
-    @_same_arguments(_route)
+    @same_arguments(_route)
     async def acomplete(self, **arguments: Any) -> Reply:
         """As `complete`, without blocking the event loop."""
         return await self._route(**arguments).acomplete()
 
-    @_same_arguments(_route)
+    @same_arguments(_route)
     def stream(self, **arguments: Any) -> ReplyStream:
         """Route one request and iterate over the provider's chunks; it falls back only before the first of them."""
         return self._route(**arguments).stream()
 
-    @_same_arguments(_route)
+    @same_arguments(_route)
     def astream(self, **arguments: Any) -> AsyncReplyStream:
         """As `stream`, without blocking the event loop."""
         return self._route(**arguments).astream()
@@ -245,57 +224,32 @@ class ShadowRouter:
             target: request id, or the provider's response id.
             name: what was observed, for example `resolved`.
             value: in [0, 1], 1 is best; None = only a label.
-            details: as `Recorder.signal`: label, source, scorer, explanation, time_ns, deleted.
+            details: as `Observer.signal`: label, source, scorer, explanation, time_ns, deleted.
 
         Raises:
             ValueError: the target or name is empty, or the value is outside [0, 1].
         """
-        target = self._recorder.target_of(target)
-        self._recorder.signal(target, name, value, **details)
-        if not details.get("deleted"):
-            self.state.signal(target, name, value)
+        self._note_signal(target, name, value, details)
 
     def outcome(self, request_id: str, outcome: Outcome) -> None:
         """Report an outcome that was learned elsewhere, for a request that has none yet."""
         self._recorder.outcome(request_id, outcome)
-
-    def reload(self, routing: Routing | None = None) -> bool:
-        """Take over the routing files as they are now, or a routing made in code; whether it runs now. Never raises.
-
-        New requests see the new version of everything; those that have begun end with the old one. If anything is
-        wrong, everything stays as it is, and `stats.reload_error` says why.
-        """
-        return self._reloader.reload(routing)
 
     @property
     def routing(self) -> Routing:
         """The settings that requests begin with now; a reload changes them."""
         return self._recorder.routing_version.routing
 
-    @property
-    def stats(self) -> RecorderStats:
-        """What was recorded, shed, dropped and contained so far."""
-        return self._recorder.stats
-
-    def flush(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
-        """Wait until all shadows are evaluated and all spans are sent; False if that takes longer."""
-        return self._recorder.flush(timeout_s)
-
-    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """Send what is left and close own connections."""
-        self._recorder.shutdown(timeout_s)
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
+        """Send what is left and close own connections; False if that was late, or if something was lost."""
+        flushed = super().close(timeout_s)
         self._providers.close()
+        return flushed
 
     async def aclose(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """As `close`, without blocking the event loop."""
         await asyncio.to_thread(self._recorder.shutdown, timeout_s)
         await self._providers.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -340,12 +294,3 @@ class ShadowRouter:
             self._recorder.close(pending, Outcome(status="error", error_type=failure.error_type))
             raise
         return decision, self._clock.perf_counter() - started
-
-
-def _refuse_reserved(params: Mapping[str, Any]) -> None:
-    wrong = sorted(RESERVED.intersection(params))
-    if wrong:
-        raise TypeError(
-            f"arguments must not name {', '.join(wrong)}; the live policy chooses the model, models.yaml says where it "
-            f"is served, and stream() streams"
-        )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator, Iterable
 from dataclasses import replace
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
-from shadow.providers.protocol import Call, Chunk
+from shadow.providers.protocol import Call
 from shadowroute.app.demo.traffic import Turn
 from shadowroute.app.demo.truth import World
 

@@ -17,7 +17,7 @@ from shadow.domain.outcome import Answer, Attempt, Outcome
 from shadow.domain.policy import Policy
 from shadow.domain.request import LABEL, Request
 from shadow.domain.snapshot import STATELESS
-from shadow.hooks.observed import Watch
+from shadow.hooks.watch import Watch
 from shadow.policies.composed import Composed
 from shadow.recording.recorder import Recorder
 from shadow.state.router_state import State

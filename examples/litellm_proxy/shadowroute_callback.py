@@ -1,5 +1,5 @@
 """LiteLLM's proxy looks for its callbacks beside its config.yaml."""
 
-from shadow.hooks.litellm_proxy import callback
+from shadow.litellm_proxy import callback
 
 __all__ = ["callback"]

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from shadow.config.loading import read_catalogue, read_policy, read_routing
-from shadow.config.routing import LiveSpec, Routing
+from shadow.config.loading import read_routing
+from shadow.config.models_file import read_catalogue
+from shadow.config.policy_file import read_policy
+from shadow.config.routing import Routing
 from shadow.config.source import read_source
+from shadow.domain.policy import LiveSpec
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
 from shadow.prices.catalogue import MODELS_FILE, Catalogue

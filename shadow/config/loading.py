@@ -13,28 +13,19 @@ from typing import Final, TypeVar
 from shadow.config.artifacts import load_function
 from shadow.config.execution_document import ExecutionDocument
 from shadow.config.gateway_settings import GatewaySettings
+from shadow.config.models_file import UnreadCatalogue, read_catalogue
 from shadow.config.noted_files import note_absent, noted_files
-from shadow.config.policy_builder import PolicyBuilder
-from shadow.config.policy_document import PolicyDocument
-from shadow.config.routing import Export, Limits, LiveSpec, Reload, Routing
-from shadow.config.routing_document import (
-    ExportDocument,
-    LiveDocument,
-    ModelDocument,
-    ModelsDocument,
-    PriceDocument,
-    RoutingDocument,
-    ShadowDocument,
-)
-from shadow.config.source import Place, Source, read_source
+from shadow.config.policy_file import FileRecipe, build_policy, read_policy
+from shadow.config.routing import Export, Limits, Reload, Routing
+from shadow.config.routing_document import ExportDocument, LiveDocument, RoutingDocument, ShadowDocument
+from shadow.config.source import Place, Source, source_of
 from shadow.config.state_document import spending_labels, spending_limits, state_settings
 from shadow.config.validation import validated
-from shadow.domain.policy import Policy
+from shadow.domain.policy import LiveSpec, Policy
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
-from shadow.prices.catalogue import MODELS_FILE, Catalogue, Model
-from shadow.prices.registry import Price, PriceRow
-from shadow.recording.isolation.recipe import FileRecipe, Recipe
+from shadow.policies.recipe import Recipe
+from shadow.prices.catalogue import MODELS_FILE, Catalogue
 
 T = TypeVar("T")
 LABEL_SEGMENT: Final = "label:"
@@ -76,64 +67,13 @@ def load_routing(path: Path, *, catalogue: Catalogue | None = None) -> Routing:
     return replace(routing, files=MappingProxyType(files))
 
 
-def read_catalogue(path: Path, problems: list[ConfigError]) -> Catalogue | None:
-    """The models of a file; None if there are problems, which are noted."""
-    source = _source(path, problems)
-    document = None if source is None else validated(source, ModelsDocument, "models", problems)
-    if source is None or document is None:
-        return None
-    try:
-        return Catalogue([_model(name, each) for name, each in document.models.items()], source=path.name)
-    except ConfigError as error:
-        problems.append(source.error(error.message, ("models",)))
-        return None
-
-
-def read_policy(
-    path: Path,
-    catalogue: Catalogue,
-    problems: list[ConfigError],
-    *,
-    labels: frozenset[str] | None = None,
-    live: bool = False,
-) -> Composed | None:
-    """The policy of a file; None if there are problems, which are noted.
-
-    Args:
-        path: the file.
-        catalogue: the models that it may name.
-        problems: receives what is wrong.
-        labels: keys that requests can carry; None = not known here, nothing is checked.
-        live: its decisions are executed.
-    """
-    source = _source(path, problems)
-    if source is None:
-        return None
-    return build_policy(source, catalogue, problems, labels=labels, live=live)
-
-
-def build_policy(
-    source: Source,
-    catalogue: Catalogue,
-    problems: list[ConfigError],
-    *,
-    labels: frozenset[str] | None = None,
-    live: bool = False,
-) -> Composed | None:
-    """As `read_policy`, of a file that was read."""
-    document = validated(source, PolicyDocument, "policy", problems)
-    if document is None:
-        return None
-    return PolicyBuilder(source, catalogue, problems, labels=labels, live=live).build(document)
-
-
 def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogue | None = None) -> Routing | None:
     """The settings of a file and of all files it names; None if there are problems, which are noted."""
-    source = _source(path, problems)
+    source = source_of(path, problems)
     document = None if source is None else _routing_document(source, problems)
     before = len(problems)
     if catalogue is None:
-        catalogue = _catalogue_beside(path, problems) or _Unread()
+        catalogue = _catalogue_beside(path, problems) or UnreadCatalogue()
     if source is None or document is None:
         return None
     segments = tuple(document.segments)
@@ -180,16 +120,6 @@ def _undeclared(source: Source, key: str, place: Place) -> ConfigError:
     return source.error(f"label {key} must be declared, got none in shadow.yaml; add `labels: [{key}]` there", place)
 
 
-class _Unread(Catalogue):
-    """Knows every name. Takes the place of a models.yaml with problems, so that the policies are still checked."""
-
-    def get(self, name: str) -> Model | None:
-        return Model(name=name, quality=0.0)
-
-    def prices(self, name: str) -> list[PriceRow] | None:  # noqa: ARG002 - the price of any name
-        return []
-
-
 class _PolicyReader:
     """Reads the policy files that a shadow.yaml names.
 
@@ -228,7 +158,7 @@ class _PolicyReader:
             note_absent(path)
             self._problems.append(self._source.error(f"no file {file} in {path.parent}; check the path", place))
             return None
-        return _source(path, self._problems)
+        return source_of(path, self._problems)
 
 
 def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec | None:
@@ -271,44 +201,6 @@ def _catalogue_beside(path: Path, problems: list[ConfigError]) -> Catalogue | No
     models = path.parent / MODELS_FILE
     note_absent(models)
     return read_catalogue(models, problems) if models.exists() else Catalogue()
-
-
-def _source(path: Path, problems: list[ConfigError]) -> Source | None:
-    try:
-        return read_source(path)
-    except ConfigError as error:
-        problems.append(error)
-        return None
-
-
-def _model(name: str, document: ModelDocument) -> Model:
-    return Model(
-        name=name,
-        provider=document.provider,
-        tier=document.tier or "",
-        aliases=tuple(document.aliases),
-        base_url=document.base_url or "",
-        api_key_env=document.api_key_env,
-        latency_s=document.latency_s,
-        output_tokens=document.output_tokens,
-        quality=document.quality,
-        context_tokens=document.context_tokens,
-        supports=None if document.supports is None else frozenset(document.supports),
-        languages=frozenset(document.languages or ()),
-        regions=frozenset(document.regions or ()),
-        price=None if document.price_usd_per_million is None else _price(document.price_usd_per_million),
-        requests_per_minute=document.limits.requests_per_minute,
-        tokens_per_minute=document.limits.tokens_per_minute,
-    )
-
-
-def _price(document: PriceDocument) -> Price:
-    return Price(
-        input_usd_per_mtok=document.input,
-        cache_read_usd_per_mtok=document.input if document.cached_input is None else document.cached_input,
-        cache_write_usd_per_mtok=document.input if document.cache_write is None else document.cache_write,
-        output_usd_per_mtok=document.output,
-    )
 
 
 def _first(value: T | None, problems: list[ConfigError]) -> T:

@@ -7,13 +7,15 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from shadow.config.fields import Document, Isolation, Name, NotNegative, Pattern, Share, Text, Texts, exactly_one
-from shadow.config.mechanisms.budget import BudgetDocument
-from shadow.config.mechanisms.candidates import Among
-from shadow.config.mechanisms.capability import CapabilityFilter
-from shadow.config.mechanisms.cascade import CascadeDocument
-from shadow.config.mechanisms.http import HttpDocument
-from shadow.config.mechanisms.learned import LearnedDocument
-from shadow.config.mechanisms.weighted import WeightedDocument
+from shadow.config.mechanism_documents import (
+    Among,
+    BudgetDocument,
+    CapabilityFilter,
+    CascadeDocument,
+    HttpDocument,
+    LearnedDocument,
+    WeightedDocument,
+)
 from shadow.domain.snapshot import StateMode
 
 

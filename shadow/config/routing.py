@@ -9,15 +9,14 @@ from types import MappingProxyType
 from typing import Final, Literal, Self
 
 from shadow.config.gateway_settings import GatewaySettings
-from shadow.domain.policy import Policy
+from shadow.domain.policy import LiveSpec, Policy
 from shadow.domain.request import nothing
 from shadow.errors import ConfigError
 from shadow.execution.settings import ExecutionSettings
+from shadow.policies.recipe import CodeRecipe, Recipe
 from shadow.prices.catalogue import Catalogue
-from shadow.recording.isolation.recipe import CodeRecipe, Recipe
 from shadow.state.settings import SpendingLimit, StateSettings
 
-Decides = Literal["repeatably", "randomly", "unknown"]
 Content = Literal["none", "redacted", "full"]
 Origin = Literal["production", "backtest", "demo", "eval", "import"]
 
@@ -25,20 +24,6 @@ DEFAULT_SERVICE: Final = "unknown_service"
 DEFAULT_PROJECT: Final = "default"
 DEFAULT_SEGMENTS: Final = ("task", "user_tier", "complexity", "input_band")
 DEFAULT_EXPORT_URL: Final = "http://127.0.0.1:4318"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveSpec:
-    """A live router that somebody else executes: only its name and version are known.
-
-    Attributes:
-        version: of the host's router configuration; empty = unversioned.
-        decides: whether it gives the same decision for the same request again.
-    """
-
-    name: str
-    version: str = ""
-    decides: Decides = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +171,12 @@ class Routing:
         Raises:
             ConfigError: two shadows share a name, or one cannot be built in another process.
         """
+        shadows = tuple(shadows)
         by_name = {shadow.name: shadow for shadow in shadows}
         return cls(
             service=service,
             live=live,
-            shadows=tuple(shadows),
+            shadows=shadows,
             catalogue=Catalogue() if catalogue is None else catalogue,
             project=project,
             origin=origin,

@@ -27,13 +27,13 @@ from shadow.config.routing import (
     DEFAULT_SEGMENTS,
     DEFAULT_SERVICE,
     Content,
-    Decides,
     Limits,
     Origin,
     Reload,
 )
 from shadow.config.state_document import ModelLimitsDocument, SpendingDocument, StateDocument
 from shadow.domain.from_request import RequestField
+from shadow.domain.policy import Decides
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_RELOAD = Reload()

@@ -172,3 +172,12 @@ class _Reader:
 
     def _error(self, message: str, node: yaml.Node) -> ConfigError:
         return ConfigError(message, file=self._file, line=node.start_mark.line + 1)
+
+
+def source_of(path: Path, problems: list[ConfigError]) -> Source | None:
+    """The content of a file; None if it cannot be read, which is noted."""
+    try:
+        return read_source(path)
+    except ConfigError as error:
+        problems.append(error)
+        return None

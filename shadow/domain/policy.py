@@ -19,6 +19,7 @@ from shadow.runtime.frozen import quickly_made
 
 StepKind = Literal["primary", "fallback", "escalation"]
 DecisionStatus = Literal["ok", "error", "timeout", "invalid"]
+Decides = Literal["repeatably", "randomly", "unknown"]
 
 
 @quickly_made
@@ -206,3 +207,17 @@ class Examining(Protocol):
     async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
         """As `examine`, without blocking the event loop."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSpec:
+    """A live router that somebody else executes: only its name and version are known.
+
+    Attributes:
+        version: of the host's router configuration; empty = unversioned.
+        decides: whether it gives the same decision for the same request again.
+    """
+
+    name: str
+    version: str = ""
+    decides: Decides = "unknown"

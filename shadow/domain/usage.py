@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
-from shadow.providers.protocol import Chunk
 
 MOST_TOKENS: Final = 2**31
 """No request has that many; a larger number is not a token count."""

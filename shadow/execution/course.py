@@ -18,7 +18,7 @@ from shadow.domain.outcome import Answer, AttemptKind, Outcome
 from shadow.domain.policy import Decision, Policy, Step
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
-from shadow.errors import ProviderError, UnservedError
+from shadow.errors import ProviderError, UnservedError, error_type_of
 from shadow.execution.attempt_ledger import Ledger
 from shadow.execution.bench import RequestBench
 from shadow.execution.cost_limits import CostCap
@@ -316,8 +316,3 @@ class Execution:
             ttft_s=ttft_s,
             retry_after_s=retry_after_s,
         )
-
-
-def error_type_of(error: BaseException) -> str:
-    """Class of a failure, of low cardinality: the provider's own, else the exception's name."""
-    return error.error_type if isinstance(error, ProviderError) else type(error).__name__

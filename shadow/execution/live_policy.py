@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from shadow.config.routing import LiveSpec, Routing
-from shadow.domain.policy import Decision, Failure, Policy, state_mode_of
+from pathlib import Path
+from typing import Protocol
+
+from shadow.domain.policy import Decision, Failure, LiveSpec, Policy, state_mode_of
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import ConfigError, PolicyError
 from shadow.state.switches import POLICY
+
+
+class Routed(Protocol):
+    """What it reads of a routing."""
+
+    @property
+    def live(self) -> Policy | LiveSpec:
+        """The policy to execute, or the name of the router that somebody else executes."""
+        ...
+
+    @property
+    def file(self) -> Path | None:
+        """The file that the routing was read from, None if made in code."""
+        ...
 
 
 class LivePolicy:
@@ -21,7 +37,7 @@ class LivePolicy:
         ConfigError: the routing only names a live policy that somebody else executes.
     """
 
-    def __init__(self, routing: Routing) -> None:
+    def __init__(self, routing: Routed) -> None:
         if isinstance(routing.live, LiveSpec):
             raise ConfigError(
                 f"live must be a policy file where the router executes, got only the name {routing.live.name!r}; "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall
-from shadow.providers.protocol import Chunk
 
 Tick = Callable[[], float]
 """A monotonic clock in seconds."""

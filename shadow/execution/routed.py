@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequen
 from contextlib import aclosing
 from typing import Any
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer, Outcome
 from shadow.domain.policy import Decision, Policy
 from shadow.domain.request import Request
@@ -21,7 +22,7 @@ from shadow.execution.shells import arun, astream, run, stream
 from shadow.execution.terms import Terms
 from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue, Model
-from shadow.providers.protocol import Call, Chunk
+from shadow.providers.protocol import Call
 from shadow.providers.registry import Providers
 from shadow.state.rate_limits import rate_limits_of
 

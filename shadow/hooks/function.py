@@ -11,9 +11,10 @@ from shadow.domain.from_request import at_path
 from shadow.domain.outcome import Answer, Usage
 from shadow.domain.usage import usage_of
 from shadow.errors import ShadowError
-from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.taps import watched_async_generator, watched_generator
+from shadow.hooks.watch import Watch
 
 Served = Callable[[Any], Any]
 """Understands a reply: gives an `Answer`, an OpenAI-shaped reply, or a pair of model and usage."""

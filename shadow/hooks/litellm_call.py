@@ -25,7 +25,8 @@ from shadow.domain.policy import Decision
 from shadow.domain.usage import answer_of, count_of, failure_of, read
 from shadow.hooks.litellm_facts import cost_of, metadata_of, provider_of, seconds_between, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
-from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.hooks.observed import ObservedRequest
+from shadow.hooks.watch import Watch
 
 CHAT: Final = frozenset({"completion", "acompletion"})
 RESPONSES: Final = frozenset({"responses", "aresponses"})

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shadow.domain.usage import read
 from shadow.hooks.litellm_call import LiteLLMCall
-from shadow.hooks.observed import Watch
+from shadow.hooks.watch import Watch
 
 CALLS_AT_MOST: Final = 10_000
 

@@ -17,7 +17,7 @@ from shadow.domain.ids import canonical_id
 from shadow.domain.policy import Candidate
 from shadow.domain.usage import read
 from shadow.hooks.litellm_facts import text_of
-from shadow.hooks.observed import Watch
+from shadow.hooks.watch import Watch
 from shadow.prices.catalogue import Catalogue
 
 REREAD_EVERY_S: Final = 30.0

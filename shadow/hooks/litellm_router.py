@@ -22,7 +22,7 @@ from shadow.hooks.litellm_events import Events, is_internal, listener
 from shadow.hooks.litellm_facts import metadata_of, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.litellm_stream import is_stream, watch_stream
-from shadow.hooks.observed import Watch
+from shadow.hooks.watch import Watch
 from shadow.recording.recorder import Recorder
 
 METHODS: Final[Mapping[str, frozenset[str]]] = {

@@ -16,9 +16,10 @@ from shadow.domain.outcome import UNREPORTED
 from shadow.domain.usage import is_answer
 from shadow.errors import ShadowError
 from shadow.hooks.arguments import facts_of_call
-from shadow.hooks.observed import ObservedRequest, Watch
+from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.taps import watched_async_generator, watched_generator
+from shadow.hooks.watch import Watch
 
 METHODS: Final = (
     ("chat.completions", "create"),

@@ -12,11 +12,12 @@ from typing import Any
 
 import httpx
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
 from shadow.providers.endpoint import Endpoint, checked, endpoint_of
 from shadow.providers.lean_client import LeanAsyncClient
 from shadow.providers.openai_wire import AnswerReader, ChunkReader, Source, request_body
-from shadow.providers.protocol import Call, Chunk
+from shadow.providers.protocol import Call
 from shadow.providers.times import Times
 from shadow.providers.transports import (
     AsyncHttpClient,

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
 from shadow.domain.usage import answer_of, chunk_of
 from shadow.errors import ProviderError
 from shadow.providers.openai_errors import MAX_DETAIL_CHARACTERS, said_by
-from shadow.providers.protocol import Call, Chunk
+from shadow.providers.protocol import Call
 from shadow.providers.sse import EventStream, EventTooLargeError
 from shadow.providers.times import Times, Watch
 from shadow.runtime.retry_after import retry_after_s

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
 from shadow.errors import MissingOutcomeError
-from shadow.providers.protocol import Call, Chunk
+from shadow.providers.protocol import Call
 
 
 class RecordedProvider:

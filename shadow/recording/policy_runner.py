@@ -14,9 +14,9 @@ from shadow.runtime.containment import Containment, describe, logger
 from shadow.runtime.worker import Task, Worker, wait_for
 
 if TYPE_CHECKING:
+    from shadow.policies.recipe import Recipe
     from shadow.prices.catalogue import Catalogue
     from shadow.recording.isolation.process import ProcessWorker
-    from shadow.recording.isolation.recipe import Recipe
 
 HEAD_START_S: Final = 0.002
 """How long a policy may run before the next one is started beside it."""

@@ -14,7 +14,7 @@ import atexit
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanContext, get_current_span
 
@@ -22,12 +22,13 @@ from shadow.domain.ids import KeyedHash
 from shadow.domain.outcome import Outcome
 from shadow.domain.policy import Decision, Failure
 from shadow.domain.request import Request
-from shadow.domain.signals import checked_signal, looks_like_our_id
+from shadow.domain.signals import checked_signal
 from shadow.domain.snapshot import Snapshot
 from shadow.recording.backlog import Backlog, LateOutcome, Pending
 from shadow.recording.content import Content
+from shadow.recording.host_ids import HostIds
 from shadow.recording.open_requests import OpenRequests
-from shadow.recording.routing_version import RoutingVersion
+from shadow.recording.routing_version import RoutingVersion, RoutingVersions
 from shadow.recording.shadow_counts import ShadowCounts
 from shadow.recording.sink_choice import sink_for
 from shadow.recording.span_writer import SpanWriter
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["SYSTEM_CLOCK", "Clock", "Pending", "Recorder", "RecorderStats"]
 
 EXIT_FLUSH_S: Final = 10.0
-HOST_IDS_KEPT: Final = 10_000
 
 
 class Recorder:
@@ -90,11 +90,10 @@ class Recorder:
         self.reloads = ReloadCounts()
         self._counts = ShadowCounts()
         self._content = Content(routing, self.containment)
-        self._routing_version = self._made(routing)
-        self._retired: list[RoutingVersion] = []
+        self._versions = RoutingVersions(self._made, routing)
         self._span_writer = SpanWriter(
             sink=self._sink,
-            routing_version=self._routing_version,
+            routing_version=self._versions.current,
             containment=self.containment,
             reloads=self.reloads,
             content=self._content,
@@ -103,7 +102,7 @@ class Recorder:
         self._backlog = Backlog(self._span_writer.work_off, self._idle, self._start_threads, limit=limits.max_pending)
         self._chores: list[Callable[[], None]] = []
         self._open = OpenRequests()
-        self._host_ids: dict[str, None] = {}
+        self._host_ids = HostIds()
         self._is_shut_down = False
         on_fork_in_child(self._after_fork)
         _alive.add(self)
@@ -112,9 +111,7 @@ class Recorder:
         """The parent still has its threads and delivers its own requests; the child begins empty."""
         self._open.clear()
         self._backlog.reset()
-        for routing_version in (*self._retired, self._routing_version):
-            routing_version.runner.after_fork()
-        self._retired.clear()  # their requests are the parent's
+        self._versions.after_fork()
         self._counts.after_fork()
         self._span_writer.after_fork()
         self._content.after_fork()
@@ -123,18 +120,14 @@ class Recorder:
     @property
     def routing_version(self) -> RoutingVersion:
         """What requests begin with now. A request reads it once, so that it sees one version of everything."""
-        return self._routing_version
+        return self._versions.current
 
     def adopt(self, routing: Routing) -> None:
         """Let new requests begin with another routing; those that began before are judged and written down by theirs.
 
         Service, project, origin, export and the queues are not looked at: they are those of the recorder.
         """
-        routing_version = self._made(routing)
-        if self._backlog.is_running:
-            routing_version.runner.start()
-        self._retired.append(self._routing_version)
-        self._routing_version = self._span_writer.routing_version = routing_version
+        self._span_writer.routing_version = self._versions.adopt(routing, starts=self._backlog.is_running)
 
     def now_and_then(self, chore: Callable[[], None]) -> None:
         """Call this about once a second on the recorder's thread, while there is one."""
@@ -165,7 +158,7 @@ class Recorder:
         if parent is None:
             parent = get_current_span().get_span_context()
         pending = Pending(
-            self._routing_version if routing_version is None else routing_version,
+            self._versions.current if routing_version is None else routing_version,
             request,
             snapshot,
             decision,
@@ -182,8 +175,7 @@ class Recorder:
             earlier = self._open.add(pending)
             if earlier is not None:
                 self._finish(earlier, earlier.expected)
-            if not looks_like_our_id(request.request_id):
-                self._remember_host_id(request.request_id)
+            self._host_ids.note(request.request_id)
         return pending
 
     def close(self, pending: Pending, outcome: Outcome) -> None:
@@ -201,59 +193,27 @@ class Recorder:
             else:
                 self._backlog.put(LateOutcome(request_id, outcome, self._clock.time_ns()))
 
-    def signal(
-        self,
-        target: str,
-        name: str,
-        value: float | None = None,
-        *,
-        label: str = "",
-        source: str = "code",
-        scorer: str = "",
-        explanation: str = "",
-        time_ns: int | None = None,
-        deleted: bool = False,
-    ) -> None:
+    def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
         """Note how good an answer was.
 
         Args:
             target: request id, or `response:<id>` with the provider's response id (see `target_of`).
             name: what was observed, for example `resolved`.
             value: in [0, 1], 1 is best; None = only a label.
-            label: a category beside or instead of the value.
-            source: human, user, code, llm or reference.
-            explanation: free text of the scorer; it leaves the process.
-            scorer: who judged, if one source has several.
-            time_ns: when it was observed, epoch nanoseconds; now by default. The newest wins.
-            deleted: withdraws the signal.
+            details: further fields of `Signal`; `time_ns` is now by default. The newest wins.
 
         Raises:
             ValueError: the target or name is empty, or the value is outside [0, 1].
         """
-        signal = checked_signal(
-            target=target,
-            name=name,
-            value=value,
-            label=label,
-            source=source,
-            scorer=scorer,
-            explanation=explanation,
-            time_ns=self._clock.time_ns() if time_ns is None else time_ns,
-            deleted=deleted,
-        )
+        if details.get("time_ns") is None:
+            details["time_ns"] = self._clock.time_ns()
+        signal = checked_signal(target=target, name=name, value=value, **details)
         with self.containment.guard("signal"):
             self._backlog.put(signal)
 
     def target_of(self, some_id: str) -> str:
-        """The signal target that an id names: ours or one seen here is a request, any other a response.
-
-        `request:ID` and `response:ID` say which it is.
-        """
-        if some_id.startswith("request:"):
-            return some_id.removeprefix("request:")
-        if some_id.startswith("response:") or looks_like_our_id(some_id) or some_id in self._host_ids:
-            return some_id
-        return f"response:{some_id}"
+        """The signal target that an id of the host names."""
+        return self._host_ids.target_of(some_id)
 
     def flush(self, timeout_s: float = 30.0) -> bool:
         """Wait until everything closed before this call went through the shadows and reached the collector.
@@ -285,8 +245,7 @@ class Recorder:
         flushed = self.flush(timeout_s)
         with self.containment.guard("shutdown"):
             self._backlog.stop(max(0.1, deadline - time.monotonic()))
-            for routing_version in (*self._retired, self._routing_version):
-                routing_version.runner.end()
+            self._versions.end()
             self._content.stop()
             if self._owns_sink:
                 self._sink.close(max(0.0, deadline - time.monotonic()))
@@ -303,7 +262,7 @@ class Recorder:
             attempts=dict(self._span_writer.attempts),
             failed_attempts=dict(self._span_writer.failed_attempts),
             shed=self._span_writer.shed,
-            switched_off=self._routing_version.runner.switched_off,
+            switched_off=self._versions.current.runner.switched_off,
             reloads=self.reloads.done,
             reloads_refused=self.reloads.refused,
             reload_error=self.reloads.error,
@@ -330,17 +289,10 @@ class Recorder:
     def _idle(self) -> None:
         self._close_overdue()
         with self.containment.guard("reload"):
-            self._end_retired()
+            self._versions.end_unneeded(lambda each: self._open.holds(each) or self._backlog.holds(each))
         for chore in self._chores:
             with self.containment.guard("reload"):
                 chore()
-
-    def _end_retired(self) -> None:
-        """End what no request needs any more. One that is just being closed is in neither place: see `end`."""
-        for routing_version in list(self._retired):
-            if not self._open.holds(routing_version) and not self._backlog.holds(routing_version):
-                routing_version.runner.end()
-                self._retired.remove(routing_version)
 
     def _close_overdue(self) -> None:
         opened_before = time.perf_counter() - self._outcome_timeout_s
@@ -353,13 +305,8 @@ class Recorder:
 
     def _start_threads(self) -> None:
         """All of them, with the first request: when the process ends it is too late (Python 3.12)."""
-        self._routing_version.runner.start()
+        self._versions.current.runner.start()
         self._sink.start()
-
-    def _remember_host_id(self, request_id: str) -> None:
-        self._host_ids[request_id] = None
-        if len(self._host_ids) > HOST_IDS_KEPT:
-            self._host_ids.pop(next(iter(self._host_ids)), None)
 
 
 _alive: weakref.WeakSet[Recorder] = weakref.WeakSet()

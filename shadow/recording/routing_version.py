@@ -11,8 +11,8 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
-from shadow.config.routing import LiveSpec, Routing
-from shadow.domain.policy import Decision, Failure, Step
+from shadow.config.routing import Routing
+from shadow.domain.policy import Decision, Failure, LiveSpec, Step
 from shadow.prices.billing import Billing
 from shadow.recording.shadow_runner import ShadowRunner
 from shadow.runtime.containment import Containment
@@ -81,3 +81,44 @@ class RoutingVersion:
         """A live decision that was not made, or not told."""
         live = self.routing.live
         return Failure(policy=live.name, version=live_version or live.version, status=status, error_type=error_type)
+
+
+class RoutingVersions:
+    """The version that requests begin with now, and older ones that some request still needs.
+
+    Args:
+        made: makes the version of a routing.
+        routing: the first one.
+    """
+
+    def __init__(self, made: Callable[[Routing], RoutingVersion], routing: Routing) -> None:
+        self._made = made
+        self._retired: list[RoutingVersion] = []
+        self.current = made(routing)
+
+    def adopt(self, routing: Routing, *, starts: bool) -> RoutingVersion:
+        """Let new requests begin with another routing; `starts` its threads at once."""
+        version = self._made(routing)
+        if starts:
+            version.runner.start()
+        self._retired.append(self.current)
+        self.current = version
+        return version
+
+    def end_unneeded(self, is_needed: Callable[[RoutingVersion], bool]) -> None:
+        """End what no request needs any more. One that is just being closed is in no place: see `ShadowRunner.end`."""
+        for each in list(self._retired):
+            if not is_needed(each):
+                each.runner.end()
+                self._retired.remove(each)
+
+    def end(self) -> None:
+        """End them all."""
+        for each in (*self._retired, self.current):
+            each.runner.end()
+
+    def after_fork(self) -> None:
+        """Requests that older versions are kept for are the parent's."""
+        for each in (*self._retired, self.current):
+            each.runner.after_fork()
+        self._retired.clear()

@@ -20,8 +20,8 @@ from shadow.runtime.containment import Containment
 from shadow.state.own import OwnState
 
 if TYPE_CHECKING:
+    from shadow.policies.recipe import Recipe
     from shadow.prices.catalogue import Catalogue
-    from shadow.recording.isolation.recipe import Recipe
     from shadow.recording.shadow_counts import ShadowCounts
 
 NO_RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType({})

@@ -62,7 +62,7 @@ class Containment:
                 self._logged_at[where] = now
         if not quiet:
             text = str(error) if isinstance(error, ShadowError) else describe(error)
-            logger.warning("shadowroute kept an error from your code, in %s: %s", where, text)
+            logger.warning("shadowroute: internal error contained, your request is unaffected (%s): %s", where, text)
 
     def after_fork(self) -> None:
         """Count from zero, with a new lock: one that a thread of the parent held would stay locked for ever."""

@@ -11,6 +11,7 @@ from typing import Final
 from shadow.domain.snapshot import ModelState, Snapshot
 from shadow.prices.catalogue import Catalogue
 from shadow.runtime.containment import logger
+from shadow.state.admission import draw
 from shadow.state.breaker import RECORDED, RULES
 from shadow.state.record import ModelRecord
 from shadow.state.settings import StateSettings
@@ -50,10 +51,6 @@ class Models:
         """The catalogue's name of a model; its own where the catalogue does not know it."""
         return self._names.get(model, model)
 
-    def find(self, name: str) -> ModelRecord | None:
-        """The record of a model that something was observed of."""
-        return self._records.get(name)
-
     def record(self, name: str) -> ModelRecord | None:
         """The record of a model, begun with the first call; None if there are too many."""
         record = self._records.get(name)
@@ -61,7 +58,50 @@ class Models:
             record = self._records[name] = ModelRecord(self._catalogue.models.get(name), self._settings, self._rules)
         return record
 
-    def is_killed(self, name: str) -> bool:
+    def admits(self, model: str, request_id: str, now_s: float) -> bool:
+        """Whether a model may be dispatched to now: see `State.admits`."""
+        name = self.name(model)
+        if self._is_killed(name):
+            return False
+        record = self.record(name)
+        if record is None or self._rules is RECORDED:
+            return True
+        if record.quota.headroom(now_s) == 0:
+            return False
+        if not record.breaker.lets_pass(now_s, lambda: draw(name, request_id)):
+            return False
+        record.quota.dispatched(now_s)
+        return True
+
+    def returns(self, model: str, now_s: float) -> bool:
+        """Whether a model is on its breaker's way back: see `State.returns`."""
+        name = self.name(model)
+        record = self._records.get(name)
+        if record is None or self._is_killed(name) or not record.breaker.returns(now_s):
+            return False
+        return record.quota.headroom(now_s) != 0
+
+    def dispatched(self, model: str, now_s: float) -> None:
+        """Count a dispatch that nobody asked `admits` for."""
+        record = self.record(self.name(model))
+        if record is not None:
+            record.quota.dispatched(now_s)
+
+    def used(self, model: str, tokens: int, now_s: float) -> None:
+        """Count tokens against the quota of a model."""
+        record = self.record(self.name(model))
+        if record is not None:
+            record.quota.used(now_s, tokens)
+
+    def judged(self, model: str, quality: float, now_s: float) -> None:
+        """What a validator or a signal says of an answer, in [0, 1]."""
+        name = self.name(model)
+        record = self.record(name)
+        if record is not None:
+            record.averages.judged(now_s, quality)
+            self.put(name, record, now_s)
+
+    def _is_killed(self, name: str) -> bool:
         """Whether a kill switch is on for a model or its provider."""
         killed = self.published.killed
         if not killed:

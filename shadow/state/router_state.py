@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from shadow.domain.outcome import Attempt, Outcome
 from shadow.domain.policy import Decision, Failure
@@ -22,21 +22,16 @@ from shadow.prices.catalogue import Catalogue
 from shadow.runtime.clock import SYSTEM_CLOCK, Clock
 from shadow.runtime.containment import Containment
 from shadow.runtime.forks import on_fork_in_child
-from shadow.state.admission import draw
 from shadow.state.kinds import kind_of
 from shadow.state.models import Models
 from shadow.state.rate_limits import RateLimits
 from shadow.state.record import attempts_of
-from shadow.state.settings import SpendingLimit, StateSettings
+from shadow.state.served_models import ServedModels
+from shadow.state.settings import Described, SpendingLimit, StateSettings
 from shadow.state.spending import Spending
 from shadow.state.switches import Switches, Watch
 from shadow.state.warmth import WarmMap
 
-if TYPE_CHECKING:
-    from shadow.config import Routing
-
-TARGETS_AT_MOST: Final = 20_000
-"""Ids of requests and responses that a signal may still name."""
 REFUSED: Final = "quality"
 """`error_type` of an attempt whose answer the validators refused."""
 
@@ -81,7 +76,7 @@ class State:
         self._warmth = WarmMap(self._settings.warm_ttl_s, self._settings.warm_sessions)
         self._spending = Spending(spending)
         self._billing = Billing(catalogue) if self._spending else None
-        self._served: dict[str, str] = {}
+        self._served = ServedModels()
         self._switches = Switches(catalogue, self._settings.kill_file)
         self._watch = None if self._settings.kill_file is None else Watch(self._look_at_file)
         self._lock = threading.Lock()
@@ -89,7 +84,7 @@ class State:
         on_fork_in_child(self._after_fork)
 
     @classmethod
-    def of(cls, routing: Routing, *, clock: Clock = SYSTEM_CLOCK, containment: Containment | None = None) -> Self:
+    def of(cls, routing: Described, *, clock: Clock = SYSTEM_CLOCK, containment: Containment | None = None) -> Self:
         """The state that a routing describes; in recorded and simulated traffic all times are those of the events."""
         return cls(
             routing.catalogue,
@@ -100,7 +95,7 @@ class State:
             containment=containment,
         )
 
-    def adopt(self, routing: Routing) -> None:
+    def adopt(self, routing: Described) -> None:
         """Go on with another routing. What is known of models, sessions, and limits of the same name is kept."""
         with self._guard("state"):
             billing = Billing(routing.catalogue) if routing.spending else None
@@ -145,17 +140,7 @@ class State:
         its breaker does not let the request pass. After a breaker's pause the first that asks becomes its probe.
         """
         with self._guard("state"), self._lock:
-            name, now_s = self._models.name(model), self._now()
-            if self._models.is_killed(name):
-                return False
-            record = self._models.record(name)
-            if record is None or self._events:
-                return True
-            if record.quota.headroom(now_s) == 0:
-                return False
-            if not record.breaker.lets_pass(now_s, lambda: draw(name, request.request_id)):
-                return False
-            record.quota.dispatched(now_s)
+            return self._models.admits(model, request.request_id, self._now())
         return True
 
     def returns(self, model: str) -> bool:
@@ -164,11 +149,7 @@ class State:
         Where no other model may serve, the executor dispatches to it all the same, and an `attempt` follows.
         """
         with self._guard("state"), self._lock:
-            name, now_s = self._models.name(model), self._now()
-            record = self._models.find(name)
-            if record is None or self._models.is_killed(name) or not record.breaker.returns(now_s):
-                return False
-            return record.quota.headroom(now_s) != 0
+            return self._models.returns(model, self._now())
         return False
 
     def attempt(
@@ -229,7 +210,8 @@ class State:
             attempts = attempts_of(decision, outcome)
             if not told:
                 for attempt in attempts:
-                    self._dispatched(attempt.model)
+                    with self._lock:
+                        self._models.dispatched(attempt.model, self._now())
                     self.attempt(
                         attempt.model,
                         error_type=attempt.error_type,
@@ -243,7 +225,7 @@ class State:
                     self._end(request, attempt, now_s)
                 self._note_accepted(decision, attempts, outcome, now_s)
                 if self._settings.quality_signal and outcome.model:
-                    self._remember(request.request_id, outcome)
+                    self._served.note(request.request_id, outcome.response_id, self._models.name(outcome.model))
 
     def signal(self, target: str, name: str, value: float | None) -> None:
         """What somebody says of an answer; only the signal that the settings name counts, for requests seen here.
@@ -254,14 +236,14 @@ class State:
             value: in [0, 1], 1 is best; None = no value.
         """
         if name == self._settings.quality_signal and name and value is not None and 0 <= value <= 1:
-            model = self._served.get(target)
+            model = self._served.model_of(target)
             if model is not None:
                 self.judged(model, value)
 
     def judged(self, model: str, quality: float) -> None:
         """What a validator or a signal says of an answer of this model, in [0, 1]."""
         with self._guard("state"), self._lock:
-            self._judged(self._models.name(model), quality, self._now())
+            self._models.judged(model, quality, self._now())
 
     def kill(self, name: str) -> None:
         """Switch a model, a provider or `policy:NAME` off, from now on."""
@@ -305,21 +287,12 @@ class State:
                 with self._lock:
                     self._models.refresh(self._switches.names, self._now())
 
-    def _dispatched(self, model: str) -> None:
-        with self._lock:
-            record = self._models.record(self._models.name(model))
-            if record is not None:
-                record.quota.dispatched(self._now())
-
     def _end(self, request: Request, attempt: Attempt, now_s: float) -> None:
         usage = counted(attempt.usage)
         if usage.input_tokens is None:
             return
-        name = self._models.name(attempt.model)
-        self._warmth.served(request.session_key, now_s, name, usage)
-        record = self._models.record(name)
-        if record is not None:
-            record.quota.used(now_s, usage.input_tokens + (usage.output_tokens or 0))
+        self._warmth.served(request.session_key, now_s, self._models.name(attempt.model), usage)
+        self._models.used(attempt.model, usage.input_tokens + (usage.output_tokens or 0), now_s)
 
     def _note_accepted(
         self, decision: Decision | Failure, attempts: tuple[Attempt, ...], outcome: Outcome, now_s: float
@@ -329,22 +302,7 @@ class State:
             return
         last = attempts[-1]
         if not last.error_type and any(step.model == last.model and step.accept_if for step in decision.steps):
-            self._judged(self._models.name(last.model), 1.0, now_s)
-
-    def _remember(self, request_id: str, outcome: Outcome) -> None:
-        """Which model a later signal is about."""
-        model = self._models.name(outcome.model)
-        self._served[request_id] = model
-        if outcome.response_id:
-            self._served[f"response:{outcome.response_id}"] = model
-        while len(self._served) > TARGETS_AT_MOST:
-            self._served.pop(next(iter(self._served)))
-
-    def _judged(self, name: str, quality: float, now_s: float) -> None:
-        record = self._models.record(name)
-        if record is not None:
-            record.averages.judged(now_s, quality)
-            self._models.put(name, record, now_s)
+            self._models.judged(last.model, 1.0, now_s)
 
     def _refreshed(self, now_s: float) -> Snapshot:
         if self._watch is not None:

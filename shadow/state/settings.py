@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from shadow.domain.request import nothing
 from shadow.errors import ConfigError
+from shadow.prices.catalogue import Catalogue
 
 Per = Literal["hour", "day", "month"]
 ALPHA: Final = (0.1, 0.3)
@@ -65,3 +66,23 @@ class SpendingLimit:
     per: Per
     only: Mapping[str, tuple[str, ...]] = field(default_factory=nothing)
     each: str = ""
+
+
+class Described(Protocol):
+    """What the state reads of a routing."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The models whose state is kept."""
+
+    @property
+    def state(self) -> StateSettings:
+        """How it is kept."""
+
+    @property
+    def spending(self) -> tuple[SpendingLimit, ...]:
+        """What may be spent over time."""
+
+    @property
+    def origin(self) -> str:
+        """What kind of traffic this is."""

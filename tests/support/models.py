@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from shadow.config.loading import load_catalogue, read_policy
+from shadow.config.loading import load_catalogue
+from shadow.config.policy_file import read_policy
 from shadow.domain.request import Request
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from shadow.config.fields import Document, Positive, PositiveCount
+from shadow.config.mechanism_documents import BudgetDocument
 from shadow.config.mechanisms.building import Building
-from shadow.config.mechanisms.candidates import Among, pool_of
+from shadow.config.mechanisms.candidates import pool_of
 from shadow.config.source import Place
-from shadow.policies.budget import Budget, IfNoneFits, Prefer
-from shadow.prices.costing import OUTPUT_TOKENS
-
-
-class BudgetDocument(Document):
-    """A cap for the expected cost of one request."""
-
-    per_request_usd: Positive
-    among: Among | None = None
-    prefer: Prefer = "order"
-    if_none_fits: IfNoneFits = "cheapest"
-    output_tokens: PositiveCount = OUTPUT_TOKENS
+from shadow.policies.budget import Budget
 
 
 def build_budget(building: Building, document: BudgetDocument, place: Place, reason: str) -> Budget:

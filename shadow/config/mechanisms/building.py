@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from shadow.config.policy_document import MechanismDocument, WhenDocument
 from shadow.config.source import Place
 from shadow.config.validator_document import ValidatorDocument
 from shadow.policies.composed import Composed
@@ -12,9 +13,6 @@ from shadow.policies.conditions import Condition
 from shadow.policies.plan import Chooser
 from shadow.policies.validators import AnyValidator
 from shadow.prices.catalogue import Catalogue
-
-if TYPE_CHECKING:
-    from shadow.config.policy_document import MechanismDocument, WhenDocument
 
 
 class Building(Protocol):

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
 
-from pydantic import Field
-
-from shadow.config.fields import Text
+from shadow.config.mechanism_documents import MODELS_AT_MOST
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
 from shadow.domain.ids import canonical_id
 from shadow.policies.pool import Pool
-
-MODELS_AT_MOST: Final = 50
-
-Among = Annotated[list[Text], Field(min_length=1, max_length=MODELS_AT_MOST)]
 
 
 def pool_of(building: Building, among: Sequence[str] | None, place: Place, *, output_tokens: int, priced: bool) -> Pool:

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
-
-from shadow.config.fields import Document, Text
+from shadow.config.mechanism_documents import CapabilityDocument
 from shadow.config.mechanisms.building import Building
 from shadow.config.source import Place
 from shadow.domain.ids import canonical_id
 from shadow.policies.capability import LANGUAGE, REGION, Capability
-
-
-class CapabilityDocument(Document):
-    """What a model must be able to do. `auto` and `strict` are short for the defaults and for `{strict: true}`."""
-
-    strict: bool = False
-    region: Text | None = None
-
-
-def _spelt_out(value: Any) -> Any:
-    return {"strict": value == "strict"} if value in ("auto", "strict") else value
-
-
-CapabilityFilter = Annotated[CapabilityDocument, BeforeValidator(_spelt_out)]
 
 
 def build_capability(building: Building, document: CapabilityDocument, place: Place) -> Capability:

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from shadow.config.fields import Address, Document, Text
+from shadow.config.mechanism_documents import MODELS_AT_MOST, HttpDocument
 from shadow.config.mechanisms.building import Building
-from shadow.config.mechanisms.candidates import MODELS_AT_MOST, Among
 from shadow.config.source import Place
 
 if TYPE_CHECKING:
     from shadow.policies.http import Http
-
-
-class HttpDocument(Document):
-    """Another service that decides."""
-
-    url: Address
-    version: Text
-    among: Among | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.02
-    token_env: str = ""
 
 
 def build_http(building: Building, document: HttpDocument, place: Place) -> Http:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
 
-from pydantic import Field
-
-from shadow.config.fields import Document, Text
+from shadow.config.mechanism_documents import LearnedDocument
 from shadow.config.mechanisms.building import Building
 from shadow.config.noted_files import read_bytes
 from shadow.config.source import Place
@@ -16,13 +13,6 @@ from shadow.policies.learned import Learned
 from shadow.policies.learned_artifact import read_artifact, scorers_of
 from shadow.policies.plan import Chooser
 from shadow.policies.static import Static
-
-
-class LearnedDocument(Document):
-    """A trained artifact, and how much predicted success may be given up for a cheaper model."""
-
-    artifact: Text
-    threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
 def build_learned(building: Building, document: LearnedDocument, place: Place, reason: str) -> Chooser:

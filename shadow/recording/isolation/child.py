@@ -18,9 +18,9 @@ from typing import BinaryIO, Final
 
 from shadow.errors import ConfigError, ShadowError
 from shadow.policies.guarded import GuardedPolicy
+from shadow.policies.recipe import Recipe
 from shadow.prices.catalogue import Catalogue
 from shadow.recording.isolation.pipe import Item, judgement_json, read_frame, write_frame
-from shadow.recording.isolation.recipe import Recipe
 from shadow.runtime.containment import Containment, describe
 
 READY: Final = b"ready"

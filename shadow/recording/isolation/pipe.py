@@ -7,10 +7,7 @@ no object that a policy's process made.
 
 from __future__ import annotations
 
-import copyreg
-import io
 import json
-import pickle
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +19,7 @@ from shadow.domain.policy import Candidate, Decision, Failure, Step
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.policies.guarded import PolicyResult
+from shadow.runtime.pickling import pickled
 
 LENGTH: Final = struct.Struct(">I")
 UPWARD_BYTES_AT_MOST: Final = 4 * 1024 * 1024
@@ -48,25 +46,6 @@ class Heard:
 
     result: PolicyResult
     notes: Sequence[tuple[str, str]]
-
-
-def read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    """Values that nobody can change; the type itself has no name that a pickle could find it by."""
-    return MappingProxyType(values)
-
-
-class _Pickler(pickle.Pickler):
-    """Read-only mappings are sent as what is in them."""
-
-    dispatch_table = copyreg.dispatch_table.copy()
-    dispatch_table[MappingProxyType] = lambda mapping: (read_only, (dict(mapping),))
-
-
-def pickled(value: Any) -> bytes:
-    """A value as bytes for the other process."""
-    body = io.BytesIO()
-    _Pickler(body, pickle.HIGHEST_PROTOCOL).dump(value)
-    return body.getvalue()
 
 
 def pickled_item(request: Request, snapshot: Snapshot, outcome: Outcome) -> bytes:

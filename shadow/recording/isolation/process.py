@@ -17,10 +17,11 @@ from typing import BinaryIO, Final, Generic
 
 from shadow.policies.guarded import PolicyResult
 from shadow.recording.isolation.child import FAILED, READY, Order
-from shadow.recording.isolation.pipe import UPWARD_BYTES_AT_MOST, pickled, read_frame, write_frame
+from shadow.recording.isolation.pipe import UPWARD_BYTES_AT_MOST, read_frame, write_frame
 from shadow.runtime.containment import describe
 from shadow.runtime.gc_pauses import PAUSES
 from shadow.runtime.lock_courtesy import Courtesy
+from shadow.runtime.pickling import pickled
 from shadow.runtime.worker import Item, Task
 
 START_PATIENCE_S: Final = 2.0

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import UNREPORTED, Answer, Outcome, Usage
 from shadow.domain.policy import Decision, Step, StepKind
 from shadow.domain.request import Request
@@ -16,7 +17,6 @@ from shadow.domain.snapshot import Snapshot
 from shadow.errors import ProviderError
 from shadow.execution import Dispatch, Execution, arun, astream, run, stream
 from shadow.prices.catalogue import Catalogue
-from shadow.providers.protocol import Chunk
 
 REQUEST = Request(request_id="r-1", time_us=0)
 DOWN = ProviderError("down", error_type="503", status=503, retryable=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer, Attempt, JudgeCall, Outcome, Usage
 from shadow.domain.policy import Bench, Step, Verdict
 from shadow.domain.request import Request
@@ -25,7 +26,6 @@ from shadow.policies.validators import Calls, Case, Matches
 from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue, Model
 from shadow.prices.registry import Price
-from shadow.providers.protocol import Chunk
 from shadow.providers.registry import Providers
 from tests.support.sdk import decision, request
 

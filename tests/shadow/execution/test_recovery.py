@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer, Outcome
 from shadow.domain.policy import Decision, Step, StepKind
 from shadow.domain.request import Request
@@ -27,7 +28,6 @@ from shadow.execution import (
 )
 from shadow.execution.retries import BURST
 from shadow.prices.catalogue import Catalogue, Model
-from shadow.providers.protocol import Chunk
 from shadow.state.rate_limits import RateLimits
 
 GOOD = Answer(text="good")

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from shadow import litellm_proxy
 from shadow.config import LiveSpec
 from shadow.errors import ConfigError
-from shadow.hooks import litellm_proxy
 from shadow.hooks.litellm_policy import catalogue_name, deployments_of, router_version, settings_of
 from shadow.observer import Observer
 from shadow.prices.catalogue import Catalogue, Model

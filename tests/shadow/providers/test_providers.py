@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from openai.types.chat import ChatCompletionMessage
 
+from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer, Usage
 from shadow.domain.request import Request
 from shadow.errors import MissingOutcomeError, ProviderError
@@ -23,7 +24,7 @@ from shadow.prices.catalogue import Model
 from shadow.providers import openai_http, transports
 from shadow.providers.endpoint import OPENAI_URL, Endpoint, endpoint_of
 from shadow.providers.openai_http import OpenAIHttp
-from shadow.providers.protocol import Call, Chunk, Provider
+from shadow.providers.protocol import Call, Provider
 from shadow.providers.recorded import RecordedProvider
 from tests.support.fake_openai import Behaviour, FakeOpenAI, fake_openai
 

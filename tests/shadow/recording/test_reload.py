@@ -277,12 +277,12 @@ def test_the_threads_of_an_old_version_end_with_its_last_request() -> None:
     pending = recorder.open(request(), STATELESS, decision("big", "live"), decide_s=0.0)
     assert names() == {"shadowroute-old"}
     recorder.adopt(routing([new]))
-    recorder._end_retired()
+    recorder._idle()
     assert names() == {"shadowroute-old", "shadowroute-new"}
     (thread,) = [each for each in threading.enumerate() if each.name == "shadowroute-old"]
     recorder.close(pending, complete())
     assert recorder.flush(20)
-    recorder._end_retired()
+    recorder._idle()
     thread.join(20)
     assert names() == {"shadowroute-new"}
     assert recorder.shutdown(20)

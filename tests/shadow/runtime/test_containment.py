@@ -40,7 +40,7 @@ def test_a_place_logs_once_in_a_while_and_never_quotes_a_message(caplog: pytest.
             with containment.guard("extract"):
                 raise KeyError("my secret prompt")
     assert len(caplog.records) == 1
-    assert "KeyError raised at test_contained.py:" in caplog.text
+    assert "KeyError raised at test_containment.py:" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -119,7 +119,7 @@ def test_no_update_of_many_threads_is_lost(state: State) -> None:
 
     with ThreadPoolExecutor(6) as threads:
         list(threads.map(work, range(6)))
-    records = [state._models.find(f"m{number}") for number in range(3)]
+    records = [state._models.record(f"m{number}") for number in range(3)]
     assert [record and record.averages.latency_s.count for record in records] == [400] * 3
     assert state.snapshot(request()).remaining_usd["a-day"] == pytest.approx(2.0 - 12.0)
 

@@ -17,8 +17,8 @@ from shadow.domain.policy import Decision, Failure, Policy
 from shadow.domain.snapshot import STATELESS, ModelState, Snapshot
 from shadow.errors import ConfigError
 from shadow.policies.guarded import PolicyResult
+from shadow.policies.recipe import CodeRecipe
 from shadow.recording.isolation import process
-from shadow.recording.isolation.recipe import CodeRecipe
 from shadow.recording.policy_runner import PolicyRunner
 from shadow.recording.routing_version import RoutingVersion
 from shadow.recording.shadow_counts import ShadowCounts
@@ -310,7 +310,7 @@ import os, sys, time, threading
 from tests.support.isolated import Asked
 from tests.support.sdk import complete, record, request, routing
 from shadow.recording.isolation import process
-from shadow.recording.isolation.recipe import CodeRecipe
+from shadow.policies.recipe import CodeRecipe
 from shadow.recording.recorder import Recorder
 from dataclasses import replace
 from shadow.testing import MemorySink

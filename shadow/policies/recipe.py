@@ -5,15 +5,12 @@ from __future__ import annotations
 import pickle
 import pickletools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from shadow.domain.policy import Policy
 from shadow.errors import ConfigError
-from shadow.recording.isolation.pipe import pickled
-
-if TYPE_CHECKING:
-    from shadow.config.source import Source
-    from shadow.domain.policy import Policy
-    from shadow.prices.catalogue import Catalogue
+from shadow.prices.catalogue import Catalogue
+from shadow.runtime.pickling import pickled
 
 
 class Recipe(Protocol):
@@ -26,23 +23,6 @@ class Recipe(Protocol):
             ConfigError: something that it needs is not there any more.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecipe:
-    """A policy file as it was when it was loaded, so that a worker that starts later builds the same policy."""
-
-    source: Source
-
-    def build(self, catalogue: Catalogue) -> Policy:
-        """The policy of the file. JSON schemas, artifacts and functions are read again."""
-        from shadow.config.loading import build_policy  # noqa: PLC0415 - only the worker needs the builder here
-
-        problems: list[ConfigError] = []
-        policy = build_policy(self.source, catalogue, problems)
-        if policy is None:
-            raise problems[0]
-        return policy
 
 
 @dataclass(frozen=True, slots=True)

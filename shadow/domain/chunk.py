@@ -1,0 +1,30 @@
+"""One piece of a streamed answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shadow.domain.outcome import Answer, ToolCall, Usage
+from shadow.runtime.frozen import quickly_made
+
+
+@quickly_made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """One piece of a stream. `raw` goes to the caller untouched; the other fields are what it adds to the answer.
+
+    Attributes:
+        tool_calls: pieces of tool calls: the place of each in the answer, and what is added to it there;
+            None = the provider does not tell.
+        answer: the whole answer, from a provider that knows it better than the sum of its chunks.
+    """
+
+    raw: Any
+    text: str = ""
+    model: str = ""
+    response_id: str = ""
+    usage: Usage | None = None
+    cost_usd: float | None = None
+    tool_calls: tuple[tuple[int, ToolCall], ...] | None = None
+    answer: Answer | None = None
