@@ -46,7 +46,7 @@ def test_the_page_shows_the_example_as_it_runs() -> None:
 
 def test_every_function_of_the_page_exists() -> None:
     """A module and a name in the tables can be imported."""
-    named = re.findall(r"^\| `((?:analysis|collector)[a-z_.]*)\.(\w+)", PAGE.read_text(), re.MULTILINE)
+    named = re.findall(r"^\| `(shadowroute\.(?:analysis|collector)[a-z_.]*)\.(\w+)", PAGE.read_text(), re.MULTILINE)
     assert len(named) > 15
     for module, name in named:
         assert hasattr(__import__(module, fromlist=[name]), name), f"{module}.{name}"
