@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shadow import Request
 from shadow.config import load_catalogue, load_policy
-from shadow.domain.request import Request
 from shadow.state.router_state import State
 from shadow.state.settings import StateSettings
 from shadow.testing import ManualClock

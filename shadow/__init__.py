@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shadow.config import Routing
     from shadow.domain.outcome import Answer, Attempt, Outcome, Usage
     from shadow.domain.policy import Candidate, Decision, Policy, Step
     from shadow.domain.request import Request
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from shadow.errors import ConfigError, ShadowError
     from shadow.observer import Observer
     from shadow.router import ShadowRouter
+    from shadow.runtime.clock import Clock
+    from shadow.telemetry.export.sink import SpanSink
 
     __version__: str
 
@@ -23,15 +26,18 @@ __all__ = [
     "Answer",
     "Attempt",
     "Candidate",
+    "Clock",
     "ConfigError",
     "Decision",
     "Observer",
     "Outcome",
     "Policy",
     "Request",
+    "Routing",
     "ShadowError",
     "ShadowRouter",
     "Snapshot",
+    "SpanSink",
     "Step",
     "Usage",
     "__version__",
@@ -41,15 +47,18 @@ _HOMES = {
     "Answer": "domain.outcome",
     "Attempt": "domain.outcome",
     "Candidate": "domain.policy",
+    "Clock": "runtime.clock",
     "ConfigError": "errors",
     "Decision": "domain.policy",
     "Observer": "observer",
     "Outcome": "domain.outcome",
     "Policy": "domain.policy",
     "Request": "domain.request",
+    "Routing": "config",
     "ShadowError": "errors",
     "ShadowRouter": "router",
     "Snapshot": "domain.snapshot",
+    "SpanSink": "telemetry.export.sink",
     "Step": "domain.policy",
     "Usage": "domain.outcome",
 }

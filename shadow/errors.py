@@ -11,7 +11,7 @@ ShadowError
     └── MissingOutcomeError            the recorded table holds no outcome for this request and model
 
 They are raised while something is built, or by the live call itself. After construction no error of
-shadow work, telemetry or configuration reload ever reaches the caller (`contained.py`).
+shadow work, telemetry or configuration reload ever reaches the caller (`runtime/containment.py`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,13 @@ class ShadowError(Exception):
 
 
 class ConfigError(ShadowError, ValueError):
-    """A configuration file or argument breaks a rule; the text is `file:line: what is wrong; what to do`."""
+    """A configuration file or argument breaks a rule; the text is `file:line: what is wrong; what to do`.
+
+    Attributes:
+        message: the text without file and line.
+        file: where the rule is broken; None = in an argument.
+        line: in the file; None = it concerns the whole file.
+    """
 
     def __init__(self, message: str, *, file: str | Path | None = None, line: int | None = None) -> None:
         self.message = message

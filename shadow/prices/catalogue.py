@@ -80,6 +80,9 @@ class Catalogue:
         models: the listed models. None = no list: then every model of the price registry is known.
         source: name of the list in messages.
 
+    Attributes:
+        models: the listed ones by name.
+
     Raises:
         ConfigError: two models share a name or an alias.
     """

@@ -42,11 +42,3 @@ def test_the_example_runs_on_a_stored_fortnight(tmp_path: Path) -> None:
 def test_the_page_shows_the_example_as_it_runs() -> None:
     """What a reader copies is what the test above has run."""
     assert f"```python\n{EXAMPLE.read_text().strip()}\n```" in PAGE.read_text()
-
-
-def test_every_function_of_the_page_exists() -> None:
-    """A module and a name in the tables can be imported."""
-    named = re.findall(r"^\| `(shadowroute\.(?:analysis|collector)[a-z_.]*)\.(\w+)", PAGE.read_text(), re.MULTILINE)
-    assert len(named) > 15
-    for module, name in named:
-        assert hasattr(__import__(module, fromlist=[name]), name), f"{module}.{name}"
