@@ -44,7 +44,7 @@ class PriceTable:
         ) / 1e6
 
     def blended(self, model: str, day: date) -> float | None:
-        """Three parts input, one part output: what orders two models into cheaper and dearer (contracts.md 6)."""
+        """Three parts input, one part output: what orders two models into cheaper and dearer."""
         price = self.price(model, 0, day)
         return (
             None if price is None else BLEND_INPUT * price.input_usd_per_mtok + BLEND_OUTPUT * price.output_usd_per_mtok
@@ -52,5 +52,5 @@ class PriceTable:
 
 
 def context_band(input_tokens: int) -> int:
-    """The band that prices a prompt of this length (contracts.md 4)."""
+    """The band that prices a prompt of this length."""
     return sum(input_tokens > edge for edge in BAND_EDGES_TOKENS)

@@ -10,7 +10,7 @@ from shadow.domain.request import LABEL
 from shadowroute.collector.imports.call import LoggedCall, Skipped
 
 BLOCKED_KEYS_BELOW = 0.90
-"""Share of requests with a user or session id below which a verdict is blocked (method.md 7a)."""
+"""Share of requests with a user or session id below which a verdict is blocked."""
 BLOCKED_FAILURES_ABOVE = 0.001
 """Share of failed shadow decisions above which a verdict is blocked."""
 

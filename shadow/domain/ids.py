@@ -1,4 +1,4 @@
-"""Identifiers (contracts.md 1): request ids, keyed hashes of users and sessions, content hashes of documents."""
+"""Identifiers: request ids, keyed hashes of users and sessions, content hashes of documents."""
 
 from __future__ import annotations
 

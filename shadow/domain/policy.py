@@ -97,7 +97,7 @@ class Decision:
 
     @property
     def steps_id(self) -> str:
-        """First 16 hex characters of the SHA-256 of the canonical JSON of the steps (contracts.md 1)."""
+        """First 16 hex characters of the SHA-256 of the canonical JSON of the steps."""
         return canonical_id([list(step.document().values()) for step in self.steps], length=16)
 
 

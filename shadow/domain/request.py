@@ -46,7 +46,7 @@ class Request:
         messages: role and text of each message, in order.
         input_tokens: estimate of the prompt's tokens before the call; never used for cost.
         input_tokens_known: True if the host gave the count instead of the estimate.
-        complexity: difficulty in [0, 1] from cheap text features (`features.py` has the formula).
+        complexity: difficulty in [0, 1] from cheap text features (`domain/features.py` has the formula).
         complexity_band: low, mid or high.
         input_band: lt1k, 1k-4k, 4k-16k, 16k-128k or gt128k, from `input_tokens`.
         task: what the request is for, a segment.
@@ -60,8 +60,8 @@ class Request:
         has_images: a message holds an image.
         wants_json: the call asks for structured output.
         max_output_tokens: the caller's limit for the answer; None = it sets none.
-        unknown: what nobody told, by the names in `unknown.py` and `label:KEY`; its fields stand at their defaults,
-            and a rule that reads one gives no decision.
+        unknown: what nobody told, by the names in `policies/unknown_features.py` and `label:KEY`; its fields
+            stand at their defaults, and a rule that reads one gives no decision.
     """
 
     request_id: str

@@ -1,6 +1,6 @@
 """Prices of the public registry (genai-prices), as rows of a price book.
 
-The registry knows tiers, dates and times of day; a price book knows days and four context bands (contracts.md 4). What
+The registry knows tiers, dates and times of day; a price book knows days and four context bands. What
 the book cannot express is settled here, once: a threshold inside a band takes the band's lower edge, and a price that
 depends on the hour takes the one at noon UTC. Its own calculator is not used for that: a tier changes the price of the
 whole prompt, so the tier is looked up, never interpolated.

@@ -4,7 +4,7 @@ The caller pays for a few dictionary operations and one append. Everything else,
 encoding, happens on the recorder's own thread, in batches. Only `flush` and `shutdown` wait, and nothing raises into
 the host after construction.
 
-Life of a record (contracts.md 3): `open` at the live decision, closed by the first outcome, by the time-out, by the cap
+Life of a record: `open` at the live decision, closed by the first outcome, by the time-out, by the cap
 on open requests or by `shutdown`; then the shadows run, and all spans of the request leave together, once.
 """
 

@@ -1,7 +1,7 @@
 """The one guard between our failures and the host: count, log now and then, go on.
 
 `KeyboardInterrupt` and `SystemExit` of the host pass. A shadow policy's own are caught where the policy is called
-(`judge.py`).
+(`policies/guarded.py`).
 """
 
 from __future__ import annotations

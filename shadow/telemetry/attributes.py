@@ -1,4 +1,4 @@
-"""Requests, decisions and outcomes as span attributes (contracts.md 2). Unknown is absent; 0 and false are values."""
+"""Requests, decisions and outcomes as span attributes. Unknown is absent; 0 and false are values."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def plan_texts(steps: tuple[Step, ...]) -> tuple[str, str]:
 
 
 def _attempt(attempt: Attempt) -> Mapping[str, Any]:
-    """All keys present, 0 tokens if nothing was billed (contracts.md 2)."""
+    """All keys present, 0 tokens if nothing was billed."""
     tokens = usage_attributes(attempt.usage)
     return {
         "kind": attempt.kind,

@@ -1,4 +1,4 @@
-"""Attribute names of the spans (contracts.md 2), in one place. Nobody writes a key by hand.
+"""Attribute names of the spans (docs/reference/spans.md), in one place. Nobody writes a key by hand.
 
 `gen_ai.*` names follow open-telemetry/semantic-conventions-genai as of 2026-11; they are copied because the Python
 constants are deprecated. Routing facts have no standard, so they live below the project's own `llm_router.`.

@@ -1,4 +1,4 @@
-"""Records to spans (contracts.md 2; docs/reference/spans.md). Pure: same record, same spans, same ids.
+"""Records to spans (docs/reference/spans.md). Pure: same record, same spans, same ids.
 
 Ids are hashes of what the span is about, so that a record which is sent twice, by a retry or by a second run of a
 backtest, is one span with one id. A span is bare data: nothing is ever made current in the host, and no sampler of the

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shadowroute.analysis.stats import frontier
 
-# The four kinds of answers in RouteLLM's GSM8K table, gpt-4-1106-preview against mixtral-8x7b (method.md section 6):
+# The four kinds of answers in RouteLLM's GSM8K table, gpt-4-1106-preview against mixtral-8x7b:
 # both right, strong only, weak only, neither. They fix the oracle's curve.
 BOTH, STRONG_ONLY, WEAK_ONLY, NEITHER = 747, 383, 95, 94
 
