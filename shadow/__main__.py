@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shadow.config.check import check
+from shadow.runtime.distribution import documentation
 
 OK, USAGE, BAD_FILE = 0, 64, 65
 HELP = """usage: python -m shadow check FILE
@@ -20,7 +21,7 @@ gateway: serves OpenAI's chat completions through the router of a routing file."
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     if arguments and arguments[0] in ("-h", "--help"):
-        print(HELP)  # noqa: T201 - this is the command line
+        print(f"{HELP}\n\nDocumentation: {documentation()}")  # noqa: T201 - this is the command line
         return OK
     if arguments and arguments[0] == "gateway":
         from shadow.gateway.command import main as gateway  # noqa: PLC0415 - `check` needs nothing of it

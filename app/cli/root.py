@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import typer
 
+from shadow.runtime.distribution import documentation
 from shadowroute.app.cli import exits
 from shadowroute.app.cli.backtest import backtest
 from shadowroute.app.cli.calculator import calculator
@@ -33,7 +34,7 @@ from shadowroute.app.cli.worksheet import worksheet
 app = typer.Typer(
     name="shadowroute",
     help="Is this LLM routing policy safe to roll out? Runs candidate policies beside the live one and measures them.",
-    epilog=exits.HELP,
+    epilog=f"{exits.HELP}\n\nDocumentation: {documentation()}",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

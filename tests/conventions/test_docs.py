@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -98,3 +99,23 @@ def test_every_configuration_key_is_documented() -> None:
 def test_every_key_of_a_validator_is_documented() -> None:
     """On the page of validators, with what it means."""
     assert undocumented(keys_of(validator_document), "validators.md") == []
+
+
+def test_both_wheels_say_where_the_documentation_is() -> None:
+    """In the same words; the help of both command lines repeats them."""
+    said = [
+        dict(line.split(", ", 1) for line in metadata(name).get_all("Project-URL") or [])
+        for name in ("shadowroute", "shadowroute-platform")
+    ]
+    assert said[0] == said[1]
+    assert said[0].keys() >= {"Documentation", "Issues", "Source"}
+    assert all(address.startswith(said[0]["Source"]) for address in said[0].values())
+    for command in (["-m", "shadow", "--help"], [str(Path(sys.executable).with_name("shadowroute")), "--help"]):
+        told = subprocess.run(
+            [sys.executable, *command],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PATH": "/usr/bin:/bin", "COLUMNS": "120"},
+        ).stdout
+        assert f"Documentation: {said[0]['Documentation']}" in told

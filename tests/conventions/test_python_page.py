@@ -118,3 +118,11 @@ def test_the_lazy_names_are_those_that_are_said() -> None:
         assert getattr(import_module("shadow"), name) is not None
     assert sorted(shadow.__all__) == shadow.__all__
     assert set(shadow._HOMES) | {"__version__"} == set(shadow.__all__)
+
+
+def test_a_public_name_is_at_home_where_the_page_says() -> None:
+    """A name that a module only imports is none of its own: type checkers of users refuse it there."""
+    for name, thing in public().items():
+        module, _, last = name.rpartition(".")
+        home = thing.__module__ if inspect.isclass(thing) or inspect.isfunction(thing) else module
+        assert home == module or last in getattr(import_module(module), "__all__", ()), name
