@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check sim faults bench soak lock clean
+.PHONY: help install hooks demo test check sim faults bench soak lock wheels clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -21,6 +21,9 @@ $(STAMP): requirements/bootstrap.lock requirements/dev.lock pyproject.toml shado
 	@mkdir -p $(VENV)/namespace/shadowroute # what mypy and editors read: the folders under their import names
 	@ln -sfn $(CURDIR)/collector $(CURDIR)/analysis $(CURDIR)/app $(VENV)/namespace/shadowroute/
 	@touch $@
+
+hooks: $(STAMP)  ## run the fast checks before each commit (.pre-commit-config.yaml)
+	$(BIN)/pre-commit install
 
 demo: $(STAMP)   ## a simulated week, measured beside its known truth; then the review app (DEMO_ARGS=--exit ends after the summary)
 	$(BIN)/shadowroute demo $(DEMO_ARGS)
@@ -52,6 +55,11 @@ lock: $(STAMP)   ## resolve the newest allowed versions into requirements/*.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-package shadowroute --no-header \
 	  --group dev --extra gateway --extra jsonschema pyproject.toml shadow/pyproject.toml -o requirements/dev.lock --upgrade
 	echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header - -o requirements/bootstrap.lock --upgrade
+
+wheels: $(STAMP) ## build both wheels of the last commit into dist/ (RELEASING.md)
+	rm -rf dist build && mkdir -p build/source && git archive HEAD | tar -x -C build/source
+	for project in build/source/shadow build/source; do \
+	  $(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist $$project || exit 1; done
 
 clean:           ## remove the virtual environment and everything that was generated
 	rm -rf $(VENV) .shadowroute build dist *.egg-info shadow/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
