@@ -45,7 +45,7 @@ def test_every_hook_runs_what_is_locked() -> None:
 
 def test_the_hooks_are_understood() -> None:
     """By pre-commit itself; but a misspelt key of a hook it passes over without a word."""
-    command = [BIN / "pre-commit", "validate-config", ROOT / ".pre-commit-config.yaml"]
+    command = [str(BIN / "pre-commit"), "validate-config", str(ROOT / ".pre-commit-config.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [hook["id"] for hook in hooks() if not hook.keys() <= HOOK_KEYS] == []
@@ -88,7 +88,7 @@ def test_the_hook_stops_a_commit(tmp_path: Path) -> None:
     """As git calls it: the file of the message, and an exit status."""
     file = tmp_path / "COMMIT_EDITMSG"
     file.write_text("Nothing said\n")
-    command = [sys.executable, ROOT / "tests" / "checks" / "commit_message.py", file]
+    command = [sys.executable, str(ROOT / "tests" / "checks" / "commit_message.py"), str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.count("commit message: ")) == (1, 1)
 
