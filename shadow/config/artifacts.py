@@ -35,7 +35,7 @@ def load_function(name: str) -> Callable[..., Any]:
     if not callable(found):
         raise ConfigError(f"call must name a function, got {function_name!r}, which {module_name} does not have")
     if inspect.iscoroutinefunction(found):
-        raise ConfigError(f"call must name a function that is not async, got {name!r}; policies do not wait")
+        raise ConfigError(f"call must name a function that is not async, got {name!r}; make it an ordinary function")
     return found  # type: ignore[no-any-return]  # callable() leaves Any
 
 

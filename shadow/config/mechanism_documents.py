@@ -60,9 +60,11 @@ class StageDocument(Document):
     @model_validator(mode="after")
     def _retries_judged(self) -> Self:
         if self.retry_same and self.accept_if is None:
-            raise ValueError(f"retry_same of {self.model} must have accept_if beside it, or nothing is ever refused")
+            raise ValueError(
+                f"retry_same of {self.model} must have accept_if beside it, because every answer is accepted otherwise"
+            )
         if self.tell_why and not self.retry_same:
-            raise ValueError(f"tell_why of {self.model} must have retry_same beside it, or nobody is told")
+            raise ValueError(f"tell_why of {self.model} must have retry_same beside it, whose prompt it extends")
         return self
 
 
@@ -91,15 +93,17 @@ class CascadeDocument(StageDocument):
         if not self.verifies:
             if self.accept_if is None:
                 raise ValueError(
-                    f"{self.model} must have accept_if beside it, or nothing is ever refused;"
-                    " only mode: draft-and-verify does without"
+                    f"{self.model} must have accept_if beside it, because every answer is accepted otherwise; "
+                    "add it, or set mode: draft-and-verify"
                 )
             return self
         if len(self.then) > 1:
             raise ValueError(f"else must be one model in mode draft-and-verify, got {len(self.then)}")
         if self.retry_same or self.then[0].accept_if is not None:
             wrong = "retry_same" if self.retry_same else f"accept_if of {self.then[0].model}"
-            raise ValueError(f"{wrong} must not be given in mode draft-and-verify: every draft is checked by else")
+            raise ValueError(
+                f"{wrong} must not be given in mode draft-and-verify, where else checks every draft; remove it"
+            )
         return self
 
     @model_validator(mode="after")
@@ -110,7 +114,9 @@ class CascadeDocument(StageDocument):
             raise ValueError(f"try and else must be different models, got {twice} twice")
         for stage in self.then[:-1]:
             if stage.accept_if is None:
-                raise ValueError(f"{stage.model} must have accept_if, or the models after it are never asked")
+                raise ValueError(
+                    f"{stage.model} must have accept_if, because the models after it are never asked otherwise"
+                )
         return self
 
 

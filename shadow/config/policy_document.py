@@ -147,8 +147,8 @@ class ChooseDocument(MechanismDocument):
         exactly_one(self, "choose", (*MECHANISM_KEYS, "rules", "split", "http", "call"))
         if (self.call is None) != (self.version is None):
             raise ValueError(
-                "call must have a version beside it, and nothing else has one; "
-                "change it whenever the function could decide differently"
+                "version must be given with call, and only with call; "
+                "change it whenever the function may decide differently"
             )
         for place, rule in enumerate(self.rules or ()):
             if (rule.otherwise is not None) != (place == len(self.rules or ()) - 1):

@@ -161,7 +161,7 @@ class CallDocument(Document):
     @model_validator(mode="after")
     def _only_slow(self) -> Self:
         if self.timeout_s is not None and not self.slow:
-            raise ValueError("timeout_s must have slow: true beside it; a function that is not slow is not waited for")
+            raise ValueError("timeout_s must have slow: true beside it; add that, or remove timeout_s")
         return self
 
 

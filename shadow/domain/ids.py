@@ -72,8 +72,8 @@ class KeyedHash:
         if self._must_warn:
             self._must_warn = False
             logger.warning(
-                "shadowroute hashes user and session ids with a public salt: who guesses an id can confirm it; "
-                "set %s to a secret, the same in every process",
+                "shadowroute: user and session ids are hashed with a public salt; your requests are unaffected, but a "
+                "guessed id can be confirmed; set %s to the same secret in every process",
                 ID_KEY_VARIABLE,
             )
         # The key is set up once. `hmac.digest` takes less, but lets go of the interpreter lock, and a caller would wait

@@ -81,7 +81,7 @@ class RequestBench:
         if found is None:
             raise ConfigError(self._catalogue.objection(model))
         if found.name in self._killed or found.provider in self._killed:
-            raise UnjudgedError(f"a kill switch has turned {model} off; no judge is asked")
+            raise UnjudgedError(f"judge {model} must not be asked; a kill switch has switched it off")
         return Call(
             request=self._request,
             model=found,

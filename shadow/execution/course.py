@@ -152,7 +152,7 @@ class Execution:
             self._ledger.serve(answer, "complete", ttft_s)
             return True
         if not self._has_time:
-            what = "was refused" if finding.error_type else "is a draft"
+            what = "was refused" if finding.error_type else "is an unchecked draft"
             text = f"the answer of {self._steps.current.model} {what}, and no time is left; raise deadline_s"
             self._give_up(UnservedError(text, error_type="deadline"))
         elif not self._asks_same_again(answer, finding):

@@ -40,8 +40,9 @@ class Access:
     ) -> None:
         if not settings.keys and not is_loopback(host):
             raise ConfigError(
-                f"gateway.keys must name a key to listen on {host}, got none: anybody there could spend your money; "
-                "add `gateway: {keys: {web-app: WEB_APP_KEY}}` and set WEB_APP_KEY, or listen on 127.0.0.1"
+                f"gateway.keys must name a key to listen on {host}, got none, so that every client that reaches it "
+                "could spend your money; add `gateway: {keys: {web-app: WEB_APP_KEY}}` and set WEB_APP_KEY, "
+                "or listen on 127.0.0.1"
             )
         values = os.environ if environment is None else environment
         self._names: dict[bytes, str] = {}
@@ -69,7 +70,7 @@ class Access:
                 name = known_name
         if not name or scheme.lower() != "bearer":
             raise RefusedError(
-                401, "Authorization must be: Bearer KEY, with one of the gateway's keys", code="invalid_api_key"
+                401, "Authorization must be `Bearer KEY` with one of the gateway's keys", code="invalid_api_key"
             )
         return name
 
@@ -92,7 +93,8 @@ def _digest(key: str) -> bytes:
 
 def _check_local(scope: Scope) -> None:
     if header_of(scope, b"origin"):
-        raise RefusedError(403, "a web page may not call the gateway without a key", code="origin_refused")
+        raise RefusedError(403, "a web page must not call a gateway that has no keys", code="origin_refused")
     host = header_of(scope, b"host")
     if not names_loopback(host):
-        raise RefusedError(403, f"Host must be a loopback name without a key, got {host[:100]!r}", code="host_refused")
+        text = f"Host must be a loopback name where the gateway has no keys, got {host[:100]!r}"
+        raise RefusedError(403, text, code="host_refused")

@@ -142,7 +142,7 @@ def _refuse_foreign(document: dict[str, Any]) -> None:
     for name in DESTINATIONS.intersection(document):
         raise RefusedError(
             400,
-            f"{name} must not be in a request: where it goes, and with whose key, is the gateway's configuration",
+            f"{name} must not be in a request; addresses and keys of providers are the gateway's configuration",
             code="not_allowed",
             param=name,
         )

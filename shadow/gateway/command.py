@@ -46,7 +46,7 @@ def run_gateway(routing_file: Path, host: str, port: int) -> int:
         The exit code; what went wrong stands on stderr.
     """
     if not all(find_spec(name) for name in NEEDED):
-        _say('the gateway needs an extra: pip install "shadowroute[gateway]"')
+        _say('the extra gateway must be installed; run: pip install "shadowroute[gateway]"')
         return UNAVAILABLE
     from shadow.gateway.server import PortTakenError, run  # noqa: PLC0415 - uvicorn is an extra
 
@@ -54,8 +54,8 @@ def run_gateway(routing_file: Path, host: str, port: int) -> int:
         routing = load_routing(routing_file)
         if isinstance(routing.live, LiveSpec):
             raise ConfigError(
-                f"live must be a policy file, got the name {routing.live.name!r} of a router that somebody else "
-                "executes; write `live: policies/live.yaml`",
+                f"live must be a policy file, got the name {routing.live.name!r} of an observed router; "
+                "write `live: policies/live.yaml`",
                 file=routing_file,
             )
         run(routing, host, port, lambda url: _say(_started(routing, url)))

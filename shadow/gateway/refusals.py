@@ -107,7 +107,7 @@ def failure_of(error: Exception) -> Failure:
         code = str(getattr(error, "error_type", "")) or "policy_error"
         return Failure(status=500, message=f"the live policy gave no decision ({code})", code=code)
     _log(error)
-    return Failure(status=500, message="the gateway failed; its log says where", code="internal_error")
+    return Failure(status=500, message="internal error in the gateway; its log names the place", code="internal_error")
 
 
 def _provider_failure(error: ProviderError) -> Failure:
@@ -138,4 +138,6 @@ def _log(error: Exception) -> None:
     place, now = describe(error), time.monotonic()
     if now - _logged_at.get(place, -math.inf) >= LOG_EVERY_S:
         _logged_at[place] = now
-        logger.error("the gateway failed to serve a request: %s", place)
+        logger.error(
+            "shadowroute: internal error in the gateway; the request got HTTP 500; please report it: %s", place
+        )

@@ -118,8 +118,8 @@ class Content:
         self._strikes_left -= 1
         if self._strikes_left <= 0:
             logger.error(
-                "shadowroute sends no content any more: the redaction took longer than %g s for %d requests; make it "
-                "faster, then restart",
+                "shadowroute: content switched off, because its redaction took longer than %g s for %d requests; "
+                "your requests are unaffected, their records carry no content; make the redaction faster, then restart",
                 REDACT_BUDGET_S,
                 REDACT_STRIKES,
             )

@@ -202,7 +202,7 @@ class PolicyRunner:
             self.off = ""
             self._strikes_left = self._strikes
             self._pause_s = FIRST_PROBE_S
-            logger.warning("shadowroute asks shadow policy %s again: a decision came in time", self.policy.name)
+            logger.warning("shadowroute: shadow policy %s switched on again; it decided in time", self.policy.name)
         self._in_time += in_time
         if self._in_time >= FORGIVEN_AFTER:
             self._in_time = 0
@@ -221,8 +221,8 @@ class PolicyRunner:
         self._pause_s = min(2 * self._pause_s, LAST_PROBE_S)
         if not self.off:
             logger.error(
-                "shadowroute switched shadow policy %s off: %s; make it faster or raise limits.budget_s. "
-                "It is tried again with single requests, first in %g s",
+                "shadowroute: shadow policy %s switched off (%s); your requests are unaffected, its decisions are "
+                "missing; correct it or raise limits.budget_s; it is tried again with one request in %g s",
                 self.policy.name,
                 reason,
                 self._probe_at - self._tick(),

@@ -120,7 +120,7 @@ class Reloader:
         self._routing = routing
         self._counts.done += 1
         self._counts.error = ""
-        logger.info("shadowroute took over %s", _summary(routing))
+        logger.info("shadowroute: configuration changed; new requests use %s", _summary(routing))
         return True
 
     def _read(self) -> Routing:
@@ -141,7 +141,11 @@ class Reloader:
             reason = reason.replace(f"{file.parent}{os.sep}", "")  # the folder's name is nobody's business elsewhere
         if reason != self._counts.error:
             self._counts.error = reason
-            logger.error("shadowroute refused a change of %s and goes on with the old one: %s", file, reason)
+            logger.error(
+                "shadowroute: change of %s refused; your requests use the old configuration; correct it: %s",
+                file,
+                reason,
+            )
 
 
 def _signature(files: Digests) -> Signature:

@@ -61,7 +61,8 @@ class Containment:
             if not quiet:
                 self._logged_at[where] = now
         if not quiet:
-            text = str(error) if isinstance(error, ShadowError) else describe(error)
+            told = isinstance(error, ShadowError)
+            text = str(error) if told else f"{describe(error)}; its record may be incomplete; please report it"
             logger.warning("shadowroute: internal error contained, your request is unaffected (%s): %s", where, text)
 
     def after_fork(self) -> None:

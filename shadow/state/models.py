@@ -124,7 +124,8 @@ class Models:
         """
         self._states = {name: record.state(now_s) for name, record in self._records.items()}
         if killed != self.published.killed:
-            logger.warning("shadowroute kill switches are on for: %s", ", ".join(sorted(killed)) or "nothing any more")
+            names = ", ".join(sorted(killed)) or "none"
+            logger.warning("shadowroute: kill switches changed; switched off for new requests: %s", names)
         self._publish(killed)
         changes = [record.changes_at_s(now_s) for record in self._records.values()]
         self.fresh_until_s = min(changes, default=float("inf"))

@@ -39,7 +39,7 @@ def _stage(building: Building, document: StageDocument, place: Place, *, is_last
         if is_last and isinstance(validator, SlowValidator):
             building.problem(
                 f"the last model of a cascade must not wait for {validator.name}, because its answer is served "
-                "whatever that says; remove it, or add a model after it",
+                "in any case; remove the validator, or add a model after it",
                 there,
             )
     return Stage(

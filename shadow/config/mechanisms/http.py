@@ -18,8 +18,8 @@ def build_http(building: Building, document: HttpDocument, place: Place) -> Http
 
     if building.is_live:
         building.problem(
-            "http must be in a shadow, got it in the live policy, which would wait for the service on every request; "
-            "let the service be the live router and observe it, or write its choice as a mechanism",
+            "http must be in a shadow, got it in the live policy, where every request would wait for the service; "
+            "make the service the live router and observe it, or write its choice as another mechanism",
             place,
         )
     if document.among is None:

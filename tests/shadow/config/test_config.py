@@ -124,7 +124,7 @@ def test_values_are_read_as_yaml_1_2(tmp_path: Path) -> None:
          "broken.yaml:1: a name must be of lower-case letters, digits and dashes, at most 64, got 'P'"),
         ("policy: p\nchoose: {use: gpt-5, call: 'a:b', version: '1'}\n",
          "broken.yaml:2: choose must have exactly one of use, cascade, "),
-        ("policy: p\nchoose: {call: 'os.path:join'}\n", "broken.yaml:2: call must have a version beside it"),
+        ("policy: p\nchoose: {call: 'os.path:join'}\n", "broken.yaml:2: version must be given with call"),
         ("policy: p\nchoose: {call: 'os.path:nothing', version: '1'}\n",
          "broken.yaml:2: call must name a function, got 'nothing', which os.path does not have"),
         ("policy: p\nchoose: {call: 'no_such_module:f', version: '1'}\n",

@@ -174,9 +174,9 @@ def test_a_cascade_may_draft_and_verify(tmp_path: Path) -> None:
     [
         ("    else: [llama-70b, gpt-5]\n", "3: else must be one model in mode draft-and-verify, got 2"),
         ("    accept_if: [not_refusal]\n    retry_same: 1\n    else: gpt-5\n",
-         "3: retry_same must not be given in mode draft-and-verify: every draft is checked by else"),
+         "3: retry_same must not be given in mode draft-and-verify, where else checks every draft"),
         ("    else: {try: gpt-5, accept_if: [not_refusal]}\n",
-         "3: accept_if of gpt-5 must not be given in mode draft-and-verify: every draft is checked by else"),
+         "3: accept_if of gpt-5 must not be given in mode draft-and-verify, where else checks every draft"),
     ],
 )  # fmt: skip
 def test_mistakes_in_a_draft_say_what_to_do(tmp_path: Path, rest: str, message: str) -> None:
@@ -188,13 +188,16 @@ def test_a_cascade_without_validators_is_told_of_the_other_mode(tmp_path: Path) 
     """Nothing would ever be refused."""
     told = refusal(tmp_path, "policy: p\nchoose:\n  cascade:\n    try: gpt-5-mini\n    else: gpt-5\n")
     assert "gpt-5-mini must have accept_if" in told
-    assert "draft-and-verify does without" in told
+    assert "add it, or set mode: draft-and-verify" in told
 
 
 @pytest.mark.parametrize(
     ("rest", "message"),
     [
-        ("    else: [llama-70b, gpt-5]\n", "3: llama-70b must have accept_if, or the models after it are never asked"),
+        (
+            "    else: [llama-70b, gpt-5]\n",
+            "3: llama-70b must have accept_if, because the models after it are never asked otherwise",
+        ),
         ("    else: [gpt-5-mini]\n", "3: try and else must be different models, got gpt-5-mini twice"),
         ("    else: []\n", "6: else must be longer, got []; give at least one"),
         ("    retry_same: 4\n    else: gpt-5\n", "6: retry_same must be less than or equal to 3, got 4"),

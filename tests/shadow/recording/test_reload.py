@@ -116,7 +116,7 @@ def test_a_bad_file_keeps_the_old_version_running_and_says_why(
     assert (observer.stats.reloads, observer.stats.reloads_refused) == (0, 2)
     assert reason in observer.stats.reload_error
     assert observer.flush(20)
-    assert caplog.text.count("goes on with the old one") == 1
+    assert caplog.text.count("requests use the old configuration") == 1
     write_folder(folder, shadow=SHADOW, always=MINI)
     assert observer.reload()
     serve(observer, "good")
@@ -238,7 +238,7 @@ def test_a_refused_change_is_tried_again_when_any_of_its_files_changes(
     write_folder(folder, models=None, shadow=SHADOW.replace("always", "second"))
     assert watched.look(2) == 1
     assert watched.look(5) == 0
-    assert caplog.text.count("goes on with the old one") == 1
+    assert caplog.text.count("requests use the old configuration") == 1
     write_folder(folder, models=None, second=MINI.replace("always", "second"))
     assert watched.look(2) == 1
     assert watched.model == "gpt-5-mini"
@@ -263,7 +263,7 @@ def test_the_recorders_thread_looks(folder: Path, caplog: pytest.LogCaptureFixtu
         seen = threading.Event()
         observer._recorder.now_and_then(lambda: seen.set() if observer.stats.reloads else None)
         assert seen.wait(60)
-    assert "took over live host 1; shadows always" in caplog.text
+    assert "new requests use live host 1; shadows always" in caplog.text
 
 
 def test_the_threads_of_an_old_version_end_with_its_last_request() -> None:
