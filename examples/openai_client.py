@@ -12,7 +12,7 @@ with observer.labels(session="u-1", task="extract"):
     reply = client.chat.completions.create(model="gpt-5", messages=messages)
     print(reply.choices[0].message.content)
 
-    usage = {"include_usage": True}  # else nobody knows what a stream cost
+    usage = {"include_usage": True}  # without it the cost of a stream is unknown
     for chunk in client.chat.completions.create(model="gpt-5", messages=messages, stream=True, stream_options=usage):
         for choice in chunk.choices:
             print(choice.delta.content or "", end="")
