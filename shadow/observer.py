@@ -1,4 +1,4 @@
-"""Observes a router that somebody else executes: the one class that a service needs."""
+"""Observes the host's own router, client or function."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Observer(RecordedService):
-    """Records what a router of the host decides and serves, and what the shadows would have chosen.
+    """Records the decisions and outcomes of the host's router, and the decisions of the shadows.
 
     Once it is built, nothing it does raises into the host: failures are counted in `stats.contained` and logged.
 
@@ -43,11 +43,11 @@ class Observer(RecordedService):
         routing: path of a shadow.yaml, or a `Routing` made in code.
         exporter: where spans go instead of `export.to`: a sink, or any OpenTelemetry `SpanExporter`.
         clock: event time and durations; the system's by default.
-        redact: for `export.content: redacted`: takes the text of a message and gives what may leave the process. It
-            takes the place of `export.redact`.
+        redact: for `export.content: redacted`: from the text of a message to the text to export. It
+            overrides `export.redact`.
 
     Attributes:
-        state: what was observed of models, sessions and money, for shadows; the host's router does not read it.
+        state: observations of models, sessions and spending, for shadows; the host's router does not read it.
 
     Raises:
         ConfigError: the routing file breaks a rule.
@@ -93,7 +93,7 @@ class Observer(RecordedService):
             messages: chat messages in OpenAI's form.
             user: id of the user; only its keyed hash leaves the process.
             session: id of the session; only its keyed hash leaves the process.
-            task: what the request is for, a segment.
+            task: purpose of the request, a segment.
             user_tier: class of the customer, a segment.
             labels: further labels; only those that the routing file declares leave the process.
             prompt_version: version of the prompt template.
@@ -120,7 +120,7 @@ class Observer(RecordedService):
         return ObservedRequest(self._watch.now(), facts)
 
     def labels(self, **values: Any) -> AbstractContextManager[None]:
-        """Name user, session, task, user_tier, prompt_version and further labels for every call inside the block.
+        """Set user, session, task, user_tier, prompt_version and further labels for every call inside the block.
 
         They travel in a context variable, so that the host's own requests stay as they are.
         """
@@ -160,11 +160,11 @@ class Observer(RecordedService):
         labels: Mapping[str, str] | None = None,
         served: Served | None = None,
     ) -> Function | Callable[[Function], Function]:
-        """A decorator for a function that routes and calls by itself: plain, async, generator or async generator.
+        """A decorator for a function that chooses and calls a model: plain, async, generator or async generator.
 
         Every argument names the argument of the function that holds the value, with a dotted path into it where
         needed: `session="user_id"`, `task="meta.kind"`. Model and usage are read from an OpenAI-shaped return value or
-        stream; for another one, `served` turns it into an `Answer` or into `(model, usage)`.
+        stream; `served` turns any other value into an `Answer` or into `(model, usage)`.
 
         Args:
             function: the function itself, for `@observer.route` without arguments.
@@ -177,7 +177,7 @@ class Observer(RecordedService):
             prompt_version: argument with the version of the prompt template.
             request_id: argument with the host's own id of the request.
             labels: label to argument; the names above are accepted here too.
-            served: understands return values that are not OpenAI-shaped.
+            served: reads return values that are not OpenAI-shaped.
         """
         named = {
             "messages": messages,
@@ -204,7 +204,7 @@ class Observer(RecordedService):
         return decorate if function is None else decorate(function)
 
     def wrap(self, host: Wrapped) -> Wrapped:
-        """Observe every call of a LiteLLM Router, or of an OpenAI or AsyncOpenAI client; the same object comes back."""
+        """Observe every call of a LiteLLM Router, or of an OpenAI or AsyncOpenAI client; returns the same object."""
         with self._guard("wrap"):
             if is_litellm_router(host):
                 observe_router(self._watch, host)
@@ -218,7 +218,7 @@ class Observer(RecordedService):
         return host
 
     def litellm_callback(self) -> Any:
-        """What LiteLLM's proxy takes as a callback; `shadow.litellm_proxy.callback` is one that is made already.
+        """A callback for LiteLLM's proxy; `shadow.litellm_proxy.callback` is a ready-made one.
 
         Raises:
             ShadowError: LiteLLM is not imported in this process.
@@ -238,15 +238,15 @@ class Observer(RecordedService):
         time_ns: int | None = None,
         deleted: bool = False,
     ) -> None:
-        """Note how good an answer was; at any time, any number of times, in any process.
+        """Record the quality of an answer; at any time, any number of times, in any process.
 
         Args:
             some_id: our request id, the host's own request id, or the provider's response id.
-            name: what was observed, for example `resolved`.
+            name: of the observation, for example `resolved`.
             value: in [0, 1], 1 is best; None = only a label.
             label: a category beside or instead of the value.
             source: human, user, code, llm or reference.
-            scorer: who judged, if one source has several.
+            scorer: name of the scorer, if one source has several.
             explanation: free text of the scorer; it leaves the process.
             time_ns: when it was observed, epoch nanoseconds; now by default. The newest wins.
             deleted: withdraws the signal.
@@ -278,7 +278,7 @@ class Observer(RecordedService):
         error_type: str = "",
         contamination: str | Sequence[str] = (),
     ) -> None:
-        """Note what was served, by request id; also after the request was closed, and in another process.
+        """Report an outcome by request id; also after the request was closed, and in another process.
 
         Args:
             request_id: of the request.
@@ -286,13 +286,13 @@ class Observer(RecordedService):
             input_tokens: tokens of the prompt, cached ones included.
             cached_input_tokens: those of them that were read from the provider's cache.
             output_tokens: tokens of the answer.
-            provider: who answered.
+            provider: that answered.
             response_id: the provider's id of the response.
-            cost_usd: what the provider says it cost.
+            cost_usd: as the provider reports it.
             duration_s: seconds from the call to the end of the answer.
             status: whether the answer is whole.
-            error_type: why it is not.
-            contamination: why this is not simply what the router chose: `fallback`, `cache_hit`, `pinned`, `rewritten`.
+            error_type: of an answer that is not.
+            contamination: why the router did not choose this model: `fallback`, `cache_hit`, `pinned`, `rewritten`.
         """
         kinds: tuple[Contamination, ...] = ()
         with self._guard("contamination"):

@@ -1,6 +1,6 @@
-"""The router: executes the live policy's decisions, and records what the shadows would have chosen.
+"""The router: executes the live policy's decisions, and records the decisions of the shadows.
 
-Use `shadow.Observer` instead where somebody else executes.
+Use `shadow.Observer` instead where the host calls the models.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ if TYPE_CHECKING:
 class ShadowRouter(RecordedService):
     """Decides with the live policy, calls the model, and hands the record to the shadows.
 
-    The caller gets what the provider gave, value or exception; nothing that shadows or telemetry do reaches it.
+    The caller gets the provider's value or exception; no failure of shadows or telemetry reaches it.
 
     Args:
         routing: path of a shadow.yaml whose `live` is a policy file, or a `Routing` made in code.
-        providers: one provider for all models, or a provider per `provider` name of the catalogue. Models that this
-            leaves out are called over OpenAI-compatible HTTP.
+        providers: one provider for all models, or a provider per `provider` name of the catalogue. All other models
+            are called over OpenAI-compatible HTTP.
         exporter: a sink of ours or any OpenTelemetry `SpanExporter`, instead of OTLP to `export.to`.
         clock: event time and durations; the system's by default.
-        redact: for `export.content: redacted`: takes the text of a message and gives what may leave the process. It
-            takes the place of `export.redact`.
-        state: what is known of models, sessions and money, for routers that share it; its own by default.
+        redact: for `export.content: redacted`: from the text of a message to the text to export. It
+            overrides `export.redact`.
+        state: of models, sessions and spending, for routers that share it; a new one by default.
 
     Attributes:
         state: the same, with the kill switches.
@@ -77,7 +77,7 @@ class ShadowRouter(RecordedService):
         self._providers = Providers(providers)
         self._redact = redact
         settings = self._prepared(routing if isinstance(routing, Routing) else load_routing(Path(routing)))
-        self._live = LivePolicy(settings)  # a router that cannot execute says so before anything is started
+        self._live = LivePolicy(settings)  # raises before any thread is started
         self._refusals = RefusalRuns()
         self._clock = clock or SYSTEM_CLOCK
         self._recorder = Recorder(settings, exporter=exporter, clock=self._clock)
@@ -108,7 +108,7 @@ class ShadowRouter(RecordedService):
         deadline_s: float | None = None,
         **params: Any,
     ) -> Routed:
-        """Decide, and open the record. What is not said here is read from `params` as `from_request` tells."""
+        """Decide, and open the record. `from_request` reads the facts that are not given from `params`."""
         refuse_reserved(params)
         routing_version = self._recorder.routing_version
         routing = routing_version.routing
@@ -175,7 +175,7 @@ class ShadowRouter(RecordedService):
             messages: chat messages in OpenAI's form; they reach the provider as they are.
             user: id of the user; only its keyed hash leaves the process.
             session: id of the session; only its keyed hash leaves the process.
-            task: what the request is for, a segment.
+            task: purpose of the request, a segment.
             user_tier: class of the customer, a segment.
             labels: further segments; only those that the routing file declares are kept.
             prompt_version: version of the prompt template.
@@ -189,8 +189,8 @@ class ShadowRouter(RecordedService):
         Raises:
             ConfigError: `pin` is no known model.
             ProviderError: every step that could serve the request failed.
-            UnservedError: none of them may be asked now.
-            Exception: whatever else the live policy or a provider raised, unchanged.
+            UnservedError: no step may be asked now.
+            Exception: any other exception of the live policy or a provider, unchanged.
         """
         return self._route(**arguments).complete()
 
@@ -213,16 +213,16 @@ class ShadowRouter(RecordedService):
         """The live policy's decision, neither executed nor recorded.
 
         Raises:
-            PolicyError: the policy returned something else than a decision with steps.
+            PolicyError: the policy did not return a decision with steps.
         """
         return self._live_of(self.routing).decide(request, self.state.snapshot(request))
 
     def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
-        """Record how good an answer was.
+        """Record the quality of an answer.
 
         Args:
             target: request id, or the provider's response id.
-            name: what was observed, for example `resolved`.
+            name: of the observation, for example `resolved`.
             value: in [0, 1], 1 is best; None = only a label.
             details: as `Observer.signal`: label, source, scorer, explanation, time_ns, deleted.
 
@@ -237,11 +237,11 @@ class ShadowRouter(RecordedService):
 
     @property
     def routing(self) -> Routing:
-        """The settings that requests begin with now; a reload changes them."""
+        """The settings for new requests; a reload changes them."""
         return self._recorder.routing_version.routing
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
-        """Send what is left and close own connections; False if that was late, or if something was lost."""
+        """Send the rest and close own connections; False if that took too long or spans were lost."""
         flushed = super().close(timeout_s)
         self._providers.close()
         return flushed
@@ -260,19 +260,19 @@ class ShadowRouter(RecordedService):
         await self.aclose()
 
     def _prepared(self, routing: Routing) -> Routing:
-        """A routing with everything loaded that a first request under it would wait for."""
+        """The routing, after loading everything that its first request would wait for."""
         self._providers.load(routing.catalogue.models.values())
         return redacting(routing, self._redact)
 
     def _live_of(self, routing: Routing) -> LivePolicy:
-        """The live policy of the routing that a request began with."""
+        """The live policy of a request's routing."""
         live = self._live
         if live.routing is not routing:
             live = self._live = LivePolicy(routing)
         return live
 
     def _terms_for(self, settings: ExecutionSettings) -> Terms:
-        """The terms with the settings that a request began with; a reload changes those and nothing else."""
+        """The terms with a request's settings; a reload changes only those."""
         terms = self._terms
         if terms.settings is not settings:
             terms = self._terms = replace(terms, settings=settings)
@@ -281,11 +281,11 @@ class ShadowRouter(RecordedService):
     def _decide_timed(
         self, routing_version: RoutingVersion, live: LivePolicy, request: Request, snapshot: Snapshot
     ) -> tuple[Decision, float]:
-        """The decision and the seconds it took. A live policy that fails is recorded before its error goes on."""
+        """The decision and the seconds it took. A failure is recorded before its error reaches the caller."""
         started = self._clock.perf_counter()
         try:
             decision = live.decide(request, snapshot)
-        except Exception as error:  # a policy may raise anything; it is recorded and goes on
+        except Exception as error:  # a policy may raise anything
             failure = live.failure(error)
             decide_s = self._clock.perf_counter() - started
             pending = self._recorder.open(

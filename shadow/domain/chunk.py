@@ -12,12 +12,12 @@ from shadow.runtime.frozen import quickly_made
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """One piece of a stream. `raw` goes to the caller untouched; the other fields are what it adds to the answer.
+    """One piece of a stream. `raw` goes to the caller unchanged; the other fields are its part of the answer.
 
     Attributes:
-        tool_calls: pieces of tool calls: the place of each in the answer, and what is added to it there;
-            None = the provider does not tell.
-        answer: the whole answer, from a provider that knows it better than the sum of its chunks.
+        tool_calls: pieces of tool calls: the index of the call in the answer, and the text to append;
+            None = unknown.
+        answer: the whole answer, from a provider that sends it beside the chunks.
     """
 
     raw: Any

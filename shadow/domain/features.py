@@ -1,7 +1,7 @@
 """Messages and metadata to a frozen request, in tens of microseconds.
 
 Nothing here may raise or take long, whatever the caller passes: long conversations are cut to a bounded number of
-messages, texts are looked at in bounded samples, and a value of an odd type counts as absent.
+messages, only bounded samples of texts are read, and a value of a wrong type counts as absent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BYTES_PER_TOKEN: Final = 4
 TOKENS_PER_MESSAGE: Final = 4
 """Role and separators of one chat message."""
 TOKENS_PER_IMAGE: Final = 765
-"""What OpenAI counts for one of 1,024 x 1,024 pixels; the size of an image is not looked at."""
+"""OpenAI's count for 1,024 x 1,024 pixels; the real size of an image is not read."""
 IMAGE_PARTS: Final = frozenset({"image_url", "input_image", "image"})
 """Kinds of content that are images: of chat completions, of the Responses API, of Anthropic's messages."""
 OUTPUT_LIMITS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
@@ -66,17 +66,17 @@ def extract(
     unknown: frozenset[str] = frozenset(),
     defers_complexity: bool = False,
 ) -> Request:
-    """The frozen request of one call. Never raises; what cannot be read counts as absent.
+    """The frozen request of one call. Never raises; unreadable values count as absent.
 
     Args:
         messages: chat messages in OpenAI's form, dicts or objects; a plain text is one user message. An iterator is
-            not touched, because reading it would take it from the caller.
+            not read, because that would consume it.
         hash_id: turns user and session ids into keys.
         time_us: decision time, epoch microseconds.
         request_id: the host's own id; made here if absent.
         user: id of the user; only its key is kept.
         session: id of the session; only its key is kept.
-        task: what the request is for, cut at 64 characters, as all segments are.
+        task: purpose of the request, cut at 64 characters, as all segments are.
         user_tier: class of the customer.
         prompt_version: version of the prompt template.
         allowed_labels: keys of the labels that are kept.
@@ -85,11 +85,11 @@ def extract(
         tools: the call's tools; only their names are kept.
         response_format: the call's response format; only whether it asks for JSON is kept.
         max_output_tokens: the call's limit for the answer; only a count above 0 is one.
-        has_images: whether a message holds an image, where the messages themselves do not tell; None = they do.
-        unknown: features that nobody told, by the names of `Request.unknown`. Without messages the complexity is
-            unknown too, and without a count the tokens, and unless it is told whether there are images.
-        defers_complexity: leave it to `with_complexity`: it is most of the work, and where the host has its own router
-            nobody reads it before the shadows do.
+        has_images: whether a message holds an image; None = read the messages.
+        unknown: unknown features, by the names of `Request.unknown`. Without messages the complexity is unknown, too,
+            and so are the tokens without a count, and the images without `has_images`.
+        defers_complexity: leave it to `with_complexity`: it is most of the work, and behind an observer only shadows
+            read it.
     """
     frozen, omitted, images = _messages(messages)
     known = type(input_tokens) is int and input_tokens >= 0
@@ -131,14 +131,14 @@ def with_complexity(request: Request) -> Request:
 
 
 def output_limit(arguments: Mapping[str, Any]) -> Any:
-    """The limit for the answer that a call's arguments set, by whichever name the API has for it; None = none."""
+    """The call's limit for the answer, under any of its names; None = none."""
     return next((arguments[name] for name in OUTPUT_LIMITS if arguments.get(name) is not None), None)
 
 
 def _messages(messages: Any) -> tuple[tuple[Message, ...], int, int]:
-    """The frozen messages, how many were left out of a very long conversation, and the images of those that are kept.
+    """The frozen messages, the number left out of a very long conversation, and the images of the kept ones.
 
-    Kept are the first one and the last ones.
+    The first one and the last ones are kept.
     """
     try:
         if isinstance(messages, str):

@@ -11,9 +11,9 @@ RequestField = Literal[
     "user", "session", "task", "user_tier", "prompt_version", "request_id", "input_tokens", "contamination"
 ]
 HOOK_FIELDS: Final[tuple[str, ...]] = get_args(RequestField)
-"""What a hook reads this way: the fields of a request, and why what is served is not the router's own choice."""
+"""Fields that a hook reads: those of a request, and the contamination of its outcome."""
 FIELDS: Final[tuple[str, ...]] = tuple(name for name in HOOK_FIELDS if name != "contamination")
-"""What has a place of its own in a request: arguments of `features.extract`."""
+"""Fields of a request: arguments of `features.extract`."""
 
 
 def facts_of(
@@ -22,7 +22,7 @@ def facts_of(
     paths: Mapping[str, str],
     names: Sequence[str] = FIELDS,
 ) -> dict[str, Any]:
-    """What the caller said, and for what it left out what the paths lead to. A path that leads nowhere gives nothing.
+    """The given facts, completed by those that the paths find. A path that leads nowhere gives no fact.
 
     Args:
         said: request fields, `labels` and single `label:NAME`s; None and an empty text count as left out.

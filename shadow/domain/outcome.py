@@ -1,4 +1,4 @@
-"""What was really served: attempts, tokens, latency, and the answer that validators may look at."""
+"""The outcome of a request: attempts, tokens, latency, and the answer for validators."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CONTAMINATIONS: Final[tuple[Contamination, ...]] = get_args(Contamination)
 
 
 def contaminations(said: Any) -> tuple[Contamination, ...]:
-    """Why the served model is not simply the policy's choice, as a host says it: one word, or several.
+    """The contamination that a host gives: one word, or several.
 
     Raises:
-        ShadowError: a word is none of these.
+        ShadowError: a word is not in `CONTAMINATIONS`.
     """
     if not said:
         return ()
@@ -54,15 +54,15 @@ class ToolCall(NamedTuple):
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a provider returned for one dispatch. Stays in the process: validators read it, spans never carry it.
+    """A provider's answer to one dispatch. Stays in the process: validators read it, spans never carry it.
 
     Attributes:
         text: the assistant's text.
-        model: the model id that the provider says it used; empty if it did not say.
-        contamination: what the provider itself knows to be another answer than was asked for, such as a cache hit.
+        model: the model id that the provider reports; empty if it reports none.
+        contamination: that the provider itself reports, such as a cache hit.
         score: recorded quality in [0, 1] in backtests; None in production.
-        tool_calls: what the answer asks the caller to run; None = not known.
-        raw: the provider's own object, passed through to the caller untouched.
+        tool_calls: tool calls of the answer; None = unknown.
+        raw: the provider's own object, passed to the caller unchanged.
     """
 
     text: str = ""
@@ -80,7 +80,7 @@ class Answer:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One dispatch to one provider. `error_type` is empty if it answered; a refused cheap answer says `quality`."""
+    """One dispatch to one provider. `error_type` is empty if it answered, and `quality` for a refused answer."""
 
     kind: AttemptKind
     model: str
@@ -94,7 +94,7 @@ class Attempt:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeCall:
-    """One question about an answer that a validator asked a model. It is no attempt: nothing of it is ever served."""
+    """One question of a validator to a model. It is no attempt, because its reply is never served."""
 
     model: str
     provider: str = ""
@@ -107,18 +107,18 @@ class JudgeCall:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The served truth of one request.
+    """The outcome of one request.
 
     Attributes:
-        model: the model that answered, by its catalogue name where the catalogue knows the provider's id.
-        contamination: why the served model is not simply the policy's choice.
+        model: the model that answered, by its catalogue name if the catalogue has the provider's id.
+        contamination: why the served model is not the policy's choice.
         attempts: every dispatch in order; may be empty for observed routers that report only the result.
         duration_s: from dispatch to the end of the answer. ttft_s: to the first chunk of a stream.
         cost_usd: only if the provider or host reported one.
         answer: for the shadows' validators; never exported.
         escalated: an escalation was paid; None = unknown.
-        needs_review: why a person should look at it; empty = nothing says so.
-        judge_calls: what validators asked models about its answers.
+        needs_review: why a person should review it; empty = no reason.
+        judge_calls: questions of validators to models about its answers.
     """
 
     status: OutcomeStatus

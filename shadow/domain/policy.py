@@ -1,7 +1,7 @@
-"""What a policy is and what it answers.
+"""Policies and their decisions.
 
 A policy is a named, versioned function from a frozen request and a state snapshot to a decision. `decide` does no
-input or output and takes nothing from outside but its arguments.
+input or output and depends on nothing but its arguments.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Step:
     """One planned dispatch.
 
     Attributes:
-        accept_if: names of the validators that its answer must pass, or the next escalation is asked.
-        retry_same: how often the same model is asked again after a refused answer, before that.
-        tells_why: whether it is told then what was refused, and why.
-        verifies: it is shown the answer before it as a draft, and lets that stand or writes its own. A draft is never
-            served before that, whatever its validators say.
+        accept_if: names of the validators that its answer must pass; else the next escalation is asked.
+        retry_same: how often the same model is asked again after a refused answer, before the escalation.
+        tells_why: whether the new question includes the refused answer and the reason.
+        verifies: it checks the previous answer, a draft, and approves it or writes its own. An unchecked draft is never
+            served.
     """
 
     kind: StepKind
@@ -43,7 +43,7 @@ class Step:
     verifies: bool = False
 
     def document(self) -> dict[str, Any]:
-        """The step as it is recorded and hashed; what is not asked for is left out."""
+        """The step as it is recorded and hashed, without unused options."""
         recorded: dict[str, Any] = {"kind": self.kind, "model": self.model, "accept_if": list(self.accept_if)}
         if self.retry_same:
             recorded |= {"retry_same": self.retry_same, "tells_why": self.tells_why}
@@ -53,7 +53,7 @@ class Step:
 
 
 class Candidate(NamedTuple):
-    """A model that was considered: its score with its terms, or why it was rejected. None = no score."""
+    """A considered model: its score with its terms, or the reason of its rejection. None = no score."""
 
     model: str
     score: float | None = None
@@ -68,7 +68,7 @@ class Decision:
 
     Attributes:
         steps: at least one; the first is the primary, then escalations, then fallbacks.
-        reason: why the winner won, one short sentence of low cardinality.
+        reason: for the choice, one short sentence of low cardinality.
         confidence: the policy's own belief in [0, 1]; None = unknown.
         propensity: probability of this decision given the request, 1.0 if deterministic; None = unknown.
     """
@@ -104,7 +104,7 @@ class Decision:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A policy that gave no decision. It is recorded like one, so that no row is missing."""
+    """A missing decision of a policy. It is recorded like a decision, so that no row is missing."""
 
     policy: str
     version: str
@@ -115,7 +115,7 @@ class Failure:
 
 @runtime_checkable
 class Policy(Protocol):
-    """The one method to implement, and two names that go on every record."""
+    """The method to implement, and the two names on every record."""
 
     @property
     def name(self) -> str:
@@ -124,7 +124,7 @@ class Policy(Protocol):
 
     @property
     def version(self) -> str:
-        """Changes whenever the policy could decide differently."""
+        """Changes whenever the policy may decide differently."""
         ...
 
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
@@ -133,10 +133,10 @@ class Policy(Protocol):
 
 
 def state_mode_of(policy: Policy) -> StateMode:
-    """Whose state a policy sees as a shadow: what its `state_mode` says, `shared` if it says nothing.
+    """The state that a policy sees as a shadow: its `state_mode`, by default `shared`.
 
     Raises:
-        ConfigError: it says something else than shared, own or none.
+        ConfigError: it is none of shared, own and none.
     """
     said: StateMode = getattr(policy, "state_mode", "shared")
     if said not in STATE_MODES:
@@ -146,15 +146,15 @@ def state_mode_of(policy: Policy) -> StateMode:
 
 @runtime_checkable
 class Escalating(Protocol):
-    """A policy with a cascade can judge an answer of one of its steps."""
+    """A policy with a cascade, which can validate an answer of one of its steps."""
 
     def accepts(self, request: Request, decision: Decision, step: Step, answer: Answer) -> str:
         """Empty if the answer passes every validator of this step, else the name of the first that refuses it.
 
-        Does no input or output: shadows ask it about answers that live served.
+        Does no input or output: shadows call it for live answers.
 
         Raises:
-            UnjudgedError: that takes something which is not known here.
+            UnjudgedError: a validator lacks information.
         """
         ...
 
@@ -162,11 +162,11 @@ class Escalating(Protocol):
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of an answer at the validators of its step.
+    """The result of an answer's validators.
 
     Attributes:
         refused_by: name of the validator that refuses it; empty if none does.
-        asks: what an answer must do to pass it, after the words "it must".
+        asks: its requirement, to follow the words "it must".
     """
 
     refused_by: str = ""
@@ -177,14 +177,14 @@ ACCEPTED: Final = Verdict()
 
 
 class Bench(Protocol):
-    """What a validator of the live path may use beyond the answer. Its time and its calls are part of the record."""
+    """Time and models for a validator of the live path. Both are part of the record."""
 
     def time_left_s(self, at_most: float) -> float:
         """Seconds that a check may take now: `at_most`, or less where the request has a deadline."""
         ...
 
     def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:
-        """The answer of a model of the catalogue to one question. It is paid for."""
+        """The answer of a model of the catalogue to one question, which costs money."""
         ...
 
     async def aask(self, model: str, prompt: str, timeout_s: float) -> Answer:
@@ -194,7 +194,7 @@ class Bench(Protocol):
 
 @runtime_checkable
 class Examining(Protocol):
-    """An escalating policy whose validators may also run programs and ask models, for answers of the live path."""
+    """An escalating policy whose validators may run programs and ask models, for answers of the live path."""
 
     def examine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
         """The verdict of every validator of this step.
@@ -211,11 +211,11 @@ class Examining(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveSpec:
-    """A live router that somebody else executes: only its name and version are known.
+    """A live router of the host: only its name and version are known.
 
     Attributes:
         version: of the host's router configuration; empty = unversioned.
-        decides: whether it gives the same decision for the same request again.
+        decides: whether it repeats its decision for the same request.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The frozen request that every policy sees: what was asked, reduced to features.
+"""The frozen request that every policy sees: messages and metadata, reduced to features.
 
-A request is built once, before the live decision. It shares nothing mutable with the caller, so shadows that run
-later see exactly what the live policy saw, whatever the caller does to its messages in between.
+A request is built once, before the live decision. It shares no mutable object with the caller, so shadows that run
+later see the same request as the live policy, even if the caller changes its messages in between.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def nothing() -> Mapping[str, Any]:
 
 
 LABEL: Final = "label:"
-"""Before the key of a label, where features are named."""
+"""Prefix of a label's key in names of features."""
 
 COMPLEXITY_BANDS = ("low", "mid", "high")
 INPUT_BANDS = ("lt1k", "1k-4k", "4k-16k", "16k-128k", "gt128k")
@@ -49,7 +49,7 @@ class Request:
         complexity: difficulty in [0, 1] from cheap text features (`domain/features.py` has the formula).
         complexity_band: low, mid or high.
         input_band: lt1k, 1k-4k, 4k-16k, 16k-128k or gt128k, from `input_tokens`.
-        task: what the request is for, a segment.
+        task: purpose of the request, a segment.
         user_tier: class of the customer, a segment.
         labels: allow-listed labels, values cut at 64 characters.
         user_key: HMAC-SHA256 of the user id, 16 hex characters, or empty.
@@ -60,8 +60,8 @@ class Request:
         has_images: a message holds an image.
         wants_json: the call asks for structured output.
         max_output_tokens: the caller's limit for the answer; None = it sets none.
-        unknown: what nobody told, by the names in `policies/unknown_features.py` and `label:KEY`; its fields
-            stand at their defaults, and a rule that reads one gives no decision.
+        unknown: names of unknown features, as in `unknown_features.py` and `label:KEY`; their fields have the defaults,
+            and a rule that reads one gives no decision.
     """
 
     request_id: str

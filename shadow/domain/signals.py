@@ -1,4 +1,4 @@
-"""Quality signals: what an observation is, and which ids are ours."""
+"""Quality signals, and the form of the SDK's own ids."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Signal:
         value: in [0, 1], 1 is best; None = only a label.
         time_ns: when it was observed, epoch nanoseconds.
         source: human, user, code, llm or reference.
-        scorer: who judged, if one source has several.
+        scorer: name of the scorer, if one source has several.
         deleted: the observation is withdrawn.
     """
 
@@ -34,7 +34,7 @@ class Signal:
 
 
 def checked_signal(*, target: str, name: str, value: float | None, time_ns: int, **rest: Any) -> Signal:
-    """A signal that breaks no rule of the contract.
+    """A signal that fits the contract.
 
     Raises:
         ValueError: the target or name is empty, or the value is outside [0, 1].
@@ -47,5 +47,5 @@ def checked_signal(*, target: str, name: str, value: float | None, time_ns: int,
 
 
 def looks_like_our_id(some_id: str) -> bool:
-    """Whether an id has the form of a UUIDv7, which we make for requests and no known provider makes for responses."""
+    """Whether an id is a UUIDv7, the form of the SDK's request ids; no known provider uses it for responses."""
     return len(some_id) == 36 and some_id[14] == "7" and some_id[8] == some_id[13] == some_id[18] == some_id[23] == "-"

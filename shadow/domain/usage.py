@@ -1,7 +1,7 @@
 """Reads OpenAI-shaped replies: chat completions, the Responses API and their streams, as objects or as dictionaries.
 
-What a reply does not say stays unknown. Two accountings exist: OpenAI's `prompt_tokens` and `input_tokens` include
-cached tokens; Anthropic's `input_tokens` leaves them out, which shows by `cache_read_input_tokens` standing beside it.
+Missing fields stay unknown. Two accountings exist: OpenAI's `prompt_tokens` and `input_tokens` include
+cached tokens; Anthropic's `input_tokens` excludes them, and has `cache_read_input_tokens` beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
 
 MOST_TOKENS: Final = 2**31
-"""No request has that many; a larger number is not a token count."""
+"""A larger number is not a token count."""
 
 CACHE_READ_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
 CACHE_WRITE_KEYS: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
@@ -36,14 +36,14 @@ def is_chunk(event: Any) -> bool:
 
 
 def ends_answer(event: Any) -> bool:
-    """Whether a chunk says that the text is finished; only usage may follow."""
+    """Whether the text ends with this chunk; only usage may follow."""
     if _event(event) in ("response.completed", "response.incomplete"):
         return True
     return any(read(choice, "finish_reason") for choice in _items(read(event, "choices")))
 
 
 def failure_of(reply: Any) -> str:
-    """Error type of a reply or event of the Responses API that says that no answer will come; empty for any other."""
+    """Error type of a failed reply or event of the Responses API; empty for any other."""
     kind = _event(reply)
     if kind in ("response.failed", "error"):
         return _code(read(read(reply, "response"), "error") or reply)
@@ -53,7 +53,7 @@ def failure_of(reply: Any) -> str:
 
 
 def answer_of(reply: Any) -> Answer:
-    """What a whole reply says; `raw` is the reply itself."""
+    """The answer of a whole reply; `raw` is the reply itself."""
     said = _fields(reply)
     usage = _fields(said("usage"))
     choice = _first(said("choices"))
@@ -70,7 +70,7 @@ def answer_of(reply: Any) -> Answer:
 
 
 def chunk_of(event: Any) -> Chunk:
-    """What one item of a stream adds to its answer."""
+    """One item of a stream as a chunk."""
     kind = _event(event)
     if kind in ("response.completed", "response.incomplete", "response.failed"):
         whole = answer_of(read(event, "response"))
@@ -127,7 +127,7 @@ def read(holder: Any, name: str) -> Any:
 
 
 def _event(item: Any) -> Any:
-    """Type of an event of the Responses API. Chat completions and their chunks have none, and need not be asked."""
+    """Type of an event of the Responses API. Chat completions and their chunks have none."""
     return None if read(item, "object") in ("chat.completion", "chat.completion.chunk") else read(item, "type")
 
 

@@ -1,4 +1,4 @@
-"""What was asked and what came of it: the attempts of one execution, and the outcome that they add up to."""
+"""The attempts of one execution, and their outcome."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Ledger:
 
     Attributes:
         attempts: every dispatch in order.
-        elapsed_s: seconds that really passed, waits included; recorded answers have times of their own.
-        answer: what is served; None as long as nothing is.
-        error_type: of the failure that ends the request, as long as nothing is served whole; empty if none did.
-        strayed: a step was taken that stands in for the one the policy wanted.
-        is_cut: what is served was cut to keep a cost budget.
-        needs_review: why a person should look at what is served; empty if there is no reason.
+        elapsed_s: real seconds, waits included; recorded answers have recorded latencies.
+        answer: the served answer; None before there is one.
+        error_type: of the failure that ends the request without a whole answer; empty if none did.
+        strayed: a step was taken in place of the policy's choice.
+        is_cut: the served answer was cut to keep a cost budget.
+        needs_review: why a person should review the answer; empty = no reason.
     """
 
     def __init__(self, catalogue: Catalogue, *, is_pinned: bool = False) -> None:
@@ -52,12 +52,12 @@ class Ledger:
         self.needs_review: ReviewReason | Literal[""] = ""
 
     def waited(self, wait_s: float) -> None:
-        """Count time in which no provider was waited for: before a dispatch, or for what validators say."""
+        """Count time outside of dispatches: before one, or in validators."""
         self._waited_s += wait_s
         self.elapsed_s += wait_s
 
     def note(self, kind: AttemptKind, model: str, answer: Answer | None, error_type: str, latency_s: float) -> None:
-        """Append an attempt. A recorded answer brings the latency it had when it was recorded."""
+        """Append an attempt. A recorded answer has its recorded latency."""
         known = self._catalogue.get(model)
         recorded_s = None if answer is None else answer.latency_s
         attempt = Attempt(
@@ -81,7 +81,7 @@ class Ledger:
             answer: as the provider gave it.
             status: whether it is whole.
             ttft_s: seconds; None = the answer came whole.
-            place: of the attempt that gave it; an earlier one than the last if a draft stands.
+            place: of its attempt; not the last one if it is an approved draft.
         """
         self.answer = answer
         self._served = place
@@ -90,7 +90,7 @@ class Ledger:
             self._ttft_s = sum(attempt.latency_s for attempt in self.attempts[:-1]) + self._waited_s + ttft_s
 
     def outcome(self) -> Outcome:
-        """What was served and how: `error` if nothing was, `unreported` if nothing was tried."""
+        """The outcome: `error` without an answer, `unreported` without an attempt."""
         if not self.attempts and not self.error_type:
             return UNREPORTED
         attempts = tuple(self.attempts)
@@ -123,7 +123,7 @@ class Ledger:
         )
 
     def _contamination(self, served: Answer) -> tuple[Contamination, ...]:
-        """Why what is served is not simply the policy's choice."""
+        """Why the served answer is not the policy's choice."""
         kinds: list[Contamination] = []
         if self._is_pinned:
             kinds.append("pinned")
@@ -134,6 +134,6 @@ class Ledger:
         return tuple(dict.fromkeys((*kinds, *served.contamination)))
 
     def _cost_usd(self) -> float | None:
-        """What every answer that was paid for cost; unknown as soon as one provider did not say."""
+        """The cost of all answers; unknown as soon as one provider reports none."""
         known = [cost for cost in self._costs if cost is not None]
         return sum(known) if len(known) == len(self._costs) else None

@@ -1,4 +1,4 @@
-"""What the validators of one request may use: time, and calls of models that are paid for and recorded."""
+"""Time and models for the validators of one request. Calls of models are paid and recorded."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class RequestBench:
     """The bench of one request.
 
     Args:
-        request: whose answers are judged.
-        catalogue: describes the models that may be asked.
+        request: whose answers are validated.
+        catalogue: describes the models.
         providers: call them.
         tick: a monotonic clock in seconds.
-        killed: models and providers that a kill switch has turned off.
+        killed: models and providers with a kill switch on.
 
     Attributes:
-        calls: every question that was asked, in order.
+        calls: every call of a model, in order.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RequestBench:
         self.calls: list[JudgeCall] = []
 
     def begin(self, left_s: float | None) -> None:
-        """An answer is judged now, and the request has this many seconds left; None = it has no deadline."""
+        """Start the validation of an answer, with the seconds left for the request; None = no deadline."""
         self._ends = None if left_s is None else self._tick() + left_s
 
     def tick(self) -> float:
@@ -73,7 +73,7 @@ class RequestBench:
             return note.answer
 
     def added_to(self, outcome: Outcome) -> Outcome:
-        """The outcome with the calls that were made."""
+        """The outcome with these calls."""
         return replace(outcome, judge_calls=tuple(self.calls)) if self.calls else outcome
 
     def _call(self, model: str, prompt: str, timeout_s: float) -> Call:
@@ -92,7 +92,7 @@ class RequestBench:
 
     @contextmanager
     def _noted(self, model: Model) -> Iterator[_Note]:
-        """Note the call, also one that fails: it took its time and may have to be paid."""
+        """Record the call, also a failed one: it took time and may cost money."""
         note, started, error_type = _Note(), self._tick(), ""
         try:
             yield note

@@ -10,11 +10,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RESERVED: Final = frozenset({"model", "stream", "base_url", "api_base", "api_key"})
-"""Arguments that a caller must not pass on: the policy chooses the model, configuration the address and its key."""
+"""Arguments that a caller must not pass: the policy chooses the model, the configuration has its address and key."""
 
 
 def same_arguments(model: Callable[P, object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
-    """Give a method the arguments of another one, for readers, editors and type checkers."""
+    """Give a method the signature of another one, for readers, editors and type checkers."""
 
     def declare(method: Callable[..., R]) -> Callable[P, R]:
         arguments = inspect.signature(model)
@@ -35,6 +35,6 @@ def refuse_reserved(params: Mapping[str, Any]) -> None:
     wrong = sorted(RESERVED.intersection(params))
     if wrong:
         raise TypeError(
-            f"arguments must not name {', '.join(wrong)}; the live policy chooses the model, models.yaml says where it "
-            f"is served, and stream() streams"
+            f"arguments must not name {', '.join(wrong)}; the live policy chooses the model, models.yaml has its "
+            f"address and key, and stream() streams"
         )

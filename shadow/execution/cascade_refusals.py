@@ -1,4 +1,4 @@
-"""Notices when a cascade's cheap model is refused again and again, so that a person looks at it."""
+"""Flags a request for review when a cascade's first model was refused too often in a row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shadow.execution.inspection import REFUSED
 from shadow.runtime.forks import on_fork_in_child
 
 TASKS_AT_MOST: Final = 1000
-"""Policies and tasks that are counted; above it the one that was seen least recently is forgotten."""
+"""Counted policies and tasks; above it the least recent one is forgotten."""
 
 
 class RefusalRuns:
@@ -26,21 +26,21 @@ class RefusalRuns:
         on_fork_in_child(self._after_fork)
 
     def flagged(self, decision: Decision, request: Request, outcome: Outcome, *, review_after: int) -> Outcome:
-        """The outcome, flagged if it is the last of `review_after` refusals; then the count begins anew.
+        """The outcome, flagged if it is the last of `review_after` refusals; then the count starts again.
 
-        A reason that the outcome has already is kept.
+        An earlier reason of the outcome is kept.
         """
         first = decision.steps[0]
         results = [attempt.error_type for attempt in outcome.attempts if attempt.model == first.model]
         if not first.accept_if or not results or results[-1] not in ("", REFUSED):
-            return outcome  # nobody judged it: neither another refusal nor the end of a run
+            return outcome  # without a verdict: neither another refusal nor the end of a run
         run = self._run((decision.policy, request.task), review_after, is_refused=results[-1] == REFUSED)
         if run < review_after or outcome.needs_review:
             return outcome
         return replace(outcome, needs_review="refused_in_a_row")
 
     def _run(self, key: tuple[str, str], review_after: int, *, is_refused: bool) -> int:
-        """Refusals in a row with this one; 0 if it is none."""
+        """Refusals in a row, this one included; 0 if it is none."""
         with self._lock:
             before = self._runs.pop(key, 0)
             run = before + 1 if is_refused else 0

@@ -1,4 +1,4 @@
-"""What a request may still cost: the budget of its user tier, less what its attempts were paid."""
+"""The cost budget of a request's user tier, and the rest of it after its attempts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class CostCap:
 
     Args:
         budget_usd: for all attempts together.
-        truncates: whether answers are cut to fit; else a step that is not expected to fit is refused.
+        truncates: whether answers are cut to fit; else a step with a higher expected cost is refused.
         billing: prices.
-        catalogue: how long answers are expected to be.
+        catalogue: expected lengths of answers.
         request: its prompt, and the caller's own limit for the answer.
     """
 
@@ -47,7 +47,7 @@ class CostCap:
         return cls(budget.cost_usd, truncates=truncates, billing=billing, catalogue=catalogue, request=request)
 
     def affords(self, model: str) -> bool:
-        """Whether a step fits. One whose price is not known does not: nobody could say what it costs."""
+        """Whether a step fits the budget. One without a price does not."""
         fitting = self._fitting_tokens(model)
         if fitting is None:
             return False

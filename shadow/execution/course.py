@@ -1,15 +1,14 @@
 """The course of one request: primary, escalation after a refused answer, fallback or retry after a failure.
 
-`Execution` is the whole logic and does no input or output: it says what to dispatch next and is told what came of it.
+`Execution` is a state machine without input or output: it names the next dispatch and takes its result.
 docs/router.md, "Which answer is served", has the rules as a table. In short:
 
-- An answer that the policy's validators refuse is asked for again where its step says so, then goes on to the next
-  escalation. It is served only if its step is the last of the cascade, and then a person should look at it.
-- An answer whose next escalation verifies is a draft: it is served once that model lets it stand.
-- A provider that fails goes on to the next fallback. If none is left, what is left of the cascade may still serve the
-  request, and then the same model may be tried again.
-- A provider that asks to wait is waited for, if that is short; else the next fallback serves.
-- Any other failure, and a failure after the first chunk was handed out, reaches the caller as it is.
+- After a refused answer, the same model is asked again if its step has `retry_same`, then the next escalation. The
+  refused answer of the last model is served, and flagged for review.
+- An answer before a verifying escalation is a draft: it is served if that model approves it.
+- After a failure of a provider comes the next fallback; without one, the rest of the cascade; then the same model.
+- If a provider asks for a short wait, the router waits; else the next fallback serves.
+- Any other failure, and any failure after the first chunk reached the caller, is raised to the caller.
 """
 
 from __future__ import annotations
@@ -33,24 +32,24 @@ from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue
 
 SLOW = "latency_budget"
-"""`error_type` of an attempt that was ended because its tier's latency budget was used up and another step was left."""
+"""`error_type` of an attempt that exceeded its tier's latency budget while another step was left."""
 
 
 class Execution:
-    """The course of one request through the steps of its decision. Fed by exactly one shell.
+    """The execution of one request's decision, step by step. Driven by exactly one shell.
 
     Args:
-        policy: judges answers if it can escalate.
-        request: what every policy sees.
+        policy: validates answers if it can escalate.
+        request: as every policy sees it.
         decision: its steps.
         catalogue: names models and their providers.
-        terms: what all executions of the router share.
-        snapshot: the state that the decision was made on.
+        terms: shared by all executions of the router.
+        snapshot: of the decision.
         billing: prices, for cost budgets; None = there are none.
-        pin: a model that the caller asks for instead of the decided steps; empty = none.
+        pin: the caller's model in place of the decided steps; empty = none.
         timeout_s: seconds for one dispatch, instead of the configured ones.
         deadline_s: seconds for the whole request, instead of the configured ones.
-        bench: what validators may use that need more than the answer; None = they cannot judge.
+        bench: time and models for validators; None = validators that need it give no verdict.
     """
 
     def __init__(
@@ -88,7 +87,7 @@ class Execution:
 
     @property
     def answer(self) -> Answer | None:
-        """What is served; None as long as nothing is."""
+        """The served answer; None before there is one."""
         return self._ledger.answer
 
     def next(self) -> Dispatch:
@@ -104,17 +103,17 @@ class Execution:
         return self._next
 
     def withdrawn(self, planned: Dispatch, error: BaseException) -> None:
-        """The wait before a dispatch was interrupted; it never took place."""
+        """The wait before a dispatch was interrupted; there was no dispatch."""
         self._ledger.error_type = error_type_of(error)
         self._terms.state.attempt(planned.model, error_type=self._ledger.error_type, latency_s=0.0)
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that are left for the request; None = no deadline."""
+        """Seconds left for the request; None = no deadline."""
         return None if self._deadline_s is None else self._deadline_s - self._ledger.elapsed_s
 
     def inspect(self, answer: Answer, latency_s: float) -> Finding:
-        """What the validators say about an answer that was just given. To be told to `answered`."""
+        """The validators' finding on a new answer, for `answered`."""
         if not self._is_inspected:
             return PASSED
         try:
@@ -134,10 +133,10 @@ class Execution:
             raise
 
     def answered(self, answer: Answer, latency_s: float, finding: Finding, *, ttft_s: float | None = None) -> bool:
-        """A dispatch gave a whole answer, `latency_s` after it started; its first chunk came after `ttft_s`.
+        """A dispatch gave a whole answer, `latency_s` after its start; its first chunk came after `ttft_s`.
 
         Returns:
-            True if `answer` is now what is served: this one, or the draft that it lets stand. False if `next` goes on.
+            True if `self.answer` is now served: this one, or the draft that it approves. False if `next` has more.
         """
         planned = self.next()
         self._note(answer, finding.error_type, latency_s, ttft_s=ttft_s)
@@ -163,10 +162,10 @@ class Execution:
         return False
 
     def failed(self, error: BaseException, latency_s: float) -> bool:
-        """A dispatch failed and nothing of it reached the caller.
+        """A dispatch failed before any chunk reached the caller.
 
         Returns:
-            True if `next` goes on, False if the error must be raised to the caller.
+            True if `next` has more, False if the error must be raised to the caller.
         """
         planned = self.next()
         error_type = error_type_of(error)
@@ -179,24 +178,24 @@ class Execution:
         return isinstance(error, ProviderError) and self._recovers(error, error_type)
 
     def broken(self, error: BaseException, received: Answer, latency_s: float, *, ttft_s: float | None) -> None:
-        """A stream ended early after chunks were handed out: by a failure, or because the caller closed it."""
+        """A stream ended early after its first chunk reached the caller: by a failure, or closed by the caller."""
         self._ledger.error_type = "" if isinstance(error, GeneratorExit) else error_type_of(error)
         self._note(received, self._ledger.error_type, latency_s, ttft_s=ttft_s, told=error_type_of(error))
         self._ledger.serve(received, "partial", ttft_s)
 
     def outcome(self) -> Outcome:
-        """What was served, with every attempt: `error` if nothing was, `unreported` if nothing was tried."""
+        """The outcome with every attempt: `error` without an answer, `unreported` without an attempt."""
         return self._ledger.outcome()
 
     def _pay(self, answer: Answer) -> None:
-        """Take an answer off the cost budget, and note whether it was cut to keep it."""
+        """Subtract an answer from the cost budget, and note whether it was cut to keep it."""
         if self._cost is not None:
             self._cost.paid(self._steps.current.model, answer)
         cap = self.next().output_tokens
         self._ledger.is_cut = cap is not None and (answer.usage.output_tokens or 0) >= cap
 
     def _drafted(self, answer: Answer, finding: Finding) -> Draft | None:
-        """The answer as a draft, if the next model is to check it. Calls of tools are no text to be checked."""
+        """The answer as a draft, if the next model checks it. Tool calls cannot be checked."""
         if not self._steps.verifies_next or not answer.text or answer.tool_calls:
             return None
         return Draft(
@@ -208,7 +207,7 @@ class Execution:
         )
 
     def _serve_draft(self, draft: Draft, ttft_s: float | None) -> None:
-        """A draft was let stand: nothing of it reached the caller before this moment."""
+        """Serve an approved draft, which was held back until now."""
         self._ledger.is_cut = draft.is_cut
         self._ledger.serve(draft.answer, "complete", ttft_s, place=draft.place)
 
@@ -251,11 +250,11 @@ class Execution:
 
     @property
     def _is_inspected(self) -> bool:
-        """Whether anybody has an opinion on the answer of this dispatch. A fallback's is served as it is."""
+        """Whether the answer of this dispatch has validators. A fallback's answer is served without."""
         return self.next().judged or (self._steps.kind != "fallback" and bool(self._steps.current.accept_if))
 
     def _asks_same_again(self, answer: Answer, finding: Finding) -> bool:
-        """Ask the same model again where its step says so. A validator that failed itself is no reason to."""
+        """Ask the same model again if its step has `retry_same`, but not because a validator failed."""
         if finding.error_type != REFUSED or not self._same_again:
             return False
         self._same_again -= 1
@@ -264,12 +263,12 @@ class Execution:
         return True
 
     def _left(self, answer: Answer, error: BaseException, latency_s: float) -> None:
-        """The caller went away while its answer was judged; what the answer cost is known all the same."""
+        """The caller left while its answer was validated; the cost of the answer is recorded."""
         self._ledger.error_type = error_type_of(error)
         self._note(answer, self._ledger.error_type, latency_s, told="")
 
     def _recovers(self, error: ProviderError, error_type: str) -> bool:
-        """Plan what follows a failed dispatch; whether anything does."""
+        """Plan the next dispatch after a failure; False if there is none."""
         if not self._has_time or len(self._ledger.attempts) >= self._terms.settings.max_attempts:
             return False
         left_s = float("inf") if self.left_s is None else self.left_s
@@ -284,7 +283,7 @@ class Execution:
         return True
 
     def _left_after(self, latency_s: float) -> float | None:
-        """Seconds that are left for the request after a dispatch that is not noted yet."""
+        """Seconds left for the request after a dispatch that is not recorded yet."""
         left_s = self.left_s
         return None if left_s is None else left_s - latency_s
 
@@ -306,7 +305,7 @@ class Execution:
         retry_after_s: float | None = None,
         told: str | None = None,
     ) -> None:
-        """Record an attempt, and tell the state about it; `told` is what it hears where the record says nothing."""
+        """Record an attempt and report it to the state; `told` is the state's error type if it differs."""
         planned = self.next()
         self._ledger.note(planned.kind, planned.model, answer, error_type, latency_s)
         self._terms.state.attempt(

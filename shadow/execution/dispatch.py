@@ -1,4 +1,4 @@
-"""What an execution asks its shell to do next."""
+"""The next call of an execution, for its shell."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from shadow.runtime.frozen import quickly_made
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatch:
-    """What to call next, and how long that may take.
+    """The next call and its limits.
 
     Attributes:
-        kind: how it came about.
+        kind: of its attempt.
         model: to call.
-        judged: the answer may be refused, so it must be whole before anything of it may reach the caller.
-        shown: what the model is shown after the caller's messages: its own refused answer, or another model's draft.
+        judged: the answer may be refused, so it must be whole before a chunk may reach the caller.
+        shown: follows the caller's messages: the model's own refused answer, or another model's draft.
         wait_s: seconds to wait before the call.
         timeout_s: the caller's limit for one dispatch: the whole answer, or in a stream the longest silence.
-        deadline_s: what is left for the whole request, from the call on.
-        latency_s: the latency budget: another step is asked then.
-        output_tokens: what the answer must be cut at, to keep a cost budget; None = as the caller says.
+        deadline_s: seconds left for the whole request.
+        latency_s: the latency budget, after which another step is asked.
+        output_tokens: limit of the answer, to keep a cost budget; None = the caller's own.
         chunk_s: the configured limit for a stream's first chunk.
     """
 
@@ -46,7 +46,7 @@ class Dispatch:
 
     @property
     def held(self) -> bool:
-        """Whether nothing of the answer may reach the caller before it is whole."""
+        """Whether the answer must be whole before a chunk may reach the caller."""
         return self.judged or self.draft is not None
 
     @property
@@ -61,11 +61,11 @@ class Dispatch:
 
     @property
     def stream_s(self) -> float | None:
-        """Seconds for all of a stream. What was handed out cannot be asked elsewhere, so no latency budget ends it."""
+        """Seconds for a whole stream. Once chunks reached the caller, no latency budget ends it."""
         return _least(self.deadline_s, self.latency_s) if self.held else self.deadline_s
 
     def ran_out(self, latency_s: float) -> bool:
-        """Whether a time-out after this time was the latency budget's."""
+        """Whether the latency budget caused a time-out after this time."""
         return self.latency_s is not None and latency_s >= 0.9 * self.latency_s
 
 

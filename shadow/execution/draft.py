@@ -1,4 +1,4 @@
-"""A draft of one model that another one checks: it lets the draft stand, or writes the answer itself."""
+"""A draft of one model, and another model's check: it approves the draft, or writes the answer itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from shadow.domain.outcome import Answer
 
 STANDS: Final = "[[DRAFT STANDS]]"
-"""What the checking model says in place of an answer. Nothing that holds it ever reaches the caller."""
+"""The checking model's word of approval. No text that contains it reaches the caller."""
 
 CHECK: Final = (
     "The answer above is a draft by another model. Check it against everything that was asked. If it is right and "
@@ -23,14 +23,14 @@ REWRITE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A whole answer of the first model, for the model that checks it.
+    """A whole answer of the first model, for the checking model.
 
     Attributes:
-        answer: the draft; served as it is if it stands.
+        answer: the draft; served unchanged if approved.
         place: of its attempt among those of the request.
-        asks: what a validator missed in it, after the words "it must"; empty if it passed them all.
-        may_stand: the checking model may let it stand. Not if a validator refused it, and not if the caller wants
-            JSON: a model that is held to a schema cannot say so.
+        asks: requirement of the validator that refused it, to follow "it must"; empty if it passed them all.
+        may_stand: the checking model may approve it. Not if a validator refused it, and not if the caller wants
+            JSON: a schema does not allow the word of approval.
         is_cut: it was cut to keep a cost budget.
     """
 
@@ -41,12 +41,12 @@ class Draft:
     is_cut: bool = False
 
     def messages(self) -> list[dict[str, str]]:
-        """What follows the caller's own messages when the checking model is asked."""
+        """Messages to the checking model, after the caller's own."""
         wish = CHECK if self.may_stand else REWRITE
         if self.asks:
             wish = f"{wish} It must {self.asks}."
         return [{"role": "assistant", "content": self.answer.text}, {"role": "user", "content": wish}]
 
     def stands(self, checked: Answer) -> bool:
-        """Whether the checking model lets it stand. Models like to add a word to the sign, so it may be anywhere."""
+        """Whether the checking model approves it. Models tend to add words, so the approval may be anywhere."""
         return self.may_stand and STANDS in checked.text

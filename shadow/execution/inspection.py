@@ -1,4 +1,4 @@
-"""What the live policy's validators say about an answer, and what the model is told about it."""
+"""The findings of the live policy's validators on an answer, and the correction for its model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REFUSED: Final = "quality"
 """`error_type` of an attempt whose answer the validators refused."""
 
 UNJUDGED: Final = "validator_error"
-"""`error_type` of an attempt whose validator failed itself: an answer that nobody could check is not served."""
+"""`error_type` of an attempt whose validator failed: an unvalidated answer is not served."""
 
 
 @quickly_made
@@ -38,13 +38,13 @@ PASSED: Final = Finding()
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A refused answer and what was wrong with it, for the model that gave it."""
+    """A refused answer and the reason, for the model that gave it."""
 
     text: str
     asks: str
 
     def messages(self) -> list[dict[str, str]]:
-        """What follows the caller's own messages when the model is asked again."""
+        """Messages to the model, after the caller's own."""
         wish = (
             f"Your answer was not accepted: it must {self.asks}. Answer again, with nothing but the corrected answer."
         )
@@ -52,13 +52,13 @@ class Correction:
 
 
 class Inspector:
-    """Asks the policy of one request about its answers. Whatever a validator raises is a finding, no error.
+    """Lets the policy of one request validate its answers. An exception of a validator is a finding, no error.
 
     Args:
         policy: the live policy.
-        request: what it decided on.
-        decision: what it decided.
-        bench: what validators may use; None = only what needs no input or output is asked.
+        request: of the decision.
+        decision: of the policy.
+        bench: time and models for validators; None = only validators without input or output run.
     """
 
     def __init__(self, policy: Policy, request: Request, decision: Decision, bench: RequestBench | None) -> None:
@@ -69,11 +69,11 @@ class Inspector:
 
     @property
     def can_judge(self) -> bool:
-        """Whether the policy has an opinion on answers at all."""
+        """Whether the policy validates answers."""
         return isinstance(self._policy, Escalating)
 
     def inspect(self, step: Step, answer: Answer, left_s: float | None) -> Finding:
-        """The finding on an answer of this step, `left_s` seconds before the request must end; None = no deadline."""
+        """The finding on an answer of this step, `left_s` seconds before the deadline; None = no deadline."""
         policy, bench = self._policy, self._bench
         if bench is None or not isinstance(policy, Examining):
             return self._without_bench(step, answer)
@@ -81,7 +81,7 @@ class Inspector:
         started = bench.tick()
         try:
             verdict = policy.examine(self._request, step, answer, bench)
-        except Exception:  # noqa: BLE001 - a user's validator may raise anything; the attempt records that it did
+        except Exception:  # noqa: BLE001 - a user's validator may raise anything; the attempt records it
             return Finding(UNJUDGED, duration_s=bench.tick() - started)
         return _finding(verdict, bench.tick() - started)
 

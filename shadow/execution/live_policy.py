@@ -1,4 +1,4 @@
-"""The live policy, as the router asks it."""
+"""The live policy of a router."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from shadow.state.switches import POLICY
 
 
 class Routed(Protocol):
-    """What it reads of a routing."""
+    """The part of a routing that `LivePolicy` reads."""
 
     @property
     def live(self) -> Policy | LiveSpec:
-        """The policy to execute, or the name of the router that somebody else executes."""
+        """The policy to execute, or the name of the host's router."""
         ...
 
     @property
@@ -27,14 +27,14 @@ class Routed(Protocol):
 
 
 class LivePolicy:
-    """Asks the live policy and checks that what it says can be executed.
+    """Asks the live policy and checks that its decision can be executed.
 
     Attributes:
-        routing: as it was given.
+        routing: as given.
         policy: the live policy of the routing.
 
     Raises:
-        ConfigError: the routing only names a live policy that somebody else executes.
+        ConfigError: the routing only names a router of the host.
     """
 
     def __init__(self, routing: Routed) -> None:
@@ -52,8 +52,8 @@ class LivePolicy:
         """The decision to execute.
 
         Raises:
-            PolicyError: the policy returned something else than a decision with steps, or is switched off (`killed`).
-            Exception: whatever the policy raised, unchanged.
+            PolicyError: the policy did not return a decision with steps, or is switched off (`killed`).
+            Exception: any exception of the policy, unchanged.
         """
         if snapshot.killed and POLICY + self.policy.name in snapshot.killed:
             raise PolicyError(self.policy.name, "is switched off by a kill switch", error_type="killed")
@@ -64,7 +64,7 @@ class LivePolicy:
         return decision
 
     def failure(self, error: Exception) -> Failure:
-        """What is recorded in place of a decision when `decide` raised this."""
+        """The record in place of a decision, if `decide` raised this."""
         return Failure(
             policy=self.policy.name,
             version=self.policy.version,

@@ -1,4 +1,4 @@
-"""What an execution asks and tells about models: health, rate limits and money. `shadow.state` is the real one."""
+"""The interface between an execution and the state of models, which `shadow.state` implements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ModelStates(Protocol):
         ...
 
     def returns(self, model: str) -> bool:
-        """Whether it answers again after an outage, but gets only a share of its requests for now."""
+        """Whether it is recovering from an outage and gets only a share of its requests."""
         ...
 
     def attempt(
@@ -28,16 +28,16 @@ class ModelStates(Protocol):
         ttft_s: float | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        """What came of one dispatch; `error_type` is empty if it answered."""
+        """Report the result of one dispatch; `error_type` is empty if it answered."""
         ...
 
     def limits(self, model: str, limits: RateLimits) -> None:
-        """What the headers of an answer said of the provider's rate limits."""
+        """Report the provider's rate limits from the headers of an answer."""
         ...
 
 
 class _NoState:
-    """Everything is admitted, nothing is kept."""
+    """Admits every model and keeps no state."""
 
     def admits(self, model: str, request: Request) -> bool:  # noqa: ARG002 - ModelStates
         return True

@@ -1,4 +1,4 @@
-"""Adds up the chunks of the streams of one request, while they pass."""
+"""Buffers the streams of one request, and adds up their chunks to answers."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ NO_CALL = ToolCall("", "")
 
 
 class Received:
-    """What one dispatch gave so far.
+    """The stream of one dispatch so far.
 
     Attributes:
-        kept: raw chunks that were not handed out, because the answer must be judged first.
-        handed_out: something reached the caller; from then on no other step may serve the request.
+        kept: raw chunks that are held back, because the answer must be validated first.
+        handed_out: a chunk reached the caller, so that no other step may serve the request.
         ttft_s: seconds from the dispatch to the first chunk; None before it.
     """
 
@@ -42,7 +42,7 @@ class Received:
         return self._tick() - self._started
 
     def add(self, chunk: Chunk) -> None:
-        """Note one chunk. What a later chunk says about the answer wins."""
+        """Add one chunk. Later values replace earlier ones."""
         if self.ttft_s is None:
             self.ttft_s = self.latency_s
         self.kept.append(chunk.raw)
@@ -62,7 +62,7 @@ class Received:
         return chunk.raw
 
     def answer(self) -> Answer:
-        """The answer that the chunks add up to. Its `raw` is None: the caller has the chunks."""
+        """The answer of all chunks. Its `raw` is None: the caller has the chunks."""
         calls = self._tool_calls
         return self._whole or Answer(
             text="".join(self._texts),
@@ -81,7 +81,7 @@ class Received:
 
 
 class Held:
-    """The streams of one request that ended well, and what of them was not handed out."""
+    """The complete streams of one request, with their held back chunks."""
 
     def __init__(self) -> None:
         self._streams: list[tuple[Answer, list[Any]]] = []
@@ -93,5 +93,5 @@ class Held:
         return answer
 
     def chunks_of(self, served: Answer | None) -> list[Any]:
-        """What is still to be handed out of the answer that is served: the last one, or a draft that stands."""
+        """The held back chunks of the served answer: the last one, or an approved draft."""
         return next(kept for answer, kept in reversed(self._streams) if answer is served)

@@ -1,4 +1,4 @@
-"""What follows a dispatch that failed: another step, the same model again, or nothing."""
+"""The next dispatch after a failure: another step, the same model again, or none."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Recovered(NamedTuple):
     """How a request goes on after a failure.
 
     Attributes:
-        way: to the step that was taken, or to the same model again.
+        way: another step, or the same model again.
         wait_s: seconds before that.
-        strayed: the step was not meant for this, so its answer is not simply the policy's choice.
+        strayed: the step is not a fallback of the policy, so its answer is not the policy's choice.
     """
 
     way: Way
@@ -34,14 +34,14 @@ TO_PEER_OF_SLOW: Final = Recovered("step", strayed=True)
 
 
 class Recovery:
-    """Looks for somebody who may still serve a request.
+    """Finds the next dispatch after a failure.
 
     Args:
-        steps: of the request; a step that is taken becomes the current one.
-        terms: what may be retried, and how long waits may be.
+        steps: of the request; the chosen step becomes the current one.
+        terms: limits of retries and waits.
         admission: which models may be asked.
         catalogue: names the providers.
-        is_pinned: whether the caller asked for one model, so that no other stands in for it.
+        is_pinned: whether the caller chose the model, so that no other may replace it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Recovery:
         self._retries = 0
 
     def begin(self) -> None:
-        """A step is asked for the first time; its retries are counted from here."""
+        """A step is asked for the first time; its retries are counted from now on."""
         self._retries = 0
         provider = provider_of(self._catalogue, self._steps.current.model)
         self._terms.retries.request(provider, self._terms.settings.retry.budget)
@@ -65,12 +65,12 @@ class Recovery:
         self._retries += 1
 
     def after(self, error: ProviderError, failure: Failed, left_s: float) -> Recovered | None:
-        """What follows a failure of the current step; None = the error reaches the caller.
+        """The next dispatch after a failure of the current step; None = the error reaches the caller.
 
         Args:
-            error: as the provider raised it.
-            failure: its class; `slow` also where the latency budget ended the dispatch.
-            left_s: seconds that are left for the request.
+            error: of the provider.
+            failure: its class, or `slow` if the latency budget ended the dispatch.
+            left_s: seconds left for the request.
         """
         match failure:
             case "slow":
@@ -87,7 +87,7 @@ class Recovery:
                 return None
 
     def _after_rate_limit(self, wait_s: float, left_s: float) -> Recovered | None:
-        """Wait for the provider if that is short. If it is not, ask a peer; only if there is none, wait longer."""
+        """Wait for the provider if the wait is short; else ask a peer; without a peer, wait longer."""
         if wait_s <= self._terms.settings.retry.patience_s:
             recovered = self._retry(wait_s, left_s)
             if recovered:
@@ -95,7 +95,7 @@ class Recovery:
         return TO_STEP if self._steps.fall_back() else self._retry(wait_s, left_s)
 
     def _takes_instead(self, failure: Failed) -> bool:
-        """Take a step for a request that its model will never answer, however often it is asked."""
+        """Take another step for a request that its model cannot answer."""
         if failure == "quota":
             return self._steps.fall_back()
         if self._is_pinned:
@@ -106,7 +106,7 @@ class Recovery:
     def _retry(self, wait_s: float, left_s: float, *, asks_state: bool = False) -> Recovered | None:
         """The current model again, unless its breaker has opened meanwhile.
 
-        The state is not asked after a rate limit: it knows that the provider must be waited for, and that is done.
+        After a rate limit the state is not asked: it would refuse, although the router waits as the provider asks.
         """
         settings = self._terms.settings.retry
         if not settings.budget or self._retries >= settings.times or wait_s >= left_s:

@@ -1,4 +1,4 @@
-"""What the router gives back: a reply, or a stream that becomes one."""
+"""Return values of the router: a reply, or a stream that becomes one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shadow.runtime.frozen import quickly_made
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer that was served, and how it came about.
+    """The served answer of a request, with its record.
 
     Attributes:
         request_id: the id to send signals and late outcomes for.
-        answer: what the provider returned; `answer.raw` is its own object.
+        answer: of the provider; `answer.raw` is its own object.
         outcome: every attempt, the served model, tokens and time.
         decision: the live policy's choice and why.
     """
@@ -68,14 +68,14 @@ class Streamed(Protocol):
         ...
 
     def reply(self) -> Reply | None:
-        """The reply, once something was served."""
+        """The reply; None before an answer is served."""
         ...
 
 
 class ReplyStream(Iterator[Any]):
-    """Chunks of a reply as the provider sent them. The request is dispatched when the first one is asked for.
+    """Chunks of a reply as the provider sent them. The first `next` dispatches the request.
 
-    Leaving the `with` block early ends the dispatch; what arrived until then is recorded as partial.
+    Leaving the `with` block early ends the dispatch; the chunks so far are recorded as a partial answer.
     """
 
     def __init__(self, routed: Streamed, chunks: Generator[Any, None, None]) -> None:
@@ -89,7 +89,7 @@ class ReplyStream(Iterator[Any]):
 
     @property
     def reply(self) -> Reply | None:
-        """The reply that the chunks added up to; None while they still come, and if nothing was served."""
+        """The reply of all chunks; None before the end of the stream, and without an answer."""
         return self._routed.reply()
 
     def __next__(self) -> Any:
@@ -121,7 +121,7 @@ class AsyncReplyStream(AsyncIterator[Any]):
 
     @property
     def reply(self) -> Reply | None:
-        """The reply that the chunks added up to; None while they still come, and if nothing was served."""
+        """The reply of all chunks; None before the end of the stream, and without an answer."""
         return self._routed.reply()
 
     async def __anext__(self) -> Any:

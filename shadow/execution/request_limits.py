@@ -12,14 +12,14 @@ from shadow.prices.catalogue import Catalogue
 
 
 class Admission:
-    """Judges the models of one request, immediately before they are asked.
+    """Admits or refuses the models of one request, immediately before they are asked.
 
     Args:
-        request: that is to be served.
-        snapshot: what live decided on.
+        request: to be served.
+        snapshot: of the decision.
         catalogue: names the providers.
-        state: breakers and rate limits, as they are now.
-        cost: what is left of the cost budget; None = there is none.
+        state: current breakers and rate limits.
+        cost: the rest of the cost budget; None = there is none.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Admission:
                 raise UnservedError(text, error_type="spending_limit")
 
     def objection(self, model: str) -> str:
-        """`killed`, `cost_budget` or `unavailable` for a model that may not be asked; empty for one that then is."""
+        """`killed`, `cost_budget` or `unavailable`: why a model must not be asked; empty if it is asked next."""
         killed = self._snapshot.killed
         if killed and (model in killed or provider_of(self._catalogue, model) in killed):
             return "killed"
@@ -52,9 +52,9 @@ class Admission:
         return "" if self._state.admits(model, self._request) else "unavailable"
 
     def comes_back(self, model: str, objection: str) -> bool:
-        """Whether a model may serve in spite of the objection, where otherwise nobody would.
+        """Whether a model may serve in spite of the objection, if no other step can.
 
-        A breaker on its way back lets only a share of the requests through. That spares a provider whose peers can
-        serve; where there is none, refusing healthy requests would only prolong the outage.
+        A recovering breaker admits only a share of the requests, which spares a provider while its peers can
+        serve. Without a peer, refusing requests would only prolong the outage.
         """
         return objection == "unavailable" and self._state.returns(model)

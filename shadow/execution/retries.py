@@ -1,7 +1,7 @@
-"""How long to wait before a retry, and how many retries a provider may get at all.
+"""Waits before retries, and the retry budget of each provider.
 
-Retries help against a hiccup and make an outage worse. So each provider has a token bucket: every request that it gets
-puts a fraction of a token in, every retry takes a whole one out.
+Retries help against single failures and make an outage worse. So each provider has a token bucket: every request
+adds a fraction of a token, every retry takes a whole one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from shadow.prices.catalogue import Catalogue
 from shadow.runtime.forks import on_fork_in_child
 
 BURST: Final = 10.0
-"""Tokens of a new bucket, and the most it holds: what a service with little traffic may retry."""
+"""Tokens of a new bucket, and its maximum: the retries of a service with little traffic."""
 LONGEST_BACKOFF_S: Final = 8.0
 MOST_JITTER: Final = 0.1
-"""Share of a wait that a provider asked for, added at random, so that callers do not come back all at once."""
+"""Share of a provider's wait, added at random, so that callers do not return all at once."""
 
 Jitter = Callable[[], float]
 """A random number in [0, 1)."""
@@ -34,7 +34,7 @@ class RetryBudgets:
         on_fork_in_child(self._after_fork)
 
     def request(self, provider: str, ratio: float) -> None:
-        """Count a request that this provider gets, with so much of a token; a retry is none."""
+        """Add a fraction of a token for a request to this provider. Not for retries."""
         with self._lock:
             self._tokens[provider] = min(BURST, self._tokens.get(provider, BURST) + ratio)
 
@@ -52,7 +52,7 @@ class RetryBudgets:
 
 
 def provider_of(catalogue: Catalogue, model: str) -> str:
-    """Whose bucket a model shares; its own where the catalogue names no provider."""
+    """The bucket of a model: its provider's, or its own if the catalogue names no provider."""
     known = catalogue.get(model)
     return model if known is None else known.provider or known.name
 
@@ -63,7 +63,7 @@ def wait_before_retry_s(settings: RetrySettings, retry: int, told_s: float | Non
     Args:
         settings: the first wait.
         retry: 0 for the first one.
-        told_s: what the provider asks for; None or 0 = nothing that helps.
+        told_s: wait that the provider asks for; None or 0 = none.
         jitter: spreads the callers out.
     """
     if told_s:

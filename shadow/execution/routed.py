@@ -1,4 +1,4 @@
-"""One request on its way: its decision is executed once, and its record is closed once, whatever happens."""
+"""One decided request: it is executed once, and its record is closed once, whatever happens."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from shadow.state.rate_limits import rate_limits_of
 
 
 class Routed:
-    """A decided request with all that its execution needs. One of the four ways to execute it is called, once.
+    """A decided request with everything for its execution. Exactly one of the four ways to execute it is called, once.
 
     Args:
-        request: what every policy sees.
-        decision: the live policy's.
-        snapshot: the state that it was made on.
-        policy: the live policy, which judges answers if it can escalate.
+        request: as every policy sees it.
+        decision: of the live policy.
+        snapshot: of the decision.
+        policy: the live policy, which validates answers if it can escalate.
         catalogue: describes the models of the decision.
         providers: call them.
         messages: the caller's own messages.
         params: further arguments of the caller for the provider.
         billing: prices, for cost budgets; None = there are none.
-        terms: what all executions of the router share.
-        pin: a model that the caller asks for instead of the decided steps; empty = none.
+        terms: shared by all executions of the router.
+        pin: the caller's model in place of the decided steps; empty = none.
         timeout_s: seconds that one dispatch may take; None = as configured.
         deadline_s: seconds that the whole request may take; None = as configured.
         tick: a monotonic clock in seconds.
-        flagged: marks the outcome where a person should look at it.
+        flagged: flags the outcome if a person should review it.
         close: takes the outcome and closes the record.
     """
 
@@ -131,14 +131,14 @@ class Routed:
         return self._request.request_id
 
     def finish(self) -> Outcome:
-        """Close the record with what was served, once; later calls change nothing."""
+        """Close the record with the outcome, once; later calls change nothing."""
         if self._outcome is None:
             self._outcome = self._flagged(self._bench.added_to(self._execution.outcome()))
             self._close(self._outcome)
         return self._outcome
 
     def reply(self) -> Reply | None:
-        """The reply; None as long as nothing was served."""
+        """The reply; None before an answer is served."""
         answer = self._execution.answer
         return None if answer is None else self._reply(answer)
 
@@ -176,7 +176,7 @@ class Routed:
         return self._providers.of(call.model).astream(call)
 
     def _call(self, planned: Dispatch, *, streams: bool = False) -> Call:
-        """A model that the catalogue does not list is still handed to the provider, which may know it."""
+        """A call of the planned model. A model outside the catalogue goes to the provider, which may know it."""
         model = self._catalogue.get(planned.model) or Model(name=planned.model)
         cap = planned.output_tokens
         return Call(

@@ -1,4 +1,4 @@
-"""What can be set about executing decisions: `execution:` of a shadow.yaml, as plain frozen values."""
+"""Settings of executions: `execution:` of a shadow.yaml, as plain frozen values."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DEFAULT_TIER: Final = "default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySettings:
-    """When the same model is asked again after its provider failed.
+    """Retries of the same model after a failure of its provider.
 
     Attributes:
         times: retries of one step.
-        budget: retries per request of the traffic that a provider gets, in [0, 0.2].
-        backoff_s: seconds before the first retry where the provider does not say; doubled for each further one.
-        patience_s: longest wait for a provider that asked to wait, while another step is left to serve.
+        budget: retries per request to a provider, in [0, 0.2].
+        backoff_s: seconds before the first retry if the provider names no time; doubled for each further one.
+        patience_s: longest wait for a provider that asked to wait, while another step is left.
     """
 
     times: int = 2
@@ -43,12 +43,12 @@ class RetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierBudget:
-    """What one request of a user tier may take.
+    """Limits of one request of a user tier.
 
     Attributes:
-        latency_s: seconds that a step may take while another one is left; then that one is asked. None = no limit.
-        cost_usd: what all attempts of a request may cost together, USD; None = no limit.
-        over_cost: whether a step that is expected to cost more is refused, or its answer cut.
+        latency_s: seconds for a step while another one is left, which is asked next. None = no limit.
+        cost_usd: USD for all attempts of a request together; None = no limit.
+        over_cost: whether a step with a higher expected cost is refused, or its answer cut.
     """
 
     latency_s: float | None = None
@@ -67,9 +67,9 @@ class ExecutionSettings:
         deadline_s: seconds for a whole request with all its attempts; None = no limit.
         timeout_s: seconds for one dispatch: the whole answer, or in a stream the longest silence; None = 600.
         first_chunk_s: seconds until the first chunk of a stream; None = `timeout_s`.
-        max_attempts: dispatches of one request after which no failure is made good any more.
-        retry: when the same model is asked again.
-        long_context: model for requests that are too long for the one that was asked; empty = none.
+        max_attempts: dispatches of one request, after which a failure is final.
+        retry: of the same model.
+        long_context: model for requests that are too long for the chosen one; empty = none.
         content_policy: model for requests that a provider's content policy refuses; empty = none.
         tiers: budgets by user tier; `default` is for tiers without an entry.
     """
@@ -84,10 +84,10 @@ class ExecutionSettings:
     tiers: Mapping[str, TierBudget] = field(default_factory=nothing)
 
     def budget_of(self, user_tier: str) -> TierBudget:
-        """What a request of this tier may take."""
+        """The limits of this tier."""
         return self.tiers.get(user_tier) or self.tiers.get(DEFAULT_TIER) or UNLIMITED
 
     @property
     def limits_cost(self) -> bool:
-        """Whether some tier has a cost budget, so that prices must be known."""
+        """Whether a tier has a cost budget, which needs prices."""
         return any(tier.cost_usd is not None for tier in self.tiers.values())

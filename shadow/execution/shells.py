@@ -1,7 +1,7 @@
-"""The four ways to wait for the dispatches of an execution: whole or as a stream, blocking or on an event loop.
+"""The four shells that run an execution: for a whole answer or a stream, blocking or on an event loop.
 
-Only here anything waits. On an event loop a dispatch is cancelled when its time is up, whatever its provider does; a
-blocking one ends its own dispatch in time, as `Call` tells it.
+Only shells wait. On an event loop a dispatch is cancelled at its time limit, whatever its provider does; a
+blocking provider must keep the limits of its `Call`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ AsyncSleep = Callable[[float], Awaitable[None]]
 def run(
     execution: Execution, dispatch: Callable[[Dispatch], Answer], tick: Tick, *, sleep: Sleep | None = None
 ) -> Answer:
-    """Run an execution to its end and return the answer that is served.
+    """Run an execution to its end and return the served answer.
 
     Raises:
         UnservedError: no step may be asked.
-        Exception: whatever the last dispatch raised, unchanged, if no step is left that may serve the request.
+        Exception: of the last dispatch, unchanged, if no step is left.
     """
     while True:
         planned = _next_after_wait(execution, sleep)
         started = tick()
         try:
             answer = dispatch(planned)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too
             if not execution.failed(error, tick() - started):
                 raise
         else:
@@ -62,7 +62,7 @@ async def arun(
         try:
             async with _Limited(planned.model, planned.whole_s):
                 answer = await dispatch(planned)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too
             if not execution.failed(error, tick() - started):
                 raise
         else:
@@ -79,11 +79,11 @@ def stream(
     *,
     sleep: Sleep | None = None,
 ) -> Generator[Any, None, None]:
-    """Run an execution and yield the raw chunks of the answer that is served.
+    """Run an execution and yield the raw chunks of the served answer.
 
     Raises:
         UnservedError: no step may be asked.
-        Exception: as `run`; also after the first chunk, where no other step may serve the request any more.
+        Exception: as `run`; also after the first chunk, when no other step may serve the request.
     """
     held = Held()
     while True:
@@ -94,7 +94,7 @@ def stream(
                     received.add(chunk)
                     if not planned.held:
                         yield received.hand_out(chunk)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too
             if not _goes_on(execution, error, received):
                 raise
         else:
@@ -119,14 +119,14 @@ async def astream(
         received = Received(tick)
         try:
             async with aclosing(dispatch(planned)) as chunks:
-                async with _Limited(planned.model, planned.first_chunk_s):  # what comes later the provider watches
+                async with _Limited(planned.model, planned.first_chunk_s):  # the provider keeps the later limits
                     chunk = await anext(chunks, None)
                 while chunk is not None:
                     received.add(chunk)
                     if not planned.held:
                         yield received.hand_out(chunk)
                     chunk = await anext(chunks, None)
-        except BaseException as error:  # an interrupt or a cancellation is recorded, too, before it goes on
+        except BaseException as error:  # an interrupt or a cancellation is recorded, too
             if not _goes_on(execution, error, received):
                 raise
         else:
@@ -161,7 +161,7 @@ async def _anext_after_wait(execution: Execution, sleep: AsyncSleep | None) -> D
 
 
 class _Limited:
-    """Ends the block after a time with the error of a provider that is too slow."""
+    """Ends the block after a time with a time-out error of the provider."""
 
     def __init__(self, model: str, limit_s: float | None) -> None:
         self._model = model
@@ -185,7 +185,7 @@ class _Limited:
 
 
 def _goes_on(execution: Execution, error: BaseException, received: Received) -> bool:
-    """Tell the execution about a broken stream; whether another step may serve the request."""
+    """Report a broken stream to the execution; whether another step may serve the request."""
     if not received.handed_out:
         return execution.failed(error, received.latency_s)
     execution.broken(error, received.answer(), received.latency_s, ttft_s=received.ttft_s)

@@ -1,7 +1,7 @@
-"""Which step of a decision is asked next.
+"""The next step of a decision.
 
-Two ways lead from one step to another, and they never share one: an answer that was refused goes on to the next
-escalation, a stronger model; a provider that failed, or may not be asked, goes on to the next fallback, its peer.
+After a refused answer comes the next escalation, a stronger model. After a provider that failed, or must not be asked,
+comes the next fallback, a peer.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from shadow.domain.policy import Step
 from shadow.errors import UnservedError
 
 Refusal = Callable[[str], str]
-"""Why a model may not be asked now; empty if it may, and then it is asked."""
+"""The reason why a model must not be asked now; empty if it is asked next."""
 
 
 class Steps:
-    """The steps of one decision that are still to come.
+    """The remaining steps of one decision.
 
     Args:
         steps: as decided; the first is the primary.
-        refusal: is asked immediately before a step is taken.
+        refusal: called immediately before a step is taken.
 
     Attributes:
-        current: the step that is asked.
-        kind: how it came to be asked.
-        refusals: model to the reason why it could not be asked, in their order.
+        current: the current step.
+        kind: of its attempt.
+        refusals: model to the reason of its refusal, in order.
     """
 
     def __init__(self, steps: Iterable[Step], refusal: Refusal) -> None:
@@ -47,32 +47,32 @@ class Steps:
 
     @property
     def verifies_next(self) -> bool:
-        """Whether the next escalation is to check the current answer."""
+        """Whether the next escalation checks the current answer."""
         return bool(self._escalations) and self._escalations[0].verifies
 
     @property
     def has_more(self) -> bool:
-        """Whether a model is left that was not asked in vain."""
+        """Whether a model is left that did not fail."""
         return any(step.model not in self._failed for step in (*self._escalations, *self._fallbacks))
 
     def begin(self) -> bool:
-        """Take the primary, or what stands in for it."""
+        """Take the primary, or else a fallback."""
         return self._take([self.current], "primary") or self.fall_back()
 
     def escalate(self) -> bool:
-        """Take the next escalation; if none of them may be asked, a fallback in its place."""
+        """Take the next escalation; if none may be asked, a fallback."""
         return self._take(self._escalations, "escalation") or self._take(self._fallbacks, "fallback")
 
     def fall_back(self) -> bool:
-        """Take the next fallback; if there is none, what is left of the cascade stands in."""
+        """Take the next fallback; without one, the rest of the cascade."""
         return self._take(self._fallbacks, "fallback") or self._take(self._escalations, "fallback")
 
     def divert(self, model: str) -> bool:
-        """Take a model that was configured for a special case; empty = none was."""
+        """Take the model that is configured for a special case; empty = none is."""
         return bool(model) and self._take([Step(kind="fallback", model=model)], "fallback")
 
     def resort_to(self, may_serve: Callable[[str, str], bool]) -> bool:
-        """Take the first refused step after all that may serve, by its model and the reason of the refusal."""
+        """Take the first refused step that `may_serve` allows, given its model and the reason of the refusal."""
         for step, kind in self._refused:
             if may_serve(step.model, self.refusals[step.model]):
                 self.current, self.kind = step, kind
@@ -80,14 +80,14 @@ class Steps:
         return False
 
     def unserved(self) -> UnservedError:
-        """The error of a request that no step may serve: the class of the first refusal, and all of them by name."""
+        """The error of a request that no step may serve: the type of the first refusal, and the names of all."""
         error_type = next(iter(self.refusals.values()), "unavailable")
         named = ", ".join(f"{model}: {reason}" for model, reason in self.refusals.items()) or "none is left"
         text = f"no model may be asked now ({named}); try again later, or add a fallback"
         return UnservedError(text, error_type=error_type)
 
     def fail(self) -> None:
-        """The current model failed; it is not taken again for this request."""
+        """The current model failed; it is not asked again for this request."""
         self._failed.add(self.current.model)
 
     def _take(self, steps: list[Step], kind: AttemptKind) -> bool:

@@ -1,4 +1,4 @@
-"""What every execution of a router shares."""
+"""Shared by all executions of a router."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from shadow.execution.settings import ExecutionSettings, RetrySettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The terms that executions run under.
+    """Settings and shared state of executions.
 
     Attributes:
         settings: limits, and models for special cases.
-        retries: what may be retried, by provider.
-        state: which models may be asked at all, and who is told what came of it.
-        jitter: spreads waits out.
+        retries: retry budgets by provider.
+        state: admits models, and takes the results of dispatches.
+        jitter: randomizes waits.
     """
 
     settings: ExecutionSettings
@@ -33,4 +33,4 @@ class Terms:
 
 
 UNTRIED: Final = Terms.of(ExecutionSettings(retry=RetrySettings(times=0)))
-"""For answers that are known beforehand: nobody is asked twice."""
+"""For recorded answers: no retries."""
