@@ -16,8 +16,8 @@ from shadow.runtime.forks import on_fork_in_child
 ID_KEY_VARIABLE = "SHADOW_ID_KEY"
 
 
-# Ids must differ, not be secret. A call of the operating system per id cost 15 us and handed the interpreter lock over;
-# the generator is seeded by it once, and again in a forked child, which would repeat its parent's ids.
+# Ids must be unique, not secret. A call of the operating system per id took 15 us and released the interpreter lock;
+# so the generator is seeded once, and again in a forked child, which would repeat its parent's ids.
 _random = random.Random()  # noqa: S311
 on_fork_in_child(_random.seed)
 
@@ -46,8 +46,7 @@ class KeyedHash:
     """Turns user and session ids into keys, so that raw ids never leave the process.
 
     The key is `SHADOW_ID_KEY`. Without one a public salt per project is used: counts and clusters stay right, but
-    somebody who guesses an id can confirm the guess. Never a random key per process: the same user must keep the
-    same key.
+    a guessed id can be confirmed. Never a random key per process: the same user must keep the same key.
 
     Args:
         project: salt of the public key.
@@ -76,8 +75,8 @@ class KeyedHash:
                 "guessed id can be confirmed; set %s to the same secret in every process",
                 ID_KEY_VARIABLE,
             )
-        # The key is set up once. `hmac.digest` takes less, but lets go of the interpreter lock, and a caller would wait
-        # for whatever thread takes that.
+        # The key is set up once. `hmac.digest` is faster, but releases the interpreter lock, and the caller would wait
+        # until it gets that back.
         keyed = self._keyed.copy()
         keyed.update(raw.encode("utf-8", "surrogatepass"))
         return keyed.hexdigest()[:16]

@@ -1,1 +1,1 @@
-"""From a closed request to its spans, behind the back of the caller: backlog, shadow runners, span writer, reloads."""
+"""From a closed request to its spans, off the request path: backlog, shadow runners, span writer, reloads."""

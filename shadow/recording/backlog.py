@@ -1,6 +1,6 @@
-"""What waits between the request path and the recorder's thread, and that thread.
+"""The queue between the request path and the recorder's thread, and that thread.
 
-Putting something in is one append. The thread is woken at most ten times a second and works in batches, because each
+Adding an entry is one append. The thread wakes up at most ten times a second and works in batches, because each
 switch of threads under the interpreter lock may cost a request 5 ms.
 """
 
@@ -36,14 +36,14 @@ class Pending:
     """One request between its live decision and its spans. A handle: callers only pass it back to `Recorder.close`.
 
     Attributes:
-        routing_version: the version of the routing that it began with, and is judged and written down by.
-        decide_s: seconds the live decision took; None = not measured.
+        routing_version: the version of the routing from start to end of the request.
+        decide_s: seconds of the live decision; None = not measured.
         parent: the host's span, read only.
         opened_at: `time.perf_counter()` of the decision.
-        final: what was served; set once, when the request is closed.
-        expected: what is recorded if nothing better is reported in time.
-        shed: the backlog was full when it was closed, so that no shadow is asked.
-        lacks_complexity: the request was opened without; the recorder's thread finds it before anybody reads it.
+        final: the outcome; set once, when the request is closed.
+        expected: the outcome to record if no other is reported in time.
+        shed: the backlog was full when the request was closed, so that no shadow is asked.
+        lacks_complexity: the recorder's thread must compute the complexity, before the shadows read it.
     """
 
     routing_version: RoutingVersion
@@ -61,7 +61,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class LateOutcome:
-    """An outcome whose request was closed before, here or in another process. `time_ns` is when it was reported."""
+    """An outcome of a request that is closed, here or in another process. `time_ns` is the time of the report."""
 
     request_id: str
     outcome: Outcome
@@ -76,9 +76,9 @@ class Backlog:
 
     Args:
         work_off: gets up to 64 entries in order. It must not raise.
-        idle: called at least once a second, for what depends on time. It must not raise.
-        prepare: called before the thread starts, to start those that it needs.
-        limit: entries from which on shadows are shed; at twice as many the newest entry is refused.
+        idle: called at least once a second, for time-outs. It must not raise.
+        prepare: called before the thread starts, to start other threads.
+        limit: entries above which shadows are shed; at twice as many, new entries are refused.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Backlog:
         self.reset()
 
     def reset(self) -> None:
-        """Empty, without a thread. A forked child begins like this: the parent delivers what it had."""
+        """Empty, without a thread. Also for a forked child: the parent delivers its own entries."""
         self._entries: deque[Entry | threading.Event] = deque()
         self._wake = threading.Event()
         self._hurry = threading.Event()
@@ -145,7 +145,7 @@ class Backlog:
             self._wake.set()
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything put in before this call was worked off; False if that took too long."""
+        """Wait until all entries before this call were worked off; False if that took too long."""
         if self._stopped or (self._thread is None and not self._entries):
             return not self._entries
         mark = threading.Event()
@@ -156,7 +156,7 @@ class Backlog:
         return mark.wait(timeout_s)
 
     def stop(self, timeout_s: float) -> None:
-        """Take nothing more and end the thread."""
+        """Refuse new entries and end the thread."""
         self._stopped = True
         self._hurry.set()
         self._wake.set()
@@ -165,7 +165,7 @@ class Backlog:
             thread.join(timeout_s)
 
     def _run(self) -> None:
-        """Sleep until something was put in, let a batch gather, work it off."""
+        """Sleep until an entry comes, let a batch gather, work it off."""
         while not self._stopped:
             self._wake.wait(IDLE_S)
             self._wake.clear()
@@ -174,7 +174,7 @@ class Backlog:
             self._idle_now_and_then()
             while self._entries:
                 self._work_off_batch()
-                self._idle_now_and_then()  # a service at its limit never lets the queue run empty
+                self._idle_now_and_then()  # a busy queue is never empty
 
     def _idle_now_and_then(self) -> None:
         if time.monotonic() - self._idled_at >= IDLE_S:

@@ -1,7 +1,7 @@
-"""Prompts and answers on spans, where the service asked for them: whole, or as its redaction leaves them.
+"""Prompts and answers on spans, if the service exports them: in full, or redacted by its own function.
 
-Off by default. Nothing is computed from content. It is prepared off the request path, in bounded size. Where the
-redaction raises, takes too long or gives no text, and where the collector is slow, it is left out, never sent as it is.
+Off by default. No figure uses content. It is prepared off the request path, in bounded size. If the
+redaction raises, takes too long or gives no text, or the collector is slow, content is left out, never sent unredacted.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ if TYPE_CHECKING:
     from shadow.config import Routing
 
 Redact = Callable[[str], str]
-"""Takes the text of a message and gives what may leave the process."""
+"""From the text of a message to the text to export."""
 
 Text = tuple[str, str]
 """Role and text of a message."""
 
 READ_CHARACTERS: Final = 200_000
-"""Of one message: what the redaction sees. It is far more than what is kept, so that nothing is kept that was cut off
-from what would have given it away."""
+"""Of one message, for the redaction. Far more than is kept, so that a cut cannot hide what the redaction must see."""
 KEPT_CHARACTERS: Final = 24_000
 """Of the prompt, and of the answer."""
 JSON_CHARACTERS: Final = 60_000
@@ -41,17 +40,17 @@ CUT: Final = "[cut]"
 
 
 class Content:
-    """What spans say of prompts and answers.
+    """Attributes of prompts and answers for `route` spans.
 
     Args:
-        routing: says whether they say anything.
-        containment: counts what the redaction throws.
+        routing: with the settings of `export`.
+        containment: counts exceptions of the redaction.
 
     Attributes:
-        left_out: requests whose content was to be sent and was not.
+        left_out: requests whose content was left out.
 
     Raises:
-        ConfigError: content is to be redacted, and nothing says how.
+        ConfigError: content is to be redacted, and there is no function for it.
     """
 
     def __init__(self, routing: Routing, containment: Containment) -> None:
@@ -75,11 +74,11 @@ class Content:
         self.left_out = 0
 
     def of(self, requests: Sequence[Pending], waiting: int) -> Sequence[Mapping[str, str]]:
-        """Attributes for the `route` span of each request; none where content is off or left out.
+        """Attributes for the `route` span of each request; empty if content is off or left out.
 
         Args:
             requests: closed ones.
-            waiting: spans that wait for the collector. Content is large, and memory is the host's.
+            waiting: spans that wait for the collector. Above a tenth of the queue, content is left out.
         """
         if not self._is_on:
             return [{}] * len(requests)
@@ -98,7 +97,7 @@ class Content:
             self._worker = None
 
     def _redacted(self, texts: Sequence[list[Text]]) -> list[list[Text] | None]:
-        """Every request's texts, redacted in a thread that may be left behind."""
+        """Every request's texts, redacted in a thread that can be abandoned."""
         done: list[list[Text] | None] = []
         while len(done) < len(texts) and self._strikes_left > 0:
             if self._worker is None:
@@ -127,7 +126,7 @@ class Content:
     def _redact_all(self, texts: Sequence[Text]) -> list[Text] | None:
         try:
             return [(role, self._redact_one(text)) for role, text in texts]
-        except BaseException as error:  # noqa: BLE001 - a stranger's code; whatever it raises, nothing is sent
+        except BaseException as error:  # noqa: BLE001 - the user's function may raise anything; no content is sent
             self._containment.note("export.redact", error)
             return None
 
@@ -139,7 +138,7 @@ class Content:
 
 
 def redacting(routing: Routing, redact: Redact | None) -> Routing:
-    """The routing with another function that redacts; unchanged without one."""
+    """The routing with this redaction; unchanged without one."""
     return routing if redact is None else replace(routing, export=replace(routing.export, redact=redact))
 
 
@@ -158,7 +157,7 @@ def _texts(pending: Pending) -> list[Text]:
 
 
 ANSWER: Final = "\0answer"
-"""Stands for the role of the answer, which no message can have."""
+"""The role of the answer here, which no message can have."""
 
 
 def _attributes(texts: Sequence[Text]) -> Mapping[str, str]:
@@ -176,7 +175,7 @@ def _attributes(texts: Sequence[Text]) -> Mapping[str, str]:
 
 
 def _bounded(messages: Sequence[Message], shape: Callable[[str, str], Mapping[str, Any]]) -> str:
-    """JSON of the last messages that fit. Characters that JSON writes as several make the texts shorter."""
+    """JSON of the last messages that fit. Escaped characters shorten the texts."""
     characters = KEPT_CHARACTERS
     while True:
         left = characters

@@ -1,4 +1,4 @@
-"""Tells ids of requests from ids of responses: a signal may name either."""
+"""Distinguishes ids of requests from ids of responses: a signal may name either."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KEPT: Final = 10_000
 
 
 class HostIds:
-    """The newest request ids that the host made itself. Ours are known by their form."""
+    """The newest request ids of the host. The SDK's own ids are known by their form."""
 
     def __init__(self) -> None:
         self._seen: dict[str, None] = {}
@@ -24,9 +24,9 @@ class HostIds:
             self._seen.pop(next(iter(self._seen)), None)
 
     def target_of(self, some_id: str) -> str:
-        """The signal target that an id names: ours or one seen here is a request, any other a response.
+        """The signal target of an id: an id of the SDK or one seen here is a request, any other a response.
 
-        `request:ID` and `response:ID` say which it is.
+        `request:ID` and `response:ID` are explicit.
         """
         if some_id.startswith("request:"):
             return some_id.removeprefix("request:")

@@ -1,7 +1,6 @@
-"""Requests between their live decision and their outcome, for threads that never wait for each other.
+"""Requests between their live decision and their outcome, without a lock.
 
-There is no lock: every step is one operation on a dictionary, which the interpreter does at once. What two threads do
-at the same time is decided by whose `pop` comes first.
+Every step is one atomic operation on a dictionary. Of two threads that take the same request, the first `pop` wins.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class OpenRequests:
         return len(self._by_id)
 
     def add(self, pending: Pending) -> Pending | None:
-        """Note a request; the earlier one of the same id, which must be closed, if there is one."""
+        """Add a request; returns an earlier one of the same id, which must be closed."""
         request_id = pending.request.request_id
         earlier = self._by_id.pop(request_id, None)
         self._by_id[request_id] = pending
@@ -35,13 +34,13 @@ class OpenRequests:
         return self._by_id.get(request_id)
 
     def take(self, pending: Pending) -> bool:
-        """Take a request out; False if somebody else did so before."""
+        """Take a request out; False if another thread has taken it."""
         request_id = pending.request.request_id
         if self._by_id.get(request_id) is not pending:
             return False
         popped = self._by_id.pop(request_id, None)
         if popped is not None and popped is not pending:
-            self._by_id[request_id] = popped  # a later request with the same id came in between
+            self._by_id[request_id] = popped  # a later request with the same id
         return popped is pending
 
     def take_oldest(self, opened_before: float = float("inf")) -> Pending | None:
@@ -53,7 +52,7 @@ class OpenRequests:
         while self._by_id:
             try:
                 oldest = next(iter(self._by_id.values()))
-            except (StopIteration, RuntimeError):  # another thread changed the dictionary just now
+            except (StopIteration, RuntimeError):  # another thread changed the dictionary
                 continue
             if oldest.opened_at >= opened_before:
                 return None

@@ -1,4 +1,4 @@
-"""One shadow policy at its place: its thread or process, its strikes, and whether it is still asked."""
+"""The runner of one shadow policy: its thread or process, its strikes, and whether it is switched off."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ HEAD_START_S: Final = 0.002
 """How long a policy may run before the next one is started beside it."""
 
 FORGIVEN_AFTER: Final = 1000
-"""Decisions in time that take one strike back: a rare pause of the machine must not add up over weeks."""
+"""Decisions in time that cancel one strike: rare pauses of the machine must not add up over weeks."""
 
 FIRST_PROBE_S: Final = 30.0
 LAST_PROBE_S: Final = 3600.0
-"""How long a policy that was switched off is left alone: at first, and at most. It doubles with every failed probe."""
+"""First and longest pause before a policy that was switched off is probed. It doubles with every failed probe."""
 
 
 class Closed(Decided, Protocol):
-    """What a shadow is asked about: a closed request."""
+    """A closed request, for shadows."""
 
     @property
     def shed(self) -> bool:
-        """There is no time for the shadows of this request."""
+        """Whether the shadows of this request are left out."""
         ...
 
 
@@ -43,16 +43,16 @@ class PolicyRunner:
 
     Args:
         policy: the shadow.
-        catalogue: knows which models exist.
-        containment: counts what validators throw.
-        view: whose state it sees.
-        budget_s: seconds one decision may take.
+        catalogue: of the existing models.
+        containment: counts exceptions of validators.
+        view: the state that the policy sees.
+        budget_s: seconds for one decision.
         strikes: overruns after which the policy is switched off.
-        recipe: how to build the policy in a process of its own; None = it runs in a thread.
+        recipe: builds the policy in a process of its own; None = it runs in a thread.
         tick: seconds of a monotonic clock.
 
     Attributes:
-        off: why the policy is not asked; empty if it is.
+        off: why the policy is switched off; empty if it is not.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class PolicyRunner:
         self._task: Task[Closed, PolicyResult] | None = None
 
     def begin(self, items: Sequence[Closed]) -> None:
-        """Start a batch and give it a moment alone. A policy that was switched off is probed with one request."""
+        """Start a batch and give it a head start. A policy that was switched off is probed with one request."""
         if self.off and items and self._may_be_probed():
             self._is_probing = True
             self._strikes_left = 1
@@ -97,7 +97,7 @@ class PolicyRunner:
             self._task.done.wait(HEAD_START_S)
 
     def finish(self, items: Sequence[Closed]) -> list[PolicyResult]:
-        """The results of the batch that was begun, one per item."""
+        """The results of the current batch, one per item."""
         results: list[PolicyResult] = []
         while self._task is not None:
             task, self._task = self._task, None
@@ -158,7 +158,7 @@ class PolicyRunner:
                 if self._view.is_killed(closed)
                 else pickled_item(closed.request, self._view.snapshot(closed), closed.final)
             ),
-            decode=self._heard,
+            decode=self._decoded,
             one_by_one=self._view.is_private,
             failed=lambda error: self._failed("error", type(error).__name__, describe(error)),
         )
@@ -173,14 +173,13 @@ class PolicyRunner:
     def _killed(self) -> PolicyResult:
         return self._failed("error", "killed")
 
-    def _heard(self, closed: Closed, content: bytes) -> PolicyResult:
-        """What the policy's process answered, checked like the answer of a thread."""
-        from shadow.recording.isolation.pipe import heard  # noqa: PLC0415 - as above
+    def _decoded(self, closed: Closed, content: bytes) -> PolicyResult:
+        """The result of the policy's process, checked like that of a thread."""
+        from shadow.recording.isolation.pipe import decoded_result  # noqa: PLC0415 - as above
 
-        said = heard(content)
-        for where, what in said.notes:
-            self._containment.note(where, ShadowError(what))
-        result = said.result
+        result, errors = decoded_result(content)
+        for where, text in errors:
+            self._containment.note(where, ShadowError(text))
         if isinstance(result.decision, Decision):
             try:
                 checked(self.policy.name, result.decision, self._catalogue)
@@ -230,7 +229,7 @@ class PolicyRunner:
         self.off = reason
 
     def _may_be_probed(self) -> bool:
-        """After its pause, and once nothing that it left behind runs any more, so that stuck threads stay few."""
+        """After its pause, and only while no abandoned thread or process runs, so that stuck threads stay few."""
         if self._tick() < self._probe_at:
             return False
         self._left = [each for each in self._left if each.is_alive()]

@@ -1,4 +1,4 @@
-"""What an observer and a router have in common: a recorder, a state, and reloads."""
+"""The common base of observer and router: a recorder, a state, and reloads."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class RecordedService:
     _reloader: Reloader
 
     def reload(self, routing: Routing | None = None) -> bool:
-        """Take over the routing files as they are now, or a routing made in code; whether it runs now. Never raises.
+        """Load the routing files again, or a routing made in code; whether it is in use now. Never raises.
 
-        New requests see the new version of everything; those that have begun end with the old one. If anything is
-        wrong, everything stays as it is, and `stats.reload_error` says why.
+        New requests use the new version; requests in progress keep the old one. If the new one has a
+        problem, the old one stays, and `stats.reload_error` has the reason.
         """
         return self._reloader.reload(routing)
 
@@ -37,11 +37,11 @@ class RecordedService:
         return self._recorder.stats
 
     def flush(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
-        """Wait until everything finished so far reached the collector; False if late, or if something was lost."""
+        """Wait until all finished requests reached the collector; False if late, or if a record was lost."""
         return self._recorder.flush(timeout_s)
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:
-        """Record open requests as unreported, flush, and end the threads. Also happens when the process ends."""
+        """Record open requests as unreported, flush, and end the threads. Also called when the process exits."""
         return self._recorder.shutdown(timeout_s)
 
     def _note_signal(self, some_id: str, name: str, value: float | None, details: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""Takes what was decided and served, and turns it into spans behind the caller's back.
+"""Turns decisions and outcomes into spans, off the request path.
 
-The caller pays for a few dictionary operations and one append. Everything else, the shadows, the spans and their
-encoding, happens on the recorder's own thread, in batches. Only `flush` and `shutdown` wait, and nothing raises into
+The caller waits for a few dictionary operations and one append. The shadows, the spans and their
+encoding run on the recorder's own thread, in batches. Only `flush` and `shutdown` wait, and no method raises into
 the host after construction.
 
 Life of a record: `open` at the live decision, closed by the first outcome, by the time-out, by the cap
@@ -54,20 +54,20 @@ class Recorder:
     """Records requests, signals and late outcomes of one service.
 
     Args:
-        routing: who the service is, its shadows, and every limit.
+        routing: name of the service, its shadows, and every limit.
         exporter: a sink of ours or any OpenTelemetry `SpanExporter`; by default OTLP/HTTP to `export.to`. A sink that
-            is passed in is flushed at the end, not closed: whoever made it closes it.
+            is passed in is flushed at the end, but not closed.
         clock: event times of signals and late outcomes.
         on_error: "raise" lets internal errors through, for tests.
-        state: is told what closed requests say of models, off the request path. None = somebody else tells it.
+        state: learns from closed requests, off the request path. None = the caller updates it.
 
     Attributes:
-        containment: the guard that this recorder's callers share, so that one count tells everything.
+        containment: the guard, shared with this recorder's callers, so that there is one count.
         hash_id: turns user and session ids into keys.
-        reloads: what a `Reloader` did.
+        reloads: counts of a `Reloader`.
 
     Raises:
-        ConfigError: `export.to` is not an address, or content is to be redacted and nothing says how.
+        ConfigError: `export.to` is not an address, or content is to be redacted without a function for it.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Recorder:
         self._outcome_timeout_s = limits.outcome_timeout_s
         self._sink, self._owns_sink = sink_for(routing, exporter)
         self.containment = Containment(on_error) if state is None else state.containment
-        # Ids of recorded, imported and simulated traffic are no secrets of this service.
+        # Ids of recorded, imported and simulated traffic need no secret.
         self.hash_id = KeyedHash(routing.project, warns=routing.origin == "production")
         self.reloads = ReloadCounts()
         self._counts = ShadowCounts()
@@ -108,7 +108,7 @@ class Recorder:
         _alive.add(self)
 
     def _after_fork(self) -> None:
-        """The parent still has its threads and delivers its own requests; the child begins empty."""
+        """The parent keeps its threads and delivers its own requests; the child starts empty."""
         self._open.clear()
         self._backlog.reset()
         self._versions.after_fork()
@@ -119,18 +119,18 @@ class Recorder:
 
     @property
     def routing_version(self) -> RoutingVersion:
-        """What requests begin with now. A request reads it once, so that it sees one version of everything."""
+        """The version for new requests. A request reads it once and keeps it."""
         return self._versions.current
 
     def adopt(self, routing: Routing) -> None:
-        """Let new requests begin with another routing; those that began before are judged and written down by theirs.
+        """Use another routing for new requests; earlier requests keep theirs.
 
-        Service, project, origin, export and the queues are not looked at: they are those of the recorder.
+        Service, project, origin, export and the queues stay those of the recorder.
         """
         self._span_writer.routing_version = self._versions.adopt(routing, starts=self._backlog.is_running)
 
     def now_and_then(self, chore: Callable[[], None]) -> None:
-        """Call this about once a second on the recorder's thread, while there is one."""
+        """Call `chore` about once a second on the recorder's thread, while there is one."""
         self._chores.append(chore)
 
     def open(
@@ -144,15 +144,15 @@ class Recorder:
         routing_version: RoutingVersion | None = None,
         lacks_complexity: bool = False,
     ) -> Pending:
-        """Note the live decision of a request that is about to be served.
+        """Record the live decision of a request, before it is served.
 
         Args:
-            request: the frozen request that live decided on.
+            request: the frozen request of the decision.
             snapshot: the router's state at that moment; shadows see the same.
-            decision: what live decided, or why it failed.
-            decide_s: seconds the live decision took; None = not measured.
+            decision: of live, or its failure.
+            decide_s: seconds of the live decision; None = not measured.
             parent: span of the host to put the spans under; by default its current one. It is only read.
-            routing_version: what live decided by; the one that requests begin with now by default.
+            routing_version: of the decision; by default the one for new requests.
             lacks_complexity: the request was made with `defers_complexity`.
         """
         if parent is None:
@@ -179,13 +179,13 @@ class Recorder:
         return pending
 
     def close(self, pending: Pending, outcome: Outcome) -> None:
-        """Note what was served. Only the first call for a request counts. Never blocks, never raises."""
+        """Record the outcome. Only the first call for a request counts. Never blocks, never raises."""
         with self.containment.guard("close"):
             if self._open.take(pending):
                 self._finish(pending, outcome)
 
     def outcome(self, request_id: str, outcome: Outcome) -> None:
-        """Note what was served, by request id; also long after the request was closed, and in another process."""
+        """Record an outcome by request id; also long after the request was closed, and in another process."""
         with self.containment.guard("outcome"):
             pending = self._open.find(request_id)
             if pending is not None:
@@ -194,11 +194,11 @@ class Recorder:
                 self._backlog.put(LateOutcome(request_id, outcome, self._clock.time_ns()))
 
     def signal(self, target: str, name: str, value: float | None = None, **details: Any) -> None:
-        """Note how good an answer was.
+        """Record the quality of an answer.
 
         Args:
             target: request id, or `response:<id>` with the provider's response id (see `target_of`).
-            name: what was observed, for example `resolved`.
+            name: of the observation, for example `resolved`.
             value: in [0, 1], 1 is best; None = only a label.
             details: further fields of `Signal`; `time_ns` is now by default. The newest wins.
 
@@ -212,14 +212,14 @@ class Recorder:
             self._backlog.put(signal)
 
     def target_of(self, some_id: str) -> str:
-        """The signal target that an id of the host names."""
+        """The signal target of an id of the host."""
         return self._host_ids.target_of(some_id)
 
     def flush(self, timeout_s: float = 30.0) -> bool:
-        """Wait until everything closed before this call went through the shadows and reached the collector.
+        """Wait until all requests closed before this call went through the shadows and reached the collector.
 
         Returns:
-            False if that took too long, or if something was lost on the way.
+            False if that took too long, or if a record was lost.
         """
         deadline = time.monotonic() + timeout_s
         lost = self._lost
@@ -232,7 +232,7 @@ class Recorder:
     def shutdown(self, timeout_s: float = 30.0) -> bool:
         """Close every open request, flush, and end the threads. Safe to call twice.
 
-        A request without an outcome is closed with the one that its host expects, else as unreported.
+        A request without an outcome is closed with its expected one, else as unreported.
 
         Returns:
             As `flush`.
@@ -278,7 +278,7 @@ class Recorder:
         return self._backlog.refused + self._span_writer.lost
 
     def _finish(self, pending: Pending, outcome: Outcome) -> None:
-        """Hand a request that was taken out to the recorder's thread."""
+        """Pass a closed request to the recorder's thread."""
         pending.final = outcome
         pending.shed = self._backlog.is_full
         self._backlog.put(pending)
@@ -304,7 +304,7 @@ class Recorder:
             self._finish(oldest, oldest.expected)
 
     def _start_threads(self) -> None:
-        """All of them, with the first request: when the process ends it is too late (Python 3.12)."""
+        """Start all threads with the first request: at the exit of the process it is too late (Python 3.12)."""
         self._versions.current.runner.start()
         self._sink.start()
 

@@ -1,6 +1,6 @@
-"""Takes over changed files while a service runs: all of them or none, and never on the request path.
+"""Reloads changed files while a service runs: all of them or none, and never on the request path.
 
-Nothing here raises into the host. What is refused is logged once per change, counted, and told on the spans until the
+No method raises into the host. A refused change is logged once, counted, and stated on the spans until the
 files are good again.
 """
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from shadow.recording.recorder import Recorder
 
 Signature = dict[Path, tuple[int, int, int] | None]
-"""What says at a glance that a file was touched: time of its last change, size and inode; None = not there."""
+"""Signs of a changed file: time of its last change, size and inode; None = absent."""
 
 FIXED: Final = ("service", "project", "origin", "export")
 FIXED_LIMITS: Final = ("max_pending", "outcome_timeout_s", "queue_spans")
-"""What the running threads and connections were made for."""
+"""Settings of the running threads and connections, which a reload cannot change."""
 
 
 class Reloader:
-    """Loads the files of a routing again and hands them to a recorder.
+    """Loads the files of a routing again, and gives them to a recorder.
 
     Args:
-        routing: what runs now.
-        recorder: adopts what is new; its thread looks for changes.
-        prepare: gives a new routing what its owner added to the old one.
+        routing: the current one.
+        recorder: adopts the new routing; its thread checks for changes.
+        prepare: completes a new routing as its owner completed the old one.
         accepts: raises a `ConfigError` for a routing that its owner cannot use; None = it can use any.
-        adopted: is told what runs now, and must not raise; None = nobody else needs it.
+        adopted: called with the new routing; must not raise.
         load: reads a shadow.yaml.
         tick: seconds of a monotonic clock.
     """
@@ -72,22 +72,21 @@ class Reloader:
         recorder.now_and_then(self.look)
 
     def _reset(self) -> None:
-        """A lock that nobody holds."""
+        """A new lock: a forked child may have inherited a locked one."""
         self._lock = threading.Lock()
 
     def reload(self, routing: Routing | None = None) -> bool:
-        """Take over the files as they are now, or a routing made in code; whether it runs now.
+        """Load the files again, or take a routing made in code; whether it is in use now.
 
-        Requests that have begun end with what they began with. If anything is wrong, everything stays as it is.
+        Requests in progress keep the old routing. If the new one has a problem, the old one stays.
         """
         with self._lock:
             return self._take_over(routing)
 
     def look(self) -> None:
-        """Take over changed files, if they are watched and the time has come. Called on the recorder's thread.
+        """Load changed files, if they are watched and the time has come. Called on the recorder's thread.
 
-        A change is taken over once it is as old as one look, so that a file or a set of files that is still being
-        written is not read half way.
+        A change is loaded at the second look that sees it, so that half-written files are not read.
         """
         settings, now = self._routing.reload, self._tick()
         if not settings.watch or now - self._looked_at < settings.every_s:
@@ -114,7 +113,7 @@ class Reloader:
             self._recorder.adopt(routing)
             if self._adopted is not None:
                 self._adopted(routing)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - importing a policy's function runs a stranger's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - importing a policy's function runs the user's code
             self._refuse(str(error) if isinstance(error, ConfigError) else describe(error))
             return False
         self._routing = routing
@@ -124,7 +123,7 @@ class Reloader:
         return True
 
     def _read(self) -> Routing:
-        """The files as they are now. What was read is what is watched from now on, good or bad."""
+        """The routing of the current files. All files that were read are watched from now on, good or bad."""
         file = self._routing.file
         if file is None:
             raise ConfigError("reload must have a file to read, and this routing was made in code; pass a new Routing")
@@ -138,7 +137,7 @@ class Reloader:
         self._counts.refused += 1
         file = self._routing.file
         if file is not None:
-            reason = reason.replace(f"{file.parent}{os.sep}", "")  # the folder's name is nobody's business elsewhere
+            reason = reason.replace(f"{file.parent}{os.sep}", "")  # spans must not have the folder's path
         if reason != self._counts.error:
             self._counts.error = reason
             logger.error(

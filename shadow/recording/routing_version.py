@@ -1,6 +1,6 @@
-"""One version of everything that a routing folder says. A request keeps the version that it began with to its end.
+"""One version of a routing. A request keeps its version from start to end.
 
-A reload makes a new version beside the old one, for new requests. The old one lives on until the spans of its last
+A reload makes a new version for new requests. The old one stays until the spans of its last
 request are written, so that no row mixes two versions.
 """
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 
 class RoutingVersion:
-    """A routing with what runs its shadows and builds its spans.
+    """A routing with its shadow runner and span builder.
 
     Args:
-        routing: who the service is, its policies, its models and its limits.
-        containment: counts what is kept from the host.
-        counts: what all versions of a process did.
-        id_key: what keyed the hashes of ids: secret or public.
+        routing: name of the service, its policies, its models and its limits.
+        containment: counts contained errors.
+        counts: of shadow rows, shared by all versions of a process.
+        id_key: key of the hashes of ids: secret or public.
 
     Attributes:
-        billing: prices for cost budgets; None where no user tier has one.
-        decision: the live decision for a model that the host chose, and the version of a live router that only its
-            host knows. Hosts choose few models and many times, so each is made once.
+        billing: prices for cost budgets; None if no user tier has one.
+        decision: the live decision for the host's model and the host's version of the live router; cached,
+            because hosts choose the same few models again and again.
     """
 
     def __init__(self, routing: Routing, *, containment: Containment, counts: ShadowCounts, id_key: str) -> None:
@@ -63,7 +63,7 @@ class RoutingVersion:
             sdk_version=version("shadowroute"),
             id_key=id_key,
         )
-        # Reading prices takes most of a second, which no request may wait for.
+        # Reading prices takes most of a second, too long for a request.
         self.billing = Billing(routing.catalogue) if routing.execution.limits_cost else None
         self.decision: Callable[[str, str], Decision] = lru_cache(maxsize=256)(self._decision)
 
@@ -78,13 +78,13 @@ class RoutingVersion:
         )
 
     def failure(self, status: Literal["error", "invalid"], error_type: str, live_version: str = "") -> Failure:
-        """A live decision that was not made, or not told."""
+        """The record of a live decision that is missing or unknown."""
         live = self.routing.live
         return Failure(policy=live.name, version=live_version or live.version, status=status, error_type=error_type)
 
 
 class RoutingVersions:
-    """The version that requests begin with now, and older ones that some request still needs.
+    """The version for new requests, and older ones with open requests.
 
     Args:
         made: makes the version of a routing.
@@ -97,7 +97,7 @@ class RoutingVersions:
         self.current = made(routing)
 
     def adopt(self, routing: Routing, *, starts: bool) -> RoutingVersion:
-        """Let new requests begin with another routing; `starts` its threads at once."""
+        """Use another routing for new requests; `starts` its threads at once."""
         version = self._made(routing)
         if starts:
             version.runner.start()
@@ -106,7 +106,7 @@ class RoutingVersions:
         return version
 
     def end_unneeded(self, is_needed: Callable[[RoutingVersion], bool]) -> None:
-        """End what no request needs any more. One that is just being closed is in no place: see `ShadowRunner.end`."""
+        """End versions without requests. A request that is just being closed is not seen: see `ShadowRunner.end`."""
         for each in list(self._retired):
             if not is_needed(each):
                 each.runner.end()
@@ -118,7 +118,7 @@ class RoutingVersions:
             each.runner.end()
 
     def after_fork(self) -> None:
-        """Requests that older versions are kept for are the parent's."""
+        """Forget older versions: their requests are the parent's."""
         for each in (*self._retired, self.current):
             each.runner.after_fork()
         self._retired.clear()

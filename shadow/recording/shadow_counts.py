@@ -1,4 +1,4 @@
-"""How many shadow rows a process produced, and why some of them hold no decision."""
+"""Counts of shadow rows and of their failures, for one process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from shadow.policies.guarded import PolicyResult
 
 
 class ShadowCounts:
-    """Counts since the start of a process, over every version of its policies."""
+    """Counts since the start of a process, over all versions of its policies."""
 
     def __init__(self) -> None:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """A forked child counts from zero, with a lock that nobody holds."""
+        """A forked child counts from zero, with a new lock."""
         self._lock = threading.Lock()
         self._evaluated = 0
         self._failures: dict[str, Counter[str]] = {}

@@ -1,8 +1,7 @@
 """Runs every shadow policy over batches of closed requests, off the request path.
 
-One thread per policy, or one process for a policy that asks for it. The policies start one after another, because under
-the interpreter lock threads that compute at the same time only take turns, 5 ms each; a policy that waits for something
-does not hold up the others.
+Each policy has a thread, or a process with `isolation: process`. The policies start one after another, because under
+the interpreter lock computing threads only take turns of 5 ms; a policy that waits does not delay the others.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ class ShadowRunner:
 
     Args:
         policies: the shadows.
-        catalogue: knows which models exist.
-        budget_s: seconds one decision may take.
+        catalogue: of the existing models.
+        budget_s: seconds for one decision.
         strikes: overruns after which a policy is switched off.
-        sample_rate: share of requests that shadows see, by a hash of the request id.
-        containment: counts what validators throw.
-        counts: what all runners of a process did.
-        own_state: makes the private state of a policy that wants one.
+        sample_rate: share of requests for the shadows, by a hash of the request id.
+        containment: counts exceptions of validators.
+        counts: shared by all runners of a process.
+        own_state: makes the private state of a policy.
         recipes: of the policies that run in processes of their own, by name.
 
     Raises:
-        ConfigError: a policy wants a state that does not exist.
+        ConfigError: the `state_mode` of a policy is unknown.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class ShadowRunner:
         ]
 
     def evaluate(self, batch: Sequence[Closed]) -> list[list[PolicyResult]]:
-        """What every shadow says about every request: one list per request, empty outside the sample."""
+        """The result of every shadow for every request: one list per request, empty outside the sample."""
         rows: list[list[PolicyResult]] = [[] for _ in batch]
         chosen = [n for n, closed in enumerate(batch) if sampled(closed.request.request_id, self._sample_rate)]
         asked = [number for number in chosen if not batch[number].shed]
@@ -103,7 +102,7 @@ class ShadowRunner:
             runner.stop()
 
     def end(self) -> None:
-        """End the threads for good. A batch that still comes starts them and ends them again."""
+        """End the threads for good. A later batch starts them and ends them again."""
         self._ended = True
         self.stop()
 
@@ -114,7 +113,7 @@ class ShadowRunner:
 
     @property
     def switched_off(self) -> dict[str, str]:
-        """Why a policy is not asked any more."""
+        """Policies that are switched off, with the reason."""
         return {runner.policy.name: runner.off for runner in self._runners if runner.off}
 
 

@@ -1,4 +1,4 @@
-"""Which sink a recorder uses: the one it was given, or OTLP/HTTP to the configured address."""
+"""The sink of a recorder: a given one, or OTLP/HTTP to the configured address."""
 
 from __future__ import annotations
 

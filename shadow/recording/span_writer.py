@@ -1,4 +1,4 @@
-"""Writes down what happened: asks the shadows about closed requests, and turns everything into spans for the sink."""
+"""Asks the shadows about closed requests, and turns requests, signals and late outcomes into spans."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class SpanWriter:
 
     Args:
         sink: takes the spans.
-        routing_version: the one that requests begin with now.
-        containment: counts what goes wrong.
-        reloads: whether a changed configuration was refused; the spans say so.
-        content: what spans say of prompts and answers.
+        routing_version: for new requests.
+        containment: counts internal errors.
+        reloads: has the error of a refused reload, for the spans.
+        content: attributes of prompts and answers.
 
     Attributes:
         routing_version: as above; a reload sets it.
         requests: closed requests whose spans were built.
-        shed: those of them whose shadows were not asked.
-        lost: requests that an error of ours cost their spans.
+        shed: those of them whose shadows were left out.
+        lost: requests without spans because of an internal error.
         attempts: dispatches of closed requests, by kind.
         failed_attempts: those of them that failed, by `error_type`.
     """
@@ -73,8 +73,8 @@ class SpanWriter:
         self.failed_attempts: Counter[str] = Counter()
 
     def work_off(self, entries: Sequence[Entry]) -> None:
-        """Shadows and spans of a few entries. Never raises, unless a test asked for it."""
-        for routing_version, requests in _by_edition(entries).items():
+        """Shadows and spans of a few entries. Never raises, except with `on_error="raise"`."""
+        for routing_version, requests in _by_version(entries).items():
             with self._containment.guard("recorder"):
                 self._write_requests(routing_version, requests)
         for entry in entries:
@@ -106,7 +106,7 @@ class SpanWriter:
                     written += 1
                     self.shed += pending.shed
         finally:
-            # Counted once the batch is done: a flush in another thread compares the losses before and after.
+            # After the batch, because a flush in another thread compares the losses before and after.
             self.requests += written
             self.lost += len(requests) - written
 
@@ -117,14 +117,14 @@ class SpanWriter:
                 self.failed_attempts[attempt.error_type] += 1
 
     def _fact(self, entry: Signal | LateOutcome) -> Span:
-        """Signals and late outcomes know no version: they may concern a request of another process."""
+        """Signals and late outcomes have no version: they may belong to a request of another process."""
         if isinstance(entry, Signal):
             return self.routing_version.spans.of_signal(entry)
         return self.routing_version.spans.of_late_outcome(entry.request_id, entry.outcome, entry.time_ns)
 
 
-def _by_edition(entries: Sequence[Entry]) -> dict[RoutingVersion, list[Pending]]:
-    """The closed requests, those of one version together and in order."""
+def _by_version(entries: Sequence[Entry]) -> dict[RoutingVersion, list[Pending]]:
+    """The closed requests by version, in order."""
     groups: dict[RoutingVersion, list[Pending]] = {}
     for entry in entries:
         if isinstance(entry, Pending):
@@ -136,7 +136,7 @@ def _use_catalogue_names(pending: Pending, catalogue: Catalogue) -> None:
     """Replace aliases and dated ids, so that equal models have equal names on both sides."""
     planned = ""
     if isinstance(pending.decision, Decision):
-        with suppress(PolicyError):  # a live model that the catalogue does not know was served all the same
+        with suppress(PolicyError):  # a host may serve a model that is not in the catalogue
             pending.decision = named(pending.decision.policy, pending.decision, catalogue)
         planned = pending.decision.model
     outcome = pending.final
@@ -148,10 +148,9 @@ def _use_catalogue_names(pending: Pending, catalogue: Catalogue) -> None:
 
 
 def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> Outcome:
-    """The outcome, marked if another model answered than the decision asked for and nobody said why.
+    """The outcome, marked if another model than the decided one answered and the host gave no contamination.
 
-    A name that the catalogue does not know is no proof of that: it may be a deployment of the same model. It stays
-    unmarked, and the cost says that it has no price for it.
+    A name outside the catalogue stays unmarked: it may be a deployment of the same model.
     """
     if outcome.contamination or not outcome.model or outcome.model not in catalogue:
         return outcome

@@ -1,4 +1,4 @@
-"""Whose state a shadow sees: the router's, its own simulated one, or none (`state:` of its file)."""
+"""The state that a shadow sees: the router's, its own simulated one, or none (`state:` of its file)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shadow.state.switches import POLICY
 
 
 class Decided(Protocol):
-    """What a view reads of a closed request."""
+    """A closed request, for a view."""
 
     @property
     def request(self) -> Request:
@@ -30,12 +30,12 @@ class Decided(Protocol):
 
     @property
     def final(self) -> Outcome:
-        """What was served."""
+        """The outcome."""
         ...
 
 
 class StateView:
-    """Whose state one policy sees. Used by the thread of that policy."""
+    """The state that one policy sees. Used by the thread of that policy."""
 
     def __init__(self, policy: Policy, own_state: Callable[[Policy], OwnState], containment: Containment) -> None:
         mode = state_mode_of(policy)
@@ -46,15 +46,15 @@ class StateView:
 
     @property
     def is_private(self) -> bool:
-        """Whether what it sees of a request depends on what it decided on the one before."""
+        """Whether its snapshot of a request depends on its decision for the previous one."""
         return self._own is not None
 
     def is_killed(self, closed: Decided) -> bool:
-        """Whether a kill switch had turned the policy off when live decided."""
+        """Whether the policy's kill switch was on when live decided."""
         return self._switch in closed.snapshot.killed
 
     def snapshot(self, closed: Decided) -> Snapshot:
-        """What it sees of a request."""
+        """Its snapshot of a request."""
         if self._sees_shared:
             return closed.snapshot
         if self._own is not None:
@@ -63,7 +63,7 @@ class StateView:
         return STATELESS
 
     def decided(self, closed: Decided, result: PolicyResult) -> None:
-        """Let the private state go on from what the policy decided."""
+        """Update the private state by a decision."""
         decision = result.decision
         if self._own is not None and isinstance(decision, Decision):
             with self._guard("own state"):

@@ -1,4 +1,4 @@
-"""What a recorder has done so far."""
+"""Counts of a recorder."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderStats:
-    """What this process recorded so far.
+    """Counts of this process so far.
 
     Attributes:
         requests: closed requests whose spans were built.
         shadows_evaluated: shadow rows, failures included.
         shadow_failures: by policy and `error_type`.
-        attempts: dispatches to providers by kind; a host that reports only results has none.
+        attempts: dispatches to providers by kind; empty if the host reports only results.
         failed_attempts: those of them that failed, by `error_type`.
-        shed: requests whose shadows were not asked, because the backlog was full. Their rows say so.
-        switched_off: policies that are not asked any more, and why.
-        reloads: changed configurations that were taken over.
-        reloads_refused: changed configurations that were not, because something is wrong with them.
-        reload_error: why the last one was refused; empty once a good one was taken over.
-        content_left_out: requests whose prompt and answer were to be sent and were not.
-        exported: spans that the collector has.
+        shed: requests whose shadows were left out, because the backlog was full. Their rows have `shed`.
+        switched_off: policies that are switched off, with the reason.
+        reloads: accepted changes of the configuration.
+        reloads_refused: refused changes of the configuration.
+        reload_error: why the last change was refused; empty if it was accepted.
+        content_left_out: requests whose content was left out.
+        exported: spans that the collector confirmed.
         dropped: requests lost to a full backlog, and spans lost on the way to the collector.
-        contained: errors of ours that were kept from the host, by place.
+        contained: contained errors by place.
         backlog: closed requests waiting for their shadows, and spans waiting for the collector.
     """
 
@@ -46,12 +46,12 @@ class RecorderStats:
 
 @dataclass(slots=True)
 class ReloadCounts:
-    """What reloading did since the start of a process.
+    """Counts of reloads since the start of a process.
 
     Attributes:
-        done: changes that were taken over.
-        refused: changes that were not.
-        error: why the last change was refused; empty once a good one was taken over.
+        done: accepted changes.
+        refused: refused changes.
+        error: why the last change was refused; empty if it was accepted.
     """
 
     done: int = 0

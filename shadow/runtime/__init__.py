@@ -1,1 +1,1 @@
-"""What keeps a host safe: containment, forks, clocks, worker threads, politeness towards the interpreter lock."""
+"""Safety of the host: containment, forks, clocks, worker threads, yielding of the interpreter lock."""

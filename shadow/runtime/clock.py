@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where event times and durations of the live call come from. Budgets and time-outs always use real time."""
+    """Event time and durations of the live call. Budgets and time-outs always use real time."""
 
     def time_ns(self) -> int:
         """Event time, epoch nanoseconds."""

@@ -1,7 +1,6 @@
-"""The one guard between our failures and the host: count, log now and then, go on.
+"""The guard between the SDK's failures and the host: it counts and logs them.
 
-`KeyboardInterrupt` and `SystemExit` of the host pass. A shadow policy's own are caught where the policy is called
-(`policies/guarded.py`).
+`KeyboardInterrupt` and `SystemExit` of the host pass. Those of a shadow policy are caught in `policies/guarded.py`.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ logger = logging.getLogger("shadowroute")
 
 
 class Containment:
-    """Counts what it swallows by place, and logs the first failure of a place every 20 s.
+    """Counts contained errors by place, and logs one error per place every 20 s.
 
-    `on_error="raise"` lets failures through; tests pass it, so that a bug of ours cannot hide.
+    `on_error="raise"` lets internal errors through; tests use it to find them.
     """
 
     def __init__(self, on_error: OnError = "count") -> None:
@@ -34,26 +33,29 @@ class Containment:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Swallowed failures by place."""
+        """Contained errors by place."""
         with self._lock:
             return dict(self._counts)
 
     def guard(self, where: str) -> Guard:
-        """A context manager that swallows an `Exception` of its block."""
+        """A context manager that contains an `Exception` of its block."""
         guard = self._guards.get(where)
         if guard is None:
             guard = self._guards[where] = Guard(self, where)
         return guard
 
     def swallows(self, where: str, error: BaseException) -> bool:
-        """Count and log an error; whether it must not go further."""
+        """Count and log an internal error; False if it must be raised."""
         if not isinstance(error, Exception) or self._on_error == "raise":
             return False
-        self.note(where, error)
+        self._add("shadowroute: internal error contained, your request is unaffected (%s): %s", where, error)
         return True
 
     def note(self, where: str, error: BaseException) -> None:
-        """Count and log an error that was dealt with already."""
+        """Count and log an error of the service's own function, which the caller has handled."""
+        self._add("shadowroute: %s failed, your request is unaffected; correct that function: %s", where, error)
+
+    def _add(self, message: str, where: str, error: BaseException) -> None:
         now = time.monotonic()
         with self._lock:
             self._counts[where] += 1
@@ -61,19 +63,17 @@ class Containment:
             if not quiet:
                 self._logged_at[where] = now
         if not quiet:
-            told = isinstance(error, ShadowError)
-            text = str(error) if told else f"{describe(error)}; its record may be incomplete; please report it"
-            logger.warning("shadowroute: internal error contained, your request is unaffected (%s): %s", where, text)
+            logger.warning(message, where, str(error) if isinstance(error, ShadowError) else describe(error))
 
     def after_fork(self) -> None:
-        """Count from zero, with a new lock: one that a thread of the parent held would stay locked for ever."""
+        """Count from zero, with a new lock: the parent's may be locked by a thread that does not exist here."""
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._logged_at: dict[str, float] = {}
 
 
 class Guard:
-    """The guarded blocks of one place. It remembers nothing, so that all of them share it."""
+    """Guards all blocks of one place. It has no state, so that they share it."""
 
     __slots__ = ("_containment", "_where")
 
@@ -91,7 +91,7 @@ class Guard:
 
 
 def describe(error: BaseException) -> str:
-    """Class of an error and the line that raised it, without its text: a message may quote a prompt."""
+    """Class and line of an error, without its text, which may quote a prompt."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

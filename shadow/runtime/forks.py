@@ -1,4 +1,4 @@
-"""What must happen in a forked child: threads and locks of the parent do not exist there."""
+"""Hooks for forked children, where the parent's threads do not exist and its locks may be locked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A clock that does not count the interpreter's collections of garbage: time that no policy can help.
+"""A clock that stops during full garbage collections, for the time budgets of policies.
 
-A full collection looks at everything the host has loaded, a tenth of a second in a large service, in whichever thread
-happens to make the next object.
+A full collection visits every object of the host, which takes a tenth of a second in a large service, in any thread
+that makes the next object.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import time
 from typing import Any, Final
 
 FULL: Final = 2
-"""Generation whose collection looks at everything; those before it take microseconds."""
+"""Generation of full collections; the others take microseconds."""
 
 
 class Pauses:
     """Adds up full collections of this process.
 
     Attributes:
-        total_s: seconds so far, with the one that runs now left out.
+        total_s: seconds so far, without the current one.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Pauses:
 
     def now(self) -> float:
         """Seconds of a clock that stands still during full collections."""
-        began_s = self._began_s  # another thread may run before the one that collected has said that it is done
+        began_s = self._began_s  # another thread may run before the collecting one has called `_note`
         return (time.perf_counter() if began_s is None else began_s) - self.total_s
 
     def watch(self) -> None:

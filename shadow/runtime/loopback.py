@@ -1,4 +1,4 @@
-"""Which addresses mean this machine only, and comparing a secret without telling how much of it was right."""
+"""Loopback addresses, and the comparison of secrets in constant time."""
 
 from __future__ import annotations
 

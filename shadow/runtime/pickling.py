@@ -10,12 +10,12 @@ from typing import Any
 
 
 def read_only(values: dict[Any, Any]) -> MappingProxyType[Any, Any]:
-    """Values that nobody can change; the type itself has no name that a pickle could find it by."""
+    """A read-only mapping. Pickles need this function, because the type has no importable name."""
     return MappingProxyType(values)
 
 
 class _Pickler(pickle.Pickler):
-    """Read-only mappings are sent as what is in them."""
+    """Pickles read-only mappings by their content."""
 
     dispatch_table = copyreg.dispatch_table.copy()
     dispatch_table[MappingProxyType] = lambda mapping: (read_only, (dict(mapping),))

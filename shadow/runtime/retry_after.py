@@ -1,4 +1,4 @@
-"""How long an answer asks to wait before the next try, in all the forms that servers write it."""
+"""The wait that an answer asks for before the next try, in all common forms."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import email.utils
 from typing import Final, Protocol
 
 LONGEST_RETRY_AFTER_S: Final = 60.0
-"""A server that names more than this, by mistake or on purpose, must not stop anybody for hours."""
+"""A server with a longer wait, by mistake or on purpose, must not stop a service for hours."""
 
 MILLISECOND_HEADERS: Final = ("retry-after-ms", "x-ms-retry-after-ms")
-"""OpenAI's and Azure's own headers; more exact than the standard one, which they send beside them."""
+"""OpenAI's and Azure's own headers, more exact than the standard one beside them."""
 
 
 class Headers(Protocol):
-    """What is used of an answer's headers."""
+    """The headers of an answer."""
 
     def get(self, name: str, /) -> str | None:
-        """A header's value; None if it is not there."""
+        """A header's value; None if it is absent."""
         ...
 
 
 def retry_after_s(headers: Headers, now_epoch_s: float) -> float | None:
-    """Seconds to wait, in [0, 60]; None if no header says it in a way that can be understood.
+    """Seconds to wait, in [0, 60]; None without a readable header.
 
     Args:
-        headers: by name in lower case, or by any case where the mapping does not care.
+        headers: by name in lower case, or case-insensitive.
         now_epoch_s: the time, epoch seconds, for dates.
     """
     for name in MILLISECOND_HEADERS:
@@ -52,7 +52,7 @@ def _seconds_until(text: str, now_s: float) -> float | None:
         return None
     try:
         return email.utils.mktime_tz(parsed) - now_s
-    except (ValueError, OverflowError):  # a date that only looks like one
+    except (ValueError, OverflowError):  # an impossible date
         return None
 
 

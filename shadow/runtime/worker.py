@@ -1,8 +1,8 @@
-"""A thread that works through batches for somebody who watches its time, and who can leave it behind.
+"""A thread that works through batches under a time budget, and that can be abandoned.
 
 Python cannot stop a thread. A worker that overruns gets an asynchronous exception, which ends Python code at its next
-instruction and blocking C code when it returns, and is abandoned: it takes no more work, and what it still returns is
-not read. Its owner starts another one.
+instruction and blocking C code when it returns. Then it is abandoned: it takes no more work, and its later results are
+ignored. Its owner starts another one.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Result = TypeVar("Result")
 
 
 class OverrunError(BaseException):
-    """Thrown into a worker that took too long. Not an `Exception`, so that ordinary handlers do not stop it."""
+    """Raised in a worker that took too long. Not an `Exception`, so that ordinary handlers do not catch it."""
 
 
 class Task(Generic[Item, Result]):
-    """One batch in the hands of a worker.
+    """One batch of a worker.
 
     Attributes:
         results: one per finished item, in order.
-        current: number of the item being worked on, and when it was started; None between items.
+        current: number of the item in work, and its start; None between items.
         done: set when every item is finished, or the task was given up.
-        gave_up: why the items after the results were not worked on; empty as long as nothing ended the worker.
+        gave_up: why the worker ended before the last item; empty if it did not.
     """
 
     __slots__ = ("current", "done", "gave_up", "items", "results")
@@ -68,7 +68,7 @@ class Worker(Generic[Item, Result]):
         return self._thread.is_alive()
 
     def forget(self) -> None:
-        """In a forked child there is nothing to let go of."""
+        """In a forked child: nothing to do for a thread."""
 
     def start(self, items: Sequence[Item]) -> Task[Item, Result]:
         """Begin a batch; returns at once."""
@@ -81,7 +81,7 @@ class Worker(Generic[Item, Result]):
         self._inbox.put(None)
 
     def abandon(self) -> None:
-        """Leave the thread behind and try to end what it is doing."""
+        """Abandon the thread and try to end its current item."""
         import ctypes  # noqa: PLC0415 - only after an overrun
 
         self._abandoned = True
@@ -113,8 +113,8 @@ class Worker(Generic[Item, Result]):
 def wait_for(task: Task[Item, Result], budget_s: float) -> int | None:
     """Wait until a task is done, as long as no item takes longer than its budget.
 
-    If the watcher itself was woken late, then others hold the interpreter lock or the machine is busy, and the item is
-    given that time too. Full collections of garbage are not counted at all.
+    If this thread wakes up late, other threads hold the interpreter lock or the machine is busy, and the item gets
+    that time, too. Full garbage collections are not counted.
 
     Returns:
         None if the task is done, else the number of the item that overran.

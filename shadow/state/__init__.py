@@ -1,1 +1,1 @@
-"""What the router knows of models, sessions and money: written by every attempt, read by policies as one snapshot."""
+"""The router's state of models, sessions and spending: written by every attempt, read by policies as a snapshot."""

@@ -2,16 +2,16 @@
 
 It opens, and the model gets no request, when
 - three attempts in a row failed within ten seconds (5xx, no connection, time-out, broken answer); or
-- of at least 20 attempts of the last minute half or more failed; or
-- three answers in a row each took longer than one second and longer than five times the average latency as it stood
-  before the first of them, once ten answers made that average. Of streams it is the time to their first chunk, which
-  does not depend on the length of the answer; streams and whole answers are counted apart.
+- at least half of the attempts of the last minute failed, of at least 20; or
+- three answers in a row each took longer than one second and longer than five times the average latency before the
+  first of them, if at least ten answers made that average. For streams the time to the first chunk counts, which
+  does not depend on the length of the answer; streams and whole answers are counted separately.
 
-After a pause one request may probe it, one at a time. A probe that fails opens it again for twice the pause, at most a
-minute. A probe that is answered lets 10 % of its requests through for ten seconds, then 50 % for ten seconds, then all.
-The same rules watch the way back. The pause begins at five seconds again once everything was let through for a minute.
+After a pause one request at a time may probe the model. A failed probe doubles the pause, up to a minute. After a
+successful probe the model gets 10 % of its requests for ten seconds, then 50 % for ten seconds, then all; the same
+rules can open the breaker again. The pause is five seconds again after a minute of full traffic.
 
-Attempts that had begun before it opened change nothing: they say what was, not what is.
+Attempts that began before the breaker opened are not counted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from shadow.state.kinds import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """When a breaker opens and how it comes back; seconds where a name ends on `_s`."""
+    """When a breaker opens and how it recovers; names that end in `_s` are seconds."""
 
     failures: int = 3
     within_s: float = 10.0
@@ -47,16 +47,15 @@ class Rules:
 
 RULES: Final = Rules()
 RECORDED: Final = Rules(slow_answers=2**31)
-"""For recorded traffic, where long answers may follow each other because somebody sorted them."""
+"""For recorded traffic, which may be sorted by length, so that long answers follow each other."""
 WINDOW_PARTS: Final = 12
 
 
 Phase = Literal["closed", "open", "ramp"]
-"""Where a breaker is."""
 
 
 class Breaker:
-    """One breaker. Times are seconds of any clock that does not jump; its owner holds a lock."""
+    """One breaker. Times are seconds of a monotonic clock; its owner holds a lock."""
 
     __slots__ = (
         "_closed_at", "_failures", "_lease_until", "_open_until", "_opened_at", "_openings", "_ramp_from", "_rules",
@@ -78,23 +77,23 @@ class Breaker:
         self._streams = SlowAnswers(self._rules)
 
     def admitted(self, now_s: float) -> float:
-        """Share of requests that it lets through."""
+        """Share of requests that it admits."""
         self._advance(now_s)
         if self.phase == "open":
             return 0.0 if now_s < self._open_until else self._rules.ramp[0]
         return self._rules.ramp[self._stage(now_s)] if self.phase == "ramp" else 1.0
 
     def returns(self, now_s: float) -> bool:
-        """Whether a probe was answered, and only a share of the requests is let through for now."""
+        """Whether it recovers: a probe succeeded, and only a share of the requests is admitted."""
         self._advance(now_s)
         return self.phase == "ramp"
 
     def lets_pass(self, now_s: float, draw: Callable[[], float]) -> bool:
-        """Whether this request may be dispatched. After the pause the first one that asks becomes the probe.
+        """Whether this request may be dispatched. After the pause the first one becomes the probe.
 
         Args:
             now_s: the time.
-            draw: the request's number in [0, 1), compared with the share on the way back. Only then it is asked for.
+            draw: gives the request's number in [0, 1), to compare with the share. Only called while it recovers.
         """
         self._advance(now_s)
         if self.phase == "closed":
@@ -116,15 +115,15 @@ class Breaker:
         ttft_s: float | None = None,
         ttft_average: tuple[float | None, int] = (None, 0),
     ) -> None:
-        """Take what came of one attempt.
+        """Take the result of one attempt.
 
         Args:
             now_s: when it ended.
-            kind: what it says about the provider.
-            latency_s: seconds it took.
-            average: the average latency before it, and how many answers made it; None = unknown.
+            kind: of the result, for the provider's health.
+            latency_s: of the attempt.
+            average: the average latency before it, and its number of answers; None = unknown.
             ttft_s: seconds to the first chunk; None = no stream.
-            ttft_average: the same average of those.
+            ttft_average: the same for times to the first chunk.
         """
         self._advance(now_s)
         if now_s - latency_s < self._opened_at:
@@ -146,11 +145,11 @@ class Breaker:
             self._open(now_s)
 
     def release_probe(self) -> None:
-        """Forget a probe whose result nobody will report, such as the parent's in a forked process."""
+        """Forget a probe without a result, such as the parent's in a forked process."""
         self._lease_until = float("-inf")
 
     def changes_at_s(self, now_s: float) -> float:
-        """When the share changes by itself; infinity if only an attempt can change it."""
+        """When time alone changes the share; infinity if only an attempt can."""
         self._advance(now_s)
         if self.phase == "open" and now_s < self._open_until:
             return self._open_until
@@ -196,10 +195,10 @@ class Breaker:
 
 
 class SlowAnswers:
-    """Answers in a row that took much longer than usual.
+    """Counts answers in a row that took much longer than usual.
 
     Attributes:
-        in_a_row: so many were.
+        in_a_row: the count.
     """
 
     __slots__ = ("_baseline_s", "_rules", "in_a_row")
@@ -237,7 +236,7 @@ class FailureWindow:
         self._parts[-1][2] += failed
 
     def fails(self, now_s: float, attempts_at_least: int, rate: float) -> bool:
-        """Whether there were enough attempts, and this share of them or more failed."""
+        """Whether there were enough attempts, and at least this share of them failed."""
         oldest = int(now_s // self._part_s) - WINDOW_PARTS
         attempts = sum(part[1] for part in self._parts if part[0] > oldest)
         failures = sum(part[2] for part in self._parts if part[0] > oldest)

@@ -1,4 +1,4 @@
-"""Moments as providers write them: `1m30s`, seconds, epoch seconds, and dates of two kinds."""
+"""Times in headers of providers: `1m30s`, seconds, epoch seconds, and dates of two kinds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Final
 PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|d|h|m|s)")
 SECONDS_PER: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 EPOCH_FROM: Final = 1e9
-"""A larger number is no delay (it would be 31 years) but a moment: epoch seconds, or milliseconds from 1e12 on."""
+"""A larger number is no delay (of 31 years) but a time: epoch seconds, or milliseconds from 1e12 on."""
 EPOCH_MS_FROM: Final = 1e12
 
 
 def seconds_until(text: str, now_epoch_s: float) -> float | None:
-    """Seconds from now until what a header says; 0 for a moment that has passed, None if it cannot be read.
+    """Seconds from now until a header's time; 0 for a past time, None if it is unreadable.
 
     Args:
         text: `20ms`, `6m0s`, `1.5`, `-1`, epoch seconds or milliseconds, an RFC 3339 or an HTTP date.
@@ -47,7 +47,7 @@ def _number(text: str, now_epoch_s: float) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    """Go's way of writing durations, which OpenAI uses."""
+    """Go's format of durations, which OpenAI uses."""
     parts = PARTS.findall(text)
     if "".join(amount + unit for amount, unit in parts) != text:
         return None

@@ -1,10 +1,10 @@
-"""Exponentially weighted moving averages of what was observed of one model."""
+"""Exponentially weighted moving averages of the observations of one model."""
 
 from __future__ import annotations
 
 
 class Ewma:
-    """A moving average: each value counts `alpha`, everything before it the rest.
+    """A moving average: the newest value has the weight `alpha`, all earlier ones the rest.
 
     Attributes:
         alpha: weight of the newest value.
@@ -26,13 +26,13 @@ class Ewma:
 
 
 class Averages:
-    """The averages of one model at its provider, forgotten together when nothing was observed for a while.
+    """The averages of one model at its provider, forgotten together after a time without observations.
 
-    Without that, a model that is avoided because it was slow would stay slow for ever: nobody would see it recover.
+    Otherwise a model that is avoided for its slowness would get no requests, and its average would never change.
 
     Args:
         alpha: weight of the newest value.
-        forget_s: seconds without an attempt after which nothing is known any more.
+        forget_s: seconds without an attempt after which the averages are forgotten.
     """
 
     __slots__ = ("_alpha", "_forget_s", "_seen_at", "error_rate", "latency_s", "quality", "ttft_s")
@@ -43,7 +43,7 @@ class Averages:
         self._clear()
 
     def adopt(self, alpha: float, forget_s: float) -> None:
-        """Go on with other settings from what is known."""
+        """Use other settings; the averages are kept."""
         self._alpha, self._forget_s = alpha, forget_s
         for average in (self.latency_s, self.ttft_s, self.error_rate, self.quality):
             average.alpha = alpha
@@ -56,7 +56,7 @@ class Averages:
         self.quality = Ewma(self._alpha)
 
     def answered(self, now_s: float, latency_s: float, ttft_s: float | None) -> None:
-        """A model answered. Only answers have a latency: a fast refusal is no fast model."""
+        """Count an answer. Only answers have a latency: a fast refusal does not make a model fast."""
         self._seen_at = now_s
         self.error_rate.add(0.0)
         self.latency_s.add(latency_s)
@@ -64,21 +64,21 @@ class Averages:
             self.ttft_s.add(ttft_s)
 
     def failed(self, now_s: float) -> None:
-        """A provider failed."""
+        """Count a failure of the provider."""
         self._seen_at = now_s
         self.error_rate.add(1.0)
 
     def judged(self, now_s: float, quality: float) -> None:
-        """A validator or a signal judged an answer of it, in [0, 1]."""
+        """Count the quality of an answer, in [0, 1], from a validator or a signal."""
         self._seen_at = now_s
         self.quality.add(quality)
 
     def forget(self, now_s: float) -> None:
-        """Forget everything if nothing was observed for too long."""
+        """Forget everything after too long a time without observations."""
         if self._seen_at is not None and now_s >= self._seen_at + self._forget_s:
             self._clear()
 
     @property
     def forgotten_at_s(self) -> float:
-        """When everything is forgotten if nothing more is observed."""
+        """When everything is forgotten without further observations."""
         return float("inf") if self._seen_at is None else self._seen_at + self._forget_s

@@ -1,4 +1,4 @@
-"""What an attempt says about the provider: that it works, that it fails, that it limits us, or nothing."""
+"""Kinds of results of attempts, for the provider's health."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from typing import Final, Literal
 
 Kind = Literal["answered", "failed", "limited", "silent"]
-"""What one attempt says about the health of a model at its provider. Silent: nothing, because the request was at fault
-or the caller went away."""
+"""The result of one attempt for a model's health. Silent: no information, because the request was at fault or the
+caller left."""
 
 ANSWERED: Final = frozenset({"", "quality", "validator_error"})
-"""An answer that validators refuse is still an answer of a provider that works."""
+"""A refused answer is still an answer of a healthy provider."""
 
 FAILED: Final = frozenset(
     {"408", "timeout", "connection", "bad_response", "stream_truncated", "provider_error"}
@@ -24,7 +24,7 @@ SERVER_ERROR: Final = re.compile(r"5\d\d")
 
 
 def kind_of(error_type: str) -> Kind:
-    """The kind of an attempt, from its `error_type`. One that is not listed says nothing about the provider."""
+    """The kind of an attempt, from its `error_type`. An unlisted one is silent."""
     if error_type in ANSWERED:
         return "answered"
     if error_type in FAILED or SERVER_ERROR.fullmatch(error_type):

@@ -1,4 +1,4 @@
-"""What is known of every model, and the snapshot of it that readers get without a lock.
+"""The records of all models, and their snapshot, which readers get without a lock.
 
 Writers hold the lock of the `State` that owns this; `published` is replaced as a whole and never changed.
 """
@@ -17,7 +17,7 @@ from shadow.state.record import ModelRecord
 from shadow.state.settings import StateSettings
 
 MODELS_AT_MOST: Final = 1000
-"""Names that a host may bring along; further ones are not observed."""
+"""Limit for names of models from the host; further ones are not observed."""
 
 
 class Models:
@@ -25,12 +25,12 @@ class Models:
 
     Args:
         catalogue: aliases, providers and configured quotas.
-        settings: how averages and quotas are kept.
-        events: recorded traffic: no breaker opens.
+        settings: of averages and quotas.
+        events: whether this is recorded traffic.
 
     Attributes:
-        published: what policies see of the models, and what is switched off.
-        fresh_until_s: when `published` changes by time alone.
+        published: models and kill switches, for policies.
+        fresh_until_s: when time alone changes `published`.
     """
 
     def __init__(self, catalogue: Catalogue, settings: StateSettings, *, events: bool) -> None:
@@ -42,17 +42,17 @@ class Models:
         self.fresh_until_s = float("-inf")
 
     def adopt(self, catalogue: Catalogue, settings: StateSettings) -> None:
-        """Go on with another catalogue; what was observed is kept."""
+        """Use another catalogue; observations are kept."""
         self._use(catalogue, settings)
         for name, record in self._records.items():
             record.adopt(catalogue.models.get(name), settings)
 
     def name(self, model: str) -> str:
-        """The catalogue's name of a model; its own where the catalogue does not know it."""
+        """The catalogue's name of a model; the given one if it is not in the catalogue."""
         return self._names.get(model, model)
 
     def record(self, name: str) -> ModelRecord | None:
-        """The record of a model, begun with the first call; None if there are too many."""
+        """The record of a model, made by the first call; None if there are too many."""
         record = self._records.get(name)
         if record is None and len(self._records) < MODELS_AT_MOST:
             record = self._records[name] = ModelRecord(self._catalogue.models.get(name), self._settings, self._rules)
@@ -74,7 +74,7 @@ class Models:
         return True
 
     def returns(self, model: str, now_s: float) -> bool:
-        """Whether a model is on its breaker's way back: see `State.returns`."""
+        """Whether a model's breaker is recovering: see `State.returns`."""
         name = self.name(model)
         record = self._records.get(name)
         if record is None or self._is_killed(name) or not record.breaker.returns(now_s):
@@ -82,7 +82,7 @@ class Models:
         return record.quota.headroom(now_s) != 0
 
     def dispatched(self, model: str, now_s: float) -> None:
-        """Count a dispatch that nobody asked `admits` for."""
+        """Count a dispatch without a call of `admits`."""
         record = self.record(self.name(model))
         if record is not None:
             record.quota.dispatched(now_s)
@@ -94,7 +94,7 @@ class Models:
             record.quota.used(now_s, tokens)
 
     def judged(self, model: str, quality: float, now_s: float) -> None:
-        """What a validator or a signal says of an answer, in [0, 1]."""
+        """Count the quality of an answer, in [0, 1], from a validator or a signal."""
         name = self.name(model)
         record = self.record(name)
         if record is not None:
@@ -110,16 +110,16 @@ class Models:
         return name in killed or (model is not None and model.provider in killed)
 
     def put(self, name: str, record: ModelRecord, now_s: float) -> None:
-        """Publish what one model is now."""
+        """Publish the state of one model."""
         self._states = {**self._states, name: record.state(now_s)}
         self._publish(self.published.killed)
         self.fresh_until_s = min(self.fresh_until_s, record.changes_at_s(now_s))
 
     def refresh(self, killed: frozenset[str], now_s: float) -> None:
-        """Publish everything as it is now.
+        """Publish the current state of all models.
 
         Args:
-            killed: models, providers and policies that are switched off.
+            killed: models, providers and policies with a kill switch on.
             now_s: on the clock of the records.
         """
         self._states = {name: record.state(now_s) for name, record in self._records.items()}
@@ -131,7 +131,7 @@ class Models:
         self.fresh_until_s = min(changes, default=float("inf"))
 
     def release_probes(self) -> None:
-        """Let another request probe where the one that did is gone with the parent process."""
+        """Forget the probes of the parent process."""
         for record in self._records.values():
             record.breaker.release_probe()
         self.fresh_until_s = float("-inf")

@@ -1,8 +1,8 @@
 """The private, simulated state of a shadow that declares `state: own`.
 
-What it would have kept warm and spent follows from its own decisions, as if each had been served with the tokens that
-live's answer had. What is known of models is not simulated: it is what was really observed, and before that what the
-catalogue expects. Times are those of the requests.
+Warm caches and spending follow from its own decisions, as if each had been served with the tokens of live's answer.
+The state of models is not simulated: it has the real observations, and before them the expectations of the catalogue.
+Times are those of the requests.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from shadow.state.warmth import WarmMap
 
 
 class OwnState:
-    """What one shadow keeps for itself. Used by the thread of that policy only.
+    """The private state of one shadow. Used by the thread of that policy only.
 
     Args:
         catalogue: expected latencies and qualities, and prices.
         settings: how long prompts stay warm.
-        spending: limits, each with an account of this shadow's own.
-        models: that the policy may choose, where that is known; their prices are read now.
+        spending: limits, each with a private account.
+        models: that the policy may choose, if known; their prices are read now.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class OwnState:
         }
 
     def snapshot(self, request: Request, shared: Snapshot) -> Snapshot:
-        """What the shadow sees of a request: its own warmth and money, and the real models of the live snapshot."""
+        """The shadow's snapshot: its own warm caches and spending, and the models of the live snapshot."""
         now_s = request.time_us / 1e6
         models = {**self._expected, **shared.models}
         for name, expected in self._expected.items():
@@ -70,13 +70,13 @@ class OwnState:
         )
 
     def decided(self, request: Request, decision: Decision, outcome: Outcome, *, escalated: bool) -> None:
-        """Go on as if the shadow's decision had been served with the tokens of live's answer.
+        """Update as if the shadow's decision had been served with the tokens of live's answer.
 
         Args:
-            request: that was decided.
-            decision: the shadow's.
-            outcome: what live served.
-            escalated: whether the shadow's validators refuse that answer, so that it would have paid twice.
+            request: of the decision.
+            decision: of the shadow.
+            outcome: of live.
+            escalated: whether the shadow's validators refuse live's answer, so that it would have paid twice.
         """
         usage, now_s = counted(outcome.usage), request.time_us / 1e6
         if usage.input_tokens is None:

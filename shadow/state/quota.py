@@ -1,8 +1,8 @@
-"""How much of its rate limits a model has left: from the provider's headers, from configured quotas, the tightest wins.
+"""The headroom of a model's rate limits: from the provider's headers and configured quotas, the tightest wins.
 
-A reserve of each limit is left untouched, so that the last requests before it are not refused; what is left beyond it
-is the headroom. What a header said holds until its reset, or until the next header. A provider that answers 429 gets no
-request for as long as it asks, at most a minute; if it does not say how long, for one second, twice as long with each
+A reserve of each limit is kept free, so that the last requests before the limit are not refused; the rest beyond it
+is the headroom. A header counts until its reset, or until the next header. A provider that answers 429 gets no
+request for as long as it asks, at most a minute; without a time, for one second, twice as long with each
 further 429.
 """
 
@@ -16,7 +16,7 @@ from shadow.state.rate_limits import RateLimits
 WAIT_AT_MOST_S: Final = 60.0
 FIRST_WAIT_S: Final = 1.0
 RESET_UNTOLD_S: Final = 60.0
-"""How long a header without a reset is believed."""
+"""Validity of a header without a reset."""
 MINUTE_S: Final = 60
 PART_S: Final = 5
 """Granularity of the minute that configured quotas are counted over."""
@@ -35,12 +35,12 @@ class Quota:
         self._refusals = 0
 
     def adopt(self, requests_per_minute: int | None, tokens_per_minute: int | None, *, reserve: float) -> None:
-        """Take over what is configured; what was used of a quota is kept.
+        """Use other quotas; their usage is kept.
 
         Args:
             requests_per_minute: configured quota; None = none.
             tokens_per_minute: configured quota; None = none.
-            reserve: share of each limit that is left untouched, in [0, 1).
+            reserve: share of each limit that is kept free, in [0, 1).
         """
         self._reserve = reserve
         for kind, quota in (("requests", requests_per_minute), ("tokens", tokens_per_minute)):
@@ -52,7 +52,7 @@ class Quota:
                 self._windows[kind] = MinuteWindow(quota)
 
     def headroom(self, now_s: float) -> float | None:
-        """Share of the tightest limit that is left beyond the reserve; 0 = it must wait; None = no limit is known."""
+        """The rest of the tightest limit beyond the reserve, as a share; 0 = wait; None = no limit is known."""
         if now_s < self._wait_until:
             return 0.0
         tightest: float | None = None
@@ -67,7 +67,7 @@ class Quota:
         return max(0.0, (tightest - self._reserve) / (1 - self._reserve))
 
     def changes_at_s(self, now_s: float) -> float:
-        """When the headroom changes by itself."""
+        """When time alone changes the headroom."""
         soonest = self._wait_until if self._wait_until > now_s else float("inf")
         for _, until in self._told.values():
             if now_s < until < soonest:
@@ -77,7 +77,7 @@ class Quota:
         return soonest
 
     def told(self, now_s: float, limits: RateLimits) -> None:
-        """Take what the headers of an answer say."""
+        """Take the limits from the headers of an answer."""
         for limit in limits.limits:
             share = limit.headroom
             if share is not None:
@@ -85,23 +85,23 @@ class Quota:
                 self._told[limit.kind] = (share, until)
 
     def dispatched(self, now_s: float) -> None:
-        """One request went out."""
+        """Count one request."""
         if "requests" in self._windows:
             self._windows["requests"].add(now_s, 1)
 
     def used(self, now_s: float, tokens: int) -> None:
-        """An answer used so many tokens, prompt included."""
+        """Count the tokens of an answer, prompt included."""
         if "tokens" in self._windows:
             self._windows["tokens"].add(now_s, tokens)
 
     def refused(self, now_s: float, retry_after_s: float | None) -> None:
-        """The provider asked to wait."""
+        """Note that the provider asked to wait."""
         wait_s = FIRST_WAIT_S * 2.0 ** min(self._refusals, 10) if retry_after_s is None else max(0.0, retry_after_s)
         self._wait_until = max(self._wait_until, now_s + min(wait_s, WAIT_AT_MOST_S))
         self._refusals += 1
 
     def answered(self) -> None:
-        """The provider answered, so the next refusal is a first one."""
+        """Note an answer of the provider: the next refusal is a first one."""
         self._refusals = 0
 
 
@@ -116,7 +116,7 @@ class MinuteWindow:
         self._used = 0
 
     def add(self, now_s: float, amount: int) -> None:
-        """Count what was used."""
+        """Count an amount of usage."""
         number = int(now_s // PART_S)
         if not self._parts or self._parts[-1][0] < number:
             self._parts.append([number, 0])

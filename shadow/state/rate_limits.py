@@ -1,4 +1,4 @@
-"""What the headers of an answer say of the provider's rate limits."""
+"""The provider's rate limits, from the headers of an answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shadow.runtime.frozen import quickly_made
 from shadow.state.delays import seconds_until
 
 MARK: Final = "ratelimit"
-"""In the name of every header that is read."""
+"""Part of the name of every header that is read."""
 FORMS: Final = (
     # OpenAI, Azure, Groq and most compatible servers
     ("requests", "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
@@ -33,9 +33,9 @@ class RateLimit:
 
     Attributes:
         kind: requests, tokens, input-tokens or output-tokens.
-        limit: what the window allows; None = not said.
-        remaining: what is left of it.
-        reset_s: seconds until it is whole again; None = not said.
+        limit: of the window; None = unknown.
+        remaining: the rest of it.
+        reset_s: seconds until its reset; None = unknown.
     """
 
     kind: str
@@ -54,7 +54,7 @@ class RateLimit:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """Every limit that the headers of one answer told."""
+    """All limits from the headers of one answer."""
 
     limits: tuple[RateLimit, ...] = ()
 
@@ -63,7 +63,7 @@ NO_LIMITS: Final = RateLimits()
 
 
 def rate_limits_of(headers: Mapping[str, str], now_epoch_s: float) -> RateLimits:
-    """Read the headers of an answer; what cannot be read is left out.
+    """Read the headers of an answer; unreadable ones are left out.
 
     Args:
         headers: by name, in any case.
@@ -88,7 +88,7 @@ def rate_limits_of(headers: Mapping[str, str], now_epoch_s: float) -> RateLimits
 
 
 def _count(text: str | None) -> int | None:
-    """A number that a header gives; `60, 60;w=60` of the IETF's draft begins with the one in force."""
+    """The number in a header; `60, 60;w=60` of the IETF's draft begins with the valid one."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Everything that is known of one model at its provider, and what an outcome says of it."""
+"""The observations of one model at its provider, and the attempts of an outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shadow.state.settings import StateSettings
 
 
 class ModelRecord:
-    """Everything known of one model at its provider."""
+    """Averages, breaker and quota of one model at its provider."""
 
     __slots__ = ("averages", "breaker", "quota")
 
@@ -25,7 +25,7 @@ class ModelRecord:
         self.adopt(model, settings)
 
     def adopt(self, model: Model | None, settings: StateSettings) -> None:
-        """Take over settings and quotas; what was observed is kept."""
+        """Use other settings and quotas; observations are kept."""
         self.averages.adopt(settings.alpha, settings.forget_s)
         requests = None if model is None else model.requests_per_minute
         tokens = None if model is None else model.tokens_per_minute
@@ -34,7 +34,7 @@ class ModelRecord:
     def note(
         self, now_s: float, kind: Kind, latency_s: float, ttft_s: float | None, retry_after_s: float | None
     ) -> None:
-        """Take what came of one attempt."""
+        """Take the result of one attempt."""
         self.averages.forget(now_s)
         latency, ttft = self.averages.latency_s, self.averages.ttft_s
         self.breaker.note(
@@ -54,7 +54,7 @@ class ModelRecord:
             self.quota.refused(now_s, retry_after_s)
 
     def state(self, now_s: float) -> ModelState:
-        """What policies see of it."""
+        """Its state for policies."""
         averages = self.averages
         averages.forget(now_s)
         return ModelState(
@@ -67,7 +67,7 @@ class ModelRecord:
         )
 
     def changes_at_s(self, now_s: float) -> float:
-        """When that changes by time alone."""
+        """When time alone changes it."""
         return min(self.averages.forgotten_at_s, self.breaker.changes_at_s(now_s), self.quota.changes_at_s(now_s))
 
 

@@ -1,8 +1,8 @@
 """The state of a router: written by every attempt, read by policies as one immutable snapshot.
 
-Writers hold one lock for some microseconds and put a new snapshot in place of the old one; readers take no lock. What
-changes by time alone (a pause that ends, a limit that resets) is brought up to date by the first reader after it.
-Nothing here raises into the host: a failure is counted, and the request goes on as if nothing were known.
+Writers hold one lock for some microseconds and replace the snapshot; readers take no lock. Changes by time alone (the
+end of a pause, the reset of a limit) are applied by the first reader after them.
+No method raises into the host: a failure is counted, and the request continues without state.
 """
 
 from __future__ import annotations
@@ -37,23 +37,22 @@ REFUSED: Final = "quality"
 
 
 class State:
-    """What is known of models, sessions and money.
+    """The state of models, sessions and spending.
 
-    The executor asks `admits` immediately before a dispatch and tells `attempt` after it, whatever came of it; `limits`
-    when an answer had headers; `observe` when the request is over. Where somebody else executes, `observe` alone
-    tells everything.
+    A router calls `admits` immediately before a dispatch and `attempt` after it, in any case; `limits`
+    for the headers of an answer; `observe` at the end of the request. An observer calls only `observe`.
 
     Args:
         catalogue: aliases, providers and configured quotas.
-        settings: how the state is kept.
+        settings: of the state.
         spending: limits over time.
-        clock: event time, and seconds that durations are taken from.
-        events: whether this is recorded traffic: all times follow event time, and every model but a killed one is
-            admitted, because its answers are there already.
-        containment: counts what goes wrong here.
+        clock: event time and durations.
+        events: whether this is recorded traffic: all times follow event time, and every model without a kill switch
+            is admitted, because its answers are recorded already.
+        containment: counts internal errors.
 
     Attributes:
-        containment: the guard, for those that share it.
+        containment: as above, or its own.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class State:
 
     @classmethod
     def of(cls, routing: Described, *, clock: Clock = SYSTEM_CLOCK, containment: Containment | None = None) -> Self:
-        """The state that a routing describes; in recorded and simulated traffic all times are those of the events."""
+        """The state for a routing; in recorded and simulated traffic all times are event times."""
         return cls(
             routing.catalogue,
             routing.state,
@@ -96,7 +95,7 @@ class State:
         )
 
     def adopt(self, routing: Described) -> None:
-        """Go on with another routing. What is known of models, sessions, and limits of the same name is kept."""
+        """Use another routing. Observations of models and sessions, and spending of unchanged limits are kept."""
         with self._guard("state"):
             billing = Billing(routing.catalogue) if routing.spending else None
             with self._lock:
@@ -110,7 +109,7 @@ class State:
                 self._models.refresh(self._switches.names, self._now())
 
     def snapshot(self, request: Request) -> Snapshot:
-        """What a policy may know for this request."""
+        """The snapshot for this request."""
         try:
             now_s = self._now()
             models = self._models
@@ -136,17 +135,17 @@ class State:
     def admits(self, model: str, request: Request) -> bool:
         """Whether this model may be dispatched to now, for this request. After True an `attempt` must follow.
 
-        No if it is killed, if its provider asked to wait or nothing of a rate limit is left beyond the reserve, or if
-        its breaker does not let the request pass. After a breaker's pause the first that asks becomes its probe.
+        No if its kill switch is on, its provider asked to wait, a rate limit is used up to the reserve, or
+        its breaker does not admit the request. After a breaker's pause the first request becomes its probe.
         """
         with self._guard("state"), self._lock:
             return self._models.admits(model, request.request_id, self._now())
         return True
 
     def returns(self, model: str) -> bool:
-        """Whether this model answers again but gets only a share of its requests, on its breaker's way back.
+        """Whether this model's breaker is recovering, so that it gets only a share of its requests.
 
-        Where no other model may serve, the executor dispatches to it all the same, and an `attempt` follows.
+        If no other model may serve, the router dispatches to it in any case, and an `attempt` follows.
         """
         with self._guard("state"), self._lock:
             return self._models.returns(model, self._now())
@@ -161,14 +160,14 @@ class State:
         ttft_s: float | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        """What came of one dispatch.
+        """Take the result of one dispatch.
 
         Args:
             model: that was called.
             error_type: as in `Attempt`; empty if it answered.
             latency_s: seconds from the dispatch to its end.
             ttft_s: seconds to the first chunk of a stream; None = no stream.
-            retry_after_s: seconds that the provider asks to wait; None = it did not say.
+            retry_after_s: seconds that the provider asks to wait; None = unknown.
         """
         with self._guard("state"), self._lock:
             name, now_s = self._models.name(model), self._now()
@@ -180,7 +179,7 @@ class State:
                 self._models.put(name, record, now_s)
 
     def limits(self, model: str, limits: RateLimits) -> None:
-        """What the headers of an answer said of the provider's rate limits."""
+        """Take the provider's rate limits from the headers of an answer."""
         if not limits.limits:
             return
         with self._guard("state"), self._lock:
@@ -191,19 +190,19 @@ class State:
                 self._models.put(name, record, now_s)
 
     def spent(self, request: Request, usd: float) -> None:
-        """What was paid for a request, for the spending limits. Where `observe` tells attempts, it tells this too."""
+        """Count the cost of a request against the spending limits. Not needed after `observe` with `told=False`."""
         if self._spending and is_amount(usd):
             with self._guard("state"), self._lock:
                 self._spending.spent(request, self._event_s(), usd)
 
     def observe(self, request: Request, decision: Decision | Failure, outcome: Outcome, *, told: bool = False) -> None:
-        """The end of a request: what is warm now, tokens against quotas, quality.
+        """Take the end of a request: warm caches, tokens against quotas, quality.
 
         Args:
-            request: that is over.
-            decision: live's.
-            outcome: what was served.
-            told: its attempts were told one by one, and what was paid by `spent`. If not, both are taken from the
+            request: that ended.
+            decision: of live.
+            outcome: of the request.
+            told: `attempt` and `spent` were called already. If not, attempts and cost are taken from the
                 outcome; one without attempts counts as a single one.
         """
         with self._guard("state"):
@@ -228,11 +227,11 @@ class State:
                     self._served.note(request.request_id, outcome.response_id, self._models.name(outcome.model))
 
     def signal(self, target: str, name: str, value: float | None) -> None:
-        """What somebody says of an answer; only the signal that the settings name counts, for requests seen here.
+        """Take a signal, if the settings name it, and if this process served the request.
 
         Args:
             target: request id, or `response:<id>` with the provider's response id.
-            name: what was observed.
+            name: of the signal.
             value: in [0, 1], 1 is best; None = no value.
         """
         if name == self._settings.quality_signal and name and value is not None and 0 <= value <= 1:
@@ -241,18 +240,18 @@ class State:
                 self.judged(model, value)
 
     def judged(self, model: str, quality: float) -> None:
-        """What a validator or a signal says of an answer of this model, in [0, 1]."""
+        """Take the quality of an answer of this model, in [0, 1], from a validator or a signal."""
         with self._guard("state"), self._lock:
             self._models.judged(model, quality, self._now())
 
     def kill(self, name: str) -> None:
-        """Switch a model, a provider or `policy:NAME` off, from now on."""
+        """Switch a model, a provider or `policy:NAME` off."""
         with self._guard("state"), self._lock:
             self._switches.kill(name)
             self._models.refresh(self._switches.names, self._now())
 
     def revive(self, name: str) -> None:
-        """Undo `kill`. What the kill file names stays off."""
+        """Undo `kill`. Names in the kill file stay off."""
         with self._guard("state"), self._lock:
             self._switches.revive(name)
             self._models.refresh(self._switches.names, self._now())
@@ -263,7 +262,7 @@ class State:
         return self._models.published.killed
 
     def cost_usd(self, outcome: Outcome, request: Request) -> float | None:
-        """What a request cost: as reported, else by the catalogue's prices; None if unknown or nobody limits it."""
+        """The cost of a request: as reported, else by the catalogue's prices; None if unknown or without a limit."""
         return None if self._billing is None else self._billing.outcome_usd(outcome, request.time_us)
 
     def _charge(self, request: Request, outcome: Outcome) -> None:
@@ -275,7 +274,7 @@ class State:
         return self._clock.time_ns() / 1e9
 
     def _after_fork(self) -> None:
-        """A lock that a thread of the parent held would stay locked; the parent's probes are not this process's."""
+        """Take a new lock, because the parent's may be locked, and forget the parent's probes."""
         self._lock = threading.Lock()
         self._models.release_probes()
         if self._watch is not None:
@@ -297,7 +296,7 @@ class State:
     def _note_accepted(
         self, decision: Decision | Failure, attempts: tuple[Attempt, ...], outcome: Outcome, now_s: float
     ) -> None:
-        """The answer that was served passed its validators, if its step had any."""
+        """Count the served answer as accepted, if its step had validators."""
         if not attempts or outcome.status != "complete" or not isinstance(decision, Decision):
             return
         last = attempts[-1]

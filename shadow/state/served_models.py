@@ -1,4 +1,4 @@
-"""Which model a later signal is about."""
+"""The served model of a request, for later signals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ServedModels:
         self._models: dict[str, str] = {}
 
     def note(self, request_id: str, response_id: str, model: str) -> None:
-        """A request was served by a model."""
+        """Note the model that served a request."""
         self._models[request_id] = model
         if response_id:
             self._models[f"response:{response_id}"] = model
@@ -23,5 +23,5 @@ class ServedModels:
             self._models.pop(next(iter(self._models)))
 
     def model_of(self, target: str) -> str | None:
-        """The model that a signal's target was served by; None if it is not remembered."""
+        """The model that served a signal's target; None if it is forgotten."""
         return self._models.get(target)

@@ -1,4 +1,4 @@
-"""What can be set about the state: `state:` and `spending:` of a shadow.yaml, as plain frozen values."""
+"""Settings of the state: `state:` and `spending:` of a shadow.yaml, as plain frozen values."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ALPHA: Final = (0.1, 0.3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateSettings:
-    """How the state is kept.
+    """Settings of the state.
 
     Attributes:
         alpha: weight of the newest value in a moving average, in [0.1, 0.3].
         forget_s: seconds without an attempt after which a model counts as unobserved again.
         warm_ttl_s: seconds that a provider keeps a prompt in its cache after its last use.
         warm_sessions: sessions whose warm models are remembered.
-        reserve: share of a rate limit that is left untouched, for what other processes have under way.
-        quality_signal: name of the signal that says how good an answer was; empty = only validators say it.
-        kill_file: names of killed models, providers and policies, one a line, read again when it changes.
+        reserve: share of a rate limit that is kept free, for requests of other processes.
+        quality_signal: name of the signal for the quality of answers; empty = only validators count.
+        kill_file: names of killed models, providers and policies, one per line; read again when it changes.
     """
 
     alpha: float = 0.2
@@ -51,14 +51,14 @@ class StateSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendingLimit:
-    """What may be spent in a calendar window of UTC.
+    """A limit for the spending in a calendar window of UTC.
 
     Attributes:
-        name: how policies, errors and logs call it.
-        usd: what may be spent per window.
+        name: in policies, errors and logs.
+        usd: per window.
         per: hour, day or month.
-        only: requests that it is about: allowed values by `task`, `user_tier` or `label:NAME`; empty = all.
-        each: `task`, `user_tier`, `user` or `label:NAME`: each value has this limit of its own; empty = all together.
+        only: requests that it covers: allowed values by `task`, `user_tier` or `label:NAME`; empty = all.
+        each: `task`, `user_tier`, `user` or `label:NAME`: each value has the whole limit; empty = all together.
     """
 
     name: str
@@ -69,7 +69,7 @@ class SpendingLimit:
 
 
 class Described(Protocol):
-    """What the state reads of a routing."""
+    """The part of a routing that the state reads."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -77,12 +77,12 @@ class Described(Protocol):
 
     @property
     def state(self) -> StateSettings:
-        """How it is kept."""
+        """Its settings."""
 
     @property
     def spending(self) -> tuple[SpendingLimit, ...]:
-        """What may be spent over time."""
+        """Spending limits."""
 
     @property
     def origin(self) -> str:
-        """What kind of traffic this is."""
+        """Kind of traffic."""

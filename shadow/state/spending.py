@@ -1,4 +1,4 @@
-"""What was spent against each limit in its current window. Windows are of the calendar, in UTC."""
+"""The spending against each limit in its current window. Windows follow the calendar, in UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shadow.domain.request import LABEL, NOTHING, Request
 from shadow.state.settings import Per, SpendingLimit
 
 VALUES_AT_MOST: Final = 10_000
-"""Counters of one limit with `each`. Values beyond share one counter, so that new ones are no way around a limit."""
+"""Counters of one limit with `each`. Further values share one counter, so that new values cannot avoid the limit."""
 OTHERS: Final = "\0others"
 
 
@@ -27,7 +27,7 @@ class Spending:
         return bool(self._accounts)
 
     def adopted(self, limits: Iterable[SpendingLimit]) -> Spending:
-        """The same with other limits. What was spent is kept for a limit whose window and requests stayed the same."""
+        """A copy with other limits. Spending is kept for limits whose window and requests stay the same."""
         earlier = {account.limit.name: account for account in self._accounts}
         adopted = Spending(limits)
         for account in adopted._accounts:
@@ -46,14 +46,14 @@ class Spending:
         }
 
     def spent(self, request: Request, now_epoch_s: float, usd: float) -> None:
-        """Count what a request cost."""
+        """Count the cost of a request."""
         for account in self._accounts:
             if account.applies(request):
                 account.spent(request, now_epoch_s, usd)
 
 
 class Account:
-    """One limit with what was spent of it in the window at hand."""
+    """One limit with its spending in the current window."""
 
     __slots__ = ("_begins_s", "_ends_s", "_spent", "limit")
 
@@ -63,12 +63,12 @@ class Account:
         self._spent: dict[str, float] = {}
 
     def continue_from(self, earlier: Account) -> None:
-        """Take over what another account has counted, if it counted the same thing."""
+        """Take the count of an earlier account, if it counted the same requests."""
         if replace(earlier.limit, usd=self.limit.usd) == self.limit:
             self._begins_s, self._ends_s, self._spent = earlier._begins_s, earlier._ends_s, earlier._spent
 
     def applies(self, request: Request) -> bool:
-        """Whether the limit is about this request."""
+        """Whether the limit covers this request."""
         return all(value_of(request, key) in allowed for key, allowed in self.limit.only.items())
 
     def remaining(self, request: Request, now_epoch_s: float) -> float:
@@ -78,7 +78,7 @@ class Account:
         return self.limit.usd - self._spent.get(self._key(request), 0.0)
 
     def spent(self, request: Request, now_epoch_s: float, usd: float) -> None:
-        """Count what a request cost; the first one of a new window begins it empty."""
+        """Count the cost of a request; the first one of a new window starts from zero."""
         if now_epoch_s >= self._ends_s:
             self._spent = {}
             self._begins_s, self._ends_s = window(self.limit.per, now_epoch_s)
@@ -93,14 +93,14 @@ class Account:
 
 
 def value_of(request: Request, key: str) -> str:
-    """What a request says to `task`, `user_tier`, `user` or `label:NAME`; empty if nothing."""
+    """A request's value of `task`, `user_tier`, `user` or `label:NAME`; empty if it has none."""
     if key.startswith(LABEL):
         return request.labels.get(key.removeprefix(LABEL), "")
     return request.user_key if key == "user" else str(getattr(request, key))
 
 
 def window(per: Per, now_epoch_s: float) -> tuple[float, float]:
-    """Beginning and end of the hour, day or month that a moment lies in, epoch seconds."""
+    """Start and end of the hour, day or month of a time, epoch seconds."""
     if per != "month":
         length = 3_600.0 if per == "hour" else 86_400.0
         begins = now_epoch_s // length * length

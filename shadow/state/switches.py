@@ -11,17 +11,17 @@ from typing import Final
 from shadow.prices.catalogue import Catalogue
 
 POLICY: Final = "policy:"
-"""Before the name of a policy. A bare name means a model or a provider."""
+"""Prefix of the name of a policy. A bare name means a model or a provider."""
 BYTES_AT_MOST: Final = 65_536
 CHECK_EVERY_S: Final = 1.0
 
 
 class Switches:
-    """What is switched off. Its owner holds a lock.
+    """The kill switches. Their owner holds a lock.
 
     Args:
-        catalogue: tells which models a provider serves.
-        file: one name a line, `#` begins a comment; absent or empty switches nothing off. None = no file.
+        catalogue: has the models of each provider.
+        file: one name per line, `#` begins a comment; an absent or empty one has no switch on. None = no file.
     """
 
     def __init__(self, catalogue: Catalogue, file: Path | None) -> None:
@@ -32,7 +32,7 @@ class Switches:
         self._filed: frozenset[str] = frozenset()
 
     def adopt(self, catalogue: Catalogue, file: Path | None) -> None:
-        """Go on with other models and another file, which is read at the next look."""
+        """Use other models and another file, which is read at the next look."""
         self._catalogue = catalogue
         if file != self._file:
             self._file, self._stamp = file, None
@@ -43,7 +43,7 @@ class Switches:
         self._called.add(name)
 
     def revive(self, name: str) -> None:
-        """Undo `kill`. What the file names stays off."""
+        """Undo `kill`. Names in the file stay off."""
         self._called.discard(name)
 
     @property
@@ -59,10 +59,10 @@ class Switches:
         """Read the file if it changed.
 
         Returns:
-            Whether something else is off now.
+            Whether a switch changed.
 
         Raises:
-            OSError: it is there and cannot be read. What it said before holds.
+            OSError: it exists and cannot be read. The earlier names stay off.
         """
         if self._file is None:
             return False
@@ -88,7 +88,7 @@ def _names(file: Path) -> frozenset[str]:
 
 
 class Watch:
-    """Looks at the file once a second, on a daemon thread of its own: a slow disk must not hold up a request.
+    """Reads the file once a second, on its own daemon thread: a slow disk must not delay a request.
 
     Args:
         look: bound method that reads the file; the thread ends when its object is gone. It must not raise.
@@ -99,7 +99,7 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, unless it was begun."""
+        """Start the thread, unless it runs."""
         if self._thread is None:
             self._thread = threading.Thread(
                 target=_look_again, args=(self._look,), name="shadowroute-kill-file", daemon=True
@@ -115,5 +115,5 @@ def _look_again(method: weakref.WeakMethod[Callable[[], None]]) -> None:
     pause = threading.Event()
     while (look := method()) is not None:
         look()
-        del look  # the object may go while nobody looks
+        del look  # so that the object may be freed during the pause
         pause.wait(CHECK_EVERY_S)

@@ -1,6 +1,6 @@
-"""Which model still holds the prompt of which session in its cache.
+"""Prompts of sessions in the caches of models.
 
-A provider that was never seen to read or write a cache is not believed to have one. Of one that has, the prompt of the
+A provider that never reported a cache read or write counts as one without a cache. With a cache, the prompt of the
 last call is warm until its time to live ends; each call renews it.
 """
 
@@ -16,11 +16,11 @@ MODELS_PER_SESSION: Final = 8
 
 
 class WarmMap:
-    """Sessions with the models that are warm for them. Reading takes no lock; writers hold their owner's.
+    """Sessions with their warm models. Reading takes no lock; writers hold their owner's.
 
     Args:
         ttl_s: seconds that a provider keeps a prompt after its last use.
-        sessions: sessions that are remembered; the one that was used longest ago is forgotten first.
+        sessions: limit of remembered sessions; the least recent one is forgotten first.
     """
 
     __slots__ = ("_caching", "_sessions", "_size", "_ttl_s")
@@ -32,7 +32,7 @@ class WarmMap:
         self._caching: set[str] = set()
 
     def adopt(self, ttl_s: float, sessions: int) -> None:
-        """Go on with other settings; what is warm keeps its time."""
+        """Use other settings; warm prompts keep their time."""
         self._ttl_s, self._size = ttl_s, sessions
 
     def __len__(self) -> int:
@@ -42,9 +42,9 @@ class WarmMap:
         """Warm tokens by model; empty if no model is warm.
 
         Args:
-            session_key: of the session; the empty one is nobody's.
+            session_key: of the session; an empty one has no warm model.
             now_s: the time.
-            prompt_tokens: of the request at hand, of which no more can be warm; 0 = unknown.
+            prompt_tokens: of the current request, as the upper limit; 0 = unknown.
         """
         held = self._sessions.get(session_key)
         if held is None:
@@ -53,7 +53,7 @@ class WarmMap:
         return {model: int(min(tokens, most)) for model, (tokens, until) in held.items() if now_s < until}
 
     def served(self, session_key: str, now_s: float, model: str, usage: Usage) -> None:
-        """A model answered a request of the session."""
+        """Note that a model answered a request of the session."""
         written = usage.cache_write_tokens
         if usage.cache_read_tokens or written:
             self._caching.add(model)
@@ -61,7 +61,7 @@ class WarmMap:
             self.hold(session_key, now_s, model, usage.cache_read_tokens + written if written else usage.input_tokens)
 
     def hold(self, session_key: str, now_s: float, model: str, tokens: int) -> None:
-        """A model holds so many tokens of the session's prompt from now on."""
+        """Note that a model has so many tokens of the session's prompt in its cache."""
         if not session_key:
             return
         held = {name: entry for name, entry in self._sessions.pop(session_key, {}).items() if now_s < entry[1]}

@@ -1,5 +1,5 @@
-"""`isolation: process`: a shadow policy in a process of its own, which can be killed where a thread cannot.
+"""`isolation: process`: a shadow policy in a process of its own, which can be killed, unlike a thread.
 
-`recipe` says how the policy is built there, `pipe` how both sides talk, `child` is the other process, and `process`
-starts, watches and ends it.
+`pipe` is the protocol, `child` runs in the process, `process` starts, watches and ends it; `policies.recipe` builds the
+policy there.
 """

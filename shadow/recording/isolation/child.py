@@ -1,7 +1,7 @@
-"""The process of one shadow policy: reads requests, asks the policy, writes what it said.
+"""The process of one shadow policy: reads requests, asks the policy, writes its results.
 
-It ends when its parent does: a thread waits for the end of the pipe, and where a call into C holds the interpreter, a
-timer that needs no interpreter ends it.
+It ends with its parent: a thread waits for the end of the pipe, and if a call into C holds the interpreter lock, a
+timer that does not need the lock ends the process.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from shadow.errors import ConfigError, ShadowError
 from shadow.policies.guarded import GuardedPolicy
 from shadow.policies.recipe import Recipe
 from shadow.prices.catalogue import Catalogue
-from shadow.recording.isolation.pipe import Item, judgement_json, read_frame, write_frame
+from shadow.recording.isolation.pipe import Item, encoded_result, read_frame, write_frame
 from shadow.runtime.containment import Containment, describe
 
 READY: Final = b"ready"
 FAILED: Final = b"failed "
-"""Begins the one frame before a process that cannot build its policy ends; the reason follows."""
+"""Begins the only frame of a process that cannot build its policy; the reason follows."""
 
 LEFT_BEHIND_S: Final = 60.0
-"""After so long with one request nobody waits for the answer any more, and nobody may be left to end the process."""
+"""Seconds with one request after which the process ends itself: its parent no longer waits, and may be gone."""
 DOWNWARD_BYTES_AT_MOST: Final = 2**31
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the process is for.
+    """The first message to the process.
 
     Attributes:
-        version: of the policy in the service; one that is built from changed files here would be another policy.
-        budget_s: seconds that one decision may take.
+        version: of the policy in the service; the policy built here must have the same.
+        budget_s: seconds for one decision.
     """
 
     recipe: Recipe
@@ -48,7 +48,7 @@ class Order:
 
 
 class Notes(Containment):
-    """Keeps what the policy's validators threw for the service, which counts and logs it."""
+    """Keeps exceptions of the policy's validators for the service, which counts and logs them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,22 +59,22 @@ class Notes(Containment):
         self._notes.append((where, str(error) if isinstance(error, ShadowError) else describe(error)))
 
     def taken(self) -> list[tuple[str, str]]:
-        """What was kept since the last time."""
+        """The errors since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
 
 def main() -> None:
     """Run until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, which ends this process
     down, up = _own_pipes()
     inbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(down, inbox), name="parent", daemon=True).start()
     order: Order = pickle.loads(inbox.get())  # noqa: S301 - it comes from the process that started this one
     notes = Notes()
     try:
-        judge = _judge(order, notes)
-    except BaseException as error:  # noqa: BLE001 - importing a policy's function runs a stranger's code
+        guarded = _built(order, notes)
+    except BaseException as error:  # noqa: BLE001 - importing a policy's function runs the user's code
         reason = str(error) if isinstance(error, ShadowError) else f"{describe(error)}: {error}"
         write_frame(up, FAILED + reason[:1000].encode("utf-8", "replace"))
         return
@@ -85,12 +85,12 @@ def main() -> None:
             frame = inbox.get()
             faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
             item: Item = pickle.loads(frame)  # noqa: S301 - as above
-            result = judge.ask(item.request, item.snapshot, item.outcome)
+            result = guarded.ask(item.request, item.snapshot, item.outcome)
             faulthandler.cancel_dump_traceback_later()
-            write_frame(up, judgement_json(result, notes.taken()))
+            write_frame(up, encoded_result(result, notes.taken()))
 
 
-def _judge(order: Order, notes: Notes) -> GuardedPolicy:
+def _built(order: Order, notes: Notes) -> GuardedPolicy:
     policy = order.recipe.build(order.catalogue)
     if policy.version != order.version:
         raise ConfigError(
@@ -105,11 +105,11 @@ def _listen(down: BinaryIO, inbox: queue.SimpleQueue[bytes]) -> None:
         while True:
             inbox.put(read_frame(down, DOWNWARD_BYTES_AT_MOST))
     finally:
-        os._exit(0)  # whatever the policy is doing: nobody is left to tell it to
+        os._exit(0)  # the parent is gone, whatever the policy is doing
 
 
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Standard input and output under numbers that a policy does not know, so that it may print."""
+    """Standard input and output under other numbers, so that a policy may print."""
     down, up = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

@@ -1,8 +1,8 @@
-"""What crosses between a service and the process of one shadow policy, and how.
+"""The protocol between a service and the process of one shadow policy.
 
-Both directions are frames: four bytes of length, then the content. Down go pickles of frozen values, which are ten
-times faster than JSON on a long prompt. Up comes JSON, and it is checked like any stranger's answer: the service loads
-no object that a policy's process made.
+Both directions are frames: four bytes of length, then the content. The service sends pickles of frozen values, ten
+times faster than JSON for a long prompt. The process sends JSON, which is checked: the service never unpickles
+objects of a policy's process.
 """
 
 from __future__ import annotations
@@ -23,29 +23,16 @@ from shadow.runtime.pickling import pickled
 
 LENGTH: Final = struct.Struct(">I")
 UPWARD_BYTES_AT_MOST: Final = 4 * 1024 * 1024
-"""Of one frame from the policy's process; the largest decision that passes the checks has an eighth of it."""
+"""Of one frame from the policy's process; the largest valid decision has an eighth of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One closed request, as the other process sees it."""
+    """One closed request for the other process."""
 
     request: Request
     snapshot: Snapshot
     outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One answer of the other process.
-
-    Attributes:
-        result: what the policy said, not checked yet.
-        notes: what its validators threw: where, and what.
-    """
-
-    result: PolicyResult
-    notes: Sequence[tuple[str, str]]
 
 
 def pickled_item(request: Request, snapshot: Snapshot, outcome: Outcome) -> bytes:
@@ -56,10 +43,10 @@ def pickled_item(request: Request, snapshot: Snapshot, outcome: Outcome) -> byte
 
 
 def write_frame(pipe: BinaryIO, content: bytes) -> None:
-    """Write one frame, however many pieces the pipe takes it in.
+    """Write one frame, in as many pieces as the pipe needs.
 
     Raises:
-        OSError: nobody reads any more.
+        OSError: the other side is gone.
     """
     left = memoryview(LENGTH.pack(len(content)) + content)
     while left:
@@ -89,8 +76,8 @@ def _read(pipe: BinaryIO, length: int) -> bytes:
     return bytes(body)
 
 
-def judgement_json(result: PolicyResult, notes: Sequence[tuple[str, str]]) -> bytes:
-    """A result for the service."""
+def encoded_result(result: PolicyResult, errors: Sequence[tuple[str, str]]) -> bytes:
+    """A result and errors of validators for the service, as JSON."""
     decision = result.decision
     made: dict[str, Any]
     if isinstance(decision, Failure):
@@ -109,15 +96,15 @@ def judgement_json(result: PolicyResult, notes: Sequence[tuple[str, str]]) -> by
             "state_mode": decision.state_mode,
         }
     made |= {"policy": decision.policy, "version": decision.version}
-    answer = {"made": made, "duration_s": result.duration_s, "escalated": result.escalated, "notes": list(notes)}
+    answer = {"made": made, "duration_s": result.duration_s, "escalated": result.escalated, "errors": list(errors)}
     return json.dumps(answer).encode()
 
 
-def heard(content: bytes) -> Heard:
-    """A result from the other process.
+def decoded_result(content: bytes) -> tuple[PolicyResult, list[tuple[str, str]]]:
+    """The result of the other process, its decision still unchecked, and errors of validators: place and text.
 
     Raises:
-        Exception: it is none.
+        Exception: the content has another form.
     """
     answer = json.loads(content)
     made, escalated, duration_s = answer["made"], answer["escalated"], answer["duration_s"]
@@ -149,4 +136,4 @@ def heard(content: bytes) -> Heard:
         duration_s=None if duration_s is None else float(duration_s),
         escalated=None if escalated is None else bool(escalated),
     )
-    return Heard(result, [(str(where)[:200], str(what)[:200]) for where, what in answer["notes"]])
+    return result, [(str(where)[:200], str(text)[:200]) for where, text in answer["errors"]]

@@ -1,7 +1,7 @@
-"""Starts the process of one shadow policy, hands it requests one by one, and ends it. Used like `worker.Worker`.
+"""Starts the process of one shadow policy, sends it requests, and ends it. Used like `worker.Worker`.
 
-One thread talks to the process, so that whoever watches the time never waits for a pipe. The next request is on its way
-while the policy works on the one before. A process that overruns is killed; its owner starts another one.
+One thread talks to the process, so that its owner, who watches the time, never waits for a pipe. The next request is
+sent while the policy works on the previous one. A process that overruns is killed; its owner starts another one.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from shadow.runtime.pickling import pickled
 from shadow.runtime.worker import Item, Task
 
 START_PATIENCE_S: Final = 2.0
-"""How long requests wait for a process that starts, once per start; then they go on without it."""
+"""Seconds that shadow work waits for a new process, once per start; then rows have `starting`."""
 START_TIMEOUT_S: Final = 30.0
-"""After so long a start has failed."""
+"""Seconds after which a start has failed."""
 END_S: Final = 5.0
-"""How long a process may take to notice that its pipe is closed, before it is killed."""
+"""Seconds between closing the pipe and killing the process."""
 
 BOOT: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); "
     "from shadow.recording.isolation.child import main; main()"
 )
-"""The other process imports what this one can import, and never runs the script that this one was started with."""
+"""The other process has the same import path, and never runs the service's script."""
 
 
 class ProcessWorker(Generic[Item]):
@@ -43,11 +43,11 @@ class ProcessWorker(Generic[Item]):
 
     Args:
         name: of the thread.
-        order: what the process is for.
-        encode: an item as bytes, or its result if the policy is not to be asked.
-        decode: the answer to an item.
-        one_by_one: what is sent with an item depends on the answer to the one before.
-        failed: the result of an item that could not be sent, or whose answer could not be read.
+        order: its first message.
+        encode: an item as bytes, or its result if the policy must not be asked.
+        decode: the result of an item from bytes.
+        one_by_one: an item depends on the result of the previous one.
+        failed: the result of an item that cannot be sent, or whose result cannot be read.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class ProcessWorker(Generic[Item]):
         self._thread.start()
 
     def is_ready(self) -> bool:
-        """Whether items can be handed over. Waits for a process that starts, but only once and not for long."""
+        """Whether items can be sent. Waits for a new process once, for at most `START_PATIENCE_S`."""
         if not self._was_waited_for:
             self._was_waited_for = True
             self._is_settled.wait(START_PATIENCE_S)
@@ -105,17 +105,17 @@ class ProcessWorker(Generic[Item]):
         self._inbox.put(None)
 
     def abandon(self) -> None:
-        """End the process now, whatever it is doing."""
+        """Kill the process now."""
         self._abandoned = True
         self._end_because("was ended")
         self._kill()
         self._inbox.put(None)
 
     def forget(self) -> None:
-        """In a forked child: let go of a process that is the parent's, without ending it."""
+        """In a forked child: release the parent's process without ending it."""
         process = self._process
         if process is not None:
-            process.returncode = 0  # it is no child of this process: nobody here may wait for it or complain about it
+            process.returncode = 0  # no child of this process, so that `subprocess` must not wait for it or warn
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
@@ -132,7 +132,7 @@ class ProcessWorker(Generic[Item]):
                 self._close(process, down, up)
         except EOFError:
             self._end_because(f"its process ended{self._exit()}")
-        except Exception as error:  # noqa: BLE001 - the thread must say why it ends, whatever it is
+        except Exception as error:  # noqa: BLE001 - the thread must give a reason for its end
             self._end_because(str(error) or describe(error))
         finally:
             self._end_because("was stopped")
@@ -144,7 +144,7 @@ class ProcessWorker(Generic[Item]):
                         left.give_up(self._ended_because)
 
     def _spawn(self) -> tuple[subprocess.Popen[bytes], BinaryIO, BinaryIO]:
-        from multiprocessing.spawn import get_executable  # noqa: PLC0415 - where an embedding host says which Python
+        from multiprocessing.spawn import get_executable  # noqa: PLC0415 - embedding hosts set Python there
 
         process = subprocess.Popen(
             [get_executable(), "-c", BOOT, json.dumps(sys.path)],
@@ -167,7 +167,7 @@ class ProcessWorker(Generic[Item]):
         self._is_settled.set()
 
     def _work_off(self, task: Task[Item, PolicyResult], down: BinaryIO, up: BinaryIO) -> None:
-        """Send one item ahead, where that is possible, so that the process need not wait for the next one."""
+        """Send one item ahead, if possible, so that the process need not wait for the next one."""
         courtesy = Courtesy()
         unsent: dict[int, PolicyResult] = {}
         last, sent = len(task.items) - 1, 0
@@ -195,7 +195,7 @@ class ProcessWorker(Generic[Item]):
     ) -> None:
         try:
             content = self._encode(task.items[number])
-        except Exception as error:  # noqa: BLE001 - a stranger's object may refuse to be copied
+        except Exception as error:  # noqa: BLE001 - the user's objects may not be picklable
             content = self._failed(error)
         if isinstance(content, PolicyResult):
             unsent[number] = content
@@ -206,7 +206,7 @@ class ProcessWorker(Generic[Item]):
         content = read_frame(up, UPWARD_BYTES_AT_MOST)
         try:
             return self._decode(item, content)
-        except Exception as error:  # noqa: BLE001 - whatever comes from there is a stranger's
+        except Exception as error:  # noqa: BLE001 - the process may send anything
             return self._failed(error)
 
     def _end_because(self, reason: str) -> None:
@@ -219,7 +219,7 @@ class ProcessWorker(Generic[Item]):
             process.kill()
 
     def _exit(self) -> str:
-        """How it ended, as far as that is known by now."""
+        """How the process ended, if that is known."""
         process = self._process
         if process is None:
             return ""
@@ -230,7 +230,7 @@ class ProcessWorker(Generic[Item]):
         return f" by signal {-code}" if code < 0 else f" with exit code {code}"
 
     def _close(self, process: subprocess.Popen[bytes], down: BinaryIO, up: BinaryIO) -> None:
-        """Close the pipes, which ends it, and wait until it is gone: nothing is left of it."""
+        """Close the pipes, which ends the process, and wait for its end, so that no zombie stays."""
         down.close()
         try:
             process.wait(0 if self._abandoned else END_S)
