@@ -17,14 +17,14 @@ IfNoneFits = Literal["cheapest", "refuse"]
 
 
 class Budget:
-    """Chooses the best of the models that fit the cap, and knows what to do when none does.
+    """Chooses the best of the models that fit the cap.
 
     Args:
         pool: the models, the best first.
         per_request_usd: the cap for the expected cost of one request.
-        prefer: what the best model is: the first in the given order, or the one of the highest quality.
+        prefer: the best model is the first in the given order, or the one of the highest quality.
         if_none_fits: the cheapest model serves, or no decision is made.
-        reason: what led here, before the reason of the choice.
+        reason: prefix of the decision's reason.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class Budget:
         """The best model that fits the cap.
 
         Raises:
-            OverBudgetError: none fits, and the policy is to refuse then.
-            UnknownFeatureError: the cost depends on what is not known of the request.
+            OverBudgetError: none fits, and `if_none_fits` is `refuse`.
+            UnknownFeatureError: the cost needs an unknown feature of the request.
         """
         field = self._pool.field(request, snapshot, refused, priced=True)
         priced: list[tuple[Entry, float]] = []
@@ -82,7 +82,7 @@ class Budget:
         )
 
     def _best(self, fitting: list[Entry]) -> Entry:
-        """The first in order, or of the highest quality; of equal quality the first, and unknown is below known."""
+        """The first in order, or of the highest quality; equal ones in order, unknown ones last."""
         if self._prefer == "order":
             return fitting[0]
         return max(fitting, key=lambda entry: -1.0 if entry.quality is None else entry.quality)

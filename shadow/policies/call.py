@@ -1,4 +1,4 @@
-"""The mechanism `call`: any Python function decides."""
+"""The mechanism `call`: a Python function of the user decides."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class FunctionChooser:
 
         Raises:
             PolicyError: it is neither a model's name nor a decision.
-            UnknownFeatureError: it read what is not known of the request.
-            Exception: whatever the function raises.
+            UnknownFeatureError: the function read an unknown feature of the request.
+            Exception: of the function.
         """
         answer: Any = self._function(partly_known(request) if request.unknown else request)
         if isinstance(answer, Decision):
@@ -59,14 +59,14 @@ class FunctionChooser:
 class Call(Composed):
     """A function as a policy.
 
-    A function that answers with a name may be random, so the propensity of its decisions is unknown; one that knows
-    better returns a `Decision`.
+    A function that returns a name may be random, so the propensity of its decisions is unknown; return a `Decision` to
+    state it.
 
     Args:
         function: takes the frozen request, returns a model's name or a `Decision`.
         name: kebab-case name.
-        version: the caller's own; nothing can see when a function changes.
-        fallback: models to go on with when a provider fails.
+        version: the caller's own, because a change of the function cannot be detected.
+        fallback: models for failures of providers.
 
     Raises:
         ConfigError: name or version is empty.
@@ -76,6 +76,6 @@ class Call(Composed):
         if not name or not version:
             raise ConfigError(
                 f"a function's policy must have a name and a version, got {name!r} and {version!r}; "
-                "change the version whenever the function could decide differently"
+                "change the version whenever the function may decide differently"
             )
         super().__init__(name=name, version=version, chooser=FunctionChooser(function, name=name), fallback=fallback)

@@ -1,4 +1,4 @@
-"""The filter `capability`: a model that cannot serve a request, or must not, never gets it."""
+"""The filter `capability`: a model that cannot or must not serve a request never gets it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from shadow.errors import UnknownFeatureError
 from shadow.prices.catalogue import Catalogue, Model
 
 LANGUAGE, REGION = "language", "region"
-"""Labels of a request that say in which language the answer must be, and where it must be processed."""
+"""Labels with the required language of the answer, and the required region."""
 NEEDS = (("has_tools", "tools"), ("has_images", "vision"), ("wants_json", "json"))
-"""What a request may need, and what a model must support for it."""
+"""Needs of a request, and the capabilities for them."""
 WORDS = {"tools": "tools", "vision": "images", "json": "structured output"}
 
 
 class Capability:
     """Refuses models whose context is too short, that lack a capability, or that are in another region.
 
-    What the catalogue does not say of a model counts as fulfilled, because a wrong guess fails visibly at the provider;
-    except for the region, where nobody would notice. With `strict`, nothing counts as fulfilled that is not said.
+    A capability that the catalogue does not state counts as fulfilled, because a wrong guess fails visibly at the
+    provider; but not a region, because data in a wrong region would go unnoticed. `strict` requires every statement.
 
     Args:
-        catalogue: says what the models can do.
-        strict: refuse a model of which something needed is not said.
-        region: where every request must be processed; empty = the request's label says so, if it has one.
+        catalogue: capabilities of the models.
+        strict: refuse a model without a statement on a needed capability.
+        region: required for every request; empty = the request's label, if it has one.
     """
 
     def __init__(self, catalogue: Catalogue, *, strict: bool = False, region: str = "") -> None:
@@ -36,7 +36,7 @@ class Capability:
         """Why this model must not get this request; empty if it may.
 
         Raises:
-            UnknownFeatureError: it depends on something that is not known of the request.
+            UnknownFeatureError: it needs an unknown feature of the request.
         """
         known = self._catalogue.get(model) or Model(name=model)
         unknown = request.unknown
@@ -79,7 +79,7 @@ class Capability:
         return f"not in language {language}" if model.languages else "language not stated"
 
     def _reads(self) -> frozenset[str]:
-        """What can make a difference with this catalogue."""
+        """Features that matter with this catalogue."""
         models = self._catalogue.models.values()
         reads = set() if self._region else {LABEL + REGION}
         for field, capability in NEEDS:

@@ -1,4 +1,4 @@
-"""The mechanism `cascade`: ask a cheap model first, and a stronger one where its answer is refused."""
+"""The mechanism `cascade`: ask a cheap model first, and a stronger one if its answer is refused."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Stage:
     Attributes:
         accept_if: names of the validators that its answer must pass; none = any answer is served.
         retry_same: how often it is asked again after a refused answer.
-        tells_why: whether it is told then what was wrong.
-        verifies: whether it checks the answer before it, instead of answering anew.
+        tells_why: whether the new question includes the refused answer and the reason.
+        verifies: whether it checks the previous answer, instead of answering itself.
     """
 
     model: str
@@ -31,12 +31,11 @@ class Stage:
 
 
 class Cascade:
-    """Chooses models from cheap to strong, and what the answer of each must pass.
+    """Chooses models from cheap to strong, with validators for their answers.
 
     Args:
-        stages: at least two, from the first model to be asked to the last. All but the last need validators, unless
-            the one after them verifies.
-        reason: why a cascade was chosen.
+        stages: at least two, in order. All but the last need validators, unless the next one verifies.
+        reason: of the decision.
     """
 
     def __init__(self, stages: Sequence[Stage], *, reason: str = "cheap first") -> None:
@@ -63,5 +62,5 @@ class Cascade:
         self._plan = Plan(steps=steps, candidates=(Candidate(model=stages[0].model), *later), reason=reason)
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:  # noqa: ARG002 - Chooser
-        """Always the same plan; the answer decides what is paid."""
+        """Always the same plan; the answers decide how many models are asked."""
         return self._plan

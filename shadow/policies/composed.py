@@ -17,17 +17,17 @@ from shadow.runtime.frozen import copied
 
 
 class Composed:
-    """A policy made of a chooser and what surrounds every choice.
+    """A policy: a chooser with filters, fallbacks and validators.
 
     Args:
         name: kebab-case name.
-        version: changes whenever the policy could decide differently.
+        version: changes whenever the policy may decide differently.
         chooser: picks the first steps.
-        filters: hard conditions; a model that one of them refuses is in no step of a decision.
-        fallback: models to go on with when a provider fails, in order.
-        validators: of all cascades, by the names that steps give in `accept_if`.
-        why: what the policy is for.
-        state_mode: whose state it sees as a shadow.
+        filters: hard conditions; a refused model is in no step of a decision.
+        fallback: models for failures of providers, in order.
+        validators: of all cascades; steps name them in `accept_if`.
+        why: a note for readers.
+        state_mode: the state that it sees as a shadow.
     """
 
     def __init__(
@@ -66,26 +66,26 @@ class Composed:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Every model that a decision may name, as far as that is known before a request."""
+        """Every model that a decision may name, if that is known before a request."""
         return tuple(dict.fromkeys((*self._chooser.models, *(step.model for step in self._fallback))))
 
     @property
     def reads(self) -> frozenset[str] | None:
-        """Features of a request that its decisions depend on, as `Request.unknown` names them; None = not known."""
+        """Features of a request that its decisions depend on, as in `Request.unknown`; None = not known."""
         if self._chooser.reads is None:
             return None
         return self._chooser.reads.union(*(each.reads for each in self._filters))
 
     @property
     def has_validators(self) -> bool:
-        """Whether some decision depends on the text of an answer."""
+        """Whether an outcome may depend on the text of an answer."""
         return bool(self._validators)
 
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
-        """The chooser's plan, followed by the fallbacks that it does not name already, without what is filtered out.
+        """The chooser's plan, followed by further fallbacks, without filtered models.
 
         Raises:
-            PolicyError: `unknown_feature`: the decision depends on what is not known of the request; `no_candidate`:
+            PolicyError: `unknown_feature`: the decision needs an unknown feature of the request; `no_candidate`:
                 no model may get it; `over_budget`: none fits a budget that must be kept.
         """
         plan = self.plan(request, snapshot, nothing_refused)
@@ -101,12 +101,12 @@ class Composed:
         )
 
     def plan(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
-        """The same as a plan, for a policy around this one.
+        """The decision as a plan, for an outer policy.
 
         Args:
             request: the request.
             snapshot: the router's state.
-            refused: what the filters of the policy around refuse.
+            refused: refusals by the filters of the outer policy.
 
         Raises:
             PolicyError: as `decide`.
@@ -126,9 +126,9 @@ class Composed:
         """Empty if the answer passes every validator of the step, else the name of the first that refuses it.
 
         Raises:
-            PolicyError: the step names a validator that this policy does not have.
-            UnjudgedError: a validator lacks what it needs to judge this answer, or takes time or money that a shadow
-                may not spend. That is unknown, not refused.
+            PolicyError: the policy has no validator of that name.
+            UnjudgedError: a validator lacks information, or needs time or money that a shadow must not spend. The
+                result is unknown, not refused.
         """
         return self._validators.shadow_verdict(step.accept_if, Case(request, answer)).refused_by
 
@@ -136,8 +136,8 @@ class Composed:
         """The verdict of every validator of the step, for an answer of the live path.
 
         Raises:
-            PolicyError: the step names a validator that this policy does not have.
-            Exception: a validator cannot judge the answer.
+            PolicyError: the policy has no validator of that name.
+            Exception: a validator gives no verdict.
         """
         return self._validators.verdict(step.accept_if, Case(request, answer), bench)
 
@@ -146,7 +146,7 @@ class Composed:
         return await self._validators.averdict(step.accept_if, Case(request, answer), bench)
 
     def _finished(self, plan: Plan, refused: Refused) -> Plan:
-        """The plan with its fallbacks and without refused steps; the first one that is left is the primary."""
+        """The plan with its fallbacks and without refused steps; the first remaining step is the primary."""
         if not self._fallback and refused is nothing_refused and plan.steps:
             return plan
         planned = self._with_fallback(plan)
@@ -178,27 +178,27 @@ class Composed:
         return plan.steps + tuple(step for step in self._fallback if step.model not in planned)
 
     def _with_total(self, plan: Plan, refused: Refused) -> Plan:
-        """The plan with the probability of all draws that come to its models, first and escalation.
+        """The plan with the total probability of all draws with the same first and escalation model.
 
-        Unknown if another draw depends on what is not known, or is itself one of several that chance decides.
+        Unknown if another draw needs an unknown feature, or has draws of its own.
         """
         shares = [plan.propensity]
         for draw in plan.others:
             try:
                 other = None if draw.plan is None else self._finished(draw.plan, refused)
             except PolicyError:
-                continue  # it would have been no decision
+                continue  # that draw gives no decision
             if other is None or other.propensity != 1.0:
                 shares.append(None)
             elif _models(other) == _models(plan):
                 shares.append(draw.probability)
         known = [share for share in shares if share is not None]
-        # Rounded, so that what was certain is exactly 1, in whichever order its parts are added.
+        # Rounded, so that certainty is exactly 1, in any order of the parts.
         total = round(fsum(known), 12) if len(known) == len(shares) else None
         return copied(plan, propensity=total, others=())
 
     def _refusals(self, request: Request, snapshot: Snapshot, outer: Refused) -> Refused:
-        """Asks the filters about each model at most once."""
+        """A function that asks the filters about each model at most once."""
         known: dict[str, str] = {}
 
         def refused(model: str) -> str:
@@ -212,12 +212,12 @@ class Composed:
 
 
 def _models(plan: Plan) -> tuple[str, str]:
-    """What a report compares of two decisions: the first model and that of the first escalation."""
+    """The first model and that of the first escalation, which reports compare."""
     return plan.steps[0].model, next((step.model for step in plan.steps if step.kind == "escalation"), "")
 
 
 def _without_idle_checks(steps: tuple[Step, ...], planned: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps, where the last of a shortened cascade judges nothing: what it asked for led to a step that is gone."""
+    """The steps, without validators at the last step of a shortened cascade: their escalation is gone."""
     cascade, whole = ([step for step in each if step.kind != "fallback"] for each in (steps, planned))
     if not whole or cascade[-1].model == whole[-1].model:
         return steps

@@ -1,4 +1,4 @@
-"""What a rule may ask of a request. Each condition is one test and the words that explain it."""
+"""Conditions of rules. Each is one test with a description."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Final
 from shadow.domain.request import LABEL, Request
 
 MATCHED_CHARACTERS: Final = 20_000
-"""A pattern sees this much of the last user message, so that a long prompt costs a bounded time."""
+"""A pattern sees this part of the last user message, so that its time is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test, what it needs in a few words (`task in extract, classify`), and which feature of the request it reads.
+    """A test, its description (`task in extract, classify`), and the feature that it reads.
 
-    The feature's name is that of `Request.unknown`: where it is unknown, the test says nothing.
+    The feature's name is as in `Request.unknown`; the test does not apply to an unknown feature.
     """
 
     needs: str
@@ -44,7 +44,7 @@ def between(field: str, at_least: float | None, at_most: float | None) -> Condit
 
 
 def label(key: str, values: Collection[str]) -> Condition:
-    """The request carries this label with one of the values."""
+    """The request has this label with one of the values."""
     wanted = frozenset(values)
     needs = f"label {key} in {', '.join(sorted(wanted))}"
     return Condition(needs, lambda request: request.labels.get(key) in wanted, f"{LABEL}{key}")

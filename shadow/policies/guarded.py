@@ -1,8 +1,7 @@
-"""What one policy says about one request, whatever it does: a checked decision, or a failure with its reason.
+"""Calls a policy safely: the result is a checked decision, or a failure with its reason.
 
-A policy is a stranger's code. It may raise anything, return anything, and try to change what it was given. It runs on
-its own copy of the request, in a thread that the caller never waits for, and what it returns is checked before it is
-believed.
+A policy is user code. It may raise anything, return anything, and change its arguments. It gets
+its own copy of the request, in a thread that the caller never waits for, and its return value is checked.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ REASON_CHARACTERS: Final = 500
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
-    """One policy's answer to one request.
+    """One policy's result for one request.
 
     Attributes:
-        duration_s: seconds that the policy took; None if it was not asked.
-        escalated: whether its validators refuse the answer that live served; None = not knowable from that answer.
+        duration_s: seconds of the policy; None if it was not asked.
+        escalated: whether its validators refuse the live answer; None = unknown.
     """
 
     decision: Decision | Failure
@@ -57,7 +56,7 @@ class GuardedPolicy:
         self._containment = containment
 
     def ask(self, request: Request, snapshot: Snapshot, outcome: Outcome) -> PolicyResult:
-        """The policy's decision, checked, and what it would have thought of the live answer."""
+        """The policy's checked decision, and whether it would have escalated after the live answer."""
         own_request, own_snapshot = copied(request), copied(snapshot)
         started = time.perf_counter()
         try:
@@ -70,15 +69,15 @@ class GuardedPolicy:
         duration_s = time.perf_counter() - started
         try:
             if own_request != request or own_snapshot != snapshot:
-                raise PolicyError(self._name, "changed the request it was given", error_type="mutated_request")
+                raise PolicyError(self._name, "decide must not change the request", error_type="mutated_request")
             decision = checked(self._name, answer, self._catalogue)
             if decision.state_mode != snapshot.mode:
-                # A stranger's class may have more fields, or other ones.
+                # A class of the user may have other fields.
                 quick = copied if type(decision) is Decision else replace
                 decision = quick(decision, state_mode=snapshot.mode)
         except PolicyError as error:
             return PolicyResult(decision=self.failure("invalid", error.error_type, str(error)), duration_s=duration_s)
-        except BaseException as error:  # noqa: BLE001 - comparing or reading a stranger's object runs its code
+        except BaseException as error:  # noqa: BLE001 - comparing or reading the user's object runs its code
             return PolicyResult(decision=self._raised(error), duration_s=duration_s)
         return PolicyResult(
             decision=decision, duration_s=duration_s, escalated=self._escalated(own_request, decision, outcome)
@@ -94,19 +93,19 @@ class GuardedPolicy:
         return self.failure("error", type(error).__name__, describe(error))
 
     def _escalated(self, request: Request, decision: Decision, outcome: Outcome) -> bool | None:
-        """Whether the cascade would have gone on, known only if its first step is what answered."""
+        """Whether the cascade would have escalated; known only if its first model answered."""
         if (
             not decision.escalation_model
             or not isinstance(self._policy, Escalating)
             or outcome.answer is None
             or outcome.status != "complete"
             or outcome.model != decision.model
-            or _checks_drafts(decision)  # the other model is always asked; whether it writes an answer, nobody has seen
+            or _checks_drafts(decision)  # the check of the other model is unknown
         ):
             return None
         try:
             is_refused = bool(self._policy.accepts(request, decision, decision.steps[0], outcome.answer))
-            # The same model would be asked again first, and nobody has seen that answer.
+            # The same model would be asked again first, and that second answer does not exist.
             return None if is_refused and decision.steps[0].retry_same else is_refused
         except UnjudgedError:
             return None
@@ -123,7 +122,7 @@ def checked(policy: str, answer: Any, catalogue: Catalogue) -> Decision:
     """A decision that can be recorded, with its models by their catalogue names.
 
     Raises:
-        PolicyError: it is not a decision, breaks a rule, or names a model that the catalogue does not know.
+        PolicyError: it is not a decision, breaks a rule, or names a model outside the catalogue.
     """
     if not isinstance(answer, Decision):
         if inspect.iscoroutine(answer):
@@ -146,7 +145,7 @@ def named(policy: str, decision: Decision, catalogue: Catalogue) -> Decision:
     """The decision with every alias replaced by the model's name; the same object if there is none.
 
     Raises:
-        PolicyError: the catalogue does not know a model.
+        PolicyError: a model is not in the catalogue.
     """
     changed = False
     steps = []

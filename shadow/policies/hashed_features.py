@@ -1,4 +1,4 @@
-"""A request as a short list of hashed features. Training and inference read requests through this one function.
+"""A request as a short list of hashed features, for training and inference.
 
 Words and pairs of words are hashed with CRC-32 into a fixed number of buckets, so that there is no vocabulary to keep.
 Only a bounded part of the text is read: the cost does not grow with the prompt.
@@ -15,13 +15,13 @@ from zlib import crc32
 from shadow.domain.request import Request
 
 FeatureSet = Literal["text", "metadata"]
-"""`text` reads the last user message, too; `metadata` only what every stored decision has."""
+"""`text` reads the last user message, too; `metadata` only fields of stored decisions."""
 
 FIRST_CHARACTERS: Final = 1_000
 LAST_CHARACTERS: Final = 500
 WORDS_AT_MOST: Final = 150
 DENSE: Final = ("log_input_tokens", "complexity")
-"""Features with a value of their own, in the order of `Features.dense`; 0 in the set `metadata`, which has bands."""
+"""Numeric features, in the order of `Features.dense`; 0 in the set `metadata`, which has bands."""
 
 PUNCTUATION: Final = str.maketrans(dict.fromkeys(".,;:!?()[]{}\"'`*#<>|/\\", " "))
 READS: Final[dict[FeatureSet, frozenset[str]]] = {
@@ -33,7 +33,7 @@ READS: Final[dict[FeatureSet, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a linear model reads of a request.
+    """The input of a linear model.
 
     Attributes:
         facts: buckets whose value is 1.
@@ -53,7 +53,7 @@ def features_of(request: Request, feature_set: FeatureSet, buckets: int) -> Feat
 
     Args:
         request: frozen.
-        feature_set: what to read of it.
+        feature_set: to read.
         buckets: a power of two.
     """
     mask = buckets - 1

@@ -1,6 +1,6 @@
 """The mechanism `http`: another service decides. For shadows only, because it waits for an answer.
 
-The request's text is never sent: the service gets features, candidates and what is known of them.
+The request's text is never sent: the service gets features, and candidates with their state.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ PAUSE_S: Final = 30.0
 FEATURES: Final = (
     "input_tokens", "max_output_tokens", "complexity", "task", "user_tier", "has_tools", "has_images", "wants_json",
 )  # fmt: skip
-"""What is sent of a request besides labels; what is unknown is left out."""
+"""Features that are sent besides labels; unknown ones are left out."""
 HIDDEN: Final = {"complexity": "messages"}
-"""Features that are unknown with another one."""
+"""Features that are unknown if another one is."""
 
 
 class Breaker:
-    """Stops asking a service that does not answer: after three failures in a row, for half a minute; then one may try.
+    """Stops asking a failed service: after three failures in a row, for half a minute; then one request may try.
 
     Args:
         tick: monotonic seconds.
@@ -48,25 +48,25 @@ class Breaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether nobody may ask now."""
+        """Whether the service must not be asked now."""
         return self._tick() < self._closed_until
 
     def note(self, *, ok: bool) -> None:
-        """What came of one question."""
+        """Count the result of one question."""
         self._failures = 0 if ok else self._failures + 1
         if self._failures >= FAILURES_IN_A_ROW:
             self._closed_until = self._tick() + PAUSE_S
 
 
 class Http:
-    """Asks `POST url` which model to choose. Used by the one thread of its policy.
+    """Asks `POST url` for the model. Used by the thread of its policy only.
 
-    Redirects are not followed and proxies of the environment are ignored, so that the token reaches only the address
-    that it was configured for. It is read from the environment when a question is sent, and kept nowhere.
+    Redirects are not followed and proxies of the environment are ignored, so that the token reaches only its configured
+    address. It is read from the environment when a question is sent, and never stored.
 
     Args:
         policy: name of the policy, for errors.
-        url: where to ask.
+        url: of the service.
         models: the candidates, by their names in the catalogue.
         catalogue: their tiers.
         timeout_s: seconds for connecting, and for the answer.
@@ -97,11 +97,11 @@ class Http:
         on_fork_in_child(self._after_fork)
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
-        """The service's choice among the models that no filter refuses.
+        """The service's choice among the models that pass the filters.
 
         Raises:
-            PolicyError: the service is not asked (`breaker_open`), gives no answer in time (`http_timeout`,
-                `http_connection`), or one that is no choice (`http_STATUS`, `http_invalid`).
+            PolicyError: the service is not asked (`breaker_open`), does not answer (`http_timeout`,
+                `http_connection`), or does not answer with a choice (`http_STATUS`, `http_invalid`).
         """
         rejected = {name: reason for name in self.models if (reason := refused(name))}
         left = [name for name in self.models if name not in rejected]
@@ -109,7 +109,9 @@ class Http:
         if not left:
             return Plan(steps=(), candidates=candidates, reason="no candidate is left")
         if self._breaker.is_open:
-            raise PolicyError(self._policy, f"{self._url} is not asked after failures", error_type="breaker_open")
+            raise PolicyError(
+                self._policy, f"{self._url} is not asked for a while after failures", error_type="breaker_open"
+            )
         try:
             plan = self._plan(self._answer(self._question(request, snapshot, left)), left, candidates)
         except PolicyError:
@@ -165,25 +167,25 @@ class Http:
                 for piece in response.iter_bytes():
                     body += piece
                     if len(body) > BODY_BYTES_AT_MOST:
-                        raise self._error(f"answered more than {BODY_BYTES_AT_MOST:,} bytes", "http_invalid")
+                        raise self._error(f"answered with more than {BODY_BYTES_AT_MOST:,} bytes", "http_invalid")
             answer = json.loads(bytes(body))
         except httpx.TimeoutException:
-            raise self._error(f"gave no answer in {self._timeout_s:g} s", "http_timeout") from None
+            raise self._error(f"did not answer within {self._timeout_s:g} s", "http_timeout") from None
         except httpx.HTTPError as error:
-            raise self._error(f"could not be asked ({type(error).__name__})", "http_connection") from None
+            raise self._error(f"is not reachable ({type(error).__name__})", "http_connection") from None
         except (ValueError, RecursionError):
-            raise self._error("answered no JSON", "http_invalid") from None
+            raise self._error("did not answer with JSON", "http_invalid") from None
         if not isinstance(answer, dict):
-            raise self._error("answered no JSON object", "http_invalid")
+            raise self._error("did not answer with a JSON object", "http_invalid")
         return answer
 
     def _plan(self, answer: Mapping[str, Any], left: list[str], rejected: tuple[Candidate, ...]) -> Plan:
         chosen, scores = answer.get("selected_roster_id"), answer.get("candidate_scores") or {}
         if chosen not in left:
-            raise self._error("chose none of the candidates", "http_invalid")
+            raise self._error("chose a model that is not a candidate", "http_invalid")
         propensity, reason = answer.get("propensity"), answer.get("reason")
         if not isinstance(scores, dict) or not _is_number(propensity, none=True):
-            raise self._error("answered scores or a propensity that are no numbers", "http_invalid")
+            raise self._error("answered with scores or a propensity that are not numbers", "http_invalid")
         ranked = sorted(left, key=lambda name: name != chosen)
         return Plan(
             steps=(Step(kind="primary", model=str(chosen)),),
@@ -198,11 +200,11 @@ class Http:
     def _http(self) -> httpx.Client:
         if self._client is None:
             self._client = httpx.Client(timeout=self._timeout_s, follow_redirects=False, trust_env=False)
-            weakref.finalize(self, self._client.close)  # nobody tells a policy that it is over
+            weakref.finalize(self, self._client.close)  # a policy has no close()
         return self._client
 
     def _after_fork(self) -> None:
-        """A connection of the parent is not the child's."""
+        """Do not use the parent's connection."""
         self._client = None
 
 

@@ -1,7 +1,7 @@
-"""The mechanism `learned`: a trained model says how likely each model is to answer well; the cheapest good one is used.
+"""The mechanism `learned`: a trained predictor estimates each model's chance of a good answer.
 
 `shadowroute train` writes the artifact (docs/reference/policies/learned.md). Inference is a sum over hashed features in
-plain Python, far below a millisecond, and needs nothing but this file.
+plain Python, far below a millisecond, and needs only this file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Scorer:
     weights: array[float]
 
     def probability(self, features: Features) -> float:
-        """How likely an answer of this model is good, in [0, 1]."""
+        """Chance of a good answer of this model, in [0, 1]."""
         weights = self.weights
         logit = self.bias + self.dense[0] * features.dense[0] + self.dense[1] * features.dense[1]
         logit += sum([weights[bucket] for bucket in features.facts])
@@ -41,14 +41,14 @@ class Scorer:
 
 
 class Learned:
-    """Uses the cheapest model whose predicted success lies at most `threshold` below the best one's.
+    """Uses the cheapest model whose predicted success is at most `threshold` below the best.
 
     Args:
         scorers: cheapest model first.
-        features: what they read.
+        features: that they read.
         buckets: of the hashed features.
-        threshold: in [-1, 1]; 0 = only where no dearer model is predicted to be better, 1 = always the cheapest.
-        reason: begins the reason of every decision.
+        threshold: in [-1, 1]; 0 = only if no more expensive model is better, 1 = always the cheapest.
+        reason: prefix of the reason of every decision.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Learned:
         """The plan for this request.
 
         Raises:
-            UnknownFeatureError: the prediction reads what is not known of the request.
+            UnknownFeatureError: the prediction needs an unknown feature of the request.
             PolicyError: every model is refused.
         """
         if request.unknown:

@@ -1,4 +1,4 @@
-"""What `shadowroute train` writes and a policy file points at: weights, and what is known of how they came to be."""
+"""The artifact of `shadowroute train` for a policy file: weights, and a report on their training."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class ArtifactModel(BaseModel):
 
 
 class Artifact(BaseModel):
-    """What `shadowroute train` writes.
+    """The content of an artifact.
 
     Attributes:
-        trained_from, trained_to: days of the data, empty where it has none.
-        data: what it was trained on, for people.
+        trained_from, trained_to: days of the data, empty if it has none.
+        data: description of the training data, for readers.
         models: cheapest first, by their mean cost in the training data.
-        threshold: largest predicted loss of success probability that was accepted for a cheaper model.
-        report: what was measured on held-out data; for people and for the worksheet, no part of decisions.
+        threshold: largest predicted loss of success probability for a cheaper model.
+        report: measurements on held-out data, for readers and for the worksheet; decisions do not use it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -64,7 +64,7 @@ def read_artifact(file: Path, read: Callable[[Path], bytes] = Path.read_bytes) -
 
     Args:
         file: that `shadowroute train` wrote.
-        read: gives its content; a routing folder's own remembers which files it must watch.
+        read: gives its content; loading a routing folder notes the files to watch.
 
     Raises:
         ConfigError: the file cannot be read or is no artifact.
@@ -92,7 +92,7 @@ def scorers_of(artifact: Artifact, file: Path) -> list[Scorer]:
     """The scorers of an artifact.
 
     Raises:
-        ConfigError: the weights of a model are not what `buckets` says.
+        ConfigError: the weights of a model do not fit `buckets`.
     """
     return [
         Scorer(each.model, each.bias, tuple(each.dense), _decoded(each.weights, artifact.buckets, file, each.model))
@@ -101,7 +101,7 @@ def scorers_of(artifact: Artifact, file: Path) -> list[Scorer]:
 
 
 def encoded(weights: Sequence[float]) -> str:
-    """Weights as they stand in an artifact."""
+    """Weights as text of an artifact."""
     values = array("f", weights)
     if sys.byteorder == "big":
         values.byteswap()

@@ -19,7 +19,7 @@ class Nested:
         self.reads = policy.reads
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
-        """The whole plan of the other policy; what the filters around refuse is refused there too.
+        """The whole plan of the other policy, without models that the outer filters refuse.
 
         Raises:
             PolicyError: it gives no decision.

@@ -1,4 +1,4 @@
-"""What a chooser answers: the first steps of a decision, and how it came to them."""
+"""The plan of a chooser: the first steps of a decision, with the reasons."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shadow.domain.snapshot import Snapshot
 from shadow.runtime.frozen import quickly_made
 
 Refused = Callable[[str], str]
-"""Why the policy's filters refuse a model for this request; empty if they let it through."""
+"""The reason why the policy's filters refuse a model for this request; empty if they do not."""
 
 
 def nothing_refused(model: str) -> str:  # noqa: ARG001 - Refused
-    """Lets every model through."""
+    """Refuses no model."""
     return ""
 
 
@@ -28,8 +28,8 @@ class Plan:
     Attributes:
         steps: empty = no model may get the request; then a fallback of the policy may.
         propensity: probability of this draw.
-        others: what else could have been drawn. Filters may turn several draws into the same decision; the policy
-            around the chooser adds them up, because only it knows what is left of each.
+        others: the other possible draws. Filters may turn several draws into the same decision, so the policy with
+            the filters adds up their probabilities.
     """
 
     steps: tuple[Step, ...]
@@ -43,7 +43,7 @@ class Plan:
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A plan that chance could have chosen; None = whether and what it would decide is not known of the request."""
+    """A possible plan of a random choice; None = it needs an unknown feature of the request."""
 
     probability: float
     plan: Plan | None
@@ -54,19 +54,19 @@ class Chooser(Protocol):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Every model that it may choose, as far as that is known before a request."""
+        """Every model that it may choose, if that is known before a request."""
         ...
 
     @property
     def reads(self) -> frozenset[str] | None:
-        """Features of the request that the choice depends on, as `Request.unknown` names them; None = not known."""
+        """Features of the request that the choice depends on, as in `Request.unknown`; None = not known."""
         ...
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
         """The plan for this request. Does no input or output.
 
-        A chooser that compares models leaves out those that are refused. One that names its models need not look: the
-        policy around it takes refused steps out of every plan.
+        A chooser that compares models leaves out refused ones. Other choosers may ignore `refused`: the policy
+        removes refused steps from every plan.
         """
         ...
 
@@ -76,7 +76,7 @@ class Filter(Protocol):
 
     @property
     def reads(self) -> frozenset[str]:
-        """Features of the request that it depends on, as `Request.unknown` names them."""
+        """Features of the request that it depends on, as in `Request.unknown`."""
         ...
 
     def refusal(self, request: Request, snapshot: Snapshot, model: str) -> str:

@@ -1,4 +1,4 @@
-"""The models that a mechanism compares, and which of them may get a request: what `weighted` and `budget` share."""
+"""The candidates of a mechanism that compares models, for `weighted` and `budget`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ OPEN: Final = "breaker open"
 RETURNING: Final = "breaker lets only some requests through"
 EXHAUSTED: Final = "rate limit used up"
 RESERVE: Final = StateSettings().reserve
-"""Share of a rate limit that is left to what is under way elsewhere; the executor dispatches nothing below it."""
+"""Share of a rate limit that is kept free; the router dispatches nothing below it."""
 
 
 class Entry(NamedTuple):
-    """A model that may get the request. None = unknown, or in `cost_usd` not asked for.
+    """A model that may get the request. None = unknown, or a `cost_usd` that is not needed.
 
-    Latency and quality are the observed ones, before the first observation those that the catalogue expects.
+    Latency and quality are observed, before the first observation expected by the catalogue.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Who may be chosen.
+    """The candidates for one request.
 
     Attributes:
         entries: models that may get the request, in the given order; empty = none may.
         rejected: the others, with the reason.
-        healthy: False if the entries are those that their breaker or rate limit holds back, because no other is left.
+        healthy: False if breakers or rate limits hold back all entries.
     """
 
     entries: list[Entry]
@@ -59,7 +59,7 @@ class Pool:
     Args:
         models: by their names in the catalogue, in the given order.
         catalogue: their providers, prices and expected values.
-        output_tokens: expected tokens of an answer where the catalogue does not say.
+        output_tokens: expected tokens of an answer for models without a value in the catalogue.
 
     Attributes:
         costing: prices a model for a request.
@@ -71,19 +71,19 @@ class Pool:
         self.costing = Costing(catalogue, self.names, output_tokens=output_tokens)
 
     def field(self, request: Request, snapshot: Snapshot, refused: Refused, *, priced: bool) -> Field:
-        """Which models may get this request.
+        """The models that may get this request.
 
-        A filter, a kill switch and a spending limit shut a model out. A breaker and a used up rate limit do so only as
-        long as another model is left: somebody must be asked.
+        A filter, a kill switch and a spending limit reject a model. A breaker and a used up rate limit do so only while
+        another model is left, because a model must be asked.
 
         Args:
             request: the request.
             snapshot: the router's state.
-            refused: what the policy's filters refuse.
-            priced: the expected cost is asked for; with a spending limit it always is.
+            refused: refusals by the policy's filters.
+            priced: whether the expected cost is needed; with a spending limit it always is.
 
         Raises:
-            UnknownFeatureError: the cost depends on what is not known of the request.
+            UnknownFeatureError: the cost needs an unknown feature of the request.
         """
         killed, left, states = snapshot.killed, snapshot.remaining_usd, snapshot.models
         expected_usd = self.costing.expected_usd
@@ -126,14 +126,14 @@ class Pool:
 
 
 def share_of_hash(text: str) -> float:
-    """A number in [0, 1) that looks random and is always the same for a text: the first 8 bytes of its MD5."""
+    """A pseudo-random number in [0, 1) from a text: the first 8 bytes of its MD5."""
     return (
         int.from_bytes(hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()[:8]) / 2**64
     )
 
 
 def _holds_back(state: ModelState, name: str, request: Request) -> str:
-    """Why the state keeps a request from a model that may get it in principle."""
+    """Why a breaker or rate limit holds back a model; empty if none does."""
     if state.headroom is not None and state.headroom <= RESERVE:
         return EXHAUSTED
     if state.admitted <= 0:

@@ -1,4 +1,4 @@
-"""How a policy is built a second time, in another process."""
+"""Builds a policy again in another process."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from shadow.runtime.pickling import pickled
 
 
 class Recipe(Protocol):
-    """What travels to the other process. Nothing in it is open or running."""
+    """A picklable description of a policy, for the other process."""
 
     def build(self, catalogue: Catalogue) -> Policy:
         """The policy.
 
         Raises:
-            ConfigError: something that it needs is not there any more.
+            ConfigError: a file or function of the policy is gone.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CodeRecipe:
-    """A policy made in code, as a pickle: classes and functions by their importable names, and their plain values."""
+    """A policy made in code, as a pickle: importable names of classes and functions, and plain values."""
 
     policy: bytes
 
@@ -36,14 +36,14 @@ class CodeRecipe:
         """The recipe of a policy object.
 
         Raises:
-            ConfigError: something in it cannot be imported by its name.
+            ConfigError: a class or function in it cannot be imported by its name.
         """
         try:
             body = pickled(policy)
-        except Exception as error:  # noqa: BLE001 - pickling runs a stranger's code
+        except Exception as error:  # noqa: BLE001 - pickling runs the user's code
             raise ConfigError(_rule(policy.name, str(error))) from None
         if any(argument == "__main__" for _, argument, _ in pickletools.genops(body)):
-            raise ConfigError(_rule(policy.name, "something of the script that was started"))
+            raise ConfigError(_rule(policy.name, "a class or function of the started script"))
         return cls(body)
 
     def build(self, catalogue: Catalogue) -> Policy:  # noqa: ARG002 - Recipe

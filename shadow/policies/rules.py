@@ -14,11 +14,11 @@ from shadow.runtime.frozen import copied
 
 REJECTED_CHARACTERS = 120
 ANY_MODEL = "any model"
-"""Stands for what a rule would have chosen, where only a function knows."""
+"""The model of a rule whose choice is not known before the request."""
 
 
 class Rule:
-    """Conditions, and who chooses when they all hold. Without conditions it always applies."""
+    """Conditions, and the chooser if they all hold. Without conditions it always applies."""
 
     def __init__(self, number: int, conditions: Sequence[Condition], chooser: Chooser) -> None:
         self.chooser = chooser
@@ -35,10 +35,10 @@ class Rule:
         self.reads = None if chooser.reads is None else asked | chooser.reads
 
     def rejection(self, request: Request) -> Candidate | None:
-        """Why the rule's model is not chosen by this rule: the first condition that does not hold. None = it is.
+        """The rule's model, with the first condition that does not hold; None = the rule applies.
 
         Raises:
-            UnknownFeatureError: a condition reads what is not known of the request, and no other one settles it.
+            UnknownFeatureError: a condition needs an unknown feature of the request, and no other condition fails.
         """
         missing = ""
         for holds, rejected, reads in self._tests:
@@ -54,8 +54,8 @@ class Rule:
 class Rules:
     """Chooses by the first rule that applies. The last one must have no conditions.
 
-    The candidates of its plan tell the way through the rules: the model of every rule before, with the condition that
-    did not hold, then what the rule itself considered.
+    The candidates of its plan are the model of every earlier rule, with the condition that does not hold, and then the
+    candidates of the rule that applies.
     """
 
     def __init__(self, rules: Sequence[Rule]) -> None:
@@ -69,7 +69,7 @@ class Rules:
         """The plan of the first rule that applies.
 
         Raises:
-            UnknownFeatureError: whether a rule applies depends on what is not known of the request.
+            UnknownFeatureError: a rule needs an unknown feature of the request.
         """
         passed: list[Candidate] = []
         for rule in self._rules:

@@ -1,4 +1,4 @@
-"""The mechanism `split`: a share of users gets another policy, always the same users; some requests may explore."""
+"""The mechanism `split`: a fixed share of users gets another policy; some requests may explore."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class Explore:
 
 
 class Split:
-    """Draws an arm by a hash of the user, else of the session, else of the request, and logs how likely that was.
+    """Draws an arm by a hash of the user, else of the session, else of the request, with its propensity.
 
-    A larger share keeps everybody who already had it, as long as the order of the arms stays.
+    A larger share keeps all users of the smaller one, if the order of the arms stays.
 
     Args:
         policy: name of the policy; part of the hash, so that two policies draw independently.
         arms: with shares that add up to at most 1; `otherwise` gets the rest.
-        otherwise: who chooses for everybody else.
-        conditions: a request that breaks one of them goes to `otherwise` without being drawn.
-        explore: what is tried at random, if anything.
+        otherwise: chooser for all other users.
+        conditions: a request that breaks one of them goes to `otherwise` without a draw.
+        explore: exploration; None = none.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class Split:
         self.reads = self._reads(choosers)
 
     def choose(self, request: Request, snapshot: Snapshot, refused: Refused) -> Plan:
-        """The plan of the arm that this user gets, with everything else that could have been drawn.
+        """The plan of the user's arm, with all other possible draws.
 
         Raises:
-            UnknownFeatureError: the draw depends on what is not known of the request.
+            UnknownFeatureError: the draw needs an unknown feature of the request.
         """
         if not _all_hold(self._conditions, request):
             plan = self._arms[-1].chooser.choose(request, snapshot, refused)
@@ -125,7 +125,7 @@ class Split:
         return len(self._arms) - 1
 
     def _exploration(self, request: Request, snapshot: Snapshot, refused: Refused) -> tuple[float, tuple[str, ...]]:
-        """How likely this request is to explore, and which models it may get then."""
+        """The chance that this request explores, and the models for that."""
         explore = self._explore
         if explore is None or not _all_hold(explore.conditions, request):
             return 0.0, ()
@@ -145,7 +145,7 @@ class Split:
 
 
 def _all_hold(conditions: Sequence[Condition], request: Request) -> bool:
-    """Whether every condition holds; one that does not settles it, whatever is unknown of the others."""
+    """Whether every condition holds; False if one fails, even if features of others are unknown."""
     known = [condition for condition in conditions if condition.reads not in request.unknown]
     if not all(condition.holds(request) for condition in known):
         return False
@@ -155,7 +155,7 @@ def _all_hold(conditions: Sequence[Condition], request: Request) -> bool:
 
 
 def _draw(arm: Arm, probability: float, request: Request, snapshot: Snapshot, refused: Refused) -> Draw | None:
-    """What an arm would have chosen; None if it would have been no decision."""
+    """The draw of an arm; None if it gives no decision."""
     try:
         return Draw(probability, arm.chooser.choose(request, snapshot, refused))
     except UnknownFeatureError:

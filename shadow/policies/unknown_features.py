@@ -1,7 +1,7 @@
-"""A request of which not everything is known, as a stranger's function may see it: reading the rest raises.
+"""A request with unknown features, for a function of the user: reading an unknown feature raises.
 
-A rule of a policy file says what it reads. A function does not, so the request itself must tell: an empty prompt that
-stands for an unknown one would be taken for an easy question.
+A rule of a policy file declares what it reads, a function does not. Without the exception, it would take the empty
+default of an unknown prompt for an easy question.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HIDDEN_BY: Final = {
     "wants_json": ("wants_json",),
     "max_output_tokens": ("max_output_tokens",),
 }
-"""Features that may be unknown, and the fields of a request that say something about them."""
+"""Features that may be unknown, and the fields of a request that depend on them."""
 FEATURE_OF: Final = MappingProxyType({name: feature for feature, names in HIDDEN_BY.items() for name in names})
 
 
@@ -43,7 +43,7 @@ class PartlyKnown(Request):
 
 
 class PartlyKnownLabels(Mapping[str, str]):
-    """Labels of which some are unknown: asking for one of these raises, for another one answers as ever."""
+    """Labels of which some are unknown: reading one of these raises."""
 
     def __init__(self, known: Mapping[str, str], unknown: frozenset[str]) -> None:
         self._known = known
@@ -62,7 +62,7 @@ class PartlyKnownLabels(Mapping[str, str]):
 
 
 def partly_known(request: Request) -> Request:
-    """The request with everything hidden that nobody told."""
+    """The request with its unknown features hidden."""
     hidden = object.__new__(PartlyKnown)
     for each in fields(Request):
         object.__setattr__(hidden, each.name, getattr(request, each.name))

@@ -17,16 +17,16 @@ from shadow.policies.pool import Entry, Pool
 from shadow.prices.costing import READS
 
 EQUAL_STEPS: Final = 10**12
-"""Scores that differ by less than one of so many steps are equal: how a sum was rounded must not decide."""
+"""Scores that differ by less than one of these steps are equal, so that rounding does not decide."""
 INFINITE: Final = float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """How much each term counts; only their ratio matters.
+    """Weights of the terms; only their ratio matters.
 
     Attributes:
-        name: what the reason of a decision calls them.
+        name: in the reason of a decision.
     """
 
     latency: float
@@ -49,7 +49,7 @@ PRESETS: Final[Mapping[str, Weights]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Other weights for requests that carry one of the values of every label."""
+    """Other weights for requests that have one of the values of every label."""
 
     labels: Mapping[str, frozenset[str]]
     weights: Weights
@@ -58,15 +58,15 @@ class Override:
 class Weighted:
     """Scores every model that may get the request and chooses the highest score.
 
-    A score is the weighted mean of three terms in [0, 1], 1 for the best of the models at hand and 0 for the worst: the
-    observed latency and quality, before the first observation those that the catalogue expects, and the cost that is
-    expected for this request. A term counts only where it is known of every model at hand; the reason names the others.
+    A score is the weighted mean of three terms in [0, 1], 1 for the best candidate and 0 for the worst: latency and
+    quality (observed, before the first observation expected by the catalogue), and the expected cost of this request.
+    A term counts only if it is known for every candidate; the reason names the others.
 
     Args:
         pool: the models.
         weights: for every request without an override.
-        overrides: the first that fits counts.
-        reason: what led here, before the reason of the choice.
+        overrides: the first match counts.
+        reason: prefix of the decision's reason.
     """
 
     def __init__(self, pool: Pool, weights: Weights, overrides: Sequence[Override] = (), *, reason: str = "") -> None:
@@ -84,7 +84,7 @@ class Weighted:
         """The model of the highest score; equal scores go to the cheaper one, then by name.
 
         Raises:
-            UnknownFeatureError: cost or override depends on what is not known of the request.
+            UnknownFeatureError: cost or override needs an unknown feature of the request.
         """
         weights = self._weights_of(request) if self._overrides else self._weights
         field = self._pool.field(request, snapshot, refused, priced=self._needs_cost)
@@ -119,7 +119,7 @@ class Weighted:
 
 
 def _ranked(entries: Sequence[Entry], weights: Weights) -> tuple[list[Candidate], list[str]]:
-    """The scored candidates, the best first, and the terms that could not be compared.
+    """The scored candidates, the best first, and the unknown terms.
 
     One loop with everything in it: this is most of a decision's time.
     """
@@ -171,7 +171,7 @@ def _ranked(entries: Sequence[Entry], weights: Weights) -> tuple[list[Candidate]
 
 
 def _ends(values: tuple[float | None, ...], worst: Extreme, best: Extreme) -> tuple[float, float | None]:
-    """The worst and the best value; no best one if a value is unknown. What only rounding tells apart is one value."""
+    """The worst and the best value; no best one if a value is unknown. Values that differ by rounding are equal."""
     if None in values:
         return 0.0, None
     known = cast("tuple[float, ...]", values)

@@ -1,4 +1,4 @@
-"""What a cascade may ask of an answer before it is content with it (`accept_if`), one kind per file."""
+"""Validators of answers in cascades (`accept_if`), one kind per file."""
 
 from shadow.policies.validators.calls import Calls, SlowCalls
 from shadow.policies.validators.citations import Cites

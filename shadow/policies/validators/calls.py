@@ -12,7 +12,7 @@ from shadow.policies.validators.protocol import Case, named
 from shadow.policies.validators.waiting import Places, in_thread
 
 AT_ONCE: Final = 8
-"""Calls of one slow function that run at the same time; more of them wait, as long as their time lasts."""
+"""Simultaneous calls of one slow function; further ones wait, within their time limit."""
 
 
 class Calls:
@@ -20,7 +20,7 @@ class Calls:
 
     Args:
         function: takes the answer's text.
-        label: what the function is called, `module:function`.
+        label: name of the function, `module:function`.
     """
 
     def __init__(self, function: Callable[[str], object], *, label: str) -> None:
@@ -29,23 +29,23 @@ class Calls:
         self._function = function
 
     def accepts(self, case: Case) -> bool:
-        """Whether the function says so.
+        """Whether the function returns True.
 
         Raises:
-            ShadowError: it answered something else than True or False.
-            Exception: whatever the function raises.
+            ShadowError: it did not return True or False.
+            Exception: of the function.
         """
         return _verdict(self.name, self._function(case.text))
 
 
 class SlowCalls:
-    """As `Calls`, for a function that waits for something. Callers on event loops wait in another thread.
+    """As `Calls`, for a function that waits. On an event loop it runs in another thread.
 
     Args:
         function: takes the answer's text.
-        label: what the function is called, `module:function`.
-        timeout_s: seconds after which a caller on an event loop goes on without its verdict. Nothing can stop the
-            function itself, nor let a caller that is not on an event loop go on.
+        label: name of the function, `module:function`.
+        timeout_s: seconds after which a caller on an event loop continues without a verdict. The function itself
+            cannot be stopped, and a blocking caller waits for it.
     """
 
     in_shadows = False
@@ -61,7 +61,7 @@ class SlowCalls:
         """As `Calls.accepts`.
 
         Raises:
-            UnjudgedError: too many calls run already.
+            UnjudgedError: too many calls run at the same time.
         """
         return self._call(case.text, bench.time_left_s(self._timeout_s))
 

@@ -16,15 +16,15 @@ FORMS: Final[Mapping[str, str]] = {
     "doi": r"\b10\.\d{4,9}/[^\s<>\"'\]){}]{1,200}",
     "author_year": r"\((?:[^()\n]{1,120}\D)?(?:19|20)\d\d[a-z]?\)",
 }
-"""What a citation looks like: `[3]` and `[1, 4-6]`, an address, a DOI, `(Smith et al., 2020)`."""
+"""Forms of citations: `[3]` and `[1, 4-6]`, an address, a DOI, `(Smith et al., 2020)`."""
 
 
 class Cites:
     """Accepts an answer with enough different citations.
 
     Args:
-        at_least: how many different ones.
-        form: what a citation looks like.
+        at_least: number of different ones.
+        form: of a citation.
         pattern: a regular expression instead of a form.
     """
 
@@ -39,7 +39,7 @@ class Cites:
         )
 
     def accepts(self, case: Case) -> bool:
-        """Whether so many different citations are found."""
+        """Whether enough different citations are found."""
         found: set[str] = set()
         for match in self._find(case.text):
             found.add(match[0])

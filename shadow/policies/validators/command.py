@@ -1,8 +1,8 @@
-"""`command`: a program judges the answer, for example a compiler or a test.
+"""`command`: a program checks the answer, for example a compiler or a test.
 
-The program runs without a shell, in an empty folder of its own that is removed afterwards, with nothing of the
-environment but PATH: keys of providers stay here. It is no sandbox: whoever runs what a model wrote must put the
-program into a container. It needs an operating system with process groups.
+The program runs without a shell, in its own temporary folder, with only PATH of the environment, so without keys of
+providers. This is no sandbox: put a program that runs code of a model into a container. It needs an operating system
+with process groups.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from shadow.policies.validators.waiting import Places, in_thread
 
 FILE: Final = "{file}"
 AT_ONCE: Final = 4
-"""Programs of one validator that run at the same time; more of them wait, as long as their time lasts."""
+"""Simultaneous programs of one validator; further ones wait, within their time limit."""
 CANNOT_RUN: Final = frozenset({126, 127})
-"""What programs like env and timeout end with when they cannot start another: nobody judged the answer."""
+"""Exit codes of env, timeout and others that cannot start their program: no verdict."""
 
 Part = Literal["text", "code"]
 
@@ -36,12 +36,12 @@ class Command:
     """Accepts an answer if a program ends with exit code 0.
 
     Args:
-        argv: the program and its arguments. `{file}` is replaced by the path of a file that holds the answer; without
+        argv: the program and its arguments. `{file}` is replaced by the path of a file with the answer; without
             it, the answer is the standard input.
-        timeout_s: seconds after which the program and what it started is killed, and the answer is unjudged.
+        timeout_s: seconds after which the program and its children are killed, without a verdict.
         part: the whole text, or its first fenced block, or the text if it has none.
-        file: name of the file, because compilers look at its ending.
-        in_shadows: shadows run it, too, in their own thread and against their own time budget.
+        file: name of the file, because compilers use its extension.
+        in_shadows: shadows run it, too, in their own thread and within their time budget.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Command:
         return self._judged(_Run(self), case.text, bench.time_left_s(self._timeout_s))
 
     async def acheck(self, case: Case, bench: Bench) -> bool:
-        """As `check`, in a thread. A caller that goes away takes the program with it."""
+        """As `check`, in a thread. If the caller is cancelled, the program is killed."""
         run = _Run(self)
         timeout_s = bench.time_left_s(self._timeout_s)
         try:
@@ -86,7 +86,7 @@ class Command:
             return run.verdict(text, timeout_s)
 
     def written(self, text: str, folder: Path) -> tuple[list[str], bytes]:
-        """The arguments and the standard input for an answer; writes its file if one is asked for."""
+        """The arguments and the standard input for an answer; writes its file if the arguments name it."""
         content = (fenced_block(text) or text if self._part == "code" else text).encode("utf-8", "replace")
         if not any(FILE in argument for argument in self._argv):
             return list(self._argv), content
@@ -125,7 +125,7 @@ class _Run:
             except (OSError, ValueError) as error:
                 raise UnjudgedError(f"{name} must name a program that can be started; {error}") from None
             try:
-                if self._stopped:  # the caller went away while the program was started
+                if self._stopped:  # the caller left while the program was started
                     _kill(process)
                 else:
                     process.communicate(content, timeout_s)
@@ -136,7 +136,7 @@ class _Run:
             finally:
                 _kill(process)
         if process.returncode < 0 or process.returncode in CANNOT_RUN:
-            raise UnjudgedError(f"{name} must end by itself, got exit code {process.returncode}")
+            raise UnjudgedError(f"{name} must end with its own exit code, got {process.returncode}")
         return process.returncode == 0
 
     def stop(self) -> None:
@@ -147,7 +147,7 @@ class _Run:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the program and everything that it started, and wait for it. Safe to call on one that has ended."""
+    """Kill the program and its children, and wait for it. Safe to call after its end."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""`confidence`: how sure the model itself says it is."""
+"""`confidence`: the model's own rating of its answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBER: Final = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?(%|/ ?\d{1,3})?")
 
 
 class Confidence:
-    """Accepts an answer that rates itself high enough. The prompt must ask for the rating; the answer keeps it.
+    """Accepts an answer that rates itself high enough. The prompt must ask for the rating, which stays in the answer.
 
     Args:
         at_least: share in [0, 1].
@@ -38,11 +38,11 @@ class Confidence:
         """Whether the rating is high enough.
 
         Raises:
-            UnjudgedError: the answer has no rating, or one that is no share, percentage or fraction.
+            UnjudgedError: the answer has no rating as a share, percentage or fraction.
         """
         rating = _share(self._rating(case.text))
         if rating is None:
-            raise UnjudgedError(f"{self.name} must find a rating between 0 and 1, 0 % and 100 % or like 8/10, got none")
+            raise UnjudgedError(f"{self.name} must find a rating such as 0.8, 80 % or 8/10 in the answer, got none")
         return rating >= self._at_least
 
     def _rating(self, text: str) -> Any:
@@ -55,7 +55,7 @@ class Confidence:
 
 
 def _share(rating: Any) -> float | None:
-    """A rating as a share; None for what cannot be one."""
+    """A rating as a share; None if it is none."""
     if isinstance(rating, bool):
         return None
     if isinstance(rating, (int, float)):

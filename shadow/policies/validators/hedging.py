@@ -1,7 +1,7 @@
-"""`not_hedging`: the answer does not say that it does not know.
+"""`not_hedging`: the answer does not express doubt.
 
-A heuristic over English phrases with which an answer takes itself back. "I think" and "probably" are none: good answers
-use them. Every quantifier is bounded, so that its time is linear in the text.
+A heuristic over English phrases of doubt. "I think" and "probably" are not among them: good answers use them. Every
+quantifier is bounded, so that its time is linear in the text.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class NotHedging:
     """Accepts an answer with few enough hedges.
 
     Args:
-        at_most: hedges that are let pass.
+        at_most: allowed hedges.
     """
 
     _find = re.compile(rf"\b(?:{'|'.join(HEDGES)})\b").finditer
@@ -44,7 +44,7 @@ class NotHedging:
         self.asks = "say what is the case, without doubting itself"
 
     def accepts(self, case: Case) -> bool:
-        """Whether at most so many hedges are found."""
+        """Whether there are few enough hedges."""
         left = self._at_most
         for _ in self._find(plain(case.text)):
             left -= 1

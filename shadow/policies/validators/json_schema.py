@@ -11,7 +11,7 @@ from shadow.policies.validators.protocol import Case, named
 
 
 def fits(schema: dict[str, Any], *, label: str) -> Callable[[Any], bool]:
-    """A test of JSON values. References that point outside of the schema are never fetched.
+    """A test of JSON values. References out of the schema are never fetched.
 
     Raises:
         ConfigError: the package jsonschema is missing, or the schema is not one.
@@ -35,7 +35,7 @@ class JsonSchema:
 
     Args:
         schema: the schema.
-        label: what the schema is called, usually its file.
+        label: name of the schema, usually its file.
         fenced: the value may stand in a fenced block.
 
     Raises:

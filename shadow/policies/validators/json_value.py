@@ -8,15 +8,15 @@ from typing import Any, Final
 
 FENCE: Final = "```"
 MISSING: Final = object()
-"""No JSON, or no value there; JSON's own null is None."""
+"""No JSON, or no value; JSON's null is None."""
 
 
 def json_in(text: str, *, fenced: bool = False) -> Any:
-    """The one JSON value that the text is, `MISSING` if it is none.
+    """The text as one JSON value, `MISSING` if it is none.
 
     Args:
         text: an answer.
-        fenced: look into the first fenced block of the text, if it has one; models like to wrap what they give.
+        fenced: read the first fenced block of the text, if it has one.
     """
     if fenced:
         text = fenced_block(text) or text
@@ -27,7 +27,7 @@ def json_in(text: str, *, fenced: bool = False) -> Any:
 
 
 def fenced_block(text: str) -> str:
-    """What the first block between two lines of three backticks holds; empty if there is none."""
+    """The first block between two lines of three backticks; empty if there is none."""
     start = text.find(FENCE)
     line_end = text.find("\n", start) if start >= 0 else -1
     end = text.find(FENCE, line_end) if line_end >= 0 else -1
@@ -35,7 +35,7 @@ def fenced_block(text: str) -> str:
 
 
 def value_at(value: Any, path: Sequence[str]) -> Any:
-    """The value below keys and list places, `MISSING` if one of them is not there."""
+    """The value at a path of keys and list indices, `MISSING` if one of them is absent."""
     for part in path:
         if isinstance(value, Mapping):
             value = value.get(part, MISSING)

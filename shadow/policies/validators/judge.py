@@ -1,7 +1,7 @@
 """`judge`: another model rates the answer, for example for toxicity or by a rubric.
 
-Its calls are paid. They are recorded as `chat` spans of their own with the kind `judge`, never as attempts: nothing of
-what a judge says is served.
+Its calls are paid. They are recorded as separate `chat` spans with the kind `judge`, never as attempts, because a
+judge's reply is not served.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Judge:
 
     Args:
         model: name of the judge in the catalogue.
-        rubric: what it rates by.
+        rubric: criterion of the rating.
         at_least: lowest score that is accepted, in [0, 1].
         prompt: its prompt, with places `{rubric}`, `{question}` (the last user message) and `{answer}`.
-        timeout_s: seconds that its call may take.
+        timeout_s: seconds for its call.
     """
 
     in_shadows = False
@@ -68,8 +68,8 @@ class Judge:
         """Whether the score is high enough.
 
         Raises:
-            UnjudgedError: the judge's reply holds no score.
-            ProviderError: the judge could not be asked.
+            UnjudgedError: the judge's reply has no score.
+            ProviderError: the call of the judge failed.
         """
         return self._is_enough(bench.ask(self._model, self._filled(case), self._timeout_s).text)
 
@@ -78,7 +78,7 @@ class Judge:
         return self._is_enough((await bench.aask(self._model, self._filled(case), self._timeout_s)).text)
 
     def _filled(self, case: Case) -> str:
-        """The prompt. All places are filled in one pass, so that an answer cannot smuggle in a place of its own."""
+        """The prompt. All places are filled in one pass, so that a place in the answer stays text."""
         values = {"rubric": self._rubric, "question": case.request.text, "answer": case.text}
         return _PLACE.sub(lambda match: values[match[1]], self._prompt)
 
@@ -90,7 +90,7 @@ class Judge:
 
 
 def score_in(reply: str) -> float | None:
-    """The `score` of a JSON object that a judge replies with, fenced or with words around it; None if there is none."""
+    """The `score` in the JSON object of a reply, fenced or between words; None if there is none."""
     for text in (reply, fenced_block(reply), reply[reply.find("{") : reply.rfind("}") + 1]):
         score: Any = value_at(json_in(text), ("score",))
         if score is not MISSING:

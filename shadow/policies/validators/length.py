@@ -11,12 +11,12 @@ Unit = Literal["characters", "tokens"]
 
 
 class Length:
-    """Accepts an answer whose length lies between two limits, both included.
+    """Accepts an answer whose length is between two limits, both included.
 
     Args:
-        at_least: fewest; None = no limit.
-        at_most: most; None = no limit.
-        unit: characters of the text without the white space around it, or output tokens as the provider counted them.
+        at_least: minimum; None = no limit.
+        at_most: maximum; None = no limit.
+        unit: characters of the text without surrounding white space, or the provider's count of output tokens.
     """
 
     def __init__(self, *, at_least: int | None = None, at_most: int | None = None, unit: Unit = "characters") -> None:
@@ -31,7 +31,7 @@ class Length:
         """Whether the length is within the limits.
 
         Raises:
-            UnjudgedError: tokens are asked for, and the provider did not count them.
+            UnjudgedError: the unit is tokens, and the provider reported none.
         """
         length = len(case.text.strip()) if self._unit == "characters" else case.answer.usage.output_tokens
         if length is None:

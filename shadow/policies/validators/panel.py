@@ -1,4 +1,4 @@
-"""All validators of a policy, and the order in which a step's are asked: those that cost nothing first."""
+"""All validators of a policy. A step's validators without cost are asked first."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Validators:
         return bool(self._fast or self._slow)
 
     def verdict(self, names: Sequence[str], case: Case, bench: Bench) -> Verdict:
-        """The verdict of the named validators on one answer; the first that refuses it is the last that is asked."""
+        """The verdict of the named validators on one answer; the first refusal ends the check."""
         verdict = self._fast_verdict(names, case)
         if verdict is not None:
             return verdict
@@ -54,10 +54,10 @@ class Validators:
         return ACCEPTED
 
     def shadow_verdict(self, names: Sequence[str], case: Case) -> Verdict:
-        """The verdict as far as it costs nothing.
+        """The verdict of the validators that may run in a shadow.
 
         Raises:
-            UnjudgedError: those that may run in a shadow accept, and another one may not run there.
+            UnjudgedError: they accept, and another one must not run in a shadow.
         """
         verdict = self._fast_verdict(names, case)
         if verdict is not None:
@@ -69,13 +69,13 @@ class Validators:
             elif not slow.check(case, SHADOW_BENCH):
                 return _refused(slow)
         if unasked:
-            raise UnjudgedError(f"{unasked} must not run in a shadow; what it would say is unknown")
+            raise UnjudgedError(f"{unasked} must not run in a shadow; its verdict is unknown")
         return ACCEPTED
 
     def _fast_verdict(self, names: Sequence[str], case: Case) -> Verdict | None:
-        """The verdict if validators that cost nothing can give it, else None.
+        """The verdict if the validators without cost suffice, else None.
 
-        One of them that cannot judge leaves the verdict open only if no other one refuses.
+        An exception of one of them is raised only if no other one refuses.
         """
         unknown: Exception | None = None
         is_open = False

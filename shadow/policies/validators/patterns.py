@@ -8,7 +8,7 @@ from shadow.policies.validators.protocol import Case, named
 
 
 class Matches:
-    """Accepts an answer in which the pattern is found; the dot does not match line ends unless `(?s)` says so."""
+    """Accepts an answer in which the pattern is found; the dot matches line ends only with `(?s)`."""
 
     def __init__(self, pattern: str) -> None:
         self._search = re.compile(pattern).search
@@ -29,5 +29,5 @@ class NotMatches:
         self.asks = f"not match the regular expression {pattern}"
 
     def accepts(self, case: Case) -> bool:
-        """Whether the pattern is nowhere in the text."""
+        """Whether the pattern is not found in the text."""
         return self._search(case.text) is None

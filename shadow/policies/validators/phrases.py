@@ -10,12 +10,12 @@ from shadow.policies.validators.wording import plain
 
 
 class NotContaining:
-    """Accepts an answer in which none of the phrases occurs. Upper case and white space make no difference.
+    """Accepts an answer without any of the phrases. Case and white space make no difference.
 
     Args:
-        phrases: what must not occur.
+        phrases: restricted ones.
         whole_words: a phrase counts only if no letter or digit touches it, so that `ass` is not found in `class`.
-        label: what the list is called; the phrases themselves if it is short.
+        label: name of the list; empty = the phrases themselves.
     """
 
     def __init__(self, phrases: Iterable[str], *, whole_words: bool = True, label: str = "") -> None:
@@ -25,11 +25,11 @@ class NotContaining:
         digest = hashlib.sha256(listed.encode()).hexdigest()[:8]
         what = f"{label}~{digest}" if label else listed
         self.name = named("not_containing", what if whole_words else f"{what}, also in words")
-        # The list is not repeated to a model: naming a phrase is the surest way to get it.
+        # Not the list itself: a model tends to repeat phrases of its prompt.
         self.asks = "contain no restricted phrase"
 
     def accepts(self, case: Case) -> bool:
-        """Whether none is found."""
+        """Whether no phrase is found."""
         text = plain(case.text)
         return not any(self._occurs(phrase, text) for phrase in self._phrases)
 

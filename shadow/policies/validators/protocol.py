@@ -1,4 +1,4 @@
-"""What a validator is."""
+"""The protocols of validators."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME_CHARACTERS: Final = 80
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One answer to one request, as validators see it. Nothing of it may be changed."""
+    """One answer to one request, for validators, which must not change it."""
 
     request: Request
     answer: Answer
@@ -30,38 +30,38 @@ class Case:
 
 
 class Validator(Protocol):
-    """A named test of an answer that needs nothing but the answer and its request.
+    """A named test of an answer, from only the answer and its request.
 
     It does no input or output and returns at once: the router runs it between two calls of a model, and shadow policies
-    run it on every answer that live served.
+    run it on every live answer.
     """
 
     @property
     def name(self) -> str:
-        """Says what is tested, and differs between tests that differ; it is part of the recorded step."""
+        """Describes the test, and is unique to it; part of the recorded step."""
         ...
 
     @property
     def asks(self) -> str:
-        """What the answer must do, to follow the words "it must"; a model that is asked again may be told."""
+        """The requirement, to follow the words "it must"; for a model that is asked again."""
         ...
 
     def accepts(self, case: Case) -> bool:
         """True if the answer may be served.
 
         Raises:
-            UnjudgedError: the answer cannot be judged. That is recorded as unknown, never as refused.
-            Exception: the validator itself is at fault. That is unknown, too, and counted as an error.
+            UnjudgedError: the validator lacks information. The result is unknown, never refused.
+            Exception: the validator failed. The result is unknown, too, and counted as an error.
         """
         ...
 
 
 @runtime_checkable
 class SlowValidator(Protocol):
-    """A named test of an answer that takes time or money: it runs a program, asks a model, or waits for something.
+    """A named test of an answer that takes time or money: it runs a program, asks a model, or waits.
 
-    The live path waits for it within its time limit, and without blocking an event loop. A shadow does not run it, so
-    what it would have said stays unknown, unless `in_shadows` says otherwise.
+    The live path waits for it within its time limit, without blocking an event loop. A shadow does not run it, so
+    that its verdict stays unknown, unless `in_shadows` is true.
     """
 
     @property
@@ -76,7 +76,7 @@ class SlowValidator(Protocol):
 
     @property
     def in_shadows(self) -> bool:
-        """Whether it may run for a shadow, in the shadow's own thread. It then must not spend."""
+        """Whether it may run for a shadow, in the shadow's own thread. It must not spend money then."""
         ...
 
     def check(self, case: Case, bench: Bench) -> bool:
@@ -99,11 +99,11 @@ class ShadowBench:
     """The bench of a shadow: time, but no money."""
 
     def time_left_s(self, at_most: float) -> float:
-        """All of it; the shadow's own time budget is watched elsewhere."""
+        """All of it: the shadow's runner watches its time budget."""
         return at_most
 
     def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:  # noqa: ARG002 - Bench
-        """Never.
+        """Refuse.
 
         Raises:
             UnjudgedError: always.
@@ -116,7 +116,7 @@ class ShadowBench:
 
 
 def named(kind: str, what: str = "") -> str:
-    """`kind(what)`; a long one is cut and ends in a hash, so that it still differs from others."""
+    """`kind(what)`; a long name is cut and ends in a hash, so that it stays unique."""
     if len(what) > NAME_CHARACTERS:
         what = f"{what[:NAME_CHARACTERS]}~{hashlib.sha256(what.encode()).hexdigest()[:8]}"
     return f"{kind}({what})" if what else kind

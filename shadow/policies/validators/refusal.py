@@ -1,7 +1,7 @@
 """`not_refusal`: the answer does not decline to help.
 
-A heuristic over the opening of the answer, where refusals stand. It knows English, German, French and Spanish. Every
-quantifier is bounded, so that its time is linear in the text whatever the text is.
+A heuristic over the start of the answer, in English, German, French and Spanish. Every quantifier is bounded, so that
+its time is linear in the text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from shadow.policies.validators.protocol import Case, named
 from shadow.policies.validators.wording import plain
 
 OPENING_CHARACTERS: Final = 400
-"""A refusal comes first. Further down, the same words are usually a caveat or a quotation."""
+"""Refusals are at the start. Further down, the same words are usually a caveat or a quotation."""
 
 _CANNOT = (
     r"(?:can(?:'t|not| not)|could(?:n't| not)|won't|will not|(?:am|'m|are|'re) (?:not able|unable|not allowed) to)"
@@ -41,17 +41,17 @@ REFUSALS: Final = (
 
 
 class NotRefusal:
-    """Accepts an answer that says something and does not decline. No text is a refusal, unless tools are called."""
+    """Accepts an answer that does not decline. An empty text is a refusal, unless the answer calls tools."""
 
     name = named("not_refusal")
     asks = "answer the question instead of declining"
     _search = re.compile("|".join(f"(?:{each})" for each in REFUSALS)).search
 
     def accepts(self, case: Case) -> bool:
-        """Whether the opening of the text holds none of the ways to decline.
+        """Whether the start of the text contains no refusal.
 
         Raises:
-            UnjudgedError: there is no text, and nobody knows whether the answer calls tools instead.
+            UnjudgedError: the text is empty, and tool calls are unknown.
         """
         opening = plain(case.text[: 4 * OPENING_CHARACTERS])[:OPENING_CHARACTERS]
         if opening:

@@ -15,7 +15,7 @@ class RequiredFields:
     """Accepts a JSON object that has a value at every path. Null, "", [] and {} are no values; 0 and false are.
 
     Args:
-        paths: dotted paths; a number is a place in a list (`items.0.sku`).
+        paths: dotted paths; a number is an index in a list (`items.0.sku`).
         fenced: the object may stand in a fenced block.
     """
 

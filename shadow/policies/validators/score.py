@@ -7,7 +7,7 @@ from shadow.policies.validators.protocol import Case, named
 
 
 class ScoreAtLeast:
-    """Accepts an answer whose recorded score is high enough; for backtests and simulations, where scores are known."""
+    """Accepts an answer whose recorded score is high enough; for backtests and simulations."""
 
     def __init__(self, score: float) -> None:
         self._score = score

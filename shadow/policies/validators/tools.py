@@ -1,4 +1,4 @@
-"""`tool_calls`: the tools that the answer calls exist, and their arguments can be used."""
+"""`tool_calls`: the called tools exist, and their arguments are valid."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from shadow.policies.validators.protocol import Case, named
 
 
 class ToolCalls:
-    """Accepts an answer whose tool calls all name a tool that the request offered, with a JSON object of arguments.
+    """Accepts an answer whose tool calls all name a tool of the request, with a JSON object of arguments.
 
     Args:
         required: an answer without a tool call is refused.
-        schemas: JSON schema that the arguments must fit, by tool; a tool without one may have any.
-        success: says of a tool's name and arguments whether the call works; it must return at once.
-        label: what `success` is called, `module:function`.
+        schemas: JSON schema of the arguments, by tool; a tool without one accepts any.
+        success: from a tool's name and arguments to whether the call works; must return at once.
+        label: name of `success`, `module:function`.
 
     Raises:
         ConfigError: a schema is not one, or the package jsonschema is missing.
@@ -43,11 +43,11 @@ class ToolCalls:
         )
 
     def accepts(self, case: Case) -> bool:
-        """Whether every call can be used.
+        """Whether every call is valid.
 
         Raises:
-            UnjudgedError: it is not known which tools the answer calls, or which were offered.
-            ShadowError: `success` answered something else than True or False.
+            UnjudgedError: the answer's tool calls or the request's tools are unknown.
+            ShadowError: `success` did not return True or False.
         """
         calls, request = case.answer.tool_calls, case.request
         if calls is None:
@@ -55,7 +55,7 @@ class ToolCalls:
         if not calls:
             return not self._required
         if "has_tools" in request.unknown or (request.has_tools and not request.tools):
-            raise UnjudgedError(f"{self.name} must know the names of the tools that the request offered")
+            raise UnjudgedError(f"{self.name} must know the names of the request's tools, got none")
         return all(call.name in request.tools and self._works(call) for call in calls)
 
     def _works(self, call: ToolCall) -> bool:

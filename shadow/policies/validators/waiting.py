@@ -1,4 +1,4 @@
-"""How slow validators wait: in threads of their own that nobody has to join, and never too many at once."""
+"""Daemon threads for slow validators, with a limit of simultaneous runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class Places:
-    """How often something may run at the same time in this process.
+    """A limit of simultaneous runs in this process.
 
     Args:
-        name: what runs, for the error.
-        at_once: how often.
+        name: of the validator, for the error.
+        at_once: the limit.
     """
 
     def __init__(self, name: str, at_once: int) -> None:
@@ -33,7 +33,7 @@ class Places:
         """Wait for a place and hold it.
 
         Raises:
-            UnjudgedError: none was free in time.
+            UnjudgedError: no place was free in time.
         """
         free = self._free
         if not free.acquire(timeout=max(0.0, timeout_s)):
@@ -46,15 +46,15 @@ class Places:
             free.release()
 
     def _after_fork(self) -> None:
-        """What runs in the parent holds no place here."""
+        """Runs of the parent take no place here."""
         self._free = threading.BoundedSemaphore(self._at_once)
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Run something in a daemon thread: a call that never ends must not keep the process from ending.
+    """Run `work` in a daemon thread: an endless call must not keep the process alive.
 
     Raises:
-        Exception: whatever `work` raises.
+        Exception: of `work`.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -70,9 +70,9 @@ async def in_thread(work: Callable[[], T]) -> T:
             value = work()
         except StopIteration as error:  # a future cannot carry it
             settle, value = future.set_exception, RuntimeError(repr(error))
-        except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits for it
+        except BaseException as error:  # noqa: BLE001 - it is raised again for the waiting caller
             settle, value = future.set_exception, error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(deliver, settle, value)
 
     threading.Thread(target=run, name="shadowroute-validator", daemon=True).start()

@@ -1,4 +1,4 @@
-"""The text of an answer as the phrase validators compare it."""
+"""Normalized text for the phrase validators."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ APOSTROPHES: Final = str.maketrans({"\u2019": "'", "\u02bc": "'", "\u2018": "'",
 
 
 def plain(text: str) -> str:
-    """Case folded, typographic apostrophes made plain, and every run of white space one space."""
+    """The text with case folded, plain apostrophes and single spaces."""
     return " ".join(text.casefold().translate(APOSTROPHES).split())
