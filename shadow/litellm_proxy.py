@@ -1,7 +1,7 @@
 """The callback for LiteLLM's proxy: `callback`, made when the proxy asks for it.
 
-Write a file beside the proxy's config.yaml with the one line `from shadow.litellm_proxy import callback`, and name it
-there: `litellm_settings: {callbacks: [thatfile.callback]}`. The routing file comes from the environment.
+Write a file beside the proxy's config.yaml with the line `from shadow.litellm_proxy import callback`, and name it
+there: `litellm_settings: {callbacks: [thatfile.callback]}`. The environment names the routing file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROUTING_VARIABLE: Final = "SHADOWROUTE_ROUTING"
 
 
 def __getattr__(name: str) -> Any:
-    """`callback`: one per process, however often it is asked for."""
+    """`callback`: one per process."""
     if name != "callback":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return _callback()
@@ -28,7 +28,7 @@ def __getattr__(name: str) -> Any:
 
 @lru_cache(maxsize=1)
 def _callback() -> Any:
-    """An observer of this process, as LiteLLM wants it.
+    """An observer of this process, as a callback of LiteLLM.
 
     Raises:
         ConfigError: the variable is not set, or the routing file breaks a rule. The proxy then does not start.

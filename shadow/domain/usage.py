@@ -182,7 +182,7 @@ def _tool_calls(called: Sequence[Any]) -> tuple[ToolCall, ...]:
 
 
 def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
-    """What a chunk adds to the tool calls of its answer, by their place."""
+    """A chunk's pieces of tool calls, by their index."""
     if not called:
         return ()
     pieces = []
@@ -194,14 +194,14 @@ def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
 
 
 def count_of(value: Any) -> int | None:
-    """A number of tokens; None for what cannot be one."""
+    """A number of tokens; None for any other value."""
     if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < MOST_TOKENS and value == int(value) else None
 
 
 def counted(usage: Usage) -> Usage:
-    """The same with only those numbers that can be counts of tokens: a host may report anything."""
+    """The usage without numbers that are not counts of tokens: a host may report anything."""
     return Usage(
         input_tokens=count_of(usage.input_tokens),
         output_tokens=count_of(usage.output_tokens),
@@ -211,12 +211,12 @@ def counted(usage: Usage) -> Usage:
 
 
 def is_amount(value: Any) -> TypeGuard[float]:
-    """Whether this can be seconds or dollars: a finite number that is not negative."""
+    """Whether this is an amount of seconds or dollars: finite and not negative."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def _cost_usd(usage: Fields) -> float | None:
-    """Gateways such as OpenRouter report what a call cost."""
+    """The cost of a call, which gateways such as OpenRouter report."""
     cost = usage("cost")
     return float(cost) if is_amount(cost) else None
 

@@ -1,1 +1,1 @@
-"""One module per way to observe a router that somebody else executes."""
+"""Hooks that observe the host's router, client or function."""

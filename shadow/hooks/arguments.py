@@ -1,4 +1,4 @@
-"""What the arguments of an OpenAI-shaped call tell of a request."""
+"""Facts of a request from the arguments of an OpenAI-shaped call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from shadow.domain.from_request import HOOK_FIELDS, facts_of
 
 
 def facts_of_call(arguments: Mapping[str, Any], paths: Mapping[str, str]) -> dict[str, Any]:
-    """Facts by the argument names of `Observer.request`, and what `from_request` names.
+    """Facts by the argument names of `Observer.request`, and those of `from_request`.
 
-    Messages may be the input of the Responses API, which is a text or a list.
+    Messages may be the `input` of the Responses API, a text or a list.
     """
     facts = facts_of({}, arguments, paths, HOOK_FIELDS)
     facts["messages"] = arguments["messages"] if "messages" in arguments else arguments.get("input")

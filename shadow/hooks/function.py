@@ -1,4 +1,4 @@
-"""The decorator: observes one function of the host, of any kind, without touching what goes in or comes out."""
+"""The decorator: observes one function of the host, without changes to its arguments or results."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from shadow.hooks.taps import watched_async_generator, watched_generator
 from shadow.hooks.watch import Watch
 
 Served = Callable[[Any], Any]
-"""Understands a reply: gives an `Answer`, an OpenAI-shaped reply, or a pair of model and usage."""
+"""From a reply to an `Answer`, an OpenAI-shaped reply, or a pair of model and usage."""
 
 
 class FunctionHook:
     """Wraps functions for one observer.
 
     Args:
-        watch: what the observer shares.
-        paths: request field to the argument that holds it, with a dotted path into it where needed.
+        watch: of the observer.
+        paths: request field to its argument, with a dotted path into it if needed.
         label_paths: label to its argument, likewise.
-        served: understands replies that are not OpenAI-shaped.
+        served: reads replies that are not OpenAI-shaped.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class FunctionHook:
         self._served = served
 
     def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that does the same and is observed."""
+        """The function, observed."""
         reader = ArgumentReader(function, (*self._paths.values(), *self._label_paths.values()))
         if reader.missing:
             with self._watch.recorder.containment.guard("route"):
@@ -86,7 +86,7 @@ class FunctionHook:
     def _started(
         self, function: Callable[..., Any], reader: ArgumentReader
     ) -> Callable[..., tuple[Any, ObservedStream]]:
-        """What a watched generator begins with."""
+        """The start of a watched generator."""
 
         def start(*args: Any, **kwargs: Any) -> tuple[Any, ObservedStream]:
             return function(*args, **kwargs), ObservedStream(self._begin(reader, args, kwargs))
@@ -94,7 +94,7 @@ class FunctionHook:
         return start
 
     def _begin(self, reader: ArgumentReader, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ObservedRequest:
-        """The request begins with the call; its model is chosen inside, unless an argument names it."""
+        """Begin the request with the call; its model is chosen inside, unless an argument names it."""
         with self._watch.recorder.containment.guard("route"):
             facts = {field: reader.read(path, args, kwargs) for field, path in self._paths.items()}
             if self._label_paths:
@@ -119,10 +119,10 @@ class FunctionHook:
 
 
 class ArgumentReader:
-    """Finds arguments of one function by name, wherever a call puts them: positions are worked out once.
+    """Finds arguments of one function by name, positional or not.
 
     Attributes:
-        missing: names that are no arguments of the function.
+        missing: names that are not arguments of the function.
     """
 
     def __init__(self, function: Callable[..., Any], paths: tuple[str, ...]) -> None:
@@ -141,7 +141,7 @@ class ArgumentReader:
         self.missing = [] if takes_any else [root for root in roots if root not in parameters]
 
     def read(self, path: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """The value at a path of this call; None if the call does not have it."""
+        """The value at a path of this call; None if it has none."""
         root, _, rest = path.partition(".")
         place = self._positions.get(root, len(args))
         value = kwargs.get(root, args[place] if place < len(args) else self._defaults.get(root))
@@ -149,6 +149,6 @@ class ArgumentReader:
 
 
 def _answer_of_pair(model: Any, usage: Any) -> Answer:
-    """Model and usage block, as `served=lambda reply: (reply.model, reply.usage)` gives them."""
+    """Model and usage as an answer, from `served=lambda reply: (reply.model, reply.usage)`."""
     tokens = usage if isinstance(usage, Usage) else usage_of(usage)
     return Answer(model=model if isinstance(model, str) else "", usage=tokens)

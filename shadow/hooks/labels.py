@@ -1,4 +1,4 @@
-"""Who and what a call is for, in a context variable: it never becomes part of the host's request."""
+"""Labels of a call in a context variable, so that the host's request stays unchanged."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def labelled(values: Mapping[str, Any]) -> Generator[None, None, None]:
 def merged(own: Mapping[str, Any], besides: Container[str] = ()) -> dict[str, Any]:
     """Arguments of `features.extract`: the call's own values over those of the surrounding blocks.
 
-    What is no field of a request is a label. Values of None count as not given. `labels` may hold more labels.
+    Names that are not fields of a request are labels. Values of None count as absent. `labels` may have more labels.
 
     Args:
-        own: what the call says.
-        besides: names in it that are neither.
+        own: values of the call.
+        besides: names in it that are neither fields nor labels.
     """
     given = dict(_current.get())
     given |= {name: value for name, value in own.items() if value is not None and name not in besides}

@@ -1,8 +1,8 @@
-"""One request on its way through a LiteLLM Router: its decision, its attempts and what was served.
+"""One request through a LiteLLM Router: its decision, its attempts and its outcome.
 
-Two sources tell the story. Whoever began the call (the wrapped Router, or the proxy) knows the request, the reply and
-the exception that the caller gets; LiteLLM's own events know every attempt, and what a stream cost. Events of one call
-may come from several threads; each only appends or replaces one value.
+There are two sources. The wrapped Router or the proxy gives the request, the caller's reply and exception; LiteLLM's
+events give every attempt, and the cost of a stream. Events of one call may come from several threads; each only appends
+or replaces one value.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ RESPONSES: Final = frozenset({"responses", "aresponses"})
 
 
 class LiteLLMCall:
-    """What is known of one call so far.
+    """One call so far.
 
     Args:
         policy: the Router as the live policy.
         facts: messages and metadata, by the argument names of `Observer.request`.
         group: the model group that the caller asks for.
-        call_types: LiteLLM's names of the calls whose events count; those of calls inside do not.
+        call_types: LiteLLM's names of the calls whose events count; those of inner calls do not.
 
     Attributes:
-        began_s: when it began, on the watch's clock.
-        guard: counts what goes wrong at a named place and keeps it from the host.
-        keys: ids under which events may name this call.
-        is_closed: nothing that comes later counts.
-        has_ended: its stream came to an end that the caller saw.
-        is_abandoned: nobody reads its stream any more.
+        began_s: its start, on the watch's clock.
+        guard: contains and counts internal errors by place.
+        keys: ids of this call in events.
+        is_closed: later events are ignored.
+        has_ended: the caller saw the end of its stream.
+        is_abandoned: the caller dropped its stream.
     """
 
     def __init__(self, policy: LiteLLMPolicy, facts: Mapping[str, Any], group: str, call_types: frozenset[str]) -> None:
@@ -79,23 +79,23 @@ class LiteLLMCall:
         self.is_abandoned = False
 
     def counts(self, event: Mapping[str, Any]) -> bool:
-        """Whether an event is about an attempt of this call, and not about a call that LiteLLM makes on the way."""
+        """Whether an event belongs to an attempt of this call, and not to an inner call of LiteLLM."""
         kind = read(event, "call_type")
         return not self.is_closed and (not kind or kind in self._call_types)
 
     def offered(self, deployments: Any, fallback_depth: Any) -> None:
         """The deployments that LiteLLM picks from. The first pick is the decision; later ones serve it."""
         if self._offered is None and isinstance(deployments, (list, tuple)):
-            self._fell_back_first = bool(count_of(fallback_depth))  # nobody of the group that was asked for is there
+            self._fell_back_first = bool(count_of(fallback_depth))  # no deployment of the requested group is available
             ids = (read(read(deployment, "model_info"), "id") for deployment in deployments)
             self._offered = frozenset(each for each in ids if isinstance(each, str))
 
     def attempt_begins(self, event: Mapping[str, Any]) -> None:
-        """LiteLLM is about to ask a deployment. The first one is the live decision."""
+        """LiteLLM asks a deployment. The first one is the live decision."""
         metadata = metadata_of(event)
         group = text_of(metadata.get("model_group")) or self._group
         if not metadata.get("deployment"):
-            return  # logged by the proxy, asked of nobody
+            return  # logged by the proxy, without a deployment
         self._begun += 1
         self._provider = provider_of(event)
         if self._decided_for:
@@ -115,7 +115,7 @@ class LiteLLMCall:
         self._decide(self._model_of(event), metadata, decide_s)
 
     def attempt_failed(self, event: Mapping[str, Any], start: Any, end: Any) -> None:
-        """A deployment gave no answer. One failure may be told twice, by threads that LiteLLM starts for both kinds."""
+        """A deployment failed. LiteLLM may report one failure twice, from two threads."""
         told = (text_of(read(event, "litellm_call_id")), self._begun)
         if told in self._told:
             return
@@ -130,14 +130,14 @@ class LiteLLMCall:
         )
 
     def accounted(self, event: Mapping[str, Any], reply: Any, start: Any, end: Any, *, closes: bool) -> None:
-        """LiteLLM's own account of an answer: tokens and cost, also of a stream, which came to its end before.
+        """LiteLLM's report of an answer: tokens and cost, also of a finished stream.
 
         Args:
             event: keyword arguments of LiteLLM's success event.
-            reply: the whole answer; a stream put together.
-            start: when the attempt began.
-            end: when it ended; the event may come later.
-            closes: nobody else will tell the end of this call.
+            reply: the whole answer, also of a stream.
+            start: of the attempt.
+            end: of the attempt; the event may come later.
+            closes: the event is the only report of the end of this call.
         """
         logged = read(event, "standard_logging_object")
         self._provider = text_of(read(logged, "custom_llm_provider")) or provider_of(event) or self._provider
@@ -187,23 +187,23 @@ class LiteLLMCall:
         self._close(served, "error" if failure else "complete", error_type=failure)
 
     def failed(self, error: BaseException) -> None:
-        """The caller gets an exception; or a stream broke before its first chunk."""
+        """The caller gets an exception, or a stream failed before its first chunk."""
         if not self.is_closed:
             self.is_closed = True
             self._observed.failed(error, self._failed)
 
     def unreadable(self) -> None:
-        """The caller gets something that tells no outcome."""
+        """The caller gets an unreadable reply."""
         self.close(UNREPORTED)
 
-    # what `ObservedStream` reports to
+    # the interface for `ObservedStream`
 
     def since_chosen_s(self) -> float:
         """Seconds since the live decision."""
         return self._observed.since_chosen_s()
 
     def streams(self) -> None:
-        """Chunks arrive. If nobody ever tells the end, it was left."""
+        """Chunks arrive. Without a report of the end, the stream was left early."""
         if not self._streams:
             self._streams = True
             self._observed.finish(
@@ -213,7 +213,7 @@ class LiteLLMCall:
     def finish(
         self, answer: Answer, status: OutcomeStatus, *, ttft_s: float | None = None, error_type: str = ""
     ) -> None:
-        """The stream ended as its caller saw it. Tokens and cost of a whole one come from LiteLLM's account."""
+        """The caller saw the end of the stream. Tokens and cost of a whole one come from LiteLLM's report."""
         if self.is_closed or self.has_ended:
             return
         self.has_ended = True
@@ -237,7 +237,7 @@ class LiteLLMCall:
         self._observed.close(outcome)
 
     def close_as_expected(self) -> None:
-        """Close with what the stream gave, without LiteLLM's account of it."""
+        """Close with the stream's own answer, without LiteLLM's report."""
         self.is_closed = True
         self._observed.close_as_expected()
 
@@ -252,7 +252,7 @@ class LiteLLMCall:
         if self._failed and (group != self._first_group or answer.model != self._decided_for):
             self._observed.contaminated("fallback")
         attempts = list(self._failed)
-        # An answer of LiteLLM's cache was asked of nobody; a stream that broke may be told of already.
+        # An answer of LiteLLM's cache has no attempt; a failed stream may be reported already.
         if group and len(self._failed) < self._begun:
             attempts.append(self._answered(kind, answer, status, error_type))
         self._observed.finish(
@@ -299,13 +299,13 @@ class LiteLLMCall:
         )
 
     def _model_of(self, event: Mapping[str, Any]) -> str:
-        """The catalogue's name of the deployment that an event is about."""
+        """The catalogue's name of an event's deployment."""
         metadata = metadata_of(event)
         base = text_of(read(read(metadata, "model_info"), "base_model"))
         return self._policy.name_of(text_of(read(metadata, "deployment")), base, text_of(read(event, "model")))
 
     def _served(self, response_model: str, asked: str) -> str:
-        """The model that answered. A proxy may answer with the name of the group, which is no model."""
+        """The model that answered. A proxy may name the group, which is no model."""
         catalogue = self._watch.routing.catalogue
         if response_model and response_model != self._group:
             name = catalogue.canonical(response_model, asked)

@@ -1,4 +1,4 @@
-"""The calls of one LiteLLM Router that are on their way, so that its events find them."""
+"""The open calls of one LiteLLM Router, so that its events find them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ CALLS_AT_MOST: Final = 10_000
 
 
 class OpenCalls:
-    """The calls that are on their way, by the ids that events name, and the one of the running task or thread.
+    """Open calls by the ids in events, and the one of the running task or thread.
 
-    The context finds most of them. Ids find those whose events come from a thread that LiteLLM starts without it.
+    The context variable finds most of them. Ids find those whose events come from a thread without that context.
 
     Attributes:
-        abandoned: calls whose streams were left early, and are closed with what arrived by `close_abandoned`.
+        abandoned: calls whose streams were left early, for `close_abandoned`.
     """
 
     def __init__(self, watch: Watch) -> None:
@@ -36,29 +36,29 @@ class OpenCalls:
 
     @property
     def is_inside(self) -> bool:
-        """Whether the running code was called by LiteLLM in the course of another call."""
+        """Whether the running code is part of another call of LiteLLM."""
         current = self._current.get()
         return current is not None and not current.is_closed
 
     @contextmanager
     def inside(self, call: LiteLLMCall | None) -> Generator[None, None, None]:
-        """Events of this block are about that call; None: about none."""
+        """Events of this block belong to that call; None: to none."""
         token = self._current.set(call)
         try:
             yield
         finally:
-            with suppress(ValueError):  # a stream's step may be closed in another context than it began in
+            with suppress(ValueError):  # a stream's step may end in another context
                 self._current.reset(token)
 
     def add(self, call: LiteLLMCall, key: Any) -> None:
-        """Find the call by this id, too. The first call of an id keeps it."""
+        """Find the call by this id, too. The first call with an id keeps it."""
         if isinstance(key, str) and key and key not in self._by_key:
             self._forget_old()
             self._by_key[key] = call
             call.keys.add(key)
 
     def of(self, event: Any) -> LiteLLMCall | None:
-        """The open call that an event is about; None if it is about none that is observed."""
+        """The open call of an event; None if it has none."""
         params = read(event, "litellm_params")
         trace_id = read(event, "litellm_trace_id") or read(params, "litellm_trace_id")
         found = (self._at(read(event, "litellm_call_id")), self._current.get(), self._at(trace_id))
@@ -68,25 +68,25 @@ class OpenCalls:
         return self._by_key.get(key) if isinstance(key, str) else None
 
     def _forget_old(self) -> None:
-        """The oldest go if they are too many, or if their record was closed by the time-out."""
+        """Forget the oldest calls if there are too many, or if the time-out closed their record."""
         while self._by_key:
             try:
                 key, oldest = next(iter(self._by_key.items()))
-            except (StopIteration, RuntimeError):  # another thread changed the dictionary just now
+            except (StopIteration, RuntimeError):  # another thread changed the dictionary
                 return
             if len(self._by_key) < CALLS_AT_MOST and self._tick() - oldest.began_s < self._timeout_s:
                 return
             self._by_key.pop(key, None)
 
     def close_abandoned(self) -> None:
-        """Close the calls whose streams nobody reads any more."""
+        """Close the calls whose streams were left early."""
         while self.abandoned:
             call = self.abandoned.popleft()
             call.close_as_expected()
             self.forget(call)
 
     def forget(self, call: LiteLLMCall) -> None:
-        """A closed call needs no more events."""
+        """Forget a closed call, which needs no more events."""
         for key in tuple(call.keys):
             if self._by_key.get(key) is call:
                 self._by_key.pop(key, None)

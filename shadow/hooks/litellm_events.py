@@ -1,7 +1,7 @@
-"""Listens to LiteLLM's events and hands them to the calls that they are about.
+"""Listens to LiteLLM's events and passes them to their calls.
 
-The listener is a `CustomLogger` of LiteLLM, because LiteLLM asks no other object. It gives every argument back as it
-came and never raises.
+The listener is a `CustomLogger` of LiteLLM, because LiteLLM calls no other object. It returns every argument unchanged
+and never raises.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from shadow.hooks.litellm_facts import metadata_of
 from shadow.runtime.containment import Containment
 
 INTERNAL: Final = ("is_silent_experiment", "internal_call_origin")
-"""Metadata of calls that LiteLLM makes for itself: mirrors, classifiers, background polls."""
+"""Metadata of LiteLLM's own calls: mirrors, classifiers, background polls."""
 
 
 def is_internal(arguments: Mapping[str, Any]) -> bool:
-    """Whether LiteLLM makes this call for itself."""
+    """Whether this is LiteLLM's own call."""
     metadata = metadata_of(arguments)
     return any(metadata.get(name) for name in INTERNAL)
 
@@ -30,9 +30,9 @@ class Events:
     """The methods that LiteLLM calls, under its names and with its arguments.
 
     Args:
-        calls: whom the events may be about.
-        containment: counts what goes wrong.
-        begin: a request reached the proxy; makes a call of it. None = calls begin elsewhere.
+        calls: that the events may belong to.
+        containment: counts internal errors.
+        begin: makes a call of a request to the proxy. None = calls begin elsewhere.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Events:
         parent_otel_span: Any = None,  # noqa: ARG002
         **_: Any,
     ) -> Any:
-        """The Router is about to pick; all deployments go on as they came."""
+        """The Router is about to pick; returns all deployments unchanged."""
         with self.shadowroute_guard("litellm"):
             call = self.shadowroute_calls.of(request_kwargs)
             if call is not None:
@@ -76,7 +76,7 @@ class Events:
                 call.attempt_begins(kwargs)
 
     def log_failure_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:  # noqa: ARG002
-        """A deployment gave no answer."""
+        """A deployment failed."""
         with self.shadowroute_guard("litellm"):
             call = self.shadowroute_calls.of(kwargs)
             if call is not None and not is_internal(kwargs):
@@ -87,7 +87,7 @@ class Events:
         Events.log_failure_event(self, kwargs, response_obj, start_time, end_time)
 
     def log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
-        """A deployment answered, or LiteLLM's cache did. Of a stream it comes once, after its end."""
+        """A deployment or LiteLLM's cache answered. For a stream, once after its end."""
         with self.shadowroute_guard("litellm"):
             call = self.shadowroute_calls.of(kwargs)
             if call is not None and not is_internal(kwargs):
@@ -121,7 +121,7 @@ HOOKS: Final = tuple(name for name in vars(Events) if not name.startswith("__"))
 
 
 def listener(events: Events, *, proxy: bool) -> Any:
-    """The object that LiteLLM gets.
+    """The object for LiteLLM's callbacks.
 
     Raises:
         ShadowError: LiteLLM is not imported in this process.
@@ -129,7 +129,7 @@ def listener(events: Events, *, proxy: bool) -> Any:
     module = sys.modules.get("litellm.integrations.custom_logger")
     if module is None:
         raise ShadowError("litellm must be imported before its Router is observed, got no module of that name")
-    # LiteLLM looks at the class itself for what it overrides, so the methods stand there and not in a base class.
+    # LiteLLM looks for overrides in the class itself, so the methods cannot be in a base class.
     methods = {name: vars(Events)[name] for name in HOOKS if proxy or name not in PROXY_ONLY}
     kind = type("ShadowrouteListener", (module.CustomLogger,), methods)
     made = kind()

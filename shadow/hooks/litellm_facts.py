@@ -1,4 +1,4 @@
-"""Reads what LiteLLM's calls and events carry. What is not there, or of another type, is unknown."""
+"""Reads LiteLLM's calls and events. A missing value, or one of another type, is unknown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shadow.domain.usage import read
 
 
 def metadata_of(event: Any) -> Mapping[str, Any]:
-    """Metadata of a call or an event: chat calls and others keep it under different names."""
+    """Metadata of a call or an event; the key differs between kinds of calls."""
     for holder in (read(event, "litellm_params"), event):
         for name in ("metadata", "litellm_metadata"):
             held = read(holder, name)
@@ -27,7 +27,7 @@ def seconds_between(start: Any, end: Any) -> float | None:
 
 
 def cost_of(amount: Any, *, hit: bool) -> float | None:
-    """USD that LiteLLM says. An answer of its cache costs nothing; else its 0 stands for a model without a price."""
+    """USD that LiteLLM reports. Its 0 means a model without a price, except for an answer of its cache."""
     if hit:
         return 0.0
     is_amount = isinstance(amount, (int, float)) and not isinstance(amount, bool)
@@ -35,7 +35,7 @@ def cost_of(amount: Any, *, hit: bool) -> float | None:
 
 
 def provider_of(event: Any) -> str:
-    """LiteLLM's name of the provider that an event is about."""
+    """LiteLLM's name of an event's provider."""
     told = read(event, "custom_llm_provider") or read(read(event, "litellm_params"), "custom_llm_provider")
     return text_of(told)
 

@@ -1,6 +1,6 @@
-"""A LiteLLM Router as the live policy: its version, its model groups, and what its deployments are called here.
+"""A LiteLLM Router as the live policy: its version, its model groups, and the catalogue's names of its deployments.
 
-LiteLLM is never imported: both generations of its Router are recognised by what they offer. The newer one answers
+LiteLLM is never imported: both generations of its Router are recognized by their interface. The newer one has
 `registry()` and `settings()`; the older one has attributes.
 """
 
@@ -27,7 +27,7 @@ PARAMETERS: Final = (
     "model", "weight", "order", "rpm", "tpm", "max_parallel_requests", "tags", "region_name", "max_budget",
     "budget_duration", "auto_router_config", "complexity_router_config", "auto_router_default_model",
 )  # fmt: skip
-"""What of a deployment decides which one is picked."""
+"""Parameters of a deployment that affect the choice."""
 SETTINGS: Final = (
     "routing_strategy", "routing_strategy_args", "routing_groups", "fallbacks", "context_window_fallbacks",
     "content_policy_fallbacks", "default_fallbacks", "max_fallbacks", "model_group_alias", "num_retries",
@@ -45,11 +45,11 @@ class Deployment:
 
 
 class LiteLLMPolicy:
-    """What is known of a Router, read anew now and then.
+    """The model groups and the version of a Router, read again every 30 s.
 
     Args:
-        watch: what the observer shares.
-        find_router: gives the Router; None if there is none (yet).
+        watch: of the observer.
+        find_router: the Router; None if there is none yet.
         tick: a monotonic clock in seconds.
     """
 
@@ -65,7 +65,7 @@ class LiteLLMPolicy:
         self.name_of = _names(watch)
 
     def watch(self) -> Watch:
-        """The watch whose live policy has the version of the Router as it is now."""
+        """The watch with the current version of the Router."""
         plain = self._plain_watch.now()
         if plain is not self._plain_watch:
             self._plain_watch, self._watch = plain, plain.of_version(self._version)
@@ -79,11 +79,11 @@ class LiteLLMPolicy:
         return self._watch
 
     def candidates(self, group: str, offered: frozenset[str] | None) -> tuple[Candidate, ...]:
-        """The models of a group. One whose deployments were not offered for a pick is rejected.
+        """The models of a group. A model without an offered deployment is rejected.
 
         Args:
             group: name of the model group.
-            offered: ids of the deployments that LiteLLM offered; None = it did not tell.
+            offered: ids of the deployments that LiteLLM picked from; None = unknown.
         """
         picked_from: dict[str, bool] = {}
         for deployment in self._groups.get(group, ()):
@@ -129,7 +129,7 @@ def deployments_of(router: Any) -> list[Any]:
 
 
 def settings_of(router: Any) -> dict[str, Any]:
-    """The settings of a Router of either generation that decide where a request goes."""
+    """The settings of a Router of either generation that affect routing."""
     settings = getattr(router, "settings", None)
     if callable(settings):
         held = settings().as_dict()
@@ -138,7 +138,7 @@ def settings_of(router: Any) -> dict[str, Any]:
 
 
 def router_version(deployments: list[Any], settings: Mapping[str, Any]) -> str:
-    """Hash of a Router's model list and settings. Keys, addresses and ids of deployments are not part of it."""
+    """Hash of a Router's model list and settings, without keys, addresses and ids of deployments."""
     listed = []
     for held in deployments:
         params = read(held, "litellm_params")
@@ -149,10 +149,10 @@ def router_version(deployments: list[Any], settings: Mapping[str, Any]) -> str:
 
 
 def catalogue_name(catalogue: Catalogue, *ids: str) -> str:
-    """What the catalogue calls a model of LiteLLM: by name or alias, as it is or without the provider in front.
+    """The catalogue's name of a model of LiteLLM: by name or alias, with or without the provider in front.
 
     `azure/gpt-5-prod` is found under that alias, `openai/gpt-5` and `openrouter/openai/gpt-5` under `gpt-5`. Of several
-    ids the first known one counts; if none is known, the first stays as it is, and the cost says that it has no price.
+    ids the first known one counts; if none is known, the first is returned unchanged.
     """
     given = [each for each in ids if each]
     for each in given:
@@ -166,7 +166,7 @@ def catalogue_name(catalogue: Catalogue, *ids: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON knows it, without whatever may be a secret."""
+    """A value for JSON, without possible secrets."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""What LiteLLM's proxy calls: records every chat and responses request from its start to its end."""
+"""The callback for LiteLLM's proxy: records every chat and responses request from start to end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROXY_MODULE: Final = "litellm.proxy.proxy_server"
 
 
 def proxy_callback(watch: Watch) -> Any:
-    """The object that the proxy calls; it records every chat and responses request from its start to its end."""
+    """The object that the proxy calls."""
     calls = OpenCalls(watch)
     policy = LiteLLMPolicy(watch, _proxy_router, watch.clock.perf_counter)
 

@@ -1,7 +1,7 @@
-"""Observes a `litellm.Router` of either generation, without importing LiteLLM: the object is recognised by its class.
+"""Observes a `litellm.Router` of either generation, without importing LiteLLM: the object is recognized by its class.
 
-The Router stays the same object and decides alone: nothing is filtered, replaced or retried here. Its methods get the
-arguments of the caller and a trace id, which it would make up itself; replies and exceptions go on as they are.
+The Router stays the same object and decides alone: no call is filtered, replaced or retried here. Its methods get the
+caller's arguments and a trace id, which it would set itself; replies and exceptions stay unchanged.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def is_litellm_router(candidate: Any) -> bool:
 
 
 def observe_router(watch: Watch, router: Any) -> None:
-    """Put a watching function in front of the methods that answer. Wrapping twice changes nothing."""
+    """Wrap the methods that answer. Wrapping twice changes nothing."""
     if getattr(getattr(router, "completion", None), MARK, None) is watch:
         return
     ears = _ears.get(watch.recorder)
@@ -64,7 +64,7 @@ class Ears:
         self.stay()
 
     def stay(self) -> None:
-        """Hosts replace the list of callbacks at any time, and mean no harm to this one."""
+        """Register the listener again: hosts may replace the list of callbacks at any time."""
         callbacks = self._litellm.callbacks
         if not any(each is self._listener for each in callbacks):
             callbacks.append(self._listener)
@@ -74,7 +74,7 @@ _ears: weakref.WeakKeyDictionary[Recorder, Ears] = weakref.WeakKeyDictionary()
 
 
 class RouterHook:
-    """Watches one kind of methods of one Router."""
+    """Observes one kind of methods of one Router."""
 
     def __init__(self, watch: Watch, policy: LiteLLMPolicy, ears: Ears, call_types: frozenset[str]) -> None:
         self._watch = watch
@@ -84,7 +84,7 @@ class RouterHook:
         self._call_types = call_types
 
     def observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that does the same and is observed; a coroutine function stays one."""
+        """The method, observed; a coroutine function stays one."""
         wrapper: Callable[..., Any]
         if inspect.iscoroutinefunction(method):
 
@@ -120,7 +120,7 @@ class RouterHook:
         return wrapper
 
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LiteLLMCall | None:
-        """A call of the caller's. None for one that LiteLLM makes for itself, and where something of ours fails."""
+        """The call of the caller. None for LiteLLM's own calls, and after an internal error."""
         with self._watch.recorder.containment.guard("wrap"):
             arguments = {**dict(zip(POSITIONS[self._call_types], args, strict=False)), **kwargs}
             self._calls.close_abandoned()
@@ -155,7 +155,7 @@ class RouterHook:
 
 
 def begun(watch: Watch, policy: LiteLLMPolicy, arguments: Mapping[str, Any], call_types: frozenset[str]) -> LiteLLMCall:
-    """A call from the arguments that LiteLLM gets. Declared labels are read from its metadata and its model group."""
+    """A call from LiteLLM's arguments. Declared labels are read from its metadata and its model group."""
     facts = facts_of_call(arguments, watch.now().routing.from_request)
     group = text_of(arguments.get("model"))
     facts["labels"] = {**metadata_of(arguments), "model_group": group}

@@ -1,4 +1,4 @@
-"""Watches a stream of LiteLLM while its caller iterates over it."""
+"""Observes a stream of LiteLLM while its caller iterates over it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from shadow.hooks.streams import ObservedStream
 
 
 def is_stream(reply: Any) -> bool:
-    """Whether the caller is going to iterate over it."""
+    """Whether the reply is an iterator."""
     return hasattr(type(reply), "__next__") or hasattr(type(reply), "__anext__")
 
 
 def watch_stream(calls: OpenCalls, call: LiteLLMCall, stream: Any) -> None:
-    """Watch the iteration of a stream, and whether it is left early.
+    """Observe the iteration of a stream, and its early end.
 
-    Python looks for `__next__` at the class, so the stream gets another class, which is the old one and looks on.
-    A proxy around it would be another object of another type, and hosts ask for both.
+    Python looks up `__next__` in the class, so the stream gets a subclass of its class, which observes it.
+    A proxy around it would have another identity and type, and hosts check both.
     """
     watcher = CallStream(calls, call)
     kind: Any = type(stream)
@@ -33,9 +33,9 @@ def watch_stream(calls: OpenCalls, call: LiteLLMCall, stream: Any) -> None:
 
 @lru_cache(maxsize=64)
 def _watched(kind: Any) -> tuple[type, str]:
-    """A class of streams that looks on, made once; and the attribute that says who does.
+    """An observing subclass of a class of streams, made once; and the attribute of the stream with its observer.
 
-    Each observer of a stream has an attribute of its own: a further one makes a class of the class.
+    A second observer of a stream makes a subclass of the subclass, with its own attribute.
     """
     name = f"_shadowroute_watcher_{len(kind.__mro__)}"
     own: dict[str, Any] = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
@@ -47,7 +47,7 @@ def _watched(kind: Any) -> tuple[type, str]:
 
 
 class CallStream:
-    """What the stream of one call gave, and how it ended."""
+    """The stream of one call, and its end."""
 
     def __init__(self, calls: OpenCalls, call: LiteLLMCall) -> None:
         self.calls = calls
@@ -70,7 +70,7 @@ class CallStream:
         self._forget()
 
     def gone(self) -> None:
-        """The caller lost interest. The garbage collector may run this anywhere, so it only notes."""
+        """The caller dropped the stream. The garbage collector may call this in any thread, so it only takes a note."""
         if not self.call.is_closed and not self.call.has_ended:
             self.call.is_abandoned = True
             self._stream.left()

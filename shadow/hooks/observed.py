@@ -1,6 +1,6 @@
-"""One request that somebody else executes, from its live decision to its outcome.
+"""One request of the host's router, from its live decision to its outcome.
 
-Every method is guarded: whatever goes wrong here is counted, and the host goes on as if nothing watched.
+Every method is guarded: internal errors are counted and never reach the host.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from shadow.hooks.watch import Watch
 from shadow.recording.recorder import Pending
 
 CALL_FACTS: Final = ("messages", "tools", "response_format", "max_output_tokens")
-"""What the call itself says; everything else may come from the surrounding labels too."""
+"""Facts of the call itself; all others may also come from the surrounding labels."""
 UNTOLD: Final = frozenset({"messages"})
-"""What is unknown of a request whose host gives no messages."""
+"""Unknown features of a request without messages."""
 
 
 class ObservedRequest:
-    """What `Observer.request` gives: a context manager around a call.
+    """The return value of `Observer.request`: a context manager around a call.
 
-    Say `chose` before the call and `served` after it. Leaving without `served` records the outcome as unreported; an
-    exception is recorded and goes on untouched.
+    Call `chose` before the call and `served` after it. Without `served` the outcome is recorded as unreported; an
+    exception is recorded and raised unchanged.
 
     Args:
-        watch: what the observer shares, with the version of the routing that the facts were read by.
+        watch: of the observer, with the version of the routing that the facts were read with.
         facts: messages and metadata, by the argument names of `Observer.request`.
 
     Attributes:
-        guard: counts what goes wrong at a named place and keeps it from the host.
+        guard: contains and counts internal errors by place.
     """
 
     def __init__(self, watch: Watch, facts: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ class ObservedRequest:
 
     @property
     def request_id(self) -> str:
-        """The id that signals may name later; empty before the request has begun."""
+        """The id for later signals; empty before the request has begun."""
         return "" if self._request is None else self._request.request_id
 
     def begin(self) -> Self:
@@ -99,13 +99,13 @@ class ObservedRequest:
             self.close(UNREPORTED)
 
     def chose(self, model: str) -> None:
-        """The live decision: the model that will be asked. The time since the block began is its duration."""
+        """The live decision: the model to call. The time since the start of the block is its duration."""
         with self.guard("chose"):
             chosen_s = self._watch.clock.perf_counter()
             self._open(self._watch.decision(_model_name(model)), chosen_s - self._started_s)
 
     def decided(self, decision: Decision, decide_s: float | None) -> None:
-        """As `chose`, by a hook that knows more than the model. None = it does not know when the decision was made."""
+        """As `chose`, for hooks with a whole decision. `decide_s` None = unknown."""
         with self.guard("chose"):
             self._open(decision, decide_s)
             if decide_s is None:
@@ -125,7 +125,7 @@ class ObservedRequest:
         text: str = "",
         contamination: str | Sequence[str] = (),
     ) -> None:
-        """What came back: an OpenAI-shaped reply, or its parts by name.
+        """The reply: an OpenAI-shaped one, or its parts by name.
 
         Args:
             reply: a chat completion or a response, as object or dict.
@@ -133,12 +133,12 @@ class ObservedRequest:
             input_tokens: tokens of the prompt, cached ones included.
             cached_input_tokens: those of them that were read from the provider's cache.
             output_tokens: tokens of the answer.
-            provider: who answered.
+            provider: that answered.
             response_id: the provider's id of the response; signals may name it.
-            cost_usd: what the provider says it cost.
+            cost_usd: as the provider reports it.
             text: the answer, for the shadows' validators. It never leaves the process.
-            contamination: why this is not simply what the router chose: `fallback`, `cache_hit`, `pinned` (somebody
-                fixed the model), `rewritten` (something changed the model or the answer on the way).
+            contamination: why the router did not choose this model: `fallback`, `cache_hit`, `pinned` (the model
+                was fixed), `rewritten` (a component on the way changed the model or the answer).
         """
         with self.guard("contamination"):
             self._contamination += contaminations(contamination)
@@ -153,7 +153,7 @@ class ObservedRequest:
             self.finish(answer, "complete", provider=provider)
 
     def answered(self, reply: Any) -> None:
-        """A whole reply. One that cannot be read leaves the outcome unreported, never guessed."""
+        """A whole reply. An unreadable one leaves the outcome unreported, never guessed."""
         with self.guard("served"):
             if isinstance(reply, Answer):
                 self.finish(reply, "complete")
@@ -178,17 +178,17 @@ class ObservedRequest:
         attempts: Sequence[Attempt] = (),
         expects_more: bool = False,
     ) -> None:
-        """Close with an answer, whole or partial. A reply that does not name its model came from the one asked for.
+        """Close with an answer, whole or partial. Without a model name it counts as the chosen model's.
 
         Args:
-            answer: what came back.
+            answer: of the provider.
             status: whether it is whole.
             ttft_s: seconds to the first chunk of a stream.
-            provider: who answered.
-            error_type: why it is not whole.
+            provider: that answered.
+            error_type: of a partial answer.
             duration_s: from the live decision to the end of the answer; until now by default.
             attempts: every dispatch, in order.
-            expects_more: stay open for a better account of the same; without one in time, this is recorded.
+            expects_more: stay open for a better report of the same answer; without one in time, this is recorded.
         """
         with self.guard("served"):
             self._ensure_open(answer.model)
@@ -211,7 +211,7 @@ class ObservedRequest:
                 self._pending.expected = self._with_contamination(outcome)
 
     def failed(self, error: BaseException, attempts: Sequence[Attempt] = ()) -> None:
-        """Close with the exception that the call raised; it goes on to the caller untouched."""
+        """Close with the exception of the call, which reaches the caller unchanged."""
         with self.guard("failed"):
             name = type(error).__name__
             self._open(self._watch.failure("error", name), None)
@@ -220,7 +220,7 @@ class ObservedRequest:
             )
 
     def contaminated(self, *kinds: Contamination) -> None:
-        """What is served is not simply what the router chose."""
+        """Add reasons why the router did not choose the served model."""
         self._contamination += kinds
 
     def close(self, outcome: Outcome) -> None:
@@ -235,7 +235,7 @@ class ObservedRequest:
                 self._watch.recorder.close(self._pending, self._with_contamination(outcome))
 
     def close_as_expected(self) -> None:
-        """Nothing better than what `finish(expects_more=True)` told will come."""
+        """Close with the outcome of `finish(expects_more=True)`."""
         if self._pending is not None:
             self.close(self._pending.expected)
 
@@ -244,13 +244,13 @@ class ObservedRequest:
         return max(0.0, self._watch.clock.perf_counter() - self._chosen_s)
 
     def _ensure_open(self, model: str) -> None:
-        """Without `chose`, the model that answered is the best known decision."""
+        """Without `chose`, the model that answered counts as the decision."""
         if self._pending is None and model:
             self._open(self._watch.decision(model), None)
             self._chosen_s = self._started_s
 
     def _open(self, decision: Decision | Failure, decide_s: float | None) -> None:
-        """Hand the decision over, once: what was chosen first is what live decided."""
+        """Record the decision, once: only the first one counts."""
         if self._request is None or self._pending is not None:
             return
         self._chosen_s = self._watch.clock.perf_counter()

@@ -1,7 +1,7 @@
-"""Observes a client of the `openai` package, without importing it: the object is recognised by its shape.
+"""Observes a client of the `openai` package, without importing it: the object is recognized by its interface.
 
-The client stays the same object, its calls get the same arguments, and a stream stays the stream that the client made;
-only the iterator inside is watched. Methods that end in the wrapped ones (`chat.completions.stream`) are seen too.
+The client stays the same object, its calls get the same arguments, and a stream stays the client's own object;
+only the iterator inside is observed. Methods that call the wrapped ones (`chat.completions.stream`) are observed, too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def is_openai_client(candidate: Any) -> bool:
 
 
 def observe_client(watch: Watch, client: Any) -> None:
-    """Put a watching function in front of the methods that answer. Wrapping twice changes nothing."""
+    """Wrap the methods that answer. Wrapping twice changes nothing."""
     for path, name in METHODS:
         resource = at_path(client, path)
         method = getattr(resource, name, None)
@@ -73,7 +73,7 @@ async def _awaited(observed: ObservedRequest, result: Awaitable[Any]) -> Any:
 
 
 def _begin(watch: Watch, kwargs: Mapping[str, Any]) -> ObservedRequest:
-    """The model argument is the live decision: it was made before the call, in unknown time."""
+    """Begin the request. The model argument is the live decision, made before the call in unknown time."""
     with watch.recorder.containment.guard("wrap"):
         now = watch.now()
         observed = ObservedRequest(now, facts_of_call(kwargs, now.routing.from_request)).begin()
@@ -97,10 +97,10 @@ def _finish(observed: ObservedRequest, reply: Any) -> None:
 
 
 def _watch_parse(observed: ObservedRequest, response: Any) -> None:
-    """Watch `parse` of a raw response (`with_raw_response`, `with_streaming_response`): reading it is up to the caller.
+    """Observe `parse` of a raw response (`with_raw_response`, `with_streaming_response`), which the caller may call.
 
-    The client parses a response once and then gives the same object again; so does this look at the first one only.
-    A caller that never parses leaves the outcome to the time-out, or to `observer.outcome(...)`.
+    The client parses a response once and then returns the same object; so only the first call is observed.
+    Without a call, the outcome comes from `observer.outcome(...)` or the time-out.
     """
     parse = response.parse
     seen = False
@@ -125,14 +125,14 @@ def _watch_parse(observed: ObservedRequest, response: Any) -> None:
 
 
 def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
-    """Watch the iterator inside, and `close`, which callers and `with` blocks use to leave a stream early."""
+    """Observe the iterator inside, and `close`, with which callers and `with` blocks leave a stream early."""
     stream, source = _ClientStream(observed, reply), reply._iterator  # noqa: SLF001 - see `_is_stream`
     watched = watched_generator if inspect.isgenerator(source) else watched_async_generator
     reply._iterator = watched(lambda: (source, stream))()  # noqa: SLF001
 
 
 class _ClientStream(ObservedStream):
-    """Watches `close`, too, until the stream is over."""
+    """Observes `close`, too, until the stream ends."""
 
     def __init__(self, observed: ObservedRequest, reply: Any) -> None:
         super().__init__(observed)
@@ -162,9 +162,9 @@ class _ClientStream(ObservedStream):
 
 
 class _Hook:
-    """A function in the place of an object's own method, until it has nothing more to see.
+    """A function in the place of an object's own method, until `remove`.
 
-    The object holds it, and it holds the object: a circle that only the collector of garbage would end.
+    The object and the hook refer to each other: without `remove`, only the garbage collector would free them.
     """
 
     def __init__(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
@@ -172,7 +172,7 @@ class _Hook:
         setattr(owner, name, function)
 
     def remove(self) -> None:
-        """Give the object back what was there before, unless another hook has been put over this one."""
+        """Restore the object's method, unless another hook was put over this one."""
         place, self._place = self._place, None
         if place is None:
             return
@@ -180,15 +180,15 @@ class _Hook:
         if vars(owner).get(name) is not function:
             return
         if before is None:
-            vars(owner).pop(name, None)  # another thread may have done so just now
+            vars(owner).pop(name, None)  # another thread may have removed it
         else:
             setattr(owner, name, before)
 
 
 def _is_stream(reply: Any) -> bool:
-    """Whether `for` and `next` on this object go through a generator in `_iterator`.
+    """Whether `for` and `next` on this object use a generator in `_iterator`.
 
-    The attribute is private, but a proxy around the stream would have another type, and hosts ask for it.
+    The attribute is private, but a proxy around the stream would have another type, and hosts check the type.
     """
     source = getattr(reply, "_iterator", None)
     return (inspect.isgenerator(source) or inspect.isasyncgen(source)) and callable(getattr(reply, "close", None))

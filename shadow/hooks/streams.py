@@ -1,4 +1,4 @@
-"""Adds up an OpenAI-shaped stream while it passes, and closes the record when it ends, breaks or is left."""
+"""Collects an OpenAI-shaped stream, and closes the record when it ends, fails or is left."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from shadow.runtime.containment import Guard
 
 
 class Streamed(Protocol):
-    """Whose stream it is. Its methods never raise."""
+    """The request of the stream. Its methods never raise."""
 
     def guard(self, where: str, /) -> Guard:
-        """Counts what goes wrong at a named place and keeps it from the host."""
+        """Contains and counts internal errors by place."""
         ...
 
     def since_chosen_s(self) -> float:
@@ -24,20 +24,20 @@ class Streamed(Protocol):
     def finish(
         self, answer: Answer, status: OutcomeStatus, *, ttft_s: float | None = None, error_type: str = ""
     ) -> None:
-        """What arrived, and whether it is whole."""
+        """Close with the answer so far."""
         ...
 
     def failed(self, error: BaseException, /) -> None:
-        """It broke before anything arrived."""
+        """Close with a failure before the first chunk."""
         ...
 
     def close(self, outcome: Outcome, /) -> None:
-        """Nothing arrived."""
+        """Close without a chunk."""
         ...
 
 
 class ObservedStream:
-    """What one stream gave so far."""
+    """One stream so far."""
 
     def __init__(self, observed: Streamed) -> None:
         self._observed = observed
@@ -47,7 +47,7 @@ class ObservedStream:
         self._failure = ""
 
     def see(self, item: Any) -> None:
-        """Note one item. Items of another shape are not ours to judge."""
+        """Note one item. Items of another form are ignored."""
         with self._observed.guard("stream"):
             if is_chunk(item):
                 if self._ttft_s is None:
@@ -59,15 +59,15 @@ class ObservedStream:
                 self._received.hand_out(chunk)
 
     def ended(self) -> None:
-        """The stream is exhausted. An event may have said that the answer broke off."""
+        """The stream is exhausted. An event may have reported a failure."""
         self._finish(complete=not self._failure, error_type=self._failure)
 
     def left(self) -> None:
-        """The caller closed the stream, or lost interest in it."""
+        """The caller closed or dropped the stream."""
         self._finish(complete=self._is_whole)
 
     def failed(self, error: BaseException) -> None:
-        """The stream broke. What arrived before counts as a partial answer."""
+        """The stream failed. The chunks so far are a partial answer."""
         if self._ttft_s is not None:
             self._finish(complete=False, error_type=type(error).__name__)
         else:

@@ -1,4 +1,4 @@
-"""Look at what passes through a generator without changing it: values, `send`, `throw`, `close` and return value."""
+"""Observes generators without changing them: values, `send`, `throw`, `close` and return value stay the same."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 
 class Watcher(Protocol):
-    """What looks on. Its methods never raise."""
+    """The observer of a generator. Its methods never raise."""
 
     def see(self, item: Any) -> None:
-        """An item passes."""
+        """The source yielded an item."""
         ...
 
     def ended(self) -> None:
@@ -18,7 +18,7 @@ class Watcher(Protocol):
         ...
 
     def left(self) -> None:
-        """The caller closed the generator, or lost interest in it."""
+        """The caller closed or dropped the generator."""
         ...
 
     def failed(self, error: BaseException) -> None:
@@ -29,7 +29,7 @@ class Watcher(Protocol):
 def watched_generator(
     start: Callable[..., tuple[Generator[Any, Any, Any], Watcher]],
 ) -> Callable[..., Generator[Any, Any, Any]]:
-    """A generator function that does what `yield from` does with the generator that `start` makes, watched."""
+    """A generator function like `yield from` of the generator that `start` makes, observed."""
 
     def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         source, watcher = start(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What the observed requests of one observer share."""
+"""The context that all observed requests of one observer share."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from shadow.state.router_state import State
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What every observed request of one observer shares.
+    """The context of an observer's requests.
 
     Attributes:
         recorder: takes the records.
         clock: event time and durations.
         routing_version: the version of the routing.
-        state: gives the snapshot that shadows see.
-        version: of the live router, where its host knows it and the routing does not; empty = the routing's.
+        state: gives the snapshots for shadows.
+        version: of the live router, from its host; empty = the routing's.
     """
 
     recorder: Recorder
@@ -37,12 +37,12 @@ class Watch:
         return self.routing_version.routing
 
     def now(self) -> Watch:
-        """The same with the version of the routing that runs now. A request asks once and ends with what it got."""
+        """The same with the current version of the routing. A request calls this once and keeps the result."""
         routing_version = self.recorder.routing_version
         return self if routing_version is self.routing_version else replace(self, routing_version=routing_version)
 
     def of_version(self, version: str) -> Watch:
-        """The same for a live router whose version the routing file does not tell."""
+        """The same for a live router with a version of its host."""
         return replace(self, version=version)
 
     def decision(self, model: str) -> Decision:
@@ -50,5 +50,5 @@ class Watch:
         return self.routing_version.decision(model, self.version)
 
     def failure(self, status: Literal["error", "invalid"], error_type: str) -> Failure:
-        """A live decision that was not made, or not told."""
+        """The record of a live decision that is missing or unknown."""
         return self.routing_version.failure(status, error_type, self.version)

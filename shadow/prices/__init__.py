@@ -1,1 +1,1 @@
-"""The models that exist and what they cost: catalogue, public registry, estimates before a call and bills after it."""
+"""Models and their prices: catalogue, public registry, estimates before a call and costs after it."""

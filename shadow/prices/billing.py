@@ -1,6 +1,6 @@
-"""What answers cost: what the provider reported, else their tokens at the catalogue's prices of that day.
+"""Costs of answers: reported by the provider, else their tokens at the catalogue's prices of that day.
 
-Prices are read once, when this is built: the registry takes most of a second, and nobody waits for it in a request.
+Prices are read once, in the constructor: the registry takes most of a second, too long for a request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Billing:
 
     Args:
         catalogue: has the prices.
-        models: whose prices are read, besides those that the catalogue lists.
+        models: whose prices are read besides those of the catalogue.
     """
 
     def __init__(self, catalogue: Catalogue, models: Iterable[str] = ()) -> None:
@@ -42,7 +42,7 @@ class Billing:
         return in_force[-1] if in_force else None
 
     def cost_usd(self, model: str, usage: Usage, time_us: int) -> float | None:
-        """What the tokens of one answer cost; None if they or the price are not known."""
+        """The cost of one answer's tokens; None if they or the price are unknown."""
         usage = counted(usage)
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
@@ -58,9 +58,9 @@ class Billing:
         ) / MTOK
 
     def outcome_usd(self, outcome: Outcome, time_us: int) -> float | None:
-        """What a request cost with all its attempts and judges, as far as that is known; None if nothing of it is.
+        """The known cost of a request with all its attempts and judges; None if no part is known.
 
-        What is reported covers the attempts only.
+        A reported cost covers the attempts only.
         """
         paid = [(call.model, call.usage) for call in outcome.judge_calls]
         if not is_amount(outcome.cost_usd):

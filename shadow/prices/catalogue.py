@@ -1,4 +1,4 @@
-"""The models that policies may choose: names, aliases, tiers, addresses and prices."""
+"""Models for policies: names, aliases, tiers, addresses and prices."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from shadow.prices.registry import (
 
 TIERS: Final = ("small", "medium", "large")
 CAPABILITIES: Final = ("tools", "vision", "json")
-"""What a model may support or not: tools, images in the prompt, structured output."""
+"""Optional capabilities of a model: tools, images in the prompt, structured output."""
 SNAPSHOT_SUFFIX: Final = re.compile(r"-\d{4}-\d{2}-\d{2}|-\d{3,8}|@.+")
-"""What providers append to a model's name to name one snapshot of it."""
+"""Providers' suffixes for snapshots of a model."""
 MODELS_FILE: Final = "models.yaml"
 
 
@@ -37,19 +37,19 @@ class Model:
     """One model of the catalogue.
 
     Attributes:
-        name: what policies, records and reports call it.
-        provider: who serves it; also the registry's provider id where the price comes from there.
-        tier: small, medium or large; empty = not said.
-        aliases: other names of the same model: deployments, and ids that the provider answers with.
+        name: in policies, records and reports.
+        provider: that serves it; also the registry's provider id for the price.
+        tier: small, medium or large; empty = not stated.
+        aliases: other names of the same model: deployments, and ids in the provider's answers.
         base_url: address of an OpenAI-compatible API, if it is not the provider's own.
         api_key_env: environment variable that holds the key for `base_url`.
-        latency_s: expected seconds per answer, for a model that live has never called; None = unknown.
+        latency_s: expected seconds per answer, until the first observation; None = unknown.
         output_tokens: expected tokens of an answer, for its cost before the call; None = unknown.
-        quality: expected quality of an answer in [0, 1], for a model of which nothing was observed; None = unknown.
-        context_tokens: how many tokens prompt and answer may have together; None = not said.
-        supports: what it understands, of `CAPABILITIES`; None = not said.
-        languages: in which languages it may answer, as the label `language` names them; empty = not said.
-        regions: where it processes its requests, as the label `region` names them; empty = not said.
+        quality: expected quality of an answer in [0, 1], until the first observation; None = unknown.
+        context_tokens: most tokens of prompt and answer together; None = not stated.
+        supports: its `CAPABILITIES`; None = not stated.
+        languages: allowed languages of its answers, in the words of the label `language`; empty = not stated.
+        regions: regions that process its requests, in the words of the label `region`; empty = not stated.
         price: replaces the registry's price, for prompts of any length and on any day.
         requests_per_minute: quota of calls to it; None = none is known.
         tokens_per_minute: quota of its tokens, prompts and answers together; None = none is known.
@@ -77,7 +77,7 @@ class Catalogue:
     """Models by name and alias.
 
     Args:
-        models: the listed models. None = no list: then every model of the price registry is known.
+        models: the listed models. None = every model of the price registry.
         source: name of the list in messages.
 
     Attributes:
@@ -115,16 +115,16 @@ class Catalogue:
         return _registered(name) if found is None and not self._is_listed else found
 
     def tier(self, name: str) -> str:
-        """small, medium or large; empty if it was not said."""
+        """small, medium or large; empty if not stated."""
         model = self.get(name)
         return "" if model is None else model.tier
 
     def nearest(self, name: str) -> str:
-        """The known name that is most like a misspelt one; empty if none is."""
+        """The known name nearest to a misspelt one; empty if there is none."""
         return _nearest(name[:200], tuple(self._by_any) if self._is_listed else None)
 
     def objection(self, name: str) -> str:
-        """Empty for a known model, else the sentence that says so and names the nearest one."""
+        """The error text for an unknown model, with the nearest known one; empty for a known model."""
         if name in self:
             return ""
         nearest = self.nearest(name)
@@ -142,11 +142,11 @@ class Catalogue:
             raise ConfigError(objection, file=file, line=line)
 
     def canonical(self, response_model: str, planned: str) -> str:
-        """The catalogue's name of the model that a provider says it used.
+        """The catalogue's name for a model id in a provider's answer.
 
         Args:
             response_model: the provider's id, for example a dated snapshot.
-            planned: the name that was asked for, empty if that is not known.
+            planned: the name of the called model; empty = unknown.
         """
         found = self._by_any.get(response_model)
         if found is not None:
@@ -162,14 +162,14 @@ class Catalogue:
         return [row for name in names for row in self.prices(name) or ()]
 
     def unpriced(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that no price is known of, in the given order."""
+        """The names without a known price, in the given order."""
         return [name for name in dict.fromkeys(names) if self.prices(name) is None]
 
     @cached_property
     def book_id(self) -> str:
-        """Name of the price book: the registry's if nothing of it is overridden, else a hash of all prices.
+        """Name of the price book: the registry's if no price is overridden, else a hash of all prices.
 
-        The hash covers the registry's version too, because models that are not listed are priced by it.
+        The hash includes the registry's version, which has the prices of unlisted models.
         """
         if all(self.prices(name) in (None, registry_prices(name, None)) for name in self.models):
             return registry_version()
@@ -184,7 +184,7 @@ class Catalogue:
         return name if model is None else model.name
 
     def prices(self, name: str) -> list[PriceRow] | None:
-        """Rows of one model in all bands; None if no price of it is known."""
+        """Rows of one model in all bands; None if its price is unknown."""
         model = self._by_any.get(name)
         if model is None:
             return registry_prices(name, None)

@@ -1,7 +1,7 @@
-"""What a model would cost for a request, before it is called.
+"""Expected cost of a model for a request, before the call.
 
-The prices of a policy's models are read when the policy is built: the registry takes most of a second, and a decision
-has twenty microseconds.
+The prices of a policy's models are read when the policy is built: the registry takes most of a second, a decision
+only twenty microseconds.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from shadow.prices.catalogue import Catalogue
 from shadow.prices.registry import BAND_EDGES_TOKENS, BEGINNING, PriceRow
 
 OUTPUT_TOKENS: Final = 500
-"""Expected tokens of an answer where models.yaml does not say: an assumption, the same for every model."""
+"""Assumed tokens of an answer for every model without a value in models.yaml."""
 DAY_US: Final = 86_400_000_000
 READS: Final = frozenset({"input_tokens", "max_output_tokens"})
-"""What an expected cost depends on, as `Request.unknown` names it."""
+"""Features that an expected cost depends on, as in `Request.unknown`."""
 
 
 class Rates(NamedTuple):
@@ -45,12 +45,12 @@ class Costing:
     """Expected costs of a few models at the prices of the day of the request.
 
     Args:
-        catalogue: has the prices, and how long answers are.
+        catalogue: has the prices and expected lengths of answers.
         models: the models to price, by their names in the catalogue.
-        output_tokens: expected tokens of an answer of a model of which the catalogue says nothing.
+        output_tokens: expected tokens of an answer for models without a value in the catalogue.
 
     Attributes:
-        unpriced: those of the models that no price is known of.
+        unpriced: the models without a known price.
     """
 
     def __init__(self, catalogue: Catalogue, models: Iterable[str], *, output_tokens: int = OUTPUT_TOKENS) -> None:
@@ -68,11 +68,11 @@ class Costing:
     def expected_usd(self, model: str, request: Request, snapshot: Snapshot) -> float | None:
         """Tokens of the prompt and expected tokens of the answer at the model's prices; None if it has no price.
 
-        The part of the prompt that the model still holds in its cache is priced as cached input, the rest as input.
-        The answer is as long as the catalogue says, at most as long as the caller allows.
+        Tokens of the prompt in the model's cache are priced as cached input, the others as input.
+        The length of the answer is the catalogue's, at most the caller's limit.
 
         Raises:
-            UnknownFeatureError: the prompt's tokens, or the limit for the answer, are not known of the request.
+            UnknownFeatureError: the prompt's tokens, or the limit for the answer, are unknown.
         """
         priced = self._models.get(model)
         if priced is None:

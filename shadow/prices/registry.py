@@ -1,9 +1,9 @@
 """Prices of the public registry (genai-prices), as rows of a price book.
 
-The registry knows tiers, dates and times of day; a price book knows days and four context bands. What
-the book cannot express is settled here, once: a threshold inside a band takes the band's lower edge, and a price that
-depends on the hour takes the one at noon UTC. Its own calculator is not used for that: a tier changes the price of the
-whole prompt, so the tier is looked up, never interpolated.
+The registry has tiers, dates and times of day; a price book has days and four context bands (contracts.md 4). So a
+threshold inside a band counts from the band's lower edge, and a price that depends on the hour is the one at noon UTC.
+The registry's own calculator is not used: a tier changes the price of the whole prompt, so the tier is looked up, never
+interpolated.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ BAND_EDGES_TOKENS: Final = (128_000, 200_000, 272_000)
 """Upper edges of bands 0, 1 and 2 in input tokens; band 3 has none."""
 BANDS: Final = tuple(range(len(BAND_EDGES_TOKENS) + 1))
 BEGINNING: Final = date(1970, 1, 1)
-"""`effective_from` of the first price that is known: what came before it is not known, so nothing else can be used."""
+"""`effective_from` of the first known price, which also stands for earlier days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What a model costs, in USD per million tokens; never negative."""
+    """The price of a model, in USD per million tokens; never negative."""
 
     input_usd_per_mtok: float
     cache_read_usd_per_mtok: float
@@ -53,10 +53,10 @@ def registry_version() -> str:
 
 
 def registry_prices(model: str, provider: str | None) -> list[PriceRow] | None:
-    """Rows of a model in all bands and for all dates; None if the registry has no token price of it.
+    """Rows of a model in all bands and for all dates; None if the registry has no token price for it.
 
     Args:
-        model: the name as an API request uses it.
+        model: its name in API requests.
         provider: the registry's id of the provider; None lets the registry find it by the model's name.
     """
     rows = _rows(model, provider)
@@ -64,7 +64,7 @@ def registry_prices(model: str, provider: str | None) -> list[PriceRow] | None:
 
 
 def registry_provider(model: str) -> str:
-    """The provider that the registry finds for a model; empty if it does not know the model."""
+    """The registry's provider of a model; empty for an unknown model."""
     found = _find(model, None)
     return "" if found is None else str(found.provider.id)
 
@@ -72,7 +72,7 @@ def registry_provider(model: str) -> str:
 @lru_cache(maxsize=1)
 def registry_names() -> tuple[str, ...]:
     """Every model id of the registry, sorted, for the hint after a misspelt name."""
-    from genai_prices.data import providers  # noqa: PLC0415 - a third of a second, paid only where prices are asked for
+    from genai_prices.data import providers  # noqa: PLC0415 - takes a third of a second
 
     return tuple(sorted({model.id for provider in providers for model in provider.models}))
 
@@ -113,7 +113,7 @@ def _find(name: str, provider: str | None) -> PriceCalculation | None:
 
 
 def _price_days(model: ModelInfo) -> list[tuple[date, datetime]]:
-    """First day of each price, and a moment at which the registry answers with it."""
+    """First day of each price, and a time at which the registry has it."""
     from genai_prices.types import StartDateConstraint  # noqa: PLC0415 - see registry_names
 
     conditions = model.prices if isinstance(model.prices, list) else []

@@ -1,1 +1,1 @@
-"""How a dispatch reaches a model: one provider kind per file."""
+"""Providers: calls of models over HTTP, or recorded answers."""

@@ -1,4 +1,4 @@
-"""Where a model is served and whose key opens it. Both come from configuration only, never from a request."""
+"""The address of a model and its key. Both come from configuration only, never from a request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One OpenAI-compatible API. Holds the name of the key's environment variable, never the key.
+    """One OpenAI-compatible API. Has the name of the key's environment variable, never the key.
 
     Attributes:
         base_url: http or https, up to and without `/chat/completions`.
-        api_key_env: the variable, empty where no key is needed.
+        api_key_env: the variable; empty = no key is needed.
     """
 
     base_url: str
@@ -34,15 +34,15 @@ class Endpoint:
         return self.base_url.rstrip("/") + "/chat/completions"
 
     def key(self) -> str:
-        """The key as the environment has it now, empty where none is needed.
+        """The current key of the environment; empty = none is needed.
 
         Raises:
-            ProviderError: the variable is empty, or no HTTP header could carry its value.
+            ProviderError: the variable is empty, or its value is not possible in an HTTP header.
         """
         if not self.api_key_env:
             return ""
         key = self._environment()
-        # A character that no header can carry would be refused by the HTTP library, in a message that quotes the key.
+        # The HTTP library would refuse other characters with a message that quotes the key.
         if not key or not key.isascii() or not key.isprintable():
             got = "other characters" if key else "nothing"
             raise not_configured(
@@ -52,27 +52,27 @@ class Endpoint:
         return key
 
     def redacted(self, content: bytes) -> bytes:
-        """The content without the key: some providers quote it in their errors."""
+        """The content without the key, which some providers quote in their errors."""
         key = self._environment()
         return content.replace(key.encode(), b"***") if key else content
 
     def authorise(self, request: Any) -> Any:
-        """Put the key on an outgoing request (the shape that httpx wants for `auth`)."""
+        """Put the key on an outgoing request (a function for httpx's `auth`)."""
         request.headers["Authorization"] = f"Bearer {self.key()}"
         return request
 
     def _environment(self) -> str:
-        """The variable's value; a secret that was mounted from a file often ends with a line end."""
+        """The variable's value, without the line end of a secret from a file."""
         return os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
 
 
 def endpoint_of(model: Model, default: Endpoint | None = None) -> Endpoint:
     """The endpoint of a model: its own `base_url`, else the default, else OpenAI's for `provider: openai`.
 
-    A key goes to the address it was configured with: OpenAI's key is never sent to a `base_url` of models.yaml.
+    A key is sent only to its configured address: OpenAI's key never to a `base_url` of models.yaml.
 
     Raises:
-        ProviderError: nothing says where the model is served, or the address is not one.
+        ProviderError: the model has no address, or an invalid one.
     """
     if model.base_url:
         return checked(Endpoint(model.base_url, model.api_key_env))
@@ -89,7 +89,7 @@ def endpoint_of(model: Model, default: Endpoint | None = None) -> Endpoint:
 
 @lru_cache(maxsize=1024)
 def checked(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, if its address is one that a key may be sent to.
+    """The endpoint, if its address is valid for sending a key.
 
     Raises:
         ProviderError: not http or https, no host, or credentials, a query or spaces in the address.
@@ -107,5 +107,5 @@ def checked(endpoint: Endpoint) -> Endpoint:
 
 
 def not_configured(message: str) -> ProviderError:
-    """The error for a model that this process cannot call as it is configured; no other provider can help."""
+    """The error for a model with a wrong configuration, which no other provider can repair."""
     return ProviderError(message, error_type="configuration")

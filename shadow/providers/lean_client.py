@@ -1,7 +1,7 @@
-"""An asynchronous client over one of httpx's transports that does only what calls to providers need.
+"""An asynchronous client over one of httpx's transports, with only the functions that calls to providers need.
 
-`httpx.AsyncClient` looks for cookies, redirects, proxies and hooks on every request: more than half of its time under a
-small request, and nothing of it is wanted here.
+`httpx.AsyncClient` handles cookies, redirects, proxies and hooks on every request, which takes more than half of the
+time of a small request and is not needed here.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Final
 import httpx
 
 COMMON_HEADERS: Final = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
-"""What httpx can decode without further packages."""
+"""Encodings that httpx decodes without further packages."""
 
 
 class LeanAsyncClient:
-    """The part of `httpx.AsyncClient` that is used. It follows no redirect and keeps no cookie.
+    """A small `httpx.AsyncClient`. It follows no redirect and keeps no cookie.
 
     Args:
         transport: sends requests; closed with the client.
@@ -36,7 +36,7 @@ class LeanAsyncClient:
         content: bytes,
         headers: dict[str, str],
         auth: Callable[[Any], Any] | None = None,
-        follow_redirects: bool = False,  # noqa: ARG002 - as httpx's client is called; there is nothing to switch off
+        follow_redirects: bool = False,  # noqa: ARG002 - an argument of httpx's client
         timeout: tuple[float, float, float, float],  # noqa: ASYNC109 - the transport's, per step
     ) -> AsyncIterator[httpx.Response]:
         """Send a request; the body is read inside the block."""

@@ -1,7 +1,7 @@
-"""What a provider's error says: its class, from the status and from the body in the forms of several providers.
+"""Classifies a provider's error by its status and its body, in the formats of several providers.
 
 OpenAI, Azure, Anthropic, Gemini, Mistral, Groq, DeepSeek, OpenRouter, vLLM, llama.cpp and LiteLLM's proxy name the
-same failures in different ways: some by a code, some by a type, some only in the sentence.
+same failures in different ways: by a code, by a type, or only in the message.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from shadow.domain.usage import read
 from shadow.errors import CONTENT_POLICY, CONTEXT_LENGTH, QUOTA
 
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
-"""Below 500, another try may succeed after these only; every other 4xx is about the request or its key."""
+"""Statuses below 500 after which another try may succeed; every other 4xx is about the request or its key."""
 
 MAX_DETAIL_CHARACTERS: Final = 300
 TEXT_CHARACTERS_READ: Final = 4000
 RATE_LIMIT: Final = "429"
 ERROR_IN_ANSWER: Final = "provider_error"
-"""`error_type` of an error that comes with the status of an answer."""
+"""`error_type` of an error with the status of an answer (2xx)."""
 
 NAMES: Final = {
     CONTEXT_LENGTH: frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}),
@@ -32,7 +32,7 @@ NAMES: Final = {
     QUOTA: frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}),
     RATE_LIMIT: frozenset({"rate_limit_exceeded", "rate_limit_error", "resource_exhausted", "too_many_requests"}),
 }
-"""Codes and types, in lower case, by the error type that they mean."""
+"""Codes and types, in lower case, by error type."""
 
 SENTENCES: Final = {
     CONTEXT_LENGTH: re.compile(
@@ -48,17 +48,17 @@ SENTENCES: Final = {
         r"credit balance is too low|insufficient (balance|credits|quota)|exceeded your current quota", re.IGNORECASE
     ),
 }
-"""Sentences of providers that have no code for it. They are read only where the status says that the request failed."""
+"""Messages of providers without a code. They are read only if the status means that the request failed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What an error body says.
+class ErrorBody:
+    """The content of an error body.
 
     Attributes:
-        error_type: class of the failure.
+        error_type: of the failure.
         retryable: whether another provider may succeed.
-        detail: the provider's own sentence, cut; empty if there is none.
+        detail: the provider's own message, cut; empty if there is none.
     """
 
     error_type: str
@@ -66,8 +66,8 @@ class Said:
     detail: str
 
 
-def said_by(status: int, content: bytes) -> Said:
-    """The failure that an answer tells. A status of an answer (2xx) means that only the body tells it.
+def read_error(status: int, content: bytes) -> ErrorBody:
+    """The failure of a response. With the status of an answer (2xx), only the body has it.
 
     Args:
         status: HTTP status.
@@ -79,17 +79,17 @@ def said_by(status: int, content: bytes) -> Said:
     own = _status_in(error) if 200 <= status < 300 else status
     error_type = _named(error, detail, own)
     if error_type:
-        return Said(error_type, error_type in (QUOTA, RATE_LIMIT), detail)
+        return ErrorBody(error_type, error_type in (QUOTA, RATE_LIMIT), detail)
     if own is None:
-        return Said(ERROR_IN_ANSWER, retryable=True, detail=detail)
-    return Said(str(own), own >= 500 or own in RETRYABLE_STATUSES, detail)
+        return ErrorBody(ERROR_IN_ANSWER, retryable=True, detail=detail)
+    return ErrorBody(str(own), own >= 500 or own in RETRYABLE_STATUSES, detail)
 
 
 def _named(error: Any, detail: str, status: int | None) -> str:
     """The named class of an error; empty for one that only has a status."""
     names = {name.lower() for name in _names(error)}
     for error_type, known in NAMES.items():
-        if names & known and (error_type != RATE_LIMIT or status in (None, 429)):  # a 413 of Groq is named so, too
+        if names & known and (error_type != RATE_LIMIT or status in (None, 429)):  # Groq's 413 has that name, too
             return error_type
     if status == 402:
         return QUOTA
@@ -99,7 +99,7 @@ def _named(error: Any, detail: str, status: int | None) -> str:
 
 
 def _names(error: Any) -> Iterator[str]:
-    """Everything that looks like a name of the failure: code, type, status, and those of an inner error."""
+    """Possible names of the failure: code, type and status, also of an inner error."""
     for holder in (error, read(error, "innererror")):
         for key in ("code", "type", "status"):
             name = read(holder, key)
@@ -108,7 +108,7 @@ def _names(error: Any) -> Iterator[str]:
 
 
 def _status_in(error: Any) -> int | None:
-    """The HTTP status that a gateway repeats in the body of an error it sends as an answer."""
+    """The HTTP status in the body of an error that a gateway sends as an answer."""
     code = read(error, "code")
     if isinstance(code, str) and code.isascii() and code.isdigit():
         code = int(code)

@@ -33,7 +33,7 @@ from shadow.providers.transports import (
 from shadow.runtime.frozen import quickly_made
 
 DEFAULT_TIMEOUT_S = 600.0
-"""Long answers take minutes; callers who are in a hurry pass `timeout_s`."""
+"""Long answers take minutes; `timeout_s` sets a shorter limit."""
 
 CONNECT_TIMEOUT_S = 5.0
 USER_AGENT = "shadowroute"
@@ -42,15 +42,15 @@ USER_AGENT = "shadowroute"
 class OpenAIHttp:
     """Calls OpenAI-compatible endpoints.
 
-    Redirects are never followed and proxies of the environment are ignored, so that a key reaches only the host it was
-    configured for. Keys are read from the environment when a request is sent and are kept nowhere.
+    Redirects are never followed and proxies of the environment are ignored, so that a key reaches only its configured
+    host. Keys are read from the environment when a request is sent, and never stored.
 
     Args:
         base_url: address for models without their own `base_url` in the catalogue.
         api_key_env: environment variable with the key for `base_url`.
         timeout_s: seconds for a whole answer; in a stream, the longest silence.
-        client: an httpx-compatible client to use and not to close; None = an own one.
-        async_client: the same for the asynchronous methods. An own one is made per event loop.
+        client: an httpx-compatible client, which is not closed here; None = an own one.
+        async_client: the same for the asynchronous methods; None = an own one per event loop.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class OpenAIHttp:
         self._client = client
         self._async_client = async_client
         self._own_client: httpx.Client | None = None
-        # Connections belong to the event loop that opened them; a second asyncio.run needs its own.
+        # Connections belong to one event loop; a second asyncio.run needs its own.
         self._own_async_clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient] = {}
         self._lock = threading.Lock()
         if client is None or async_client is None:
             load_clients()
-        weakref.finalize(self, _drop_ended, self._own_async_clients)  # for callers who close nothing
+        weakref.finalize(self, _drop_ended, self._own_async_clients)  # for callers that close nothing
 
     def complete(self, call: Call) -> Answer:
         """The whole answer.
@@ -130,7 +130,7 @@ class OpenAIHttp:
                     yield chunk
 
     def close(self) -> None:
-        """Close the connections that were opened here."""
+        """Close own connections."""
         if self._own_client is not None:
             self._own_client.close()
             self._own_client = None
@@ -146,7 +146,7 @@ class OpenAIHttp:
     def _sync(self) -> HttpClient:
         if self._client is not None:
             return self._client
-        with self._lock:  # two first calls at once must not open two pools
+        with self._lock:  # two simultaneous first calls must not open two pools
             if self._own_client is None:
                 self._own_client = new_client()
             return self._own_client
@@ -164,7 +164,7 @@ class OpenAIHttp:
 
     def _sending(self, call: Call, *, stream: bool, first_read_s: float | None = None) -> _Sending:
         endpoint = endpoint_of(call.model, self._default)
-        key = endpoint.key()  # read now, so that a missing key fails before anything is sent
+        key = endpoint.key()  # read now, so that a missing key fails before the request
         times = Times.of(call, self._timeout_s)
         connect_s = min(CONNECT_TIMEOUT_S, times.first_chunk_s)
         read_s = times.silence_s if first_read_s is None else times.first_chunk_s
@@ -198,7 +198,7 @@ class _Sending:
     options: dict[str, Any]
 
     def answer_reader(self, response: HttpResponse) -> AnswerReader:
-        """Reads a response whose headers are there."""
+        """A reader for the body of a response."""
         self.on_headers(response.headers)
         return AnswerReader(self.source, response.status_code, response.headers, self.times)
 
@@ -208,5 +208,5 @@ class _Sending:
         return ChunkReader(self.source, response.status_code, response.headers, self.times)
 
     def failures(self) -> AbstractContextManager[None]:
-        """Turns what the client raises into provider errors."""
+        """Turns errors of the client into provider errors."""
         return transport_failures(self.source.label, self.source.redacted)

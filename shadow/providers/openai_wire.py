@@ -12,7 +12,7 @@ from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
 from shadow.domain.usage import answer_of, chunk_of
 from shadow.errors import ProviderError
-from shadow.providers.openai_errors import MAX_DETAIL_CHARACTERS, said_by
+from shadow.providers.openai_errors import MAX_DETAIL_CHARACTERS, read_error
 from shadow.providers.protocol import Call
 from shadow.providers.sse import EventStream, EventTooLargeError
 from shadow.providers.times import Times, Watch
@@ -23,7 +23,7 @@ MAX_ERROR_BYTES = 64 * 1024
 
 
 def request_body(call: Call, *, stream: bool) -> bytes:
-    """The JSON of one dispatch. A stream asks for its usage, or its cost would be unknown.
+    """The JSON of one dispatch. A stream asks for its usage, for its cost.
 
     Raises:
         TypeError, ValueError: a message or parameter has no form in JSON.
@@ -36,7 +36,7 @@ def request_body(call: Call, *, stream: bool) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """A message of the OpenAI client's own classes, which callers append to their conversation as it is."""
+    """A message of the OpenAI client's own classes as JSON values; callers append them to their conversation."""
     dump = getattr(value, "model_dump", None)
     if dump is None:
         raise TypeError(f"messages and parameters must be JSON values, got {type(value).__name__}")
@@ -48,13 +48,13 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separato
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who answers: a label for messages, and what removes the key from text that came from there."""
+    """The answering endpoint: its label for messages, and a function that removes its key from a text."""
 
     label: str
     redacted: Callable[[bytes], bytes]
 
     def shown(self, text: str) -> str:
-        """The beginning of what a provider says. The key goes first: JSON may have written it in another way."""
+        """The start of a provider's message, without the key."""
         return self.redacted(text.encode("utf-8", "replace")).decode("utf-8", "replace")[:MAX_DETAIL_CHARACTERS]
 
 
@@ -62,10 +62,10 @@ class AnswerReader:
     """Collects the body of one answer, bounded in size and time.
 
     Args:
-        source: who answers.
+        source: the answering endpoint.
         status: HTTP status of the answer.
         headers: of the answer.
-        times: how long it may take.
+        times: limits.
     """
 
     def __init__(self, source: Source, status: int, headers: Mapping[str, str], times: Times) -> None:
@@ -88,7 +88,7 @@ class AnswerReader:
             raise _too_late(self._source, "finish its answer")
 
     def answer(self) -> Answer:
-        """The answer that the whole body holds.
+        """The answer of the whole body.
 
         Raises:
             ProviderError: the status is not 2xx, or the body is no chat completion.
@@ -102,10 +102,10 @@ class ChunkReader:
     """Turns the bytes of an event stream into chunks.
 
     Args:
-        source: who answers.
+        source: the answering endpoint.
         status: HTTP status of the answer; the body of any but 2xx is an error text, not events.
         headers: of the answer.
-        times: how long it may take.
+        times: limits.
     """
 
     def __init__(self, source: Source, status: int, headers: Mapping[str, str], times: Times) -> None:
@@ -147,7 +147,7 @@ class ChunkReader:
         for event in self._events.end():
             yield from self._event(event)
         if not self._has_events and self._beginning.strip():
-            _completion(self._source, self._beginning)  # an error in plain JSON, where a stream was asked for
+            _completion(self._source, self._beginning)  # an error in plain JSON, instead of a stream
             raise _bad_response(self._source, "the body is no event stream")
         if not self._finished:
             text = f"{self._source.label} ended its stream in the middle of the answer"
@@ -165,17 +165,17 @@ class ChunkReader:
 
 
 def _status_error(source: Source, status: int, headers: Mapping[str, str], content: bytes) -> ProviderError:
-    """The error for any status but 2xx, with what the provider says about it."""
+    """The error for any status but 2xx, with the provider's message."""
     if 300 <= status < 400:
         detail = "redirects are not followed, because the key belongs to the configured host; correct base_url"
         return ProviderError(f"{source.label} answered {status}: {detail}", error_type=str(status), status=status)
-    said = said_by(status, source.redacted(content))
-    detail = source.shown(said.detail)
+    body = read_error(status, source.redacted(content))
+    detail = source.shown(body.detail)
     return ProviderError(
         f"{source.label} answered {status}" + (f": {detail}" if detail else ""),
-        error_type=said.error_type,
+        error_type=body.error_type,
         status=status,
-        retryable=said.retryable,
+        retryable=body.retryable,
         retry_after_s=retry_after_s(headers, time.time()),
         detail=detail,
     )
@@ -189,14 +189,14 @@ def _completion(source: Source, content: bytes) -> dict[str, Any]:
     """The JSON object of an answer or of an event."""
     try:
         body = json.loads(content)
-    except (ValueError, RecursionError):  # its error would keep the whole body
+    except (ValueError, RecursionError):  # its error would contain the whole body
         raise _bad_response(source, "the body is not JSON") from None
     if not isinstance(body, dict):
         raise _bad_response(source, "the body is not a JSON object")
     if body.get("error") or body.get("type") == "error":
-        said = said_by(200, source.redacted(content))
-        text = f"{source.label}: {source.shown(said.detail)}"
-        raise ProviderError(text, error_type=said.error_type, retryable=said.retryable)
+        error = read_error(200, source.redacted(content))
+        text = f"{source.label}: {source.shown(error.detail)}"
+        raise ProviderError(text, error_type=error.error_type, retryable=error.retryable)
     if not isinstance(body.get("choices"), list):
         raise _bad_response(source, 'the body has no "choices"')
     return body

@@ -1,4 +1,4 @@
-"""What the executor asks of a provider: one dispatch of one request to one model, whole or as a stream."""
+"""The protocol of providers: one dispatch of one request to one model, whole or as a stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shadow.runtime.frozen import quickly_made
 
 
 def ignore_headers(headers: Mapping[str, str]) -> None:
-    """Nobody wants to know."""
+    """Do nothing with the headers of an answer."""
 
 
 @quickly_made
@@ -23,14 +23,14 @@ class Call:
     """One dispatch.
 
     Attributes:
-        request: the frozen request, for providers that look something up by its id.
-        model: the model to call, as the catalogue describes it.
+        request: the frozen request, for providers that need its id.
+        model: the model to call.
         messages: the caller's own messages, not the reduced ones of the request.
         params: further arguments of the caller, for example `temperature` or `tools`.
         timeout_s: seconds for the whole answer, or in a stream the longest silence; None = the provider's default.
         first_chunk_s: seconds until the first chunk of a stream; None = as `timeout_s`.
-        deadline_s: seconds after which this dispatch is over, however much of a stream has arrived; None = never.
-        on_headers: is told the headers of an answer, whatever its status, as soon as they are there.
+        deadline_s: seconds after which this dispatch ends, also in a stream; None = never.
+        on_headers: called with the headers of an answer of any status, as soon as they arrive.
     """
 
     request: Request
@@ -44,7 +44,7 @@ class Call:
 
 
 class Provider(Protocol):
-    """Four ways to run one dispatch. A failure is a `ProviderError`; only a retryable one lets a fallback run."""
+    """Four ways to run one dispatch. A failure is a `ProviderError`; only after a retryable one a fallback may run."""
 
     def complete(self, call: Call) -> Answer:
         """The whole answer."""
@@ -63,7 +63,7 @@ class Provider(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back connections. The provider is not used afterwards."""
+        """Close connections. The provider is not used afterwards."""
         ...
 
     async def aclose(self) -> None:

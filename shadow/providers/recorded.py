@@ -13,8 +13,7 @@ from shadow.providers.protocol import Call
 class RecordedProvider:
     """Answers from a table with one row per request id and model.
 
-    Nothing is invented: an outcome that the table lacks is a `MissingOutcomeError`, which is not retryable, so that no
-    fallback hides the gap.
+    A missing outcome is a `MissingOutcomeError`, which is not retryable, so that no fallback hides the gap.
 
     Args:
         outcomes: answer per (request id, model name).
@@ -27,7 +26,7 @@ class RecordedProvider:
         """The recorded answer.
 
         Raises:
-            MissingOutcomeError: the table holds no outcome of this model for this request.
+            MissingOutcomeError: the table has no outcome of this model for this request.
         """
         request_id, model = call.request.request_id, call.model.name
         answer = self._outcomes.get((request_id, model))
@@ -48,10 +47,10 @@ class RecordedProvider:
         yield _chunk(self.complete(call))
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """There are no connections."""
 
     async def aclose(self) -> None:
-        """Nothing to give back."""
+        """There are no connections."""
 
 
 def _chunk(answer: Answer) -> Chunk:

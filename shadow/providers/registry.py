@@ -1,4 +1,4 @@
-"""Which provider calls which model."""
+"""The provider of each model."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from shadow.providers.protocol import Provider
 
 
 class Providers:
-    """The caller's providers, and OpenAI-compatible HTTP for every model that they leave out.
+    """The caller's providers, and OpenAI-compatible HTTP for all other models.
 
     Args:
-        given: one provider for all models, or a provider per `provider` name of the catalogue, or nothing.
+        given: one provider for all models, a provider per `provider` name of the catalogue, or None.
     """
 
     def __init__(self, given: Mapping[str, Provider] | Provider | None) -> None:
@@ -23,16 +23,16 @@ class Providers:
         self._lock = threading.Lock()
 
     def of(self, model: Model) -> Provider:
-        """The provider to dispatch this model to."""
+        """The provider of this model."""
         return self._by_name.get(model.provider) or self._fallback or self._http()
 
     def load(self, models: Iterable[Model]) -> None:
-        """Load what calls these models, so that no request has to wait for it."""
+        """Load the providers of these models, so that no request waits for it."""
         for model in models:
             self.of(model)
 
     def close(self) -> None:
-        """Close the connections that were opened here; the caller's providers stay as they are."""
+        """Close own connections; the caller's providers stay open."""
         if self._own is not None:
             self._own.close()
 
@@ -42,7 +42,7 @@ class Providers:
             await self._own.aclose()
 
     def _http(self) -> Provider:
-        with self._lock:  # two first calls at once must not open two pools
+        with self._lock:  # two simultaneous first calls must not open two pools
             if self._own is None:
                 from shadow.providers.openai_http import OpenAIHttp  # noqa: PLC0415 - httpx loads only where it is used
 

@@ -1,4 +1,4 @@
-"""Server-sent events from bytes as they arrive.
+"""Server-sent events from pieces of bytes.
 
 The format: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
-"""A provider that sends more than this without ending an event is not speaking the protocol."""
+"""A provider that sends a longer event does not follow the protocol."""
 
 
 class EventTooLargeError(ValueError):
@@ -33,7 +33,7 @@ class EventStream:
             EventTooLargeError: an event does not end.
         """
         buffer = self._rest + piece
-        # A CR at the end may be half of a CR LF; with what follows it will be one line end, not two.
+        # A CR at the end may be half of a CR LF, which is one line end, not two.
         complete, held = (buffer[:-1], b"\r") if buffer.endswith(b"\r") else (buffer, b"")
         lines = complete.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         self._rest = lines.pop() + held

@@ -1,4 +1,4 @@
-"""How long one dispatch may take, and whether it has taken longer."""
+"""The time limits of one dispatch."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Times:
     """The limits of one dispatch, in seconds.
 
     Attributes:
-        silence_s: longest time without an event of a stream; for an answer that comes whole, all of its time.
+        silence_s: longest time without an event of a stream; for a whole answer, its total time.
         first_chunk_s: time until the first event of a stream.
-        ends: moment of the monotonic clock at which everything is over.
+        ends: end of the dispatch on the monotonic clock.
     """
 
     silence_s: float
@@ -27,7 +27,7 @@ class Times:
 
     @classmethod
     def of(cls, call: Call, default_s: float) -> Self:
-        """The limits that a call sets, from now on."""
+        """The limits of a call that starts now."""
         left_s = float("inf") if call.deadline_s is None else call.deadline_s
         silence_s = min(default_s if call.timeout_s is None else call.timeout_s, left_s)
         first_s = silence_s if call.first_chunk_s is None else min(call.first_chunk_s, left_s)
@@ -35,7 +35,7 @@ class Times:
 
 
 class Watch:
-    """Watches one body while it arrives. A client only limits the silence between two pieces, however small they are.
+    """Checks the limits while a body arrives. A client only limits the silence between two pieces of any size.
 
     Args:
         times: the limits.
@@ -47,10 +47,10 @@ class Watch:
         self._until = min(time.monotonic() + first_s, times.ends)
 
     def event(self) -> None:
-        """Something whole arrived; the next silence begins."""
+        """An event arrived; the next silence begins."""
         self._until = min(time.monotonic() + self._times.silence_s, self._times.ends)
 
     @property
     def is_over(self) -> bool:
-        """Whether it took too long."""
+        """Whether a limit is exceeded."""
         return time.monotonic() > self._until

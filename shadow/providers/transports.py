@@ -1,8 +1,8 @@
-"""The HTTP clients under the provider, and which failures are theirs.
+"""The HTTP clients of the provider, and their failures.
 
-httpx is the interface. Asynchronous requests go through aiohttp's connections where `httpx-aiohttp` is installed (the
+httpx is the interface. Asynchronous requests go through aiohttp's connections if `httpx-aiohttp` is installed (the
 extra `shadowroute[aiohttp]`): several times the requests per core. Any client with the same interface may be passed
-instead (httpx2, or an httpx client with another transport); nothing else in the package knows which one it is.
+instead (httpx2, or an httpx client with another transport).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ LIMITS: Final = httpx.Limits(max_connections=1000, max_keepalive_connections=100
 
 TIMEOUTS: Final = {"TimeoutException", "TimeoutError"}
 CONNECTION_FAILURES: Final = {"TransportError", "ClientError"}
-"""Names of base classes. httpx and httpx2 share them without being related; `ClientError` is aiohttp's."""
+"""Names of base classes, of both httpx and httpx2; `ClientError` is aiohttp's."""
 
 
 class HttpResponse(Protocol):
-    """What is used of a response."""
+    """The used part of a response."""
 
     @property
     def status_code(self) -> int:
@@ -50,7 +50,7 @@ class HttpResponse(Protocol):
 
 
 class HttpClient(Protocol):
-    """What is used of a synchronous client."""
+    """The used part of a synchronous client."""
 
     def stream(
         self,
@@ -68,7 +68,7 @@ class HttpClient(Protocol):
 
 
 class AsyncHttpClient(Protocol):
-    """What is used of an asynchronous client."""
+    """The used part of an asynchronous client."""
 
     def stream(
         self,
@@ -86,28 +86,28 @@ class AsyncHttpClient(Protocol):
 
 
 def load_clients() -> None:
-    """Import what clients need and read the certificates: most of a second, which no request may wait for."""
+    """Import the clients and read the certificates: most of a second, too long for a request."""
     new_client().close()
     new_async_client()
     codecs.lookup("idna")  # for names of hosts
 
 
 def new_client() -> httpx.Client:
-    """A client of our own. Proxies of the environment are ignored, and no cookie outlives its request."""
+    """An own client. Proxies of the environment are ignored, and cookies are not kept."""
     return httpx.Client(limits=LIMITS, trust_env=False, cookies=_no_cookies(), verify=_authorities())
 
 
 def new_async_client() -> LeanAsyncClient:
-    """As `new_client`, for the running event loop; over aiohttp where that is installed."""
+    """As `new_client`, for the running event loop; over aiohttp if that is installed."""
     return LeanAsyncClient(
         _aiohttp_transport() or httpx.AsyncHTTPTransport(limits=LIMITS, trust_env=False, verify=_authorities())
     )
 
 
 def allow_reads_of(response: Any, read_s: float) -> None:
-    """Let each further read of a response take this long; its headers may have had less time.
+    """Set the limit for each further read of a response; its headers may have had a shorter one.
 
-    A blocking client takes one limit for all reads of a request, and looks it up again when the body begins. Where a
+    A blocking client takes one limit for all reads of a request, and reads it again when the body begins. If a
     client keeps it elsewhere, the shorter limit stays.
     """
     extensions = getattr(getattr(response, "request", None), "extensions", None) or {}
@@ -117,9 +117,9 @@ def allow_reads_of(response: Any, read_s: float) -> None:
 
 
 def close_after_its_loop(client: LeanAsyncClient) -> None:
-    """Close a client whose event loop has ended, so that nothing complains about it in the host's log.
+    """Close a client whose event loop has ended, so that the host's log has no warning about it.
 
-    Its connections ended with the loop. What is left takes no waiting, so one step of the coroutine is all of it.
+    Its connections ended with the loop. The rest needs no waiting, so one step of the coroutine is enough.
     """
     closing = client.aclose()
     with suppress(StopIteration, RuntimeError):
@@ -129,11 +129,11 @@ def close_after_its_loop(client: LeanAsyncClient) -> None:
 
 @contextmanager
 def transport_failures(label: str, redacted: Callable[[bytes], bytes]) -> Iterator[None]:
-    """Turn the client's own errors into provider errors; whatever is not theirs goes on.
+    """Turn the client's own errors into provider errors; other errors pass.
 
     Args:
-        label: who did not answer, for the message.
-        redacted: removes the key from a text; a client's error may quote what it could not send.
+        label: of the endpoint, for the message.
+        redacted: removes the key from a text; a client's error may quote the request.
 
     Raises:
         ProviderError: `timeout` or `connection`; another provider may succeed.
@@ -151,9 +151,9 @@ def transport_failures(label: str, redacted: Callable[[bytes], bytes]) -> Iterat
 
 
 def _failure_of(error: Exception) -> str:
-    """`timeout`, `connection`, or empty for an error that no client raised.
+    """`timeout`, `connection`, or empty for an error of no client.
 
-    httpx-aiohttp calls every lost connection a time-out. It passes aiohttp's own error on as the cause: that one knows.
+    httpx-aiohttp raises a time-out for every lost connection; its cause, aiohttp's own error, is exact.
     """
     names = _class_names(error)
     if "ClientError" in (cause := _class_names(error.__cause__)):
@@ -169,17 +169,17 @@ def _class_names(error: BaseException | None) -> set[str]:
 
 @cache
 def _authorities() -> ssl.SSLContext:
-    """Whose certificates are trusted. Reading them takes as long as many requests, so all clients share them."""
+    """The trusted certificates. Reading them is slow, so all clients share them."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def _no_cookies() -> CookieJar:
-    """A cookie that an upstream sets for one caller's request must not travel with the next caller's."""
+    """An empty cookie jar: a cookie for one caller's request must not be sent with the next caller's."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 def _aiohttp_transport() -> httpx.AsyncBaseTransport | None:
-    """The connections of aiohttp under httpx's interface; None where they are not installed."""
+    """The connections of aiohttp under httpx's interface; None if they are not installed."""
     try:
         import aiohttp  # noqa: PLC0415 - an extra
         from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - as above

@@ -18,7 +18,7 @@ MESSAGE_CHARACTERS: Final = 200
 
 
 def request_attributes(request: Request, origin: str) -> Attributes:
-    """Who asked what, and when."""
+    """Attributes of the request."""
     attributes = filled(
         {
             keys.REQUEST_ID: request.request_id,
@@ -43,7 +43,7 @@ def request_attributes(request: Request, origin: str) -> Attributes:
 def decision_parts(
     decision: Decision | Failure, duration_s: float | None, *, tier: str, escalated: bool | None
 ) -> tuple[Part, ...]:
-    """What was decided and why, or why nothing was: what is the same on every request, and what is not."""
+    """Attributes of a decision or failure: a part that other requests share, and an own part."""
     own: Attributes = {}
     if duration_s is not None:
         own[keys.DECISION_DURATION_S] = float(duration_s)
@@ -70,7 +70,7 @@ def decision_parts(
 def _chosen_part(  # noqa: PLR0917 - the key of the cache
     policy: str, version: str, steps: tuple[Step, ...], tier: str, reason: str, state_mode: str
 ) -> Part:
-    """Few policies make few plans for few reasons, again and again."""
+    """The shared part of a decision; cached, because it repeats from request to request."""
     decision = Decision(policy=policy, version=version, steps=steps)
     steps_id, plan = plan_texts(steps)
     return Part(
@@ -108,14 +108,14 @@ def _failure_part(failure: Failure) -> Part:
 
 @lru_cache(maxsize=1024)
 def live_copy_part(steps: tuple[Step, ...], tier: str) -> Part:
-    """What every shadow's span says of the live decision, to be compared with its own."""
+    """The copy of the live decision on every shadow's span."""
     return Part(
         filled({keys.LIVE_MODEL: steps[0].model, keys.LIVE_TIER: tier, keys.LIVE_STEPS_ID: plan_texts(steps)[0]})
     )
 
 
 def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
-    """What was served."""
+    """Attributes of the outcome."""
     attributes: Attributes = {
         keys.OUTCOME_STATUS: outcome.status,
         **filled(
@@ -161,8 +161,8 @@ def chat_attributes(attempt: Attempt | JudgeCall) -> Attributes:
 def usage_attributes(usage: Usage) -> Attributes:
     """Tokens as the provider counted them; absent = not reported.
 
-    A collector rejects a span with a token count that cannot be. So a wrong number of the host is unknown here: it
-    costs that number and not the whole record.
+    A collector rejects a span with an impossible token count. So a wrong number of the host counts as unknown: only
+    the number is lost, not the record.
     """
     output_tokens = count_of(usage.output_tokens)
     input_tokens = count_of(usage.input_tokens)
@@ -181,7 +181,7 @@ def usage_attributes(usage: Usage) -> Attributes:
 
 @lru_cache(maxsize=1024)
 def plan_texts(steps: tuple[Step, ...]) -> tuple[str, str]:
-    """`steps_id` and the JSON of a plan; a policy has few plans and makes them again for every request."""
+    """`steps_id` and the JSON of a plan; cached, because a policy has few plans."""
     decision = Decision(policy="", version="", steps=steps)
     return decision.steps_id, _json([step.document() for step in steps])
 
@@ -213,7 +213,7 @@ def known(values: Mapping[str, Any]) -> Attributes:
 
 
 def _double(value: Any) -> float | None:
-    """Seconds and dollars; what is no finite amount from 0 on is unknown, as above."""
+    """Seconds and dollars; any value that is not finite and at least 0 is unknown, as above."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
         return None
     return float(value)

@@ -1,4 +1,4 @@
-"""Attribute names of the spans (docs/reference/spans.md), in one place. Nobody writes a key by hand.
+"""Attribute names of the spans (contracts.md 2): the only place where they are written.
 
 `gen_ai.*` names follow open-telemetry/semantic-conventions-genai as of 2026-11; they are copied because the Python
 constants are deprecated. Routing facts have no standard, so they live below the project's own `llm_router.`.
@@ -17,9 +17,9 @@ SCHEMA_URL: Final = f"urn:shadowroute:spans:{CONTRACT_VERSION}"
 PROJECT: Final = "llm_router.project"
 """Tenant or environment; absent = `default`."""
 ID_KEY: Final = "llm_router.id_key"
-"""What keyed the hashes of user and session ids: `secret` or `public`. Absent = unknown."""
+"""Key of the hashes of user and session ids: `secret` or `public`. Absent = unknown."""
 
-# who and when
+# request
 REQUEST_ID: Final = "llm_router.request.id"
 REQUEST_TIME_US: Final = "llm_router.request.time_us"
 ROLE: Final = "llm_router.role"
@@ -62,7 +62,7 @@ SAMPLE_RATE: Final = "llm_router.sample_rate"
 ERROR_TYPE: Final = "error.type"
 ERROR_MESSAGE: Final = "llm_router.error.message"
 RELOAD_ERROR: Final = "llm_router.reload.error"
-"""Why the service goes on with an old configuration. Absent = it runs what its files say, or does not know."""
+"""Why the service still uses an old configuration. Absent = it does not, or does not know."""
 
 # outcome
 OUTCOME_STATUS: Final = "llm_router.outcome.status"
@@ -83,7 +83,7 @@ USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 
-# content, only where the service asked for it
+# content, only if the service exports it
 INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 

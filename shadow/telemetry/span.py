@@ -1,7 +1,7 @@
-"""A finished span, as small as it can be: bare values, and attributes in parts that several spans share.
+"""A finished span: plain values, and attributes in parts that several spans share.
 
-Most of what the spans of a request say is the same on each of them, and most of what a decision says is the same on
-every request. So attributes come in parts, and a part is encoded once, however many spans have it.
+The spans of a request share most attributes, and decisions of different requests, too. So attributes come in parts,
+and a part is encoded once for all its spans.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Attributes = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
-    """Who spans are from: the resource's attributes, and name, version and schema of the instrumentation scope.
+    """The source of spans: attributes of the resource, and name, version and schema of the instrumentation scope.
 
-    Compared by identity: spans of one source hold the same one.
+    Compared by identity: spans of one source have the same object.
     """
 
     resource: tuple[tuple[str, str], ...]
@@ -32,11 +32,11 @@ class Source:
 
 
 class Part:
-    """Some attributes of one or more spans. It is not changed any more once a span has it.
+    """Some attributes of one or more spans. Immutable once a span has it.
 
     Attributes:
         attributes: by name; no other part of the same span has the same names.
-        encoded: what the encoder made of them, for the next span that has this part; None before that.
+        encoded: their encoding, for the next span with this part; None before the first.
     """
 
     __slots__ = ("attributes", "encoded")
@@ -78,7 +78,7 @@ class Span(NamedTuple):
         return {name: value for part in self.parts for name, value in part.attributes.items()}
 
     def readable(self) -> ReadableSpan:
-        """The same for whom OpenTelemetry's own classes are needed. Their import takes 0.2 s."""
+        """The span as OpenTelemetry's own class, whose import takes 0.2 s."""
         from opentelemetry.sdk.trace import ReadableSpan  # noqa: PLC0415 - see above
         from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
 """Records to spans (docs/reference/spans.md). Pure: same record, same spans, same ids.
 
-Ids are hashes of what the span is about, so that a record which is sent twice, by a retry or by a second run of a
-backtest, is one span with one id. A span is bare data: nothing is ever made current in the host, and no sampler of the
-host is asked.
+Ids are hashes of the span's subject, so that a record that is sent twice, by a retry or by a second run of a
+backtest, is one span with one id. A span is plain data: it is never made current in the host, and the host's sampler is
+not used.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ if TYPE_CHECKING:
 
 LIVE: Final = Part({keys.ROLE: "live", keys.SAMPLE_RATE: 1.0})
 NEEDS_REVIEW: Final = "needs_review"
-"""Name of the signal on requests that a person should look at."""
+"""Name of the signal on requests that a person should review."""
 REFUSED: Final = "quality"
-"""`error_type` of an attempt that answered, but not well enough: no error of the provider."""
+"""`error_type` of an attempt with a refused answer: no error of the provider."""
 
 
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Everything known about one closed request.
+    """One closed request.
 
     Attributes:
-        decide_s: seconds the live decision took; None = not measured.
+        decide_s: seconds of the live decision; None = not measured.
         parent: the host's span at the time of the request; read, never changed.
-        results: one per shadow policy that was asked.
-        content: attributes that hold the prompt and the answer; empty unless the service asked for them.
-        reload_error: why the service goes on with an old configuration; empty if it does not.
+        results: one per shadow policy.
+        content: attributes of the prompt and the answer; empty unless the service exports them.
+        reload_error: why the service still uses an old configuration; empty if it does not.
     """
 
     request: Request
@@ -72,10 +72,10 @@ class SpanBuilder:
         service: `service.name` of the resource.
         project: `llm_router.project` of the resource, part of every id.
         origin: production, backtest, demo, eval or import.
-        catalogue: gives models their tier and provider.
-        sample_rate: share of requests that shadows see; on every shadow row.
+        catalogue: has tiers and providers of models.
+        sample_rate: share of requests for the shadows; on every shadow row.
         sdk_version: version of the instrumentation scope.
-        id_key: what keyed the hashes of ids: secret or public.
+        id_key: key of the hashes of ids: secret or public.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class SpanBuilder:
         )
 
     def of_request(self, record: Record) -> list[Span]:
-        """One `route` span, `chat` spans, one `shadow` span per result, a signal if a person should look at it."""
+        """One `route` span, `chat` spans, one `shadow` span per result, and a signal if a review is needed."""
         request, decision, outcome, parent = record.request, record.decision, record.outcome, record.parent
         trace_id = self._trace_id(request.request_id) if parent is None else parent.trace_id.to_bytes(16, "big")
         start_ns = request.time_us * 1000
@@ -136,7 +136,7 @@ class SpanBuilder:
         return spans
 
     def of_signal(self, signal: Signal) -> Span:
-        """One `evaluation` span. Its target is named by an attribute, never by its parent."""
+        """One `evaluation` span. An attribute names its target, never its parent."""
         attributes: Attributes = {
             keys.EVALUATION_NAME: signal.name,
             keys.SIGNAL_SOURCE: signal.source,
@@ -159,7 +159,7 @@ class SpanBuilder:
         return self._fact(f"evaluation {signal.name}", signal.target, of, signal.time_ns, Part(attributes))
 
     def of_late_outcome(self, request_id: str, outcome: Outcome, time_ns: int) -> Span:
-        """One `outcome` span, for a request that was closed before its outcome was known."""
+        """One `outcome` span, for a request that was closed without an outcome."""
         part = Part({keys.REQUEST_ID: request_id, keys.ROLE: "outcome"})
         served = Part(outcome_attributes(outcome, self._provider(outcome)))
         return self._fact("outcome", request_id, (request_id, "outcome", str(time_ns)), time_ns, part, served)
@@ -243,7 +243,7 @@ class SpanBuilder:
 
 
 def _only_live(record: Record) -> Attributes:
-    """What the shadows' spans do not repeat."""
+    """Attributes of the `route` span only."""
     attributes: Attributes = dict(record.content)
     if record.reload_error:
         attributes[keys.RELOAD_ERROR] = record.reload_error[:MESSAGE_CHARACTERS]
@@ -253,7 +253,7 @@ def _only_live(record: Record) -> Attributes:
 
 
 def _review_signal(request: Request, outcome: Outcome, time_ns: int) -> Signal:
-    """A label without a value: it says that a person should look, not how good the answer was."""
+    """A signal with a label and no value: it asks for a review, and is no quality."""
     return Signal(target=request.request_id, name=NEEDS_REVIEW, value=None, time_ns=time_ns, label=outcome.needs_review)
 
 
