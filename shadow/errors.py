@@ -1,16 +1,16 @@
 """Errors of the SDK.
 
 ShadowError
-├── ConfigError (ValueError)      a file or argument is wrong; carries `.file` and `.line`
-├── PolicyError                   a policy gave something that is not a decision; carries `.policy`
-├── UnknownFeatureError           a decision needs what is not known of the request; carries `.feature`
+├── ConfigError (ValueError)      a file or argument is wrong; has `.file` and `.line`
+├── PolicyError                   a policy did not return a decision; has `.policy`
+├── UnknownFeatureError           a decision needs an unknown feature of the request; has `.feature`
 ├── OverBudgetError               no model fits a budget that must be kept
-├── UnjudgedError                 a validator lacks what it needs to judge this answer
-├── UnservedError                 no step may serve the request now; carries `.error_type`, `.status`
-└── ProviderError                 a dispatch to a provider failed; carries `.error_type`, `.status`
-    └── MissingOutcomeError            the recorded table holds no outcome for this request and model
+├── UnjudgedError                 a validator lacks information
+├── UnservedError                 no step may serve the request now; has `.error_type`, `.status`
+└── ProviderError                 a dispatch to a provider failed; has `.error_type`, `.status`
+    └── MissingOutcomeError            the recorded table has no outcome for this request and model
 
-They are raised while something is built, or by the live call itself. After construction no error of
+They are raised by constructors, or by the live call itself. After construction no error of
 shadow work, telemetry or configuration reload ever reaches the caller (`runtime/containment.py`).
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 FailureClass = Literal["request", "configuration", "context_length", "content_policy", "rate_limit", "quota", "outage"]
-"""What a failed dispatch calls for; docs/router.md says what is done about each."""
+"""Class of a failed dispatch; docs/router.md has the action for each."""
 
 CONTEXT_LENGTH: Final = "context_length"
 CONTENT_POLICY: Final = "content_policy"
@@ -42,13 +42,7 @@ class ShadowError(Exception):
 
 
 class ConfigError(ShadowError, ValueError):
-    """A configuration file or argument breaks a rule; the text is `file:line: what is wrong; what to do`.
-
-    Attributes:
-        message: the text without file and line.
-        file: where the rule is broken; None = in an argument.
-        line: in the file; None = it concerns the whole file.
-    """
+    """A configuration file or argument breaks a rule; the text is `file:line: rule; next step`."""
 
     def __init__(self, message: str, *, file: str | Path | None = None, line: int | None = None) -> None:
         self.message = message
@@ -59,7 +53,7 @@ class ConfigError(ShadowError, ValueError):
 
 
 class PolicyError(ShadowError):
-    """A policy returned something that cannot be a decision; `error_type` is what the record carries."""
+    """A policy did not return a valid decision; `error_type` is that of the record."""
 
     def __init__(self, policy: str, message: str, *, error_type: str = "invalid_decision") -> None:
         self.policy = policy
@@ -68,11 +62,11 @@ class PolicyError(ShadowError):
 
 
 class UnknownFeatureError(ShadowError):
-    """A decision depends on something that whoever recorded the request does not tell, for example its prompt."""
+    """A decision needs an unknown feature of the request, for example its prompt."""
 
     def __init__(self, feature: str) -> None:
         self.feature = feature
-        super().__init__(f"needs {feature}, which is not known of this request")
+        super().__init__(f"needs {feature}, which is unknown for this request")
 
 
 class OverBudgetError(ShadowError):
@@ -80,16 +74,16 @@ class OverBudgetError(ShadowError):
 
 
 class UnjudgedError(ShadowError):
-    """A validator lacks what it needs to judge this answer. The answer is neither accepted nor refused by it."""
+    """A validator lacks information. It neither accepts nor refuses the answer."""
 
 
 class UnservedError(ShadowError):
-    """No step of the decision may serve the request now, and nothing failed: everything was refused beforehand.
+    """No step of the decision may serve the request now; all were refused before a dispatch.
 
     Attributes:
         error_type: `unavailable` (breakers are open or providers asked to wait), `killed`, `cost_budget`,
             `spending_limit` or `deadline`.
-        status: the HTTP status that says so: 402, 429, 503 or 504.
+        status: the HTTP status: 402, 429, 503 or 504.
     """
 
     STATUSES: Final = {"unavailable": 503, "killed": 503, "cost_budget": 402, "spending_limit": 429, "deadline": 504}
@@ -108,8 +102,8 @@ class ProviderError(ShadowError):
             name of docs/router.md, else the HTTP status as text.
         status: HTTP status, None when no answer arrived.
         retryable: whether another provider may succeed with the same request (never for a 4xx of the caller).
-        retry_after_s: seconds that the provider asks to wait, in [0, 60]; None = it did not say.
-        detail: what the provider itself said, without its key; empty if it said nothing.
+        retry_after_s: seconds that the provider asks to wait, in [0, 60]; None = unknown.
+        detail: the provider's own message, without its key; empty if it has none.
     """
 
     def __init__(
@@ -131,7 +125,7 @@ class ProviderError(ShadowError):
 
     @property
     def failure_class(self) -> FailureClass:
-        """What this failure calls for."""
+        """The class of this failure."""
         known = CLASS_OF_TYPE.get(self.error_type)
         if known is not None:
             return known

@@ -1,4 +1,4 @@
-"""For tests of services that use this package: spans kept in memory, and a clock moved by hand."""
+"""For tests of services with this package: spans in memory, and a manual clock."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class MemorySink:
-    """Keeps every span that it is given.
+    """Keeps all spans.
 
     Attributes:
-        spans: everything submitted so far, in order, as an OpenTelemetry exporter would get it.
+        spans: all submitted spans, in order, as OpenTelemetry's `ReadableSpan`.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class MemorySink:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Nothing works in the background."""
+        """Do nothing: there is no background work."""
 
     def submit(self, spans: Sequence[Span]) -> bool:
         """Keep the spans."""
@@ -35,11 +35,11 @@ class MemorySink:
         return True
 
     def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 - nothing is ever waiting
-        """True: nothing waits."""
+        """True: no span waits."""
         return True
 
     def close(self, timeout_s: float) -> bool:
-        """Keep what is there."""
+        """Keep the spans."""
         return self.flush(timeout_s)
 
     @property
@@ -57,7 +57,7 @@ class MemorySink:
 
 
 class ManualClock:
-    """Event time and durations that move only when a test says so."""
+    """Event time and durations that move only by `advance`."""
 
     def __init__(self, time_ns: int = 1_700_000_000_000_000_000) -> None:
         self._time_ns = time_ns

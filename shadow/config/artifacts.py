@@ -1,4 +1,4 @@
-"""What a policy file points at outside of itself: schemas, phrases, functions, with digests for its version."""
+"""Artifacts of a policy file: schemas, phrases, prompts and functions, with digests for its version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load_function(name: str) -> Callable[..., Any]:
     """The function of `module:function`.
 
     Raises:
-        ConfigError: there is none of that name, or importing its module fails.
+        ConfigError: there is no such function, or the import of its module fails.
     """
     module_name, _, function_name = name.partition(":")
     if not module_name or not function_name:
@@ -40,7 +40,7 @@ def load_function(name: str) -> Callable[..., Any]:
 
 
 def function_digest(function: Callable[..., Any]) -> str:
-    """SHA-256 of the function's source, empty where there is none. What it calls in turn is not seen."""
+    """SHA-256 of the function's source, without functions that it calls; empty if there is no source."""
     try:
         return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
     except (OSError, TypeError):
@@ -69,7 +69,7 @@ def load_phrases(file: Path) -> tuple[list[str], str]:
     """The phrases of a file, one per line, and its SHA-256. Empty lines and lines that begin with # are left out.
 
     Raises:
-        ConfigError: the file cannot be read as text, or holds no phrase.
+        ConfigError: the file cannot be read as text, or has no phrase.
     """
     try:
         body = read_bytes(file)

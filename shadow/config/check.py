@@ -18,11 +18,11 @@ from shadow.prices.catalogue import MODELS_FILE, Catalogue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
-        problems: one line each, `file:line: what is wrong; what to do`; empty if all is well.
-        summary: one line about what the files say; empty if they could not be read.
+        problems: one line each, `file:line: rule; next step`; empty if there is none.
+        summary: one line about the content of the files; empty if they could not be read.
     """
 
     problems: tuple[str, ...]
@@ -32,7 +32,7 @@ class Checked:
 def check(path: Path) -> Checked:
     """Check a shadow.yaml with all files that it names, a models.yaml, or one policy file.
 
-    A model without a price is a problem too: nothing can be said about its cost.
+    A model without a price is a problem, too, because its cost is unknown.
     """
     try:
         keys = read_source(path).value
@@ -77,7 +77,7 @@ def _check_models(path: Path) -> Checked:
 
 
 def models_file_of(policy: Path) -> Path | None:
-    """models.yaml beside the policy, or in the folder above it, where a routing folder has it."""
+    """models.yaml beside the policy, or in the folder above it, as in a routing folder."""
     folders = (policy.parent, policy.parent.parent)
     return next((folder / MODELS_FILE for folder in folders if (folder / MODELS_FILE).is_file()), None)
 

@@ -1,4 +1,4 @@
-"""The shape of `execution:` in a shadow.yaml, and what it means."""
+"""`execution:` of a shadow.yaml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULTS = ExecutionSettings()
 
 
 class RetryDocument(Document):
-    """When the same model is asked again."""
+    """Retries of the same model."""
 
     times: Annotated[int, Field(ge=0, le=10)] = DEFAULTS.retry.times
     budget: Annotated[float, Field(ge=0, le=0.2)] = DEFAULTS.retry.budget
@@ -23,7 +23,7 @@ class RetryDocument(Document):
 
 
 class TierDocument(Document):
-    """What one request of a user tier may take."""
+    """Limits of one request of a user tier."""
 
     latency_s: Positive | None = None
     cost_usd: Positive | None = None
@@ -31,7 +31,7 @@ class TierDocument(Document):
 
 
 class ExecutionDocument(Document):
-    """How decisions are executed."""
+    """Settings of executions."""
 
     deadline_s: Positive | None = None
     timeout_s: Positive | None = None

@@ -1,4 +1,4 @@
-"""Kinds of values in the YAML files, each with the rule it must keep."""
+"""Kinds of values in the YAML files, each with its rule."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _name(value: str) -> str:
 
 
 def _share(value: Any) -> Any:
-    """`5%` as 0.05. Without the sign it could be one or the other."""
+    """`5%` as 0.05. Without the sign, 5 or 0.05 would be ambiguous."""
     if isinstance(value, str) and (match := PERCENT.fullmatch(value)) and 0 < float(match[1]) <= 100:
         return float(match[1]) / 100
     raise ValueError(f"a share must be a percentage above 0% and at most 100%, got {value!r}; for example 5%")
@@ -58,7 +58,7 @@ def _segment(value: str) -> str:
 
 
 Isolation = Literal["thread", "process"]
-"""Where a shadow policy runs."""
+"""Place of a shadow policy."""
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Texts = Annotated[list[Text], BeforeValidator(_as_list), Field(min_length=1, max_length=1000)]
 Pattern = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_pattern)]
@@ -76,7 +76,7 @@ def exactly_one(document: Document, what: str, keys: tuple[str, ...]) -> None:
     """Check that one of the keys is given.
 
     Raises:
-        ValueError: none is, or several are.
+        ValueError: none or several are given.
     """
     given = [key for key in keys if getattr(document, key) is not None]
     if len(given) != 1:

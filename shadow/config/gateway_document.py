@@ -1,4 +1,4 @@
-"""The shape of the section `gateway` of the routing file."""
+"""`gateway:` of the routing file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULTS = GatewaySettings()
 
 
 class GatewayDocument(Document):
-    """Who may call the gateway, and how much of it."""
+    """Clients and limits of the gateway."""
 
     keys: dict[Name, Text] = Field(default_factory=dict)
     other_models: OtherModels = DEFAULTS.other_models

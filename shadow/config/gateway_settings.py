@@ -1,4 +1,4 @@
-"""What the gateway accepts, and from whom: the section `gateway` of the routing file."""
+"""Settings of the gateway: `gateway:` of the routing file, as plain frozen values."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from shadow.errors import ConfigError
 OtherModels = Literal["refuse", "route", "pin"]
 
 API_KEY_LABEL: Final = "api_key"
-"""Label that says which of the named keys a request came with: its name, never its value."""
+"""Label with the name of a request's key, never its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """Who may call the gateway, and how much of it.
+    """Clients and limits of the gateway.
 
     Attributes:
-        keys: name of a client to the environment variable that holds its bearer token; empty = nobody shows a token,
+        keys: name of a client to the environment variable with its bearer token; empty = no tokens,
             which only a loopback address allows.
-        other_models: what happens to a request that names a model instead of the policy: refused, routed
-            anyway, or (a model of the catalogue) asked as it is and recorded as pinned.
+        other_models: action for a request that names a model instead of the policy: refuse, route as usual, or pin
+            (a model of the catalogue is asked and recorded as pinned).
         max_body_bytes: largest body of a request.
-        read_timeout_s: seconds that a client may take to send the head of a request, and again for its body.
-        max_requests: requests in progress; one more is told to come back later.
+        read_timeout_s: seconds for the head of a request, and again for its body.
+        max_requests: requests in progress; one more gets 503.
     """
 
     keys: Mapping[str, str] = field(default_factory=nothing)
@@ -37,7 +37,7 @@ class GatewaySettings:
 
     @property
     def labels(self) -> frozenset[str]:
-        """Labels that requests through this gateway carry beside those of the client."""
+        """Labels of all requests through this gateway, besides those of the client."""
         return frozenset({API_KEY_LABEL} if self.keys else ())
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ LABEL_SEGMENT: Final = "label:"
 
 
 def load_catalogue(path: Path | None) -> Catalogue:
-    """The models of a models.yaml. None = no list: then every model of the price registry is known.
+    """The models of a models.yaml. None = every model of the price registry.
 
     Raises:
         ConfigError: the file breaks a rule; carries file and line.
@@ -68,7 +68,7 @@ def load_routing(path: Path, *, catalogue: Catalogue | None = None) -> Routing:
 
 
 def read_routing(path: Path, problems: list[ConfigError], *, catalogue: Catalogue | None = None) -> Routing | None:
-    """The settings of a file and of all files it names; None if there are problems, which are noted."""
+    """The settings of a file and of all files it names; None if there are problems, which are added to `problems`."""
     source = source_of(path, problems)
     document = None if source is None else _routing_document(source, problems)
     before = len(problems)
@@ -170,7 +170,7 @@ def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec 
 def _check_models(
     execution: ExecutionDocument, catalogue: Catalogue, source: Source, problems: list[ConfigError]
 ) -> None:
-    """Models that stand in for others must be known."""
+    """Check that the models for special cases are known."""
     for key in ("long_context", "content_policy"):
         name = getattr(execution, key)
         objection = catalogue.objection(name) if name else ""
@@ -179,7 +179,7 @@ def _check_models(
 
 
 def _export(document: ExportDocument, source: Source, problems: list[ConfigError]) -> Export:
-    """Where spans go; the function that redacts is loaded."""
+    """The settings of `export`, with the loaded redaction."""
     settings = document.model_dump()
     if document.redact is not None:
         try:

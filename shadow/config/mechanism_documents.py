@@ -1,4 +1,4 @@
-"""The shape of each mechanism in a policy file."""
+"""The documents of the mechanisms in a policy file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BudgetDocument(Document):
 
 
 class CapabilityDocument(Document):
-    """What a model must be able to do. `auto` and `strict` are short for the defaults and for `{strict: true}`."""
+    """The capability filter. `auto` is short for the defaults, `strict` for `{strict: true}`."""
 
     strict: bool = False
     region: Text | None = None
@@ -50,7 +50,7 @@ def _as_stages(value: Any) -> Any:
 
 
 class StageDocument(Document):
-    """One model of a cascade: what its answer must pass, and whether it may try again."""
+    """One model of a cascade, with its validators and retries."""
 
     model: Text = Field(alias="try")
     accept_if: Validators | None = None
@@ -69,7 +69,7 @@ class StageDocument(Document):
 
 
 class CascadeDocument(StageDocument):
-    """Cheap first, then what its answer must pass, then stronger models; or a draft that a stronger one checks."""
+    """A cheap model with validators, then stronger models; or a draft that a stronger model checks."""
 
     mode: Literal["escalate", "draft-and-verify"] = "escalate"
     then: Annotated[
@@ -85,7 +85,7 @@ class CascadeDocument(StageDocument):
 
     @property
     def verifies(self) -> bool:
-        """Whether the second model checks what the first one wrote."""
+        """Whether the second model checks the first one's draft."""
         return self.mode == "draft-and-verify"
 
     @model_validator(mode="after")
@@ -131,7 +131,7 @@ class HttpDocument(Document):
 
 
 class LearnedDocument(Document):
-    """A trained artifact, and how much predicted success may be given up for a cheaper model."""
+    """A trained artifact, and the largest loss of predicted success for a cheaper model."""
 
     artifact: Text
     threshold: Annotated[float, Field(ge=-1, le=1)] | None = None
@@ -141,7 +141,7 @@ Preset = Literal["balanced", "speed-first", "budget", "quality-first"]
 
 
 class WeightsDocument(Document):
-    """How much each term counts; only the ratio matters."""
+    """Weights of the terms; only the ratio matters."""
 
     latency: NotNegative = 0.0
     cost: NotNegative = 0.0
@@ -157,7 +157,7 @@ class WeightsDocument(Document):
 
 
 class WeightingDocument(Document):
-    """A preset, or weights of one's own."""
+    """A preset or own weights."""
 
     preset: Preset | None = None
     weights: WeightsDocument | None = None

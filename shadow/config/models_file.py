@@ -13,7 +13,7 @@ from shadow.prices.registry import Price, PriceRow
 
 
 def read_catalogue(path: Path, problems: list[ConfigError]) -> Catalogue | None:
-    """The models of a file; None if there are problems, which are noted."""
+    """The models of a file; None if there are problems, which are added to `problems`."""
     source = source_of(path, problems)
     document = None if source is None else validated(source, ModelsDocument, "models", problems)
     if source is None or document is None:
@@ -26,14 +26,14 @@ def read_catalogue(path: Path, problems: list[ConfigError]) -> Catalogue | None:
 
 
 class UnreadCatalogue(Catalogue):
-    """Knows every name. Takes the place of a models.yaml with problems, so that the policies are still checked."""
+    """Has every name. Replaces a models.yaml with problems, so that the policies are still checked."""
 
     def get(self, name: str) -> Model | None:
         """A model of any name."""
         return Model(name=name, quality=0.0)
 
     def prices(self, name: str) -> list[PriceRow] | None:  # noqa: ARG002 - of any name
-        """No prices, which is not "no price": nothing is objected to."""
+        """An empty list, not None, so that no price is missing."""
         return []
 
 

@@ -1,6 +1,6 @@
-"""Reads the files of a routing folder, and remembers which ones were read and what was in them.
+"""Reads the files of a routing folder, and notes their paths and digests.
 
-A reload watches just these files. A file that was looked for and is not there is one of them: it may come.
+A reload watches these files, absent ones included, because they may be created.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _notes: ContextVar[tuple[Digests, ...]] = ContextVar("shadowroute_files", defaul
 
 @contextmanager
 def noted_files() -> Iterator[Digests]:
-    """Every file that is read inside the block, with the digest of what was read. Blocks may lie in each other."""
+    """Every file that is read inside the block, with its digest. Blocks may be nested."""
     digests: Digests = {}
     token = _notes.set((*_notes.get(), digests))
     try:
@@ -48,13 +48,13 @@ def read_bytes(file: Path, at_most: int = EVERYTHING) -> bytes:
 
 
 def note_absent(file: Path) -> None:
-    """Remember a file that is not there, and would be read if it were."""
+    """Note an absent file that would be read if it existed."""
     for digests in _notes.get():
         digests.setdefault(file, ABSENT)
 
 
 def digest_of(file: Path) -> str:
-    """The digest of a file's content now, as `noted_files` gives it."""
+    """The current digest of a file, as in `noted_files`."""
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()

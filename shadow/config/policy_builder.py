@@ -47,27 +47,27 @@ MECHANISMS: Final[Mapping[str, Callable[..., Chooser]]] = {
     "budget": build_budget,
     "policy": build_nested,
 }
-"""By the key in the file: builds the chooser from its part of the document, where that stands, and the reason."""
+"""By the key in the file: builds the chooser from its document, its place and the reason."""
 
 VERSION_CHARACTERS: Final = 12
 UNBUILT: Final = Static("unbuilt")
-"""Stands for a chooser with a problem; the policy around it is never returned."""
+"""Replaces a chooser with a problem; its policy is never returned."""
 
 
 class PolicyBuilder:
-    """Builds the policy of one file, noting every problem instead of stopping at the first.
+    """Builds the policy of one file, and collects all problems instead of stopping at the first.
 
-    Its version is a hash of the document with its defaults, of the files and functions that it points at, and of the
-    models that its aliases mean. Prices are no part of it, nor is where it runs.
+    The version is a hash of the document with its defaults, of its files and functions, and of the
+    models of its aliases. Prices and `isolation` are not part of it.
 
     Args:
         source: the file.
-        catalogue: the models that it may name.
-        problems: receives what is wrong.
-        labels: keys that requests can carry; None = not known here, nothing is checked.
+        catalogue: the allowed models.
+        problems: collects the problems.
+        labels: declared keys of labels; None = unknown, not checked.
         live: its decisions are executed.
-        around: the policy files that lead here.
-        validators: those of the files around; the outermost policy judges with all of them.
+        around: the outer policy files.
+        validators: of the outer files; the outermost policy has all of them.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class PolicyBuilder:
         )
 
     def _fallback(self, names: Sequence[str]) -> list[str]:
-        """The models of the chain. One that comes back would never be called: it has failed already."""
+        """The fallback models. A second entry of a model would never be called, because it has failed already."""
         models: list[str] = []
         for at, name in enumerate(names):
             model = self.model(name, ("fallback", at))
@@ -156,7 +156,7 @@ class PolicyBuilder:
         return Rule(number, conditions, self.choice(rule.choice, inner, f"{kind}: {why}" if why else kind))
 
     def choice(self, choice: MechanismDocument, place: Place, reason: str) -> Chooser:
-        """The chooser of the one mechanism that is given there."""
+        """The chooser of the given mechanism."""
         for key, build in MECHANISMS.items():
             document = getattr(choice, key)
             if document is not None:
@@ -181,16 +181,16 @@ class PolicyBuilder:
 
     @property
     def catalogue(self) -> Catalogue:
-        """The models that the policy may name."""
+        """The allowed models."""
         return self._catalogue
 
     @property
     def folder(self) -> Path:
-        """Where the file lies."""
+        """The folder of the file."""
         return self._source.file.parent
 
     def model(self, name: str, place: Place) -> str:
-        """The model's own name, for a name or an alias; a problem if it is not known."""
+        """The model's own name, for a name or an alias; an unknown one is a problem."""
         model = self._catalogue.get(name)
         if model is None:
             self.problem(self._catalogue.objection(name), place)
@@ -200,7 +200,7 @@ class PolicyBuilder:
         return model.name
 
     def validator(self, document: ValidatorDocument, place: Place) -> AnyValidator | None:
-        """The validator, known to the whole policy by its name; None if it has a problem."""
+        """The validator, shared by the whole policy under its name; None if it has a problem."""
         try:
             validator = build_validator(
                 document, Materials(self.folder, self.artifact, lambda name: self.model(name, place))
@@ -239,16 +239,16 @@ class PolicyBuilder:
         return inner.build(document)
 
     def label(self, key: str, place: Place) -> None:
-        """Note that decisions depend on a label; a problem if requests cannot carry it."""
+        """Note that decisions depend on a label; an undeclared label is a problem."""
         if self._labels is not None and key not in self._labels:
             self.problem(f"label {key} must be declared, got none in shadow.yaml; add `labels: [{key}]` there", place)
 
     def artifact(self, what: str, digest: str) -> None:
-        """Let something outside of the file be part of the version."""
+        """Add the digest of an artifact to the version."""
         self._artifacts[what] = digest
 
     def problem(self, message: str, place: Place) -> None:
-        """Note that something is wrong there."""
+        """Add a problem at a place in the file."""
         self._problems.append(self._source.error(message, place))
 
 

@@ -1,4 +1,4 @@
-"""The shape of a policy file."""
+"""The document of a policy file."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class WhenDocument(Document):
 
 
 class MechanismDocument(Document):
-    """One way of choosing; exactly one key is given."""
+    """One mechanism; exactly one key is given."""
 
     use: Text | None = None
     cascade: CascadeDocument | None = None
@@ -74,7 +74,7 @@ MECHANISM_KEYS: Final = tuple(MechanismDocument.model_fields)
 
 
 class ChoiceDocument(MechanismDocument):
-    """What a rule chooses."""
+    """The mechanism of a rule."""
 
     why: Annotated[str, Field(max_length=400)] = ""
 
@@ -99,7 +99,7 @@ class RuleDocument(MechanismDocument):
 
     @property
     def choice(self) -> RuleDocument | ChoiceDocument:
-        """Where the mechanism stands."""
+        """The part with the mechanism."""
         return self.otherwise or self
 
 
@@ -118,7 +118,7 @@ class ExploreDocument(Document):
 
 
 class SplitDocument(Document):
-    """Shares of users, and what everybody else gets."""
+    """Shares of users, and the mechanism for all others."""
 
     arms: Annotated[list[ArmDocument], Field(min_length=1, max_length=10)]
     otherwise: Annotated[ChoiceDocument, BeforeValidator(_as_choice)]
@@ -126,7 +126,7 @@ class SplitDocument(Document):
     explore: ExploreDocument | None = None
 
     @model_validator(mode="after")
-    def _at_most_everybody(self) -> Self:
+    def _at_most_all(self) -> Self:
         whole = sum(arm.share for arm in self.arms)
         if whole > 1 + 1e-9:
             raise ValueError(f"shares of the arms must add up to at most 100%, got {whole * 100:g}%")

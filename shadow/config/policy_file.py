@@ -1,4 +1,4 @@
-"""Reads one policy file, and builds the policy of it again in another process."""
+"""Reads one policy file, and builds its policy again in another process."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def read_policy(
     labels: frozenset[str] | None = None,
     live: bool = False,
 ) -> Composed | None:
-    """The policy of a file; None if there are problems, which are noted.
+    """The policy of a file; None if there are problems.
 
     Args:
         path: the file.
-        catalogue: the models that it may name.
-        problems: receives what is wrong.
-        labels: keys that requests can carry; None = not known here, nothing is checked.
+        catalogue: the allowed models.
+        problems: collects the problems.
+        labels: declared keys of labels; None = unknown, not checked.
         live: its decisions are executed.
     """
     source = source_of(path, problems)
@@ -46,7 +46,7 @@ def build_policy(
     labels: frozenset[str] | None = None,
     live: bool = False,
 ) -> Composed | None:
-    """As `read_policy`, of a file that was read."""
+    """As `read_policy`, from the content of a file."""
     document = validated(source, PolicyDocument, "policy", problems)
     if document is None:
         return None
@@ -55,7 +55,7 @@ def build_policy(
 
 @dataclass(frozen=True, slots=True)
 class FileRecipe:
-    """A policy file as it was when it was loaded, so that a worker that starts later builds the same policy."""
+    """A loaded policy file, so that a later process builds the same policy."""
 
     source: Source
 

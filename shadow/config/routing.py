@@ -33,8 +33,8 @@ class Export:
     Attributes:
         to: base address of an OTLP/HTTP receiver, without /v1/traces.
         token_env: environment variable that holds the bearer token; empty = none is sent.
-        content: whether prompts and answers leave the process: none, as `redact` leaves them, or full.
-        redact: takes the text of a message and gives what may leave the process.
+        content: export of prompts and answers: none, redacted (after `redact`), or full.
+        redact: from the text of a message to the text to export.
     """
 
     to: str = DEFAULT_EXPORT_URL
@@ -45,17 +45,17 @@ class Export:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What shadow work may use.
+    """Limits of shadow work.
 
     Attributes:
-        budget_s: seconds that one shadow decision may take.
+        budget_s: seconds for one shadow decision.
         strikes: overruns of the budget after which a shadow policy is switched off.
         max_pending: requests that wait for their outcome; above it the oldest is closed as unreported.
         outcome_timeout_s: seconds after which a request without an outcome is closed as unreported.
         queue_spans: spans that wait for export; above it new ones are dropped and counted.
-        sample_rate: share of requests that the shadows see, in (0, 1].
+        sample_rate: share of requests for the shadows, in (0, 1].
         review_after_refusals: refused answers of a cascade's first model in a row, per policy and task, after which a
-            request is flagged for a person.
+            request is flagged for review.
     """
 
     budget_s: float = 0.05
@@ -77,11 +77,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reload:
-    """Whether changed files are taken over while the process runs.
+    """Whether changed files are loaded while the process runs.
 
     Attributes:
-        watch: look for changes; without it they wait for a call of `reload()`.
-        every_s: seconds between two looks. A change is taken over at the second look that sees it.
+        watch: check for changes; without it they wait for a call of `reload()`.
+        every_s: seconds between two checks. A change is loaded at the second check that sees it.
     """
 
     watch: bool = False
@@ -94,24 +94,24 @@ class Reload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """What one service routes and records.
+    """The settings of one service.
 
     Attributes:
         service: `service.name` of its spans.
-        project: tenant or environment; everything is read per project.
-        origin: what kind of traffic this is.
-        live: the policy to execute, or the name of the router that somebody else executes.
+        project: tenant or environment; reports read one project.
+        origin: kind of traffic.
+        live: the policy to execute, or the name of the host's router.
         shadows: policies that decide beside it, with distinct names.
         from_request: request field (`session`, `task`, ...) or `label:NAME` to the dotted path in the host's arguments.
         labels: label keys that may leave the process.
-        segments: slices that reports are split by.
-        state: how the router's state is kept.
-        spending: what may be spent over time, with distinct names.
-        execution: how decisions are executed, where this package does that.
-        gateway: who may call `shadowroute gateway`, and how much of it.
-        recipes: how to build the shadows that run in processes of their own, by name.
-        file: the file it was read from, None if made in code.
-        files: every file that it was read from, with the digest of what was read.
+        segments: slices of the reports.
+        state: settings of the router's state.
+        spending: limits over time, with distinct names.
+        execution: settings of `ShadowRouter`.
+        gateway: clients and limits of `shadowroute gateway`.
+        recipes: of the shadows that run in processes of their own, by name.
+        file: its file, None if made in code.
+        files: every file that was read for it, with its digest.
     """
 
     service: str
@@ -164,7 +164,7 @@ class Routing:
         gateway: GatewaySettings | None = None,
         isolated: Iterable[str] = (),
     ) -> Self:
-        """A routing made in code. Without a catalogue every model of the price registry is known.
+        """A routing made in code. The default catalogue has every model of the price registry.
 
         `isolated` names the shadows that run in processes of their own; their classes and functions must be importable.
 

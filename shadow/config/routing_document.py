@@ -1,4 +1,4 @@
-"""The shapes of shadow.yaml and models.yaml."""
+"""The documents of shadow.yaml and models.yaml."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ModelsDocument(Document):
 
 
 class LiveDocument(Document):
-    """A live router that somebody else executes."""
+    """A live router of the host."""
 
     name: Name
     version: str = ""
@@ -91,7 +91,7 @@ class LiveDocument(Document):
 
 
 class ExportDocument(Document):
-    """Where spans go."""
+    """Export of spans."""
 
     to: Address = DEFAULT_EXPORT_URL
     token_env: str = ""
@@ -106,7 +106,7 @@ class ExportDocument(Document):
 
 
 class LimitsDocument(Document):
-    """What shadow work may use."""
+    """Limits of shadow work."""
 
     budget_s: Positive = DEFAULT_LIMITS.budget_s
     strikes: PositiveCount = DEFAULT_LIMITS.strikes
@@ -118,7 +118,7 @@ class LimitsDocument(Document):
 
 
 class ReloadDocument(Document):
-    """Whether changed files are taken over while the process runs."""
+    """Whether changed files are loaded while the process runs."""
 
     watch: bool = DEFAULT_RELOAD.watch
     every_s: Positive = DEFAULT_RELOAD.every_s
@@ -128,7 +128,7 @@ Live = Annotated[
     Annotated[Text, Tag("file")] | Annotated[LiveDocument, Tag("host")],
     Discriminator(lambda value: "file" if isinstance(value, str) else "host"),
 ]
-"""A policy file, or the name of a router that somebody else executes."""
+"""A policy file, or the name of the host's router."""
 
 
 class ShadowDocument(Document):

@@ -1,7 +1,7 @@
-"""A YAML file as plain values that remember their lines.
+"""A YAML file as plain values with their lines.
 
-Read by the rules of YAML 1.2: only true and false are booleans and no text turns into a date, so that `version:
-2026-11-01` and `task: no` mean what they say.
+By the rules of YAML 1.2: only true and false are booleans, and there are no dates, so that `version: 2026-11-01` and
+`task: no` are texts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ NOT_FINITE: Final = re.compile(r"([-+]?)\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 Place = tuple[str | int, ...]
-"""Keys and list places from the root of a file to a value."""
+"""Keys and list indices from the root of a file to a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Source:
     lines: Mapping[Place, int]
 
     def error(self, message: str, path: Place = ()) -> ConfigError:
-        """An error at a value, or at what holds it where the value is absent."""
+        """An error at a value, or at its parent if the value is absent."""
         while path and path not in self.lines:
             path = path[:-1]
         return ConfigError(message, file=self.file, line=self.lines.get(path))
 
     def located(self, location: Sequence[str | int]) -> Place:
-        """The path of a location that may also hold names which are not in the file, such as a type's tag."""
+        """The path of a location, without names that are not in the file, such as a type's tag."""
         path: Place = ()
         for part in location:
             if (*path, part) in self.lines:
@@ -58,7 +58,7 @@ class Source:
         return path
 
     def with_environment(self) -> tuple[Source, list[ConfigError]]:
-        """The same file with `${NAME}` and `${NAME:-default}` replaced, and what could not be replaced."""
+        """The same file with `${NAME}` and `${NAME:-default}` replaced, and the errors of unset variables."""
         problems: list[ConfigError] = []
         return replace(self, value=self._substituted(self.value, (), problems)), problems
 
@@ -89,7 +89,7 @@ def read_source(file: Path) -> Source:
     """Read and parse a file.
 
     Raises:
-        ConfigError: it cannot be read, is not YAML, repeats a key, or is far larger than a configuration file can be.
+        ConfigError: the file cannot be read, is not YAML, repeats a key, or is too large.
     """
     text = _read_text(file)
     try:
@@ -126,7 +126,7 @@ def _read_text(file: Path) -> str:
 
 
 class _Reader:
-    """Turns the nodes of one file into values, noting where each stands."""
+    """Turns the nodes of one file into values, and notes their lines."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -175,7 +175,7 @@ class _Reader:
 
 
 def source_of(path: Path, problems: list[ConfigError]) -> Source | None:
-    """The content of a file; None if it cannot be read, which is noted."""
+    """The content of a file; None if it cannot be read, which is added to `problems`."""
     try:
         return read_source(path)
     except ConfigError as error:

@@ -30,7 +30,7 @@ def _divider(value: str) -> str:
 
 
 class StateDocument(Document):
-    """How the router's state is kept."""
+    """Settings of the router's state."""
 
     alpha: Annotated[float, Field(ge=ALPHA[0], le=ALPHA[1])] = DEFAULT_STATE.alpha
     forget_s: Positive = DEFAULT_STATE.forget_s
@@ -42,7 +42,7 @@ class StateDocument(Document):
 
 
 class SpendingDocument(Document):
-    """What may be spent in a window of time."""
+    """A spending limit per window of time."""
 
     usd: Positive
     per: Per
@@ -51,7 +51,7 @@ class SpendingDocument(Document):
 
 
 class ModelLimitsDocument(Document):
-    """Quotas that the provider does not tell, or that are to be kept below what it allows."""
+    """Quotas that the provider's headers do not report, or lower ones."""
 
     requests_per_minute: PositiveCount | None = None
     tokens_per_minute: PositiveCount | None = None

@@ -1,4 +1,4 @@
-"""Checks a file's values against its document and says in one sentence per mistake what is wrong and where."""
+"""Checks a file's values against its document, with one error per mistake."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RULES: Final = {
     "too_short": ("longer", "give at least one"),
     "string_too_short": ("longer", "it must not be empty"),
 }
-"""What a value of the wrong kind must be, and what to do, by pydantic's type of error."""
+"""The rule and the next step for a value of the wrong kind, by pydantic's type of error."""
 
 
 def validated(source: Source, document: type[D], kind: str, problems: list[ConfigError]) -> D | None:
@@ -39,14 +39,14 @@ def validated(source: Source, document: type[D], kind: str, problems: list[Confi
 
     Args:
         source: the file.
-        document: what it must be like.
-        problems: receives the broken rules.
-        kind: what the file is, as its errors call it: policy, models or routing.
+        document: its class.
+        problems: collects the broken rules.
+        kind: name of the file in errors: policy, models or routing.
     """
     try:
         return document.model_validate(source.value)
     except ValidationError as error:
-        # A misspelt key explains the key that is missing, so what is missing comes last.
+        # A misspelt key explains a missing one, so missing keys come last.
         found = sorted(error.errors(include_url=False), key=lambda each: each["type"] == "missing")
         told = [(each["type"] == "missing", _problem(source, document, kind, each)) for each in found]
         problems.extend(problem for _, problem in sorted(told, key=lambda each: (each[0], each[1].line or 0)))
@@ -86,7 +86,7 @@ def _unknown_key(document: type[Document], kind: str, location: tuple[int | str,
 
 
 def _owner(place: Place, kind: str) -> str:
-    """The last key on the way to a value; a place in a list has the list's."""
+    """The last key on the path to a value; for a list item, the list's."""
     return next((part for part in reversed(place) if isinstance(part, str)), kind)
 
 

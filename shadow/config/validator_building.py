@@ -34,11 +34,11 @@ CALL_TIMEOUT_S: Final = 10.0
 
 
 class Materials:
-    """What validators read outside of the policy file. Everything that is read becomes part of the policy's version.
+    """Artifacts of validators outside of the policy file, which become part of the policy's version.
 
     Args:
         folder: paths are relative to it.
-        artifact: takes name and digest of what was read.
+        artifact: takes name and digest of each.
         model: the model's own name, for a name or an alias.
     """
 
@@ -60,7 +60,7 @@ class Materials:
         return phrases
 
     def prompt(self, file: str, needs: str) -> str:
-        """The text of a prompt that has a place for `needs`."""
+        """The text of a prompt with a place for `needs`."""
         prompt, digest = load_prompt(self._folder / file, needs)
         self._artifact(f"prompt {file}", digest)
         return prompt
@@ -76,11 +76,11 @@ def build_validator(document: ValidatorDocument, materials: Materials) -> AnyVal
     """The validator of a document.
 
     Args:
-        document: says which one.
-        materials: what it reads outside of the policy file.
+        document: of the validator.
+        materials: artifacts outside of the policy file.
 
     Raises:
-        ConfigError: a file, function or package that it needs is not there.
+        ConfigError: a file, function or package is missing.
     """
     for kind, build in BUILDERS.items():
         value = getattr(document, kind)

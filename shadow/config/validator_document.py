@@ -1,4 +1,4 @@
-"""The shape of a validator in a policy file."""
+"""The documents of validators in a policy file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FileName = Annotated[str, AfterValidator(_file_name)]
 
 
 def _as(key: str) -> BeforeValidator:
-    """The short form: a value that is no mapping is the value of this key."""
+    """The short form: a value that is not a mapping is the value of this key."""
     return BeforeValidator(lambda value: value if isinstance(value, dict) else {key: value})
 
 
@@ -170,7 +170,7 @@ WITHOUT_VALUE: Final = ("not_refusal", "not_hedging", "cites", "tool_calls")
 
 
 def as_validator(value: Any) -> Any:
-    """A validator that is only named is one with its defaults."""
+    """A validator from its name alone, with its defaults."""
     if not isinstance(value, str):
         return value
     if value in WITHOUT_VALUE:

@@ -1,4 +1,4 @@
-"""The router as a server: OpenAI's chat completions over HTTP, so that any OpenAI SDK works by changing base_url.
+"""The router as a server: OpenAI's chat completions over HTTP, so that any OpenAI SDK works after a change of base_url.
 
-Plain ASGI, without a web framework: the SDK stays light, and a request costs what routing it costs.
+Plain ASGI without a web framework, for light dependencies and little CPU per request.
 """

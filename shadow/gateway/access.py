@@ -1,8 +1,8 @@
-"""Who may call the gateway.
+"""Access to the gateway.
 
-With named keys every caller shows one of them, as an OpenAI client shows its API key. Without keys, which only a
-loopback address allows, callers are local programs; a web page in a local browser is kept out by refusing every request
-that carries an Origin or names another Host (DNS rebinding).
+With named keys every client sends one of them, as its OpenAI API key. Without keys, which only a
+loopback address allows, clients are local programs; web pages in a local browser are kept out by refusing every request
+with an Origin or another Host (DNS rebinding).
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ SHORTEST_KEY: Final = 16
 
 
 class Access:
-    """Lets a request in, or refuses it. Holds digests of the keys, never the keys.
+    """Admits or refuses requests. Stores digests of the keys, never the keys.
 
     Args:
         settings: the named keys.
-        host: address that the gateway is bound to.
-        environment: where the keys are; the process's own by default.
+        host: address of the gateway.
+        environment: variables with the keys; the process's own by default.
 
     Raises:
-        ConfigError: no key although others than this machine can call, or a key that is none.
+        ConfigError: no key for an address beyond loopback, or an invalid key.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Access:
                 )
 
     def client_of(self, scope: Scope) -> str:
-        """The name of the key that a request shows; empty where none is asked for.
+        """The name of a request's key; empty if the gateway has no keys.
 
         Raises:
-            RefusedError: 401 without a key that is known, 403 from a browser's page or under another host's name.
+            RefusedError: 401 without a known key, 403 for a request from a web page or with another Host.
         """
         if not self._names:
             _check_local(scope)
@@ -65,7 +65,7 @@ class Access:
         scheme, _, given = header_of(scope, b"authorization").partition(" ")
         digest = _digest(given.strip())
         name = ""
-        for known, known_name in self._names.items():  # all of them, so that the time tells nothing
+        for known, known_name in self._names.items():  # all of them, for constant time
             if hmac.compare_digest(known, digest):
                 name = known_name
         if not name or scheme.lower() != "bearer":
@@ -76,7 +76,7 @@ class Access:
 
 
 def _key(name: str, variable: str, environment: Mapping[str, str]) -> str:
-    """The value of a key's variable; a secret that was mounted from a file often ends with a line end."""
+    """The value of a key's variable, without the line end of a secret from a file."""
     key = environment.get(variable, "").strip()
     if len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key:
         got = "nothing" if not key else f"{len(key)} characters" if len(key) < SHORTEST_KEY else "other characters"

@@ -1,4 +1,4 @@
-"""The ASGI application: which path does what, and what every request has in common."""
+"""The ASGI application: routes, access, metrics and errors of all requests."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Gateway:
     """OpenAI's chat completions around one router. The caller owns the router and closes it.
 
     Args:
-        router: answers the requests; its settings say what they mean, also after a reload.
-        access: who may call.
+        router: answers the requests, with its settings, also after a reload.
+        access: checks the clients.
     """
 
     def __init__(self, router: ShadowRouter, access: Access) -> None:
@@ -47,7 +47,7 @@ class Gateway:
         self._pages: Mapping[str, Page] = {MODELS: self._models, METRICS: self._metrics_text}
 
     def _configure(self, routing: Routing) -> None:
-        """Use these settings from the next request on. Keys stay as they were at the start."""
+        """Use these settings from the next request on. Keys stay those of the start."""
         self._routing = routing
         self._settings = routing.gateway
         self._catalogue = routing.catalogue
@@ -60,7 +60,7 @@ class Gateway:
         if self._router.routing is not self._routing:
             self._configure(self._router.routing)
         path, method = scope["path"], scope["method"]
-        if path in ("/healthz", "/readyz"):  # asked by the platform under any name, without a key
+        if path in ("/healthz", "/readyz"):  # probes have any Host and no key
             await respond(send, self._health(ready=path == "/readyz"))
             return
         try:
@@ -74,7 +74,7 @@ class Gateway:
                 await respond(send, page(scope))
         except ClientGoneError:
             return
-        except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+        except Exception as error:  # noqa: BLE001 - every error becomes an answer
             await respond(send, _refusal(failure_of(error), scope))
 
     def _page(self, path: str) -> Page:
@@ -90,7 +90,7 @@ class Gateway:
         return json_response({"status": "ok"})
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One chat completion, counted once, whatever becomes of it."""
+        """One chat completion, counted once, in any case."""
         started = time.perf_counter()
         served = Served(CLIENT_LEFT, code="client_left")
         self._metrics.in_progress += 1
@@ -126,13 +126,13 @@ class Gateway:
             return await serve(self._router, request, receive, send)
         except ClientGoneError:
             raise
-        except Exception as error:  # noqa: BLE001 - answered here, where the request's id is known
+        except Exception as error:  # noqa: BLE001 - answered here, with the request's id
             failure = failure_of(error)
             await respond(send, failure.response(id_header(request)))
             return Served(failure.status, code=failure.code)
 
     def _counted(self, model: str) -> str:
-        """A provider may answer under any name; the metrics have few."""
+        """The model's name for metrics, which have few names; a provider may answer with any name."""
         return model if not model or model in self._catalogue else "other"
 
     def _models(self, scope: Scope) -> Response:  # noqa: ARG002 - a page gets the request
@@ -167,11 +167,11 @@ def _require_method(method: str, required: str) -> None:
 
 
 def _model(name: str) -> dict[str, str | int]:
-    """A model in OpenAI's form. A policy has no birthday that a client could use."""
+    """A model in OpenAI's form."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "shadowroute"}
 
 
 def _refusal(failure: Failure, scope: Scope) -> Response:
-    """The answer to a request whose body may still be on its way: then the connection ends with it."""
+    """The answer to a refused request. The connection ends with it if the body may be unread."""
     unread = scope["method"] == "POST" and failure.status in (401, 403, 404, 405, 408, 413, 415, 503)
     return failure.response(CLOSE) if unread else failure.response()

@@ -1,4 +1,4 @@
-"""The few pieces of ASGI that the gateway uses: https://asgi.readthedocs.io."""
+"""Helpers for ASGI: https://asgi.readthedocs.io."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Response:
 
 
 def json_bytes(document: Any) -> bytes:
-    """Compact JSON in UTF-8. A lone surrogate, which no UTF-8 can carry, is escaped."""
+    """Compact JSON in UTF-8. A lone surrogate, which UTF-8 does not allow, is escaped."""
     try:
         return _as_is(document).encode()
     except UnicodeEncodeError:

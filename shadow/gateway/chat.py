@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: routes one request and hands the answer out, whole or as server-sent events."""
+"""POST /v1/chat/completions: routes one request and sends the answer, whole or as server-sent events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DONE: Final = b"data: [DONE]\n\n"
 @quickly_made
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What became of a request whose answer has begun: the HTTP status that its metrics count, and who answered."""
+    """The result of a request for the metrics: HTTP status, model and error code."""
 
     status: int
     model: str = ""
@@ -33,8 +33,8 @@ async def serve_whole(router: ShadowRouter, request: ChatRequest, receive: Recei
     """Answer with the provider's own completion.
 
     Raises:
-        ClientGoneError: the client left before there was an answer.
-        Exception: whatever the router raised; nothing was sent.
+        ClientGoneError: the client left before the answer.
+        Exception: of the router; nothing was sent.
     """
     async with ClientPresent(receive):
         reply = await router.acomplete(**request.arguments)
@@ -45,12 +45,12 @@ async def serve_whole(router: ShadowRouter, request: ChatRequest, receive: Recei
 async def serve_stream(router: ShadowRouter, request: ChatRequest, receive: Receive, send: Send) -> Served:
     """Answer with the provider's own chunks as they come.
 
-    An error after the first chunk is an event of its own, and the stream ends without `[DONE]`: what was handed out
-    cannot be taken back, and must not pass for the whole answer.
+    An error after the first chunk is a separate event, and the stream ends without `[DONE]`, so that the client does
+    not take the chunks for the whole answer.
 
     Raises:
         ClientGoneError: the client left; the dispatch is closed.
-        Exception: whatever the router raised before the first chunk; nothing was sent.
+        Exception: of the router, before the first chunk; nothing was sent.
     """
     stream = router.astream(**request.arguments)
     async with aclosing(stream):
@@ -60,7 +60,7 @@ async def serve_stream(router: ShadowRouter, request: ChatRequest, receive: Rece
             try:
                 async for event in _events(first, stream, wants_usage=request.wants_usage):
                     await send({"type": "http.response.body", "body": event, "more_body": True})
-            except Exception as error:  # noqa: BLE001 - whatever the router raises is the last event
+            except Exception as error:  # noqa: BLE001 - every error becomes the last event
                 failure = failure_of(error)
                 last, served = _event(failure.document), Served(failure.status, code=failure.code)
             else:
@@ -70,7 +70,7 @@ async def serve_stream(router: ShadowRouter, request: ChatRequest, receive: Rece
 
 
 async def _events(first: Any, rest: AsyncReplyStream, *, wants_usage: bool) -> AsyncIterator[bytes]:
-    """The chunks as events. The router asks every provider for usage; a client that did not must not get that chunk."""
+    """The chunks as events, with the usage chunk only if the client asked for it; the router always does."""
     if first is not None and (wants_usage or not _is_usage_only(first)):
         yield _event(first)
     async for chunk in rest:
@@ -87,7 +87,7 @@ def _event(chunk: Any) -> bytes:
 
 
 def completion_of(reply: Reply) -> Any:
-    """The provider's own object; made from the answer for a provider that gives none."""
+    """The provider's own object, or one made from the answer if there is none."""
     if reply.raw is not None:
         return plain(reply.raw)
     answer, usage = reply.answer, reply.usage
@@ -103,10 +103,10 @@ def completion_of(reply: Reply) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A JSON value; an object of a client library becomes one."""
+    """A JSON value, also of an object of a client library."""
     return value if isinstance(value, dict) else value.model_dump(mode="json", exclude_unset=True)
 
 
 def id_header(request: ChatRequest) -> Header:
-    """The header that names the request, for signals."""
+    """The header with the request id, for signals."""
     return REQUEST_ID, request.request_id.encode()

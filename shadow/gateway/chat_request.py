@@ -1,7 +1,7 @@
 """From the body and headers of a chat completion to the arguments of the router.
 
-A client says what it wants answered, and who asks. It never says where the request goes: addresses, keys and headers
-for providers come from configuration only, and what is an argument of the router itself is not taken from a body.
+Addresses, keys and headers for providers come from configuration only, never from a client. Arguments of the router
+itself are not read from a body.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from shadow.router import ShadowRouter
 from shadow.runtime.frozen import quickly_made
 
 AUTO: Final = "auto"
-"""The name that always means: let the policy choose."""
+"""The name with which the policy chooses."""
 
 HEADERS: Final = "headers"
-"""First part of a `from_request` path that leads into the headers of the HTTP request."""
+"""First part of a `from_request` path to a header of the HTTP request."""
 
 DESTINATIONS: Final = frozenset({
     "api_base", "api_key", "api_type", "api_version", "azure_ad_token", "azure_endpoint", "base_url", "client",
     "custom_llm_provider", "default_headers", "extra_body", "extra_headers", "extra_query", "headers", "http_client",
     "organization", "proxy",
 })  # fmt: skip
-"""Fields that some client or router reads as where a request goes and with whose key. Refused, not dropped: who sends
-one expects it to work."""
+"""Fields with which other clients or routers set the address or the key. Refused, not dropped, because the client
+expects an effect."""
 
 ROUTER_ARGUMENTS: Final = frozenset(
     name
@@ -47,8 +47,8 @@ class ChatRequest:
     """One chat completion to route.
 
     Attributes:
-        stream: the answer is wanted in chunks.
-        wants_usage: the client reads the last chunk of a stream, which has no choices.
+        stream: whether the client wants chunks.
+        wants_usage: whether the client wants the last chunk of a stream, with the usage.
         arguments: for `acomplete` or `astream`.
     """
 
@@ -62,7 +62,7 @@ class ChatRequests:
     """Reads chat completions for one routing file.
 
     Args:
-        routing: whose `from_request`, policy name and models say what a request means.
+        routing: with `from_request`, the policy's name and the models.
     """
 
     def __init__(self, routing: Routing) -> None:
@@ -76,17 +76,17 @@ class ChatRequests:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The models that a client may ask for; `auto` first."""
+        """The allowed values of `model`; `auto` first."""
         listed = () if self._others == "refuse" else tuple(self._routing.catalogue.models)
         return tuple(dict.fromkeys((AUTO, self._routing.live.name, *listed)))
 
     def read(self, document: dict[str, Any], scope: Scope, client: str) -> ChatRequest:
-        """The request that a body asks for. The document is taken apart.
+        """The request of a body. Changes the document.
 
         Args:
             document: the body.
             scope: of the HTTP request, for its headers.
-            client: name of the key that the request came with; empty where none is asked for.
+            client: name of the request's key; empty if the gateway has no keys.
 
         Raises:
             RefusedError: a field breaks a rule.
@@ -104,7 +104,7 @@ class ChatRequests:
             facts["labels"] = {**facts.get("labels", {}), API_KEY_LABEL: client}
         document.pop("user", None)  # only its keyed hash leaves the process
         if not document.get("store"):
-            document.pop("metadata", None)  # says who asks; a provider needs it only for what it stores
+            document.pop("metadata", None)  # a provider needs it only for stored completions
         if not stream:
             document.pop("stream_options", None)
         arguments = {**document, **facts, "messages": messages, "request_id": request_id}
@@ -113,7 +113,7 @@ class ChatRequests:
         return ChatRequest(request_id, stream, bool(options and options.get("include_usage")), arguments)
 
     def _pin(self, name: Any) -> str:
-        """The model that a client insists on and may have; empty where the policy chooses."""
+        """The model that the client pins; empty if the policy chooses."""
         if not isinstance(name, str) or not name:
             raise _wrong("model", f"{AUTO} or another name of GET /v1/models", name)
         if name in (AUTO, self._routing.live.name) or self._others == "route":
@@ -129,7 +129,7 @@ class ChatRequests:
         )
 
     def _facts(self, document: dict[str, Any], scope: Scope) -> dict[str, Any]:
-        """Who asks and what for: from the headers and the body, as `from_request` says; `user` of the body else."""
+        """User, session and segments, by `from_request` from headers and body; the user else from `user`."""
         said: dict[str, Any] = {name: header_of(scope, header) for name, header in self._from_headers.items()}
         facts = facts_of(said, document, self._routing.from_request)
         user = document.get("user")
@@ -171,7 +171,7 @@ def _flag(value: Any, name: str) -> bool:
 
 
 def _request_id(value: Any) -> str:
-    """The client's own id, which goes back in a header, or a new one."""
+    """The client's own id, or a new one."""
     if value is None or value == "":
         return uuid7()
     if not isinstance(value, str) or len(value) > LONGEST_ID or not value.isascii() or not value.isprintable():
@@ -180,6 +180,6 @@ def _request_id(value: Any) -> str:
 
 
 def _wrong(param: str, rule: str, got: Any) -> RefusedError:
-    """400. What was sent is named by its kind only: it may be a prompt."""
+    """400. The message has only the type of the value, which may be a prompt."""
     kind = "nothing" if got is None else type(got).__name__
     return RefusedError(400, f"{param} must be {rule}, got {kind}", code="invalid_value", param=param)

@@ -1,4 +1,4 @@
-"""`python -m shadow gateway`: the command line of the gateway, which `shadowroute gateway` hands over to as well."""
+"""`python -m shadow gateway`: the command line of the gateway, also of `shadowroute gateway`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEEDED: Final = ("uvicorn", "httptools", "httpx_aiohttp")
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Exit with our code for wrong usage; argparse's own 2 means a verdict elsewhere."""
+        """Exit with 64 for wrong usage: argparse's own 2 is a verdict elsewhere."""
         self.exit(USAGE, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
 
 
@@ -43,7 +43,7 @@ def run_gateway(routing_file: Path, host: str, port: int) -> int:
     """Run the gateway until it is told to stop.
 
     Returns:
-        The exit code; what went wrong stands on stderr.
+        The exit code; errors are on stderr.
     """
     if not all(find_spec(name) for name in NEEDED):
         _say('the extra gateway must be installed; run: pip install "shadowroute[gateway]"')
@@ -65,7 +65,7 @@ def run_gateway(routing_file: Path, host: str, port: int) -> int:
     except PortTakenError as error:
         _say(str(error))
         return UNAVAILABLE
-    except KeyboardInterrupt:  # before the server could catch it
+    except KeyboardInterrupt:  # before the server catches it
         return OK
     return OK
 

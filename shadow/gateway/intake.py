@@ -1,4 +1,4 @@
-"""Reads the body of a request, bounded in size and time, before anything of it is believed."""
+"""Reads the body of a request, bounded in size and time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from shadow.gateway.refusals import RefusedError
 
 
 class ClientGoneError(Exception):
-    """The client closed its connection; nobody waits for an answer."""
+    """The client closed its connection before the answer."""
 
 
 async def read_body(scope: Scope, receive: Receive, *, most_bytes: int, timeout_s: float) -> bytes:
     """The whole body.
 
     Raises:
-        RefusedError: 413 too large (before it is read, where the client says its length), 408 too slow, 415 encoded.
+        RefusedError: 413 too large (before reading, if the client sends a length), 408 too slow, 415 encoded.
         ClientGoneError: the client left.
     """
     if header_of(scope, b"content-encoding").lower() not in ("", "identity"):
@@ -44,10 +44,10 @@ async def read_body(scope: Scope, receive: Receive, *, most_bytes: int, timeout_
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body holds.
+    """The JSON object of a body.
 
     Raises:
-        RefusedError: 400, it is no JSON object.
+        RefusedError: 400, the body is no JSON object.
     """
     try:
         document = json.loads(body, parse_constant=_refuse_constant)

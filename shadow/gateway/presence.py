@@ -1,4 +1,4 @@
-"""Notices that a client left, and ends what is done for it: an answer that nobody reads must not be paid to its end."""
+"""Detects that a client left, and ends its dispatch, so that the rest of the answer is not paid."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from shadow.gateway.intake import ClientGoneError
 class ClientPresent:
     """A block that ends with `ClientGoneError` as soon as the client closes its connection.
 
-    The block must not send the last message of the response: after that the server calls every connection closed.
+    The block must not send the last message of the response: after that the server reports every connection as closed.
 
     Args:
-        receive: of the request, whose body was read to its end.
+        receive: of the request, after its body.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -32,8 +32,8 @@ class ClientPresent:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self._watcher.cancel()
-        del self._watcher  # the cancelled task keeps its frames, they keep this: a circle that only the collector ends
-        # A server that stops cancels, too; that cancellation goes on.
+        del self._watcher  # the cancelled task refers to its frames, and they to this: a reference cycle
+        # A stopping server cancels, too; that cancellation must pass.
         if self._gone and kind is asyncio.CancelledError and self._task.uncancel() == 0:
             raise ClientGoneError from error
 

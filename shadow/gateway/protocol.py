@@ -1,7 +1,7 @@
-"""HTTP/1.1 whose requests begin in bounded time and size.
+"""HTTP/1.1 with limits for the time and size of a request's head.
 
-uvicorn limits how long a connection may be idle after a request, not how long the head of one may take: a client that
-sends a byte a minute would hold its connection for ever (slowloris).
+uvicorn limits the idle time of a connection after a request, but not the time of a head: a client that
+sends a byte a minute would keep its connection for ever (slowloris).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Take what arrived."""
+        """Take received bytes."""
         if self._is_in_head:
             self._start_timer()
             self._head_bytes += len(data)
@@ -41,19 +41,19 @@ class BoundedProtocol(HttpToolsProtocol):
             self._end(431, b"Request Header Fields Too Large")
 
     def on_headers_complete(self) -> None:
-        """The head is whole; from here on the application limits the body."""
+        """The head is complete; the application limits the body."""
         self._is_in_head = False
         self._stop_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """What comes next is the head of a further request."""
+        """The next bytes are the head of a further request."""
         super().on_message_complete()
         self._is_in_head = True
         self._head_bytes = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is expected any more."""
+        """Stop waiting."""
         self._stop_timer()
         super().connection_lost(exc)
 
@@ -67,7 +67,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _end(self, status: int, phrase: bytes) -> None:
-        """Say why, and close, unless an earlier request of this connection is still being answered."""
+        """Answer with the reason and close, unless an earlier request of this connection is being answered."""
         self._stop_timer()
         busy = self.cycle is not None and not self.cycle.response_complete
         if not busy and not self.transport.is_closing():

@@ -1,7 +1,7 @@
-"""Every answer that is not 200, in the shape of OpenAI's errors, so that its clients raise what their users know.
+"""Every answer that is not 200, in the format of OpenAI's errors, so that its clients raise their usual exceptions.
 
-What a provider says about the request itself (400, 404, 409, 413, 415, 422) is passed on. Everything else it says stays
-here: a text about the gateway's account, its key or its address is for those who run the gateway.
+A provider's message about the request itself (400, 404, 409, 413, 415, 422) is passed on, all other messages are not:
+they may be about the gateway's account, key or address.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ logger = logging.getLogger("shadowroute.gateway")
 
 ABOUT_THE_REQUEST: Final = frozenset({400, 404, 409, 413, 415, 422})
 ABOUT_OUR_ACCOUNT: Final = frozenset({401, 402, 403, 407})
-"""Statuses of a provider that the client would take for its own. It is the gateway's key that was refused."""
+"""Statuses for which the client would blame its own key, although the provider refused the gateway's."""
 
 KINDS: Final = {
     401: "authentication_error",
@@ -29,17 +29,17 @@ KINDS: Final = {
     429: "rate_limit_error",
 }
 STATUSES: Final = {"timeout": 504, "connection": 502, "configuration": 500, "outcome_missing": 404}
-"""HTTP status per `error_type` of a failure that brought none of its own; any other is 502."""
+"""HTTP status per `error_type` of a failure without a status; 502 for all others."""
 
 
 class RefusedError(ShadowError):
-    """The gateway does not do what a client asks.
+    """The gateway refuses a request.
 
     Attributes:
         status: HTTP status.
         code: machine-readable reason.
-        param: the field that is wrong, None if it is none.
-        retry_after_s: seconds after which the same request may succeed; None = never, or nobody knows.
+        param: the wrong field; None = no field.
+        retry_after_s: seconds after which the same request may succeed; None = never, or unknown.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class RefusedError(ShadowError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """An error as a client sees it. `code` has low cardinality: it is also counted."""
+    """An error for a client. `code` has low cardinality, because metrics count it."""
 
     status: int
     message: str
@@ -86,7 +86,7 @@ class Failure:
 
 
 def failure_of(error: Exception) -> Failure:
-    """What a client is told about an error that left the router or the gateway itself."""
+    """The failure for a client from an error of the router or the gateway itself."""
     if isinstance(error, RefusedError):
         return Failure(
             status=error.status,
@@ -134,7 +134,7 @@ _logged_at: dict[str, float] = {}
 
 
 def _log(error: Exception) -> None:
-    """Say where an unexpected error comes from, each place now and then. Never its text: it may quote a prompt."""
+    """Log the place of an unexpected error, each place every 20 s. Never its text, which may quote a prompt."""
     place, now = describe(error), time.monotonic()
     if now - _logged_at.get(place, -math.inf) >= LOG_EVERY_S:
         _logged_at[place] = now

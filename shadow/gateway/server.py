@@ -1,4 +1,4 @@
-"""Runs the gateway: one process, one event loop, and an end that loses nothing."""
+"""Runs the gateway: one process, one event loop, and an end without lost records."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from shadow.gateway.protocol import protocol_with
 from shadow.router import ShadowRouter
 
 DRAIN_S: Final = 6
-"""Seconds that requests in progress may take once the gateway stops; then they are cut."""
+"""Seconds for requests in progress after the stop; then they are cut."""
 
 CUT_S: Final = 0.5
-"""Seconds that a cut request has to close its record."""
+"""Seconds for a cut request to close its record."""
 
 FLUSH_S: Final = 3.0
-"""Seconds that the records may take to reach the collector. All three together stay below 10."""
+"""Seconds for the records to reach the collector. All three together are below 10."""
 
 CONNECTIONS_PER_REQUEST: Final = 4
-"""Idle connections of clients' pools count, too."""
+"""More than 1, because idle connections of clients' pools count, too."""
 
 BACKLOG: Final = 2048
 
@@ -41,11 +41,11 @@ class PortTakenError(ShadowError):
 
 
 class GatewayServer(uvicorn.Server):
-    """uvicorn that tells the gateway when it drains, and that ends with exit code 0 when it is asked to end.
+    """uvicorn that sets the gateway's `is_draining`, and ends with exit code 0 after a signal.
 
     Args:
         gateway: the application.
-        routing: whose limits the server keeps.
+        routing: with the limits of the server.
         on_started: called once, when the port answers.
     """
 
@@ -77,13 +77,13 @@ class GatewayServer(uvicorn.Server):
         self._on_started()
 
     def stop(self) -> None:
-        """Take no more requests, finish those in progress, and end; a second call does not wait for them."""
+        """Accept no more requests, finish those in progress, and end; a second call does not wait for them."""
         self.force_exit = self.should_exit
         self.should_exit = self._gateway.is_draining = True
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """End on SIGTERM and SIGINT. uvicorn's own handlers would raise them again after a clean end."""
+        """End after SIGTERM and SIGINT. uvicorn's own handlers would raise them again after a clean end."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -102,7 +102,7 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises:
         PortTakenError: another socket listens there.
-        ConfigError: the address is none of this machine.
+        ConfigError: this process may not listen on the address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -117,9 +117,9 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(server: GatewayServer, router: ShadowRouter, listening: socket.socket) -> None:
-    """Serve until the server is told to stop; then finish what is in progress and send every record."""
+    """Serve until the server stops; then finish requests in progress and send all records."""
     gc.collect()
-    gc.freeze()  # what was loaded until now stays: later collections need not look at it
+    gc.freeze()  # loaded modules stay: later collections skip them
     try:
         await server.serve(sockets=[listening])
         if server.server_state.tasks:
@@ -129,16 +129,16 @@ async def serve(server: GatewayServer, router: ShadowRouter, listening: socket.s
 
 
 def run(routing: Routing, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Run the gateway in this process until it is told to stop.
+    """Run the gateway in this process until a signal stops it.
 
     Args:
-        routing: settings of a router whose live policy is executed.
+        routing: settings of a router with a live policy.
         host: address to listen on; beyond loopback the routing must name keys.
         port: TCP port; 0 takes a free one.
         announce: gets the base URL once the port answers.
 
     Raises:
-        ConfigError: the routing cannot be served like this.
+        ConfigError: the routing has no keys for this address, or no live policy.
         PortTakenError: another process listens there.
     """
     access = Access(routing.gateway, host=host)
@@ -154,7 +154,7 @@ def run(routing: Routing, host: str, port: int, announce: Callable[[str], None])
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    with suppress(ImportError):  # there is none for Windows
+    with suppress(ImportError):  # not available for Windows
         import uvloop  # noqa: PLC0415 - as above
 
         return uvloop.new_event_loop

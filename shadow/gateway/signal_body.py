@@ -1,4 +1,4 @@
-"""POST /v1/signals: how good an answer was, by the request id that its response carried or by the provider's id."""
+"""POST /v1/signals: the quality of an answer, by the request id of its response or by the provider's id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REQUEST: Final = "request:"
 
 
 class SignalBody(Document):
-    """One signal, with the fields that the collector's `/v1/signals` has."""
+    """One signal, with the fields of the collector's `/v1/signals`."""
 
     request_id: Short = ""
     response_id: Short = ""
@@ -60,7 +60,7 @@ def signal_of(document: dict[str, Any]) -> tuple[str, str, dict[str, Any]]:
 
 
 def _time_ns(text: str) -> int:
-    """Epoch nanoseconds of an ISO 8601 text; one without a zone is UTC."""
+    """Epoch nanoseconds of an ISO 8601 text; without a zone it is UTC."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

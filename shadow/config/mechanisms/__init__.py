@@ -1,4 +1,5 @@
-"""One file per mechanism that a policy file may choose by: the shape of its part of the file, and how it is built.
+"""Builders of the mechanisms of policy files, one per file.
 
-To add one: its file here, a key in `MechanismDocument` (policy_document.py), and a line in `MECHANISMS` (policies.py).
+To add one: its file here, its document in mechanism_documents.py, a key in `MechanismDocument` (policy_document.py),
+and a line in `MECHANISMS` (policy_builder.py).
 """

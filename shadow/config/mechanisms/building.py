@@ -1,4 +1,4 @@
-"""What a mechanism needs from the builder of a policy."""
+"""The interface between a mechanism and the builder of its policy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shadow.prices.catalogue import Catalogue
 
 
 class Building(Protocol):
-    """The policy that is being built. Problems are noted with their file and line, and building goes on."""
+    """The builder of a policy. Problems are collected with file and line, and building continues."""
 
     @property
     def name(self) -> str:
@@ -39,15 +39,15 @@ class Building(Protocol):
         ...
 
     def model(self, name: str, place: Place) -> str:
-        """The model's own name, for a name or an alias; a problem if it is not known."""
+        """The model's own name, for a name or an alias; an unknown one is a problem."""
         ...
 
     def validator(self, document: ValidatorDocument, place: Place) -> AnyValidator | None:
-        """The validator, known to the whole policy by its name; None if it has a problem."""
+        """The validator, shared by the whole policy under its name; None if it has a problem."""
         ...
 
     def choice(self, choice: MechanismDocument, place: Place, reason: str) -> Chooser:
-        """The chooser of the mechanism that is given there."""
+        """The chooser of the given mechanism."""
         ...
 
     def conditions(self, when: WhenDocument | None, place: Place) -> list[Condition]:
@@ -59,13 +59,13 @@ class Building(Protocol):
         ...
 
     def label(self, key: str, place: Place) -> None:
-        """Note that decisions depend on a label; a problem if requests cannot carry it."""
+        """Note that decisions depend on a label; an undeclared label is a problem."""
         ...
 
     def artifact(self, what: str, digest: str) -> None:
-        """Let something outside of the file that decisions depend on be part of the policy's version."""
+        """Add the digest of an artifact to the policy's version."""
         ...
 
     def problem(self, message: str, place: Place) -> None:
-        """Note that something is wrong there."""
+        """Add a problem at a place in the file."""
         ...

@@ -12,13 +12,13 @@ from shadow.policies.pool import Pool
 
 
 def pool_of(building: Building, among: Sequence[str] | None, place: Place, *, output_tokens: int, priced: bool) -> Pool:
-    """The models of `among`, else all of models.yaml. What the catalogue expects of them is part of the version.
+    """The models of `among`, else all of models.yaml. Their expected values are part of the version.
 
     Args:
         building: the policy.
         among: names or aliases.
-        place: where the mechanism stands.
-        output_tokens: expected tokens of an answer where the catalogue does not say.
+        place: of the mechanism.
+        output_tokens: expected tokens of an answer for models without a value in the catalogue.
         priced: a model without a price is a problem.
     """
     if among is None:

@@ -10,7 +10,7 @@ from shadow.policies.capability import LANGUAGE, REGION, Capability
 
 
 def build_capability(building: Building, document: CapabilityDocument, place: Place) -> Capability:
-    """The filter. What the catalogue says about its models is part of the version."""
+    """The filter. The capabilities of the catalogue's models are part of the version."""
     models = building.catalogue.models
     stated = {
         name: [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def build_http(building: Building, document: HttpDocument, place: Place) -> Http:
     """The chooser of a service."""
-    from shadow.policies.http import Http  # noqa: PLC0415 - who asks no service does not pay for its HTTP client
+    from shadow.policies.http import Http  # noqa: PLC0415 - loads the HTTP client only if needed
 
     if building.is_live:
         building.problem(
