@@ -42,7 +42,13 @@ class ShadowError(Exception):
 
 
 class ConfigError(ShadowError, ValueError):
-    """A configuration file or argument breaks a rule; the text is `file:line: rule; next step`."""
+    """A configuration file or argument breaks a rule; the text is `file:line: rule; next step`.
+
+    Attributes:
+        message: the text without file and line.
+        file: of the broken rule; None = an argument.
+        line: in the file; None = the whole file.
+    """
 
     def __init__(self, message: str, *, file: str | Path | None = None, line: int | None = None) -> None:
         self.message = message

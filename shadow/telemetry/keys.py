@@ -1,4 +1,4 @@
-"""Attribute names of the spans (contracts.md 2): the only place where they are written.
+"""Attribute names of the spans (docs/reference/spans.md): the only place where they are written.
 
 `gen_ai.*` names follow open-telemetry/semantic-conventions-genai as of 2026-11; they are copied because the Python
 constants are deprecated. Routing facts have no standard, so they live below the project's own `llm_router.`.

@@ -129,7 +129,7 @@ def test_the_same_policy_in_another_layout_is_no_difference(folder: Path, capsys
         (["--request", "{}", "--state", '{"gpt-5": 1}'], "--state of gpt-5 must be a JSON object"),
         (
             ["--request", '{"task": "x"}'],
-            "needs input_tokens, which is not known of this request; tell more in --request",
+            "needs input_tokens, which is unknown for this request; tell more in --request",
         ),
     ],
 )
