@@ -84,7 +84,7 @@ class UnjudgedError(ShadowError):
 
 
 class UnservedError(ShadowError):
-    """No step of the decision may serve the request now; all were refused before a dispatch.
+    """No step of the decision may serve the request now, although no provider failed.
 
     Attributes:
         error_type: `unavailable` (breakers are open or providers asked to wait), `killed`, `cost_budget`,

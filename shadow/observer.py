@@ -87,7 +87,7 @@ class Observer(RecordedService):
         response_format: Any = None,
         max_output_tokens: int | None = None,
     ) -> ObservedRequest:
-        """A context manager around one call: say `chose(model)` before it and `served(reply)` after it.
+        """A context manager around one call: call `chose(model)` before it and `served(reply)` after it.
 
         Args:
             messages: chat messages in OpenAI's form.

@@ -28,7 +28,7 @@ DEFAULT_EXPORT_URL: Final = "http://127.0.0.1:4318"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """Where spans go.
+    """Export of spans.
 
     Attributes:
         to: base address of an OTLP/HTTP receiver, without /v1/traces.

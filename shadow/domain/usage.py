@@ -136,7 +136,7 @@ Fields = Callable[[str], Any]
 
 
 def _fields(holder: Any) -> Fields:
-    """As `read`, for many fields of one holder. A pydantic object takes microseconds to say that it lacks one."""
+    """As `read`, for many fields of one holder. A missing attribute of a pydantic object takes microseconds."""
     if type(holder) is dict or isinstance(holder, Mapping):
         get: Fields = holder.get
         return get
@@ -162,7 +162,7 @@ def _first_count(holders: Iterable[Fields], names: Iterable[str]) -> int:
 
 
 def _of_message(message: Any) -> tuple[str, tuple[ToolCall, ...]]:
-    """Text, and what the caller is asked to run, of the message of a chat completion's first choice."""
+    """Text and tool calls of a message of a chat completion."""
     said = _fields(message)
     called = [function for call in _items(said("tool_calls")) if (function := read(call, "function")) is not None]
     return _string(said("content")), _tool_calls(called)

@@ -54,20 +54,20 @@ class CostCap:
         return fitting >= (1 if self._truncates else self._expected_tokens(model))
 
     def output_tokens(self, model: str) -> int | None:
-        """Tokens that the answer must be cut at; None where the caller's own limit keeps the budget already."""
+        """Limit of the answer's tokens; None if the caller's own limit keeps the budget already."""
         fitting = self._fitting_tokens(model) if self._truncates else None
         own = self._request.max_output_tokens
         return None if fitting is None or (own is not None and own <= fitting) else fitting
 
     def paid(self, model: str, answer: Answer) -> None:
-        """Take off what an answer cost; what nobody tells is taken as what was expected."""
+        """Subtract the cost of an answer; an unknown cost counts as expected."""
         usd = answer.cost_usd
         if usd is None:
             usd = self._billing.cost_usd(self._name(model), answer.usage, self._request.time_us)
         self._left_usd -= self._expected_usd(model) if usd is None else usd
 
     def _fitting_tokens(self, model: str) -> int | None:
-        """Tokens of an answer that what is left would pay for; None if the price is not known."""
+        """Tokens of an answer that the rest of the budget pays for; None if the price is unknown."""
         rates = self._rates(model)
         if rates is None:
             return None

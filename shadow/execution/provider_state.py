@@ -9,7 +9,7 @@ from shadow.state.rate_limits import RateLimits
 
 
 class ModelStates(Protocol):
-    """Never raises; knows models by their names in the catalogue and by their aliases."""
+    """Never raises; takes names and aliases of models."""
 
     def admits(self, model: str, request: Request) -> bool:
         """Whether this model may be dispatched to now. After True an `attempt` follows."""

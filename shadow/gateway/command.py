@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run_gateway(routing_file: Path, host: str, port: int) -> int:
-    """Run the gateway until it is told to stop.
+    """Run the gateway until a signal stops it.
 
     Returns:
         The exit code; errors are on stderr.

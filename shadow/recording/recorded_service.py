@@ -33,7 +33,7 @@ class RecordedService:
 
     @property
     def stats(self) -> RecorderStats:
-        """What this process recorded, shed, dropped and contained so far."""
+        """Counts of this process so far: recorded, shed, dropped, contained."""
         return self._recorder.stats
 
     def flush(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:

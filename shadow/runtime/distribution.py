@@ -1,4 +1,4 @@
-"""What the installed SDK says of itself beyond its version."""
+"""Metadata of the installed SDK."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DISTRIBUTION = "shadowroute"
 
 
 def documentation() -> str:
-    """Where the documentation is, as `project.urls` of shadow/pyproject.toml has it: the one place that says so."""
+    """Address of the documentation, from `project.urls` of shadow/pyproject.toml."""
     lines: list[str] = metadata(DISTRIBUTION).get_all("Project-URL") or []
     addresses = dict(line.split(", ", 1) for line in lines)
     return addresses.get("Documentation", "the folder docs/ of the source")

@@ -1,7 +1,7 @@
 """A bounded queue and the one thread that empties it in batches.
 
 OpenTelemetry's BatchSpanProcessor lost 39 % of the spans under load, evicts the oldest and gives up after 10 s. Here a
-full queue refuses the newest, and the thread keeps the batch it has until the other side takes or refuses it.
+full queue refuses the newest, and the thread keeps its batch until the other side accepts or refuses it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class Delivery(Generic[Item]):
     """Hands queued items to `deliver` in batches, from its own daemon thread.
 
     Args:
-        deliver: gets a batch and returns how many of its items arrived. It may retry for as long as `stopping` is not
-            set; whatever it does not return as arrived is lost and counted.
+        deliver: gets a batch and returns the number of delivered items. It may retry while `stopping` is not
+            set; the others are lost and counted.
         limit: items that may wait at the same time.
         batch: most items of one delivery.
-        linger_s: seconds that an incomplete batch waits for more.
+        linger_s: seconds that an incomplete batch waits for more items.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Delivery(Generic[Item]):
         on_fork_in_child(self._reset)
 
     def _reset(self) -> None:
-        """An empty queue and new locks. In a forked child the parent delivers what it had."""
+        """An empty queue and new locks. After a fork, the parent delivers its own items."""
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
         self.stopping = threading.Event()
@@ -73,7 +73,7 @@ class Delivery(Generic[Item]):
         return True
 
     def refuse(self, count: int, reason: str) -> None:
-        """Count items that could not even be queued."""
+        """Count items that cannot be queued."""
         with self._changed:
             self._dropped += count
             self._last_error = reason
@@ -94,7 +94,7 @@ class Delivery(Generic[Item]):
             return self._dropped == lost
 
     def close(self, timeout_s: float) -> bool:
-        """Flush, then end the thread; what is left is lost and counted."""
+        """Flush, then end the thread; the rest is lost and counted."""
         flushed = self.flush(timeout_s)
         with self._changed:
             self._closed = True
@@ -137,7 +137,7 @@ class Delivery(Generic[Item]):
 
     @property
     def _waiting(self) -> int:
-        """Items queued or in the hands of `deliver`."""
+        """Items in the queue or in `deliver`."""
         return len(self._items) + self._in_flight
 
     def _run(self) -> None:
@@ -147,7 +147,12 @@ class Delivery(Generic[Item]):
                 arrived = self._deliver(batch)
             except Exception as error:  # noqa: BLE001 - the thread must live on; the batch is counted as lost
                 self.note_error(describe(error))
-                logger.warning("shadowroute lost %d spans: %s", len(batch), describe(error))
+                logger.warning(
+                    "shadowroute: %d spans lost; your requests are unaffected, their records are missing; "
+                    "check the exporter: %s",
+                    len(batch),
+                    describe(error),
+                )
             with self._changed:
                 self._in_flight = 0
                 self._exported += arrived

@@ -21,7 +21,7 @@ IS_REMOTE: Final = 0x200
 UINT64: Final = 0xFFFF_FFFF_FFFF_FFFF
 REMEMBERED_TEXTS: Final = 8192
 REMEMBERED_LENGTH: Final = 512
-"""Longer texts (candidates of many models) are encoded each time, so that the memory stays below 8 MB."""
+"""Longer texts (candidates of many models) are not remembered, so that the memory stays below 8 MB."""
 
 _DOUBLE = struct.Struct("<d").pack
 _FIXED32 = struct.Struct("<I").pack
@@ -57,7 +57,7 @@ def encode_span(span: Span) -> bytes:
 
 
 def _part(part: Part) -> bytes:
-    """The attributes field (9) of one part, and a note of it for the next span that has the part."""
+    """The attributes field (9) of one part, kept in the part for its next span."""
     pieces = []
     for key, value in part.attributes.items():
         kind = type(value)
@@ -86,7 +86,7 @@ def _part(part: Part) -> bytes:
 
 
 _texts: dict[tuple[str, str], bytes] = {}
-"""Text attributes by key and value. Emptied when it is full: most are asked for again at once, and ids never."""
+"""Text attributes by key and value. Emptied when full: most come back at once, ids never do."""
 
 
 def _text_attribute(key: str, value: str) -> bytes:
@@ -100,7 +100,7 @@ def _text_attribute(key: str, value: str) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _double_head(key: str) -> bytes:
-    """Everything of an attribute with a double but its 8 bytes."""
+    """An attribute with a double, without the double's 8 bytes."""
     name = _text(1, key)
     return b"\x4a" + _varint(len(name) + 11) + name + b"\x12\x09\x21"
 

@@ -18,7 +18,7 @@ from shadow.telemetry.span import Source, Span
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 TOO_LARGE = 413
-"""The collector takes less at once; half of it may do."""
+"""The batch is too large; it is sent in halves."""
 FIRST_DELAY_S = 0.25
 LONGEST_DELAY_S = 30.0
 
@@ -26,7 +26,7 @@ Encoded = tuple[Source, bytes]
 
 
 class OtlpSink:
-    """Posts encoded spans to a collector, for as long as it takes.
+    """Posts encoded spans to a collector, with retries without end.
 
     Args:
         url: base address such as `http://127.0.0.1:4318`, or the full address of its `/v1/traces`.
@@ -55,7 +55,7 @@ class OtlpSink:
             self._deliver, limit=queue_spans, batch=batch_spans, linger_s=linger_s, name="shadowroute-export"
         )
         self._last_logged = ""
-        on_fork_in_child(self._poster.close)  # parent and child must not talk over one socket
+        on_fork_in_child(self._poster.close)  # parent and child must not share a socket
 
     def start(self) -> None:
         """Start the background thread."""
@@ -75,7 +75,7 @@ class OtlpSink:
         return self._delivery.flush(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
-        """Flush, then stop; what is left is dropped and counted."""
+        """Flush, then stop; the rest is dropped and counted."""
         flushed = self._delivery.close(timeout_s)
         self._poster.close()
         return flushed
@@ -86,7 +86,7 @@ class OtlpSink:
         return self._delivery.stats
 
     def _deliver(self, batch: list[Encoded]) -> int:
-        """Post one batch until it is taken or refused; how many spans arrived."""
+        """Post one batch until it is accepted or refused; returns the number of delivered spans."""
         body = gzip.compress(encode_request(_grouped(batch)), compresslevel=1, mtime=0)
         delay_s = FIRST_DELAY_S
         while True:
@@ -105,7 +105,7 @@ class OtlpSink:
                 reason = response
             self._delivery.note_retry(reason)
             told_s = response.retry_after_s if isinstance(response, Response) else None
-            # A server that says 0, or a time that is past, is not hammered.
+            # At least FIRST_DELAY_S, also if the server asks for no wait.
             wait_s = delay_s * random.uniform(0.8, 1.2) if told_s is None else max(told_s, FIRST_DELAY_S)  # noqa: S311
             if self._delivery.stopping.wait(wait_s):
                 self._log_loss(len(batch), reason)
@@ -113,14 +113,14 @@ class OtlpSink:
             delay_s = min(delay_s * 2, LONGEST_DELAY_S)
 
     def _post(self, body: bytes) -> Response | str:
-        """The answer, or in one sentence why there is none."""
+        """The answer, or the reason why there is none."""
         try:
             return self._poster.post(body)
         except (OSError, http.client.HTTPException) as error:
             return f"{self._poster.label} is not reachable: {str(error) or type(error).__name__}"
 
     def _rejected(self, response: Response) -> int:
-        """Spans of a taken batch that the collector refused one by one. An answer that cannot be read refuses none."""
+        """Number of rejected spans of an accepted batch; 0 for an unreadable answer."""
         if not response.body or not response.is_protobuf:
             return 0
         from google.protobuf.message import DecodeError  # noqa: PLC0415 - 65 ms with the next, rarely needed
@@ -137,11 +137,16 @@ class OtlpSink:
         return int(partial.rejected_spans)
 
     def _log_loss(self, count: int, reason: str) -> None:
-        """Log a reason once, until another one takes its place; the counts are in `stats`."""
+        """Log a reason once, until there is another one; the counts are in `stats`."""
         self._delivery.note_error(reason)
         if reason != self._last_logged:
             self._last_logged = reason
-            logger.error("shadowroute lost %d spans: %s", count, reason)
+            logger.error(
+                "shadowroute: %d spans lost; your requests are unaffected, their records are missing; "
+                "check export.to and the collector: %s",
+                count,
+                reason,
+            )
 
 
 def _grouped(batch: Sequence[Encoded]) -> Iterable[tuple[Source, list[bytes]]]:

@@ -23,7 +23,7 @@ MOST_OF_AN_ANSWER: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the collector said. `retry_after_s` is None without a usable Retry-After header."""
+    """The collector's answer. `retry_after_s` is None without a readable Retry-After header."""
 
     status: int
     body: bytes
@@ -59,13 +59,13 @@ class Poster:
         try:
             return self._exchange(body)
         except (ConnectionError, http.client.RemoteDisconnected):
-            # A server may close an idle connection at any moment; only a fresh one tells that it is really down.
+            # A server may close an idle connection at any time, so a new connection is tried once.
             if not kept:
                 raise
             return self._exchange(body)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -78,7 +78,7 @@ class Poster:
             answer = self._connection.getresponse()
             content = answer.read(MOST_OF_AN_ANSWER)
             if not answer.isclosed():
-                self.close()  # the rest of an absurdly long answer would be read as the next one
+                self.close()  # the rest of a too long answer would be read as the next one
         except BaseException:
             self.close()
             raise

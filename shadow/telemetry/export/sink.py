@@ -1,4 +1,4 @@
-"""Where finished spans go: the interface that every exporter of ours has."""
+"""The interface of exporters for finished spans."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from shadow.telemetry.span import Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkStats:
-    """What became of the spans so far.
+    """Counts of spans so far.
 
     Attributes:
         queued: accepted, neither delivered nor lost yet.
-        exported: the other side said that it has them.
+        exported: confirmed by the other side.
         dropped: lost: the queue was full, the server refused them, or the process ended first.
         retries: deliveries that were tried again.
         last_error: why the last delivery failed, empty if none did.
@@ -33,7 +33,7 @@ class SpanSink(Protocol):
     """Takes spans without blocking and delivers them in the background."""
 
     def start(self) -> None:
-        """Start what works in the background, if it is not running. From Python 3.12 on, an exit is too late for it."""
+        """Start the background work, unless it runs. From Python 3.12 on, an exit is too late for it."""
         ...
 
     def submit(self, spans: Sequence[Span]) -> bool:
@@ -41,11 +41,11 @@ class SpanSink(Protocol):
         ...
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until everything queued was delivered. False if that took too long or something was lost."""
+        """Wait until all queued spans are delivered. False if that took too long or spans were lost."""
         ...
 
     def close(self, timeout_s: float) -> bool:
-        """Flush, then stop. What is left after `timeout_s` is dropped and counted."""
+        """Flush, then stop. The rest after `timeout_s` is dropped and counted."""
         ...
 
     @property
