@@ -16,9 +16,9 @@ from typing import Any
 from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
 from shadow.errors import ProviderError
-from shadow.execution.course import Execution
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.received import Held, Received, Tick
+from shadow.execution.state_machine import Execution
 
 Sleep = Callable[[float], None]
 AsyncSleep = Callable[[float], Awaitable[None]]
