@@ -9,7 +9,7 @@ from dataclasses import replace
 from shadow.domain.outcome import UNKNOWN_USAGE, Answer, JudgeCall, Outcome
 from shadow.domain.request import Request
 from shadow.errors import ConfigError, UnjudgedError
-from shadow.execution.received import Tick
+from shadow.execution.stream_buffer import Tick
 from shadow.prices.catalogue import Catalogue, Model
 from shadow.providers.protocol import Call
 from shadow.providers.registry import Providers

@@ -15,10 +15,10 @@ from shadow.domain.snapshot import Snapshot
 from shadow.execution.bench import RequestBench
 from shadow.execution.cost_limits import limited
 from shadow.execution.dispatch import Dispatch
-from shadow.execution.received import Tick
 from shadow.execution.reply import AsyncReplyStream, Reply, ReplyStream
 from shadow.execution.shells import arun, astream, run, stream
 from shadow.execution.state_machine import Execution
+from shadow.execution.stream_buffer import Tick
 from shadow.execution.terms import Terms
 from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue, Model

@@ -17,8 +17,8 @@ from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
 from shadow.errors import ProviderError
 from shadow.execution.dispatch import Dispatch
-from shadow.execution.received import Held, Received, Tick
 from shadow.execution.state_machine import Execution
+from shadow.execution.stream_buffer import HeldStreams, StreamBuffer, Tick
 
 Sleep = Callable[[float], None]
 AsyncSleep = Callable[[float], Awaitable[None]]
@@ -85,22 +85,22 @@ def stream(
         UnservedError: no step may be asked.
         Exception: as `run`; also after the first chunk, when no other step may serve the request.
     """
-    held = Held()
+    held = HeldStreams()
     while True:
-        planned, received = _next_after_wait(execution, sleep), Received(tick)
+        planned, buffer = _next_after_wait(execution, sleep), StreamBuffer(tick)
         try:
             with closing(dispatch(planned)) as chunks:
                 for chunk in chunks:
-                    received.add(chunk)
+                    buffer.add(chunk)
                     if not planned.held:
-                        yield received.hand_out(chunk)
+                        yield buffer.hand_out(chunk)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too
-            if not _goes_on(execution, error, received):
+            if not _goes_on(execution, error, buffer):
                 raise
         else:
-            answer, latency_s = held.add(received), received.latency_s
+            answer, latency_s = held.add(buffer), buffer.latency_s
             finding = execution.inspect(answer, latency_s)
-            if execution.answered(answer, latency_s, finding, ttft_s=received.ttft_s):
+            if execution.answered(answer, latency_s, finding, ttft_s=buffer.ttft_s):
                 yield from held.chunks_of(execution.answer)
                 return
 
@@ -113,26 +113,26 @@ async def astream(
     sleep: AsyncSleep | None = None,
 ) -> AsyncGenerator[Any, None]:
     """As `stream`, without blocking the event loop."""
-    held = Held()
+    held = HeldStreams()
     while True:
         planned = await _anext_after_wait(execution, sleep)
-        received = Received(tick)
+        buffer = StreamBuffer(tick)
         try:
             async with aclosing(dispatch(planned)) as chunks:
                 async with _Limited(planned.model, planned.first_chunk_s):  # the provider keeps the later limits
                     chunk = await anext(chunks, None)
                 while chunk is not None:
-                    received.add(chunk)
+                    buffer.add(chunk)
                     if not planned.held:
-                        yield received.hand_out(chunk)
+                        yield buffer.hand_out(chunk)
                     chunk = await anext(chunks, None)
         except BaseException as error:  # an interrupt or a cancellation is recorded, too
-            if not _goes_on(execution, error, received):
+            if not _goes_on(execution, error, buffer):
                 raise
         else:
-            answer, latency_s = held.add(received), received.latency_s
+            answer, latency_s = held.add(buffer), buffer.latency_s
             finding = await execution.ainspect(answer, latency_s)
-            if execution.answered(answer, latency_s, finding, ttft_s=received.ttft_s):
+            if execution.answered(answer, latency_s, finding, ttft_s=buffer.ttft_s):
                 for raw in held.chunks_of(execution.answer):
                     yield raw
                 return
@@ -184,9 +184,9 @@ class _Limited:
         raise ProviderError(text, error_type="timeout", retryable=True) from None
 
 
-def _goes_on(execution: Execution, error: BaseException, received: Received) -> bool:
+def _goes_on(execution: Execution, error: BaseException, buffer: StreamBuffer) -> bool:
     """Report a broken stream to the execution; whether another step may serve the request."""
-    if not received.handed_out:
-        return execution.failed(error, received.latency_s)
-    execution.broken(error, received.answer(), received.latency_s, ttft_s=received.ttft_s)
+    if not buffer.handed_out:
+        return execution.failed(error, buffer.latency_s)
+    execution.broken(error, buffer.answer(), buffer.latency_s, ttft_s=buffer.ttft_s)
     return False

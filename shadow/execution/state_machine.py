@@ -1,4 +1,4 @@
-"""The course of one request: primary, escalation after a refused answer, fallback or retry after a failure.
+"""The execution of one request: primary, escalation after a refused answer, fallback or retry after a failure.
 
 `Execution` is a state machine without input or output: it names the next dispatch and takes its result.
 docs/router.md, "Which answer is served", has the rules as a table. In short:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from shadow.domain.outcome import UNREPORTED, Answer, Outcome, OutcomeStatus
 from shadow.domain.usage import chunk_of, ends_answer, failure_of, is_chunk
-from shadow.execution.received import Received
+from shadow.execution.stream_buffer import StreamBuffer
 from shadow.runtime.containment import Guard
 
 
@@ -41,7 +41,7 @@ class ObservedStream:
 
     def __init__(self, observed: Streamed) -> None:
         self._observed = observed
-        self._received = Received(observed.since_chosen_s)
+        self._buffer = StreamBuffer(observed.since_chosen_s)
         self._ttft_s: float | None = None
         self._is_whole = False
         self._failure = ""
@@ -55,8 +55,8 @@ class ObservedStream:
                 self._is_whole = self._is_whole or ends_answer(item)
                 self._failure = self._failure or failure_of(item)
                 chunk = chunk_of(item)
-                self._received.add(chunk)
-                self._received.hand_out(chunk)
+                self._buffer.add(chunk)
+                self._buffer.hand_out(chunk)
 
     def ended(self) -> None:
         """The stream is exhausted. An event may have reported a failure."""
@@ -78,7 +78,7 @@ class ObservedStream:
             self._observed.close(UNREPORTED)
             return
         self._observed.finish(
-            self._received.answer(),
+            self._buffer.answer(),
             "complete" if complete else "partial",
             ttft_s=self._ttft_s,
             error_type=error_type,

@@ -18,7 +18,7 @@ from shadow.errors import ProviderError, UnjudgedError
 from shadow.execution import Dispatch, Execution, arun, astream, run, stream
 from shadow.execution.bench import RequestBench
 from shadow.execution.cascade_refusals import RefusalRuns
-from shadow.execution.received import Tick
+from shadow.execution.stream_buffer import Tick
 from shadow.policies.cascade import Cascade, Stage
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser

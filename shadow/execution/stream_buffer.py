@@ -13,7 +13,7 @@ Tick = Callable[[], float]
 NO_CALL = ToolCall("", "")
 
 
-class Received:
+class StreamBuffer:
     """The stream of one dispatch so far.
 
     Attributes:
@@ -80,16 +80,16 @@ class Received:
             calls[place] = ToolCall(known.name + piece.name, known.arguments + piece.arguments)
 
 
-class Held:
+class HeldStreams:
     """The complete streams of one request, with their held back chunks."""
 
     def __init__(self) -> None:
         self._streams: list[tuple[Answer, list[Any]]] = []
 
-    def add(self, received: Received) -> Answer:
+    def add(self, buffer: StreamBuffer) -> Answer:
         """Keep a stream's chunks; returns its answer."""
-        answer = received.answer()
-        self._streams.append((answer, received.kept))
+        answer = buffer.answer()
+        self._streams.append((answer, buffer.kept))
         return answer
 
     def chunks_of(self, served: Answer | None) -> list[Any]:
