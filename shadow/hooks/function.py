@@ -13,8 +13,8 @@ from shadow.domain.usage import usage_of
 from shadow.errors import ShadowError
 from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.streams import ObservedStream
-from shadow.hooks.taps import watched_async_generator, watched_generator
 from shadow.hooks.watch import Watch
+from shadow.hooks.watched_generators import watched_async_generator, watched_generator
 
 Served = Callable[[Any], Any]
 """From a reply to an `Answer`, an OpenAI-shaped reply, or a pair of model and usage."""

@@ -18,8 +18,8 @@ from shadow.errors import ShadowError
 from shadow.hooks.arguments import facts_of_call
 from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.streams import ObservedStream
-from shadow.hooks.taps import watched_async_generator, watched_generator
 from shadow.hooks.watch import Watch
+from shadow.hooks.watched_generators import watched_async_generator, watched_generator
 
 METHODS: Final = (
     ("chat.completions", "create"),

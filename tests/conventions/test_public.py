@@ -80,9 +80,9 @@ def test_code_that_uses_what_is_not_public_is_found() -> None:
     imports = "import shadow\nfrom shadow.recording import recorder\nimport shadowroute.app.up\n"
     code = imports + "shadow.errors\nshadow.Observer"
     assert not_public(used_names(code)) == ["shadow.errors", "shadow.recording.recorder", "shadowroute.app.up"]
-    assert not_public(written_names("`shadow.Observer(x)`, `shadow.hooks.taps.tap` and `shadow.yaml`")) == [
-        "shadow.hooks.taps.tap"
-    ]
+    assert not_public(
+        written_names("`shadow.Observer(x)`, `shadow.hooks.watched_generators.tap` and `shadow.yaml`")
+    ) == ["shadow.hooks.watched_generators.tap"]
     assert len([code for path in [*PAGES, *EXAMPLES] for code in code_of(path)]) > 25
     assert "shadowroute.analysis.report.policy_report" in used_names(
         PAGE.read_text().split("```python\n")[1].split("```")[0]
