@@ -20,7 +20,7 @@ from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue
 from shadow.state.settings import SpendingLimit, StateSettings
 from shadow.state.spending import Spending
-from shadow.state.warmth import WarmMap
+from shadow.state.warm_prompts import WarmPrompts
 
 
 class OwnState:
@@ -41,7 +41,7 @@ class OwnState:
         models: Iterable[str] = (),
     ) -> None:
         self._billing = Billing(catalogue, models)
-        self._warmth = WarmMap(settings.warm_ttl_s, settings.warm_sessions)
+        self._warm_prompts = WarmPrompts(settings.warm_ttl_s, settings.warm_sessions)
         self._spending = Spending(spending)
         self._expected = {
             model.name: ModelState(latency_s=model.latency_s, quality=model.quality)
@@ -64,7 +64,7 @@ class OwnState:
         return Snapshot(
             mode="own",
             models=MappingProxyType(models),
-            warm_tokens=MappingProxyType(dict(self._warmth.of(request.session_key, now_s, request.input_tokens))),
+            warm_tokens=MappingProxyType(dict(self._warm_prompts.of(request.session_key, now_s, request.input_tokens))),
             remaining_usd=MappingProxyType(dict(self._spending.remaining(request, now_s))),
             killed=shared.killed,
         )
@@ -83,7 +83,7 @@ class OwnState:
             return
         for model in (decision.model, decision.escalation_model) if escalated else (decision.model,):
             warm = min(
-                self._warmth.of(request.session_key, now_s, usage.input_tokens).get(model, 0), usage.input_tokens
+                self._warm_prompts.of(request.session_key, now_s, usage.input_tokens).get(model, 0), usage.input_tokens
             )
             simulated = Usage(
                 input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=warm
@@ -93,4 +93,4 @@ class OwnState:
                 self._spending.spent(request, now_s, cost_usd)
             price = self._billing.price(model, usage.input_tokens, request.time_us)
             if price is not None and price.cache_read_usd_per_mtok < price.input_usd_per_mtok:
-                self._warmth.hold(request.session_key, now_s, model, usage.input_tokens)
+                self._warm_prompts.hold(request.session_key, now_s, model, usage.input_tokens)

@@ -30,7 +30,7 @@ from shadow.state.served_models import ServedModels
 from shadow.state.settings import Described, SpendingLimit, StateSettings
 from shadow.state.spending import Spending
 from shadow.state.switches import Switches, Watch
-from shadow.state.warmth import WarmMap
+from shadow.state.warm_prompts import WarmPrompts
 
 REFUSED: Final = "quality"
 """`error_type` of an attempt whose answer the validators refused."""
@@ -72,7 +72,7 @@ class State:
         self.containment = containment or Containment()
         self._guard = self.containment.guard
         self._models = Models(catalogue, self._settings, events=events)
-        self._warmth = WarmMap(self._settings.warm_ttl_s, self._settings.warm_sessions)
+        self._warm_prompts = WarmPrompts(self._settings.warm_ttl_s, self._settings.warm_sessions)
         self._spending = Spending(spending)
         self._billing = Billing(catalogue) if self._spending else None
         self._served = ServedModels()
@@ -101,7 +101,7 @@ class State:
             with self._lock:
                 self._settings, self._billing = routing.state, billing
                 self._models.adopt(routing.catalogue, routing.state)
-                self._warmth.adopt(routing.state.warm_ttl_s, routing.state.warm_sessions)
+                self._warm_prompts.adopt(routing.state.warm_ttl_s, routing.state.warm_sessions)
                 self._spending = self._spending.adopted(routing.spending)
                 self._switches.adopt(routing.catalogue, routing.state.kill_file)
                 if self._watch is None and routing.state.kill_file is not None:
@@ -116,7 +116,7 @@ class State:
             shared = models.published if now_s < models.fresh_until_s else self._refreshed(now_s)
             warm: Mapping[str, int] = NOTHING
             if request.session_key:
-                warm = self._warmth.of(request.session_key, now_s, request.input_tokens)
+                warm = self._warm_prompts.of(request.session_key, now_s, request.input_tokens)
             remaining = self._spending.remaining(request, self._event_s()) if self._spending else NOTHING
             if not warm and not remaining:
                 return shared
@@ -290,7 +290,7 @@ class State:
         usage = counted(attempt.usage)
         if usage.input_tokens is None:
             return
-        self._warmth.served(request.session_key, now_s, self._models.name(attempt.model), usage)
+        self._warm_prompts.served(request.session_key, now_s, self._models.name(attempt.model), usage)
         self._models.used(attempt.model, usage.input_tokens + (usage.output_tokens or 0), now_s)
 
     def _note_accepted(

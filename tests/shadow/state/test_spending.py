@@ -12,7 +12,7 @@ from shadow.domain.outcome import Usage
 from shadow.state import spending
 from shadow.state.settings import Per, SpendingLimit
 from shadow.state.spending import Spending, window
-from shadow.state.warmth import MODELS_PER_SESSION, WarmMap
+from shadow.state.warm_prompts import MODELS_PER_SESSION, WarmPrompts
 from tests.support.sdk import request
 
 CACHED = Usage(input_tokens=1000, output_tokens=1, cache_read_tokens=600)
@@ -90,7 +90,7 @@ def test_a_window_holds_what_was_spent_in_it(payments: list[tuple[int, int]]) ->
 
 def test_a_model_that_never_cached_is_not_warm() -> None:
     """Input tokens alone prove nothing; once it read from a cache, its whole prompt is what the next call finds."""
-    warm = WarmMap(ttl_s=300, sessions=10)
+    warm = WarmPrompts(ttl_s=300, sessions=10)
     warm.served("s", 0.0, "m", Usage(input_tokens=1000, output_tokens=1))
     assert warm.of("s", 1.0, 0) == {}
     warm.served("s", 2.0, "m", CACHED)
@@ -101,7 +101,7 @@ def test_a_model_that_never_cached_is_not_warm() -> None:
 
 def test_what_was_written_and_read_is_what_is_held() -> None:
     """Where a provider tells both (Anthropic), the rest of the prompt is not in its cache."""
-    warm = WarmMap(ttl_s=300, sessions=10)
+    warm = WarmPrompts(ttl_s=300, sessions=10)
     warm.served("s", 0.0, "m", Usage(input_tokens=1000, output_tokens=1, cache_read_tokens=100, cache_write_tokens=300))
     assert warm.of("s", 1.0, 0) == {"m": 400}
     assert warm.of("s", 1.0, 250) == {"m": 250}
@@ -111,7 +111,7 @@ def test_what_was_written_and_read_is_what_is_held() -> None:
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 20), st.integers(0, 90)), max_size=80))
 def test_the_map_is_bounded_and_forgets_the_oldest(calls: list[tuple[str, int, int]]) -> None:
     """At most so many sessions and models each; what is told is never older than its time to live."""
-    warm, now_s, used = WarmMap(ttl_s=100, sessions=3), 0.0, dict[tuple[str, str], float]()
+    warm, now_s, used = WarmPrompts(ttl_s=100, sessions=3), 0.0, dict[tuple[str, str], float]()
     for session, number, pause_s in calls:
         now_s += pause_s
         warm.served(session, now_s, f"m{number}", CACHED)
@@ -126,6 +126,6 @@ def test_the_map_is_bounded_and_forgets_the_oldest(calls: list[tuple[str, int, i
 
 def test_nobodys_session_is_never_warm() -> None:
     """A request without a session shares no prompt with another one."""
-    warm = WarmMap(ttl_s=300, sessions=10)
+    warm = WarmPrompts(ttl_s=300, sessions=10)
     warm.served("", 0.0, "m", CACHED)
     assert warm.of("", 1.0, 0) == {}

@@ -15,7 +15,7 @@ from shadow.domain.request import NOTHING
 MODELS_PER_SESSION: Final = 8
 
 
-class WarmMap:
+class WarmPrompts:
     """Sessions with their warm models. Reading takes no lock; writers hold their owner's.
 
     Args:
