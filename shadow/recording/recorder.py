@@ -36,7 +36,7 @@ from shadow.recording.stats import RecorderStats, ReloadCounts
 from shadow.runtime.clock import SYSTEM_CLOCK, Clock
 from shadow.runtime.containment import Containment, OnError
 from shadow.runtime.forks import on_fork_in_child
-from shadow.runtime.lock_courtesy import end_courtesy
+from shadow.runtime.lock_yielding import stop_yielding
 from shadow.telemetry.export.sink import SpanSink
 
 if TYPE_CHECKING:
@@ -314,6 +314,6 @@ _alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 @atexit.register
 def _shut_down_at_exit() -> None:
-    end_courtesy()
+    stop_yielding()
     for recorder in list(_alive):
         recorder.shutdown(EXIT_FLUSH_S)

@@ -16,7 +16,7 @@ from shadow.policies.guarded import PolicyResult, named
 from shadow.recording.backlog import Entry, LateOutcome, Pending
 from shadow.runtime.containment import Containment
 from shadow.runtime.frozen import copied
-from shadow.runtime.lock_courtesy import Courtesy
+from shadow.runtime.lock_yielding import LockYielder
 from shadow.telemetry.export.sink import SpanSink
 from shadow.telemetry.span import Span
 from shadow.telemetry.spans import Record
@@ -83,11 +83,11 @@ class SpanWriter:
                     self._sink.submit([self._fact(entry)])
 
     def _write_requests(self, routing_version: RoutingVersion, requests: Sequence[Pending]) -> None:
-        courtesy = Courtesy()
+        yielder = LockYielder()
         written = 0
         try:
             for pending in requests:
-                courtesy.pause()
+                yielder.pause()
                 if pending.lacks_complexity:
                     pending.request = with_complexity(pending.request)
                 _use_catalogue_names(pending, routing_version.routing.catalogue)
@@ -97,7 +97,7 @@ class SpanWriter:
             contents = self._content.of(requests, self._sink.stats.queued)
             judged = routing_version.runner.evaluate(requests)
             for pending, results, content in zip(requests, judged, contents, strict=True):
-                courtesy.pause()
+                yielder.pause()
                 with self._containment.guard("spans"):
                     # All spans of a request in one call: the sink takes all or none, and counts what it refuses.
                     self._sink.submit(

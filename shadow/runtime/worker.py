@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from shadow.runtime.gc_pauses import PAUSES
-from shadow.runtime.lock_courtesy import Courtesy
+from shadow.runtime.lock_yielding import LockYielder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -98,7 +98,7 @@ class Worker(Generic[Item, Result]):
             return
 
     def _apply(self, task: Task[Item, Result]) -> None:
-        courtesy = Courtesy()
+        yielder = LockYielder()
         for number, item in enumerate(task.items):
             if self._abandoned:
                 return
@@ -106,7 +106,7 @@ class Worker(Generic[Item, Result]):
             result = self._work(item)
             task.current = None
             task.results.append(result)
-            courtesy.pause()
+            yielder.pause()
         task.done.set()
 
 

@@ -20,7 +20,7 @@ from shadow.recording.isolation.child import FAILED, READY, Order
 from shadow.recording.isolation.pipe import UPWARD_BYTES_AT_MOST, read_frame, write_frame
 from shadow.runtime.containment import describe
 from shadow.runtime.gc_pauses import PAUSES
-from shadow.runtime.lock_courtesy import Courtesy
+from shadow.runtime.lock_yielding import LockYielder
 from shadow.runtime.pickling import pickled
 from shadow.runtime.worker import Item, Task
 
@@ -168,7 +168,7 @@ class ProcessWorker(Generic[Item]):
 
     def _work_off(self, task: Task[Item, PolicyResult], down: BinaryIO, up: BinaryIO) -> None:
         """Send one item ahead, if possible, so that the process need not wait for the next one."""
-        courtesy = Courtesy()
+        yielder = LockYielder()
         unsent: dict[int, PolicyResult] = {}
         last, sent = len(task.items) - 1, 0
         task.current = (0, PAUSES.now())
@@ -182,7 +182,7 @@ class ProcessWorker(Generic[Item]):
                     return
                 task.results.append(result)
                 task.current = (number + 1, PAUSES.now()) if number < last else None
-                courtesy.pause()
+                yielder.pause()
         except (OSError, EOFError, ValueError) as error:
             reason = f"its process ended{self._exit()}" if isinstance(error, (OSError, EOFError)) else str(error)
             self._end_because(reason)

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from shadow.runtime import lock_courtesy as courtesy
-from shadow.runtime.lock_courtesy import REST_S, SLICE_S, Courtesy, end_courtesy
+from shadow.runtime import lock_yielding
+from shadow.runtime.lock_yielding import REST_S, SLICE_S, LockYielder, stop_yielding
 
 
 @pytest.fixture
@@ -15,15 +15,15 @@ def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds of every rest; the clock moves a third of a slice with each look at it."""
     taken: list[float] = []
     now = iter(range(10_000))
-    monkeypatch.setattr(courtesy, "_nobody_waits", threading.Event())
-    monkeypatch.setattr("shadow.runtime.lock_courtesy.time.sleep", taken.append)
-    monkeypatch.setattr("shadow.runtime.lock_courtesy.time.perf_counter", lambda: next(now) * SLICE_S / 3)
+    monkeypatch.setattr(lock_yielding, "_is_exiting", threading.Event())
+    monkeypatch.setattr("shadow.runtime.lock_yielding.time.sleep", taken.append)
+    monkeypatch.setattr("shadow.runtime.lock_yielding.time.perf_counter", lambda: next(now) * SLICE_S / 3)
     return taken
 
 
 def test_a_thread_rests_after_a_slice_of_work(rests: list[float]) -> None:
     """Not after every item: a rest costs more than most items do."""
-    own = Courtesy()
+    own = LockYielder()
     for _ in range(30):
         own.pause()
     assert 5 <= len(rests) <= 10
@@ -32,8 +32,8 @@ def test_a_thread_rests_after_a_slice_of_work(rests: list[float]) -> None:
 
 def test_nobody_rests_when_the_process_ends(rests: list[float]) -> None:
     """What is queued must be sent in the seconds that are left."""
-    end_courtesy()
-    own = Courtesy()
+    stop_yielding()
+    own = LockYielder()
     for _ in range(30):
         own.pause()
     assert rests == []
