@@ -27,7 +27,7 @@ from shadow.execution.inspection import PASSED, REFUSED, Correction, Finding, In
 from shadow.execution.recovery import Recovery
 from shadow.execution.request_limits import Admission
 from shadow.execution.steps import Steps
-from shadow.execution.terms import UNTRIED, Terms
+from shadow.execution.terms import WITHOUT_RETRIES, Terms
 from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue
 
@@ -59,7 +59,7 @@ class Execution:
         request: Request,
         decision: Decision,
         catalogue: Catalogue,
-        terms: Terms = UNTRIED,
+        terms: Terms = WITHOUT_RETRIES,
         snapshot: Snapshot = STATELESS,
         billing: Billing | None = None,
         pin: str = "",

@@ -32,5 +32,5 @@ class Terms:
         return cls(settings=settings, retries=RetryBudgets(), state=state, jitter=jitter)
 
 
-UNTRIED: Final = Terms.of(ExecutionSettings(retry=RetrySettings(times=0)))
+WITHOUT_RETRIES: Final = Terms.of(ExecutionSettings(retry=RetrySettings(times=0)))
 """For recorded answers: no retries."""
