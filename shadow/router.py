@@ -161,7 +161,7 @@ class ShadowRouter(RecordedService):
             timeout_s=timeout_s,
             deadline_s=deadline_s,
             tick=self._clock.perf_counter,
-            flagged=lambda outcome: self._refusals.flagged(
+            with_review_flag=lambda outcome: self._refusals.with_review_flag(
                 decision, request, outcome, review_after=routing.limits.review_after_refusals
             ),
             close=close,

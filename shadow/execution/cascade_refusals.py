@@ -25,7 +25,7 @@ class RefusalRuns:
         self._lock = threading.Lock()
         on_fork_in_child(self._after_fork)
 
-    def flagged(self, decision: Decision, request: Request, outcome: Outcome, *, review_after: int) -> Outcome:
+    def with_review_flag(self, decision: Decision, request: Request, outcome: Outcome, *, review_after: int) -> Outcome:
         """The outcome, flagged if it is the last of `review_after` refusals; then the count starts again.
 
         An earlier reason of the outcome is kept.

@@ -45,7 +45,7 @@ class Routed:
         timeout_s: seconds that one dispatch may take; None = as configured.
         deadline_s: seconds that the whole request may take; None = as configured.
         tick: a monotonic clock in seconds.
-        flagged: flags the outcome if a person should review it.
+        with_review_flag: flags the outcome if a person should review it.
         close: takes the outcome and closes the record.
     """
 
@@ -66,7 +66,7 @@ class Routed:
         timeout_s: float | None,
         deadline_s: float | None,
         tick: Tick,
-        flagged: Callable[[Outcome], Outcome],
+        with_review_flag: Callable[[Outcome], Outcome],
         close: Callable[[Outcome], None],
     ) -> None:
         self._request = request
@@ -97,7 +97,7 @@ class Routed:
         self._messages = messages
         self._params = params
         self._tick = tick
-        self._flagged = flagged
+        self._with_review_flag = with_review_flag
         self._close = close
         self._outcome: Outcome | None = None
 
@@ -133,7 +133,7 @@ class Routed:
     def finish(self) -> Outcome:
         """Close the record with the outcome, once; later calls change nothing."""
         if self._outcome is None:
-            self._outcome = self._flagged(self._bench.added_to(self._execution.outcome()))
+            self._outcome = self._with_review_flag(self._bench.added_to(self._execution.outcome()))
             self._close(self._outcome)
         return self._outcome
 

@@ -261,7 +261,7 @@ def test_refusals_in_a_row_are_flagged_per_policy_and_task() -> None:
     unjudged = [outcome(("small", "503")), outcome(("small", "validator_error")), outcome()]
 
     def flags(*outcomes: Outcome, task: str = "support") -> list[str]:
-        return [runs.flagged(made, request(task=task), each, review_after=3).needs_review for each in outcomes]
+        return [runs.with_review_flag(made, request(task=task), each, review_after=3).needs_review for each in outcomes]
 
     due = "refused_in_a_row"
     assert flags(refused, refused, *unjudged, refused) == ["", "", "", "", "", due]
@@ -269,7 +269,7 @@ def test_refusals_in_a_row_are_flagged_per_policy_and_task() -> None:
     assert flags(refused, refused, task="other") == [""] * 2
     assert flags(refused, refused, refused, refused) == [due, "", "", due]
     plain = decision()
-    assert runs.flagged(plain, request(), refused, review_after=3) is refused
+    assert runs.with_review_flag(plain, request(), refused, review_after=3) is refused
 
 
 def test_a_reason_to_review_is_not_replaced() -> None:
@@ -279,7 +279,7 @@ def test_a_reason_to_review_is_not_replaced() -> None:
     flagged = Outcome(
         status="complete", attempts=outcome(("small", "quality")).attempts, needs_review="last_step_refused"
     )
-    assert runs.flagged(made, request(), flagged, review_after=1) is flagged
+    assert runs.with_review_flag(made, request(), flagged, review_after=1) is flagged
 
 
 def test_tasks_that_are_counted_are_bounded() -> None:
@@ -288,10 +288,12 @@ def test_tasks_that_are_counted_are_bounded() -> None:
     made = decision(steps=(Step(kind="primary", model="small", accept_if=("x",)),))
     refused = outcome(("small", "quality"))
     for number in range(1500):
-        assert runs.flagged(made, request(task=f"t{number}"), refused, review_after=2).needs_review == ""
+        assert runs.with_review_flag(made, request(task=f"t{number}"), refused, review_after=2).needs_review == ""
     assert len(runs._runs) == 1000
-    assert runs.flagged(made, request(task="t1499"), refused, review_after=2).needs_review == "refused_in_a_row"
-    assert runs.flagged(made, request(task="t0"), refused, review_after=2).needs_review == ""
+    assert (
+        runs.with_review_flag(made, request(task="t1499"), refused, review_after=2).needs_review == "refused_in_a_row"
+    )
+    assert runs.with_review_flag(made, request(task="t0"), refused, review_after=2).needs_review == ""
 
 
 def test_what_a_judge_costs_counts_against_spending_limits() -> None:
