@@ -176,7 +176,7 @@ class Verdict:
 ACCEPTED: Final = Verdict()
 
 
-class Bench(Protocol):
+class ValidatorContext(Protocol):
     """Time and models for a validator of the live path. Both are part of the record."""
 
     def time_left_s(self, at_most: float) -> float:
@@ -196,7 +196,7 @@ class Bench(Protocol):
 class Examining(Protocol):
     """An escalating policy whose validators may run programs and ask models, for answers of the live path."""
 
-    def examine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+    def examine(self, request: Request, step: Step, answer: Answer, context: ValidatorContext) -> Verdict:
         """The verdict of every validator of this step.
 
         Raises:
@@ -204,7 +204,7 @@ class Examining(Protocol):
         """
         ...
 
-    async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+    async def aexamine(self, request: Request, step: Step, answer: Answer, context: ValidatorContext) -> Verdict:
         """As `examine`, without blocking the event loop."""
         ...
 

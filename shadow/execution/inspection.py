@@ -8,7 +8,7 @@ from typing import Final
 from shadow.domain.outcome import Answer
 from shadow.domain.policy import ACCEPTED, Decision, Escalating, Examining, Policy, Step, Verdict
 from shadow.domain.request import Request
-from shadow.execution.bench import RequestBench
+from shadow.execution.validator_context import LiveValidatorContext
 from shadow.runtime.frozen import quickly_made
 
 REFUSED: Final = "quality"
@@ -58,14 +58,16 @@ class Inspector:
         policy: the live policy.
         request: of the decision.
         decision: of the policy.
-        bench: time and models for validators; None = only validators without input or output run.
+        context: time and models for validators; None = only validators without input or output run.
     """
 
-    def __init__(self, policy: Policy, request: Request, decision: Decision, bench: RequestBench | None) -> None:
+    def __init__(
+        self, policy: Policy, request: Request, decision: Decision, context: LiveValidatorContext | None
+    ) -> None:
         self._policy = policy
         self._request = request
         self._decision = decision
-        self._bench = bench
+        self._context = context
 
     @property
     def can_judge(self) -> bool:
@@ -74,31 +76,31 @@ class Inspector:
 
     def inspect(self, step: Step, answer: Answer, left_s: float | None) -> Finding:
         """The finding on an answer of this step, `left_s` seconds before the deadline; None = no deadline."""
-        policy, bench = self._policy, self._bench
-        if bench is None or not isinstance(policy, Examining):
-            return self._without_bench(step, answer)
-        bench.begin(left_s)
-        started = bench.tick()
+        policy, context = self._policy, self._context
+        if context is None or not isinstance(policy, Examining):
+            return self._without_context(step, answer)
+        context.begin(left_s)
+        started = context.tick()
         try:
-            verdict = policy.examine(self._request, step, answer, bench)
+            verdict = policy.examine(self._request, step, answer, context)
         except Exception:  # noqa: BLE001 - a user's validator may raise anything; the attempt records it
-            return Finding(UNJUDGED, duration_s=bench.tick() - started)
-        return _finding(verdict, bench.tick() - started)
+            return Finding(UNJUDGED, duration_s=context.tick() - started)
+        return _finding(verdict, context.tick() - started)
 
     async def ainspect(self, step: Step, answer: Answer, left_s: float | None) -> Finding:
         """As `inspect`, without blocking the event loop."""
-        policy, bench = self._policy, self._bench
-        if bench is None or not isinstance(policy, Examining):
-            return self._without_bench(step, answer)
-        bench.begin(left_s)
-        started = bench.tick()
+        policy, context = self._policy, self._context
+        if context is None or not isinstance(policy, Examining):
+            return self._without_context(step, answer)
+        context.begin(left_s)
+        started = context.tick()
         try:
-            verdict = await policy.aexamine(self._request, step, answer, bench)
+            verdict = await policy.aexamine(self._request, step, answer, context)
         except Exception:  # noqa: BLE001 - as above
-            return Finding(UNJUDGED, duration_s=bench.tick() - started)
-        return _finding(verdict, bench.tick() - started)
+            return Finding(UNJUDGED, duration_s=context.tick() - started)
+        return _finding(verdict, context.tick() - started)
 
-    def _without_bench(self, step: Step, answer: Answer) -> Finding:
+    def _without_context(self, step: Step, answer: Answer) -> Finding:
         if not isinstance(self._policy, Escalating):
             return PASSED
         try:

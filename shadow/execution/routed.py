@@ -12,7 +12,6 @@ from shadow.domain.outcome import Answer, Outcome
 from shadow.domain.policy import Decision, Policy
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
-from shadow.execution.bench import RequestBench
 from shadow.execution.cost_limits import limited
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.reply import AsyncReplyStream, Reply, ReplyStream
@@ -20,6 +19,7 @@ from shadow.execution.shells import arun, astream, run, stream
 from shadow.execution.state_machine import Execution
 from shadow.execution.stream_buffer import Tick
 from shadow.execution.terms import Terms
+from shadow.execution.validator_context import LiveValidatorContext
 from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue, Model
 from shadow.providers.protocol import Call
@@ -71,7 +71,7 @@ class Routed:
     ) -> None:
         self._request = request
         self._decision = decision
-        self._bench = RequestBench(
+        self._context = LiveValidatorContext(
             request=request,
             catalogue=catalogue,
             providers=providers,
@@ -89,7 +89,7 @@ class Routed:
             pin=pin,
             timeout_s=timeout_s,
             deadline_s=deadline_s,
-            bench=self._bench,
+            context=self._context,
         )
         self._catalogue = catalogue
         self._providers = providers
@@ -133,7 +133,7 @@ class Routed:
     def finish(self) -> Outcome:
         """Close the record with the outcome, once; later calls change nothing."""
         if self._outcome is None:
-            self._outcome = self._with_review_flag(self._bench.added_to(self._execution.outcome()))
+            self._outcome = self._with_review_flag(self._context.added_to(self._execution.outcome()))
             self._close(self._outcome)
         return self._outcome
 

@@ -19,7 +19,6 @@ from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import ProviderError, UnservedError, error_type_of
 from shadow.execution.attempt_ledger import Ledger
-from shadow.execution.bench import RequestBench
 from shadow.execution.cost_limits import CostCap
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.draft import Draft
@@ -28,6 +27,7 @@ from shadow.execution.recovery import Recovery
 from shadow.execution.request_limits import Admission
 from shadow.execution.steps import Steps
 from shadow.execution.terms import WITHOUT_RETRIES, Terms
+from shadow.execution.validator_context import LiveValidatorContext
 from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue
 
@@ -49,7 +49,7 @@ class Execution:
         pin: the caller's model in place of the decided steps; empty = none.
         timeout_s: seconds for one dispatch, instead of the configured ones.
         deadline_s: seconds for the whole request, instead of the configured ones.
-        bench: time and models for validators; None = validators that need it give no verdict.
+        context: time and models for validators; None = validators that need it give no verdict.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class Execution:
         pin: str = "",
         timeout_s: float | None = None,
         deadline_s: float | None = None,
-        bench: RequestBench | None = None,
+        context: LiveValidatorContext | None = None,
     ) -> None:
         settings = terms.settings
-        self._inspector = Inspector(policy, request, decision, bench)
+        self._inspector = Inspector(policy, request, decision, context)
         self._terms = terms
         self._timeout_s = settings.timeout_s if timeout_s is None else timeout_s
         self._deadline_s = settings.deadline_s if deadline_s is None else deadline_s

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import fsum
 
 from shadow.domain.outcome import Answer
-from shadow.domain.policy import Bench, Candidate, Decision, Step, Verdict
+from shadow.domain.policy import Candidate, Decision, Step, ValidatorContext, Verdict
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot, StateMode
 from shadow.errors import OverBudgetError, PolicyError, UnknownFeatureError
@@ -132,18 +132,18 @@ class Composed:
         """
         return self._validators.shadow_verdict(step.accept_if, Case(request, answer)).refused_by
 
-    def examine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+    def examine(self, request: Request, step: Step, answer: Answer, context: ValidatorContext) -> Verdict:
         """The verdict of every validator of the step, for an answer of the live path.
 
         Raises:
             PolicyError: the policy has no validator of that name.
             Exception: a validator gives no verdict.
         """
-        return self._validators.verdict(step.accept_if, Case(request, answer), bench)
+        return self._validators.verdict(step.accept_if, Case(request, answer), context)
 
-    async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
+    async def aexamine(self, request: Request, step: Step, answer: Answer, context: ValidatorContext) -> Verdict:
         """As `examine`, without blocking the event loop."""
-        return await self._validators.averdict(step.accept_if, Case(request, answer), bench)
+        return await self._validators.averdict(step.accept_if, Case(request, answer), context)
 
     def _finished(self, plan: Plan, refused: Refused) -> Plan:
         """The plan with its fallbacks and without refused steps; the first remaining step is the primary."""

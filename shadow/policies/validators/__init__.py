@@ -10,7 +10,7 @@ from shadow.policies.validators.judge import Judge
 from shadow.policies.validators.length import Length
 from shadow.policies.validators.patterns import Matches, NotMatches
 from shadow.policies.validators.phrases import NotContaining
-from shadow.policies.validators.protocol import AnyValidator, Case, ShadowBench, SlowValidator, Validator
+from shadow.policies.validators.protocol import AnyValidator, Case, ShadowValidatorContext, SlowValidator, Validator
 from shadow.policies.validators.refusal import NotRefusal
 from shadow.policies.validators.required_fields import RequiredFields
 from shadow.policies.validators.score import ScoreAtLeast
@@ -33,7 +33,7 @@ __all__ = [
     "NotRefusal",
     "RequiredFields",
     "ScoreAtLeast",
-    "ShadowBench",
+    "ShadowValidatorContext",
     "SlowCalls",
     "SlowValidator",
     "ToolCalls",

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from shadow.domain.policy import Bench
+from shadow.domain.policy import ValidatorContext
 from shadow.errors import ShadowError
 from shadow.policies.validators.protocol import Case, named
 from shadow.policies.validators.waiting import Places, in_thread
@@ -57,21 +57,21 @@ class SlowCalls:
         self._timeout_s = timeout_s
         self._places = Places(self.name, AT_ONCE)
 
-    def check(self, case: Case, bench: Bench) -> bool:
+    def check(self, case: Case, context: ValidatorContext) -> bool:
         """As `Calls.accepts`.
 
         Raises:
             UnjudgedError: too many calls run at the same time.
         """
-        return self._call(case.text, bench.time_left_s(self._timeout_s))
+        return self._call(case.text, context.time_left_s(self._timeout_s))
 
-    async def acheck(self, case: Case, bench: Bench) -> bool:
+    async def acheck(self, case: Case, context: ValidatorContext) -> bool:
         """As `check`.
 
         Raises:
             TimeoutError: the function took too long.
         """
-        timeout_s = bench.time_left_s(self._timeout_s)
+        timeout_s = context.time_left_s(self._timeout_s)
         return await asyncio.wait_for(in_thread(lambda: self._call(case.text, timeout_s)), timeout_s)
 
     def _call(self, text: str, timeout_s: float) -> bool:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from shadow.domain.policy import Bench
+from shadow.domain.policy import ValidatorContext
 from shadow.errors import UnjudgedError
 from shadow.policies.validators.json_value import fenced_block
 from shadow.policies.validators.protocol import Case, named
@@ -63,18 +63,18 @@ class Command:
         self.asks = f"pass the check: {shown}"
         self._places = Places(self.name, AT_ONCE)
 
-    def check(self, case: Case, bench: Bench) -> bool:
+    def check(self, case: Case, context: ValidatorContext) -> bool:
         """Whether the program ends with 0.
 
         Raises:
             UnjudgedError: it took too long, could not be started, or was killed.
         """
-        return self._judged(_Run(self), case.text, bench.time_left_s(self._timeout_s))
+        return self._judged(_Run(self), case.text, context.time_left_s(self._timeout_s))
 
-    async def acheck(self, case: Case, bench: Bench) -> bool:
+    async def acheck(self, case: Case, context: ValidatorContext) -> bool:
         """As `check`, in a thread. If the caller is cancelled, the program is killed."""
         run = _Run(self)
-        timeout_s = bench.time_left_s(self._timeout_s)
+        timeout_s = context.time_left_s(self._timeout_s)
         try:
             return await in_thread(lambda: self._judged(run, case.text, timeout_s))
         except asyncio.CancelledError:

@@ -10,7 +10,7 @@ import hashlib
 import re
 from typing import Any, Final
 
-from shadow.domain.policy import Bench
+from shadow.domain.policy import ValidatorContext
 from shadow.errors import UnjudgedError
 from shadow.policies.validators.json_value import MISSING, fenced_block, json_in, value_at
 from shadow.policies.validators.protocol import Case, named
@@ -64,18 +64,18 @@ class Judge:
         self.name = named("judge", f"{model} at least {at_least:g}, rubric {digest}")
         self.asks = f"meet this rubric: {rubric}"
 
-    def check(self, case: Case, bench: Bench) -> bool:
+    def check(self, case: Case, context: ValidatorContext) -> bool:
         """Whether the score is high enough.
 
         Raises:
             UnjudgedError: the judge's reply has no score.
             ProviderError: the call of the judge failed.
         """
-        return self._is_enough(bench.ask(self._model, self._filled(case), self._timeout_s).text)
+        return self._is_enough(context.ask(self._model, self._filled(case), self._timeout_s).text)
 
-    async def acheck(self, case: Case, bench: Bench) -> bool:
+    async def acheck(self, case: Case, context: ValidatorContext) -> bool:
         """As `check`, without blocking the event loop."""
-        return self._is_enough((await bench.aask(self._model, self._filled(case), self._timeout_s)).text)
+        return self._is_enough((await context.aask(self._model, self._filled(case), self._timeout_s)).text)
 
     def _filled(self, case: Case) -> str:
         """The prompt. All places are filled in one pass, so that a place in the answer stays text."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from shadow.domain.policy import ACCEPTED, Bench, Verdict
+from shadow.domain.policy import ACCEPTED, ValidatorContext, Verdict
 from shadow.errors import PolicyError, UnjudgedError
-from shadow.policies.validators.protocol import AnyValidator, Case, ShadowBench, SlowValidator, Validator
+from shadow.policies.validators.protocol import AnyValidator, Case, ShadowValidatorContext, SlowValidator, Validator
 
-SHADOW_BENCH: Final = ShadowBench()
+SHADOW_CONTEXT: Final = ShadowValidatorContext()
 
 
 class Validators:
@@ -33,23 +33,23 @@ class Validators:
     def __bool__(self) -> bool:
         return bool(self._fast or self._slow)
 
-    def verdict(self, names: Sequence[str], case: Case, bench: Bench) -> Verdict:
+    def verdict(self, names: Sequence[str], case: Case, context: ValidatorContext) -> Verdict:
         """The verdict of the named validators on one answer; the first refusal ends the check."""
         verdict = self._fast_verdict(names, case)
         if verdict is not None:
             return verdict
         for slow in self._slow_ones(names):
-            if not slow.check(case, bench):
+            if not slow.check(case, context):
                 return _refused(slow)
         return ACCEPTED
 
-    async def averdict(self, names: Sequence[str], case: Case, bench: Bench) -> Verdict:
+    async def averdict(self, names: Sequence[str], case: Case, context: ValidatorContext) -> Verdict:
         """As `verdict`, without blocking the event loop."""
         verdict = self._fast_verdict(names, case)
         if verdict is not None:
             return verdict
         for slow in self._slow_ones(names):
-            if not await slow.acheck(case, bench):
+            if not await slow.acheck(case, context):
                 return _refused(slow)
         return ACCEPTED
 
@@ -66,7 +66,7 @@ class Validators:
         for slow in self._slow_ones(names):
             if not slow.in_shadows:
                 unasked = unasked or slow.name
-            elif not slow.check(case, SHADOW_BENCH):
+            elif not slow.check(case, SHADOW_CONTEXT):
                 return _refused(slow)
         if unasked:
             raise UnjudgedError(f"{unasked} must not run in a shadow; its verdict is unknown")

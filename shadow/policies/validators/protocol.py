@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from shadow.domain.outcome import Answer
-from shadow.domain.policy import Bench
+from shadow.domain.policy import ValidatorContext
 from shadow.domain.request import Request
 from shadow.errors import UnjudgedError
 from shadow.runtime.frozen import quickly_made
@@ -79,7 +79,7 @@ class SlowValidator(Protocol):
         """Whether it may run for a shadow, in the shadow's own thread. It must not spend money then."""
         ...
 
-    def check(self, case: Case, bench: Bench) -> bool:
+    def check(self, case: Case, context: ValidatorContext) -> bool:
         """True if the answer may be served.
 
         Raises:
@@ -87,7 +87,7 @@ class SlowValidator(Protocol):
         """
         ...
 
-    async def acheck(self, case: Case, bench: Bench) -> bool:
+    async def acheck(self, case: Case, context: ValidatorContext) -> bool:
         """As `check`, without blocking the event loop."""
         ...
 
@@ -95,14 +95,14 @@ class SlowValidator(Protocol):
 AnyValidator = Validator | SlowValidator
 
 
-class ShadowBench:
-    """The bench of a shadow: time, but no money."""
+class ShadowValidatorContext:
+    """The context of a shadow's validators: time, but no money."""
 
     def time_left_s(self, at_most: float) -> float:
         """All of it: the shadow's runner watches its time budget."""
         return at_most
 
-    def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:  # noqa: ARG002 - Bench
+    def ask(self, model: str, prompt: str, timeout_s: float) -> Answer:  # noqa: ARG002 - ValidatorContext
         """Refuse.
 
         Raises:

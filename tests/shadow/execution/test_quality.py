@@ -11,14 +11,14 @@ import pytest
 
 from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer, Attempt, JudgeCall, Outcome, Usage
-from shadow.domain.policy import Bench, Step, Verdict
+from shadow.domain.policy import Step, ValidatorContext, Verdict
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS
 from shadow.errors import ProviderError, UnjudgedError
 from shadow.execution import Dispatch, Execution, arun, astream, run, stream
-from shadow.execution.bench import RequestBench
 from shadow.execution.cascade_refusals import RefusalRuns
 from shadow.execution.stream_buffer import Tick
+from shadow.execution.validator_context import LiveValidatorContext
 from shadow.policies.cascade import Cascade, Stage
 from shadow.policies.composed import Composed
 from shadow.policies.plan import Chooser
@@ -112,7 +112,7 @@ def execution_of(policy: Composed, tick: Tick = lambda: 0.0, deadline_s: float |
         decision=policy.decide(asked, STATELESS),
         catalogue=nothing,
         deadline_s=deadline_s,
-        bench=RequestBench(request=asked, catalogue=nothing, providers=Providers(None), tick=tick),
+        context=LiveValidatorContext(request=asked, catalogue=nothing, providers=Providers(None), tick=tick),
     )
 
 
@@ -227,10 +227,10 @@ def test_a_caller_that_leaves_while_its_answer_is_judged_has_still_paid_for_it()
     class Hanging:
         name, asks, in_shadows = "hanging", "wait", False
 
-        def check(self, case: Case, bench: object) -> bool:
+        def check(self, case: Case, context: object) -> bool:
             raise KeyboardInterrupt
 
-        async def acheck(self, case: Case, bench: object) -> bool:
+        async def acheck(self, case: Case, context: object) -> bool:
             raise asyncio.CancelledError
 
     chooser = Cascade([Stage(model="a", accept_if=("hanging",)), Stage(model="b")])
@@ -328,14 +328,14 @@ def test_checks_get_what_the_answers_leave_of_the_deadline(shell: Shell) -> None
     left: list[float] = []
 
     class OneSecond(Composed):
-        def examine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
-            left.append(bench.time_left_s(60.0))
+        def examine(self, request: Request, step: Step, answer: Answer, context: ValidatorContext) -> Verdict:
+            left.append(context.time_left_s(60.0))
             world.now += 1.0
-            left.extend((bench.time_left_s(60.0), bench.time_left_s(5.0)))
+            left.extend((context.time_left_s(60.0), context.time_left_s(5.0)))
             return Verdict(refused_by="" if answer.text == "good" else "good")
 
-        async def aexamine(self, request: Request, step: Step, answer: Answer, bench: Bench) -> Verdict:
-            return self.examine(request, step, answer, bench)
+        async def aexamine(self, request: Request, step: Step, answer: Answer, context: ValidatorContext) -> Verdict:
+            return self.examine(request, step, answer, context)
 
     stages = Cascade([stage("a"), Stage(model="b", accept_if=(GOOD.name,))])
     policy = OneSecond(name="p", version="1", chooser=stages, validators=[GOOD])

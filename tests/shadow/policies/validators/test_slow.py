@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from shadow.domain.outcome import Answer
-from shadow.domain.policy import Bench
+from shadow.domain.policy import ValidatorContext
 from shadow.domain.request import Message
 from shadow.errors import ShadowError, UnjudgedError
-from shadow.policies.validators import Case, Command, Judge, ShadowBench, SlowCalls, SlowValidator
+from shadow.policies.validators import Case, Command, Judge, ShadowValidatorContext, SlowCalls, SlowValidator
 from shadow.policies.validators.judge import score_in
 from shadow.policies.validators.waiting import Places, in_thread
 from tests.support.sdk import request
@@ -25,7 +25,7 @@ PATIENT_S = 60.0
 """Long enough for a busy machine; nothing here waits for it to pass."""
 
 
-class FakeBench:
+class FakeContext:
     """Answers every question with the same text."""
 
     def __init__(self, reply: str = "", time_left_s: float = PATIENT_S) -> None:
@@ -48,16 +48,16 @@ def case(text: str = "") -> Case:
     return Case(request(messages=(Message("user", "Where is {answer}?"),)), Answer(text=text))
 
 
-def both(validator: SlowValidator, text: str = "", bench: Bench | None = None) -> bool:
+def both(validator: SlowValidator, text: str = "", context: ValidatorContext | None = None) -> bool:
     """The verdict, which is the same on an event loop."""
-    given = bench or FakeBench()
+    given = context or FakeContext()
     verdict = validator.check(case(text), given)
     assert asyncio.run(validator.acheck(case(text), given)) is verdict
     return verdict
 
 
-def unjudged(validator: SlowValidator, text: str = "", bench: Bench | None = None) -> str:
-    given = bench or FakeBench()
+def unjudged(validator: SlowValidator, text: str = "", context: ValidatorContext | None = None) -> str:
+    given = context or FakeContext()
     with pytest.raises(UnjudgedError) as caught:
         validator.check(case(text), given)
     with pytest.raises(UnjudgedError):
@@ -117,7 +117,7 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     # The time limit is found by trying: it must be long enough for the child to begin to write.
     for timeout_s in (1.0, 4.0, 16.0):
         with pytest.raises(UnjudgedError) as caught:
-            python(code, timeout_s=timeout_s).check(case(), FakeBench())
+            python(code, timeout_s=timeout_s).check(case(), FakeContext())
         message = str(caught.value)
         if beat.exists():
             break
@@ -137,7 +137,7 @@ def test_a_program_that_cannot_judge_leaves_the_answer_unjudged() -> None:
 def test_the_time_of_the_request_limits_a_program() -> None:
     """Whatever the file allows."""
     assert "must end within 0.05 s" in unjudged(
-        python("import time; time.sleep(600)"), bench=FakeBench(time_left_s=0.05)
+        python("import time; time.sleep(600)"), context=FakeContext(time_left_s=0.05)
     )
 
 
@@ -147,7 +147,7 @@ def test_an_event_loop_goes_on_while_a_program_runs(tmp_path: Path) -> None:
     command = python(f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.01)")
 
     async def run() -> bool:
-        checking = asyncio.create_task(command.acheck(case(), FakeBench()))
+        checking = asyncio.create_task(command.acheck(case(), FakeContext()))
         await asyncio.sleep(0)
         flag.touch()
         return await checking
@@ -161,7 +161,7 @@ def test_a_caller_that_leaves_takes_its_program_with_it(tmp_path: Path) -> None:
     command = python(f"import time\nwhile True: open({str(beat)!r}, 'a').write('x'); time.sleep(0.01)")
 
     async def run() -> None:
-        checking = asyncio.create_task(command.acheck(case(), FakeBench()))
+        checking = asyncio.create_task(command.acheck(case(), FakeContext()))
         while not beat.exists():  # noqa: ASYNC110 - another process makes it
             await asyncio.sleep(0.01)
         checking.cancel()
@@ -188,14 +188,14 @@ def test_places_are_limited() -> None:
 
 def test_a_judge_is_asked_in_one_prompt() -> None:
     """With the rubric, the question and the answer, each once, whatever stands in them."""
-    bench = FakeBench('{"score": 0.8}')
-    assert both(Judge("gpt-5", "No {question} insults.", at_least=0.8, timeout_s=7), "I {rubric} like you.", bench)
-    (model, prompt, timeout_s), _ = bench.asked
+    context = FakeContext('{"score": 0.8}')
+    assert both(Judge("gpt-5", "No {question} insults.", at_least=0.8, timeout_s=7), "I {rubric} like you.", context)
+    (model, prompt, timeout_s), _ = context.asked
     assert (model, timeout_s) == ("gpt-5", 7)
     assert "<rubric>\nNo {question} insults.\n</rubric>" in prompt
     assert "<question>\nWhere is {answer}?\n</question>" in prompt
     assert "<answer>\nI {rubric} like you.\n</answer>" in prompt
-    assert not both(Judge("gpt-5", "No insults.", at_least=0.81), "", bench)
+    assert not both(Judge("gpt-5", "No insults.", at_least=0.81), "", context)
 
 
 @pytest.mark.parametrize(
@@ -220,13 +220,13 @@ def test_a_judges_score_is_read_from_its_reply(reply: str, score: float | None) 
 
 def test_a_judge_without_a_score_leaves_the_answer_unjudged() -> None:
     """It is not refused for what the judge could not do."""
-    assert "must be answered with" in unjudged(Judge("gpt-5", "Be kind."), bench=FakeBench("Looks fine to me."))
+    assert "must be answered with" in unjudged(Judge("gpt-5", "Be kind."), context=FakeContext("Looks fine to me."))
 
 
 def test_a_shadow_asks_no_judge() -> None:
     """It may not spend."""
     with pytest.raises(UnjudgedError, match="a shadow must not ask gpt-5"):
-        Judge("gpt-5", "Be kind.").check(case(), ShadowBench())
+        Judge("gpt-5", "Be kind.").check(case(), ShadowValidatorContext())
     assert not Judge("gpt-5", "Be kind.").in_shadows
 
 
@@ -243,7 +243,7 @@ def test_a_slow_function_runs_beside_the_loop() -> None:
     assert not both(validator, "0")
     assert threads[1] == "shadowroute-validator"
     with pytest.raises(ShadowError, match="must return True or False, got str"):
-        asyncio.run(validator.acheck(case("x"), FakeBench()))
+        asyncio.run(validator.acheck(case("x"), FakeContext()))
 
 
 def test_a_slow_function_that_hangs_is_left_alone() -> None:
@@ -251,7 +251,7 @@ def test_a_slow_function_that_hangs_is_left_alone() -> None:
     release = threading.Event()
     validator = SlowCalls(lambda text: release.wait(), label="m:hang", timeout_s=0.05)
     with pytest.raises(TimeoutError):
-        asyncio.run(validator.acheck(case(), FakeBench()))
+        asyncio.run(validator.acheck(case(), FakeContext()))
     release.set()
 
 

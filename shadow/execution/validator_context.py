@@ -15,8 +15,8 @@ from shadow.providers.protocol import Call
 from shadow.providers.registry import Providers
 
 
-class RequestBench:
-    """The bench of one request.
+class LiveValidatorContext:
+    """The context of the validators of one request.
 
     Args:
         request: whose answers are validated.
