@@ -16,8 +16,8 @@ from shadow.hooks.labels import labelled
 from shadow.hooks.litellm_proxy import proxy_callback
 from shadow.hooks.litellm_router import is_litellm_router, observe_router
 from shadow.hooks.observed import ObservedRequest
+from shadow.hooks.observer_context import ObserverContext
 from shadow.hooks.openai_client import is_openai_client, observe_client
-from shadow.hooks.watch import Watch
 from shadow.recording.content import Redact, redacting
 from shadow.recording.recorded_service import RecordedService
 from shadow.recording.recorder import Recorder
@@ -69,7 +69,7 @@ class Observer(RecordedService):
             settings, self._recorder, prepare=lambda new: redacting(new, redact), adopted=self.state.adopt
         )
         self._guard = self._recorder.containment.guard
-        self._watch = Watch(self._recorder, clock, self._recorder.routing_version, self.state)
+        self._context = ObserverContext(self._recorder, clock, self._recorder.routing_version, self.state)
 
     def request(
         self,
@@ -117,7 +117,7 @@ class Observer(RecordedService):
             "response_format": response_format,
             "max_output_tokens": max_output_tokens,
         }
-        return ObservedRequest(self._watch.now(), facts)
+        return ObservedRequest(self._context.now(), facts)
 
     def labels(self, **values: Any) -> AbstractContextManager[None]:
         """Set user, session, task, user_tier, prompt_version and further labels for every call inside the block.
@@ -192,7 +192,7 @@ class Observer(RecordedService):
         given = dict(labels or {})
         paths = {field: path for field, path in named.items() if path}
         paths |= {field: given.pop(field) for field in HOOK_FIELDS if field in given}
-        hook = FunctionHook(self._watch, paths, given, served)
+        hook = FunctionHook(self._context, paths, given, served)
 
         def decorate(undecorated: Function) -> Function:
             wrapped: Any = undecorated
@@ -207,9 +207,9 @@ class Observer(RecordedService):
         """Observe every call of a LiteLLM Router, or of an OpenAI or AsyncOpenAI client; returns the same object."""
         with self._guard("wrap"):
             if is_litellm_router(host):
-                observe_router(self._watch, host)
+                observe_router(self._context, host)
             elif is_openai_client(host):
-                observe_client(self._watch, host)
+                observe_client(self._context, host)
             else:
                 raise ShadowError(
                     f"wrap() must get a litellm.Router or an OpenAI client, got {type(host).__name__}; "
@@ -223,7 +223,7 @@ class Observer(RecordedService):
         Raises:
             ShadowError: LiteLLM is not imported in this process.
         """
-        return proxy_callback(self._watch)
+        return proxy_callback(self._context)
 
     def signal(
         self,

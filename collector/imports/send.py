@@ -17,7 +17,7 @@ from shadow.domain.outcome import Answer, Attempt, Outcome
 from shadow.domain.policy import Policy
 from shadow.domain.request import LABEL, Request
 from shadow.domain.snapshot import STATELESS
-from shadow.hooks.watch import Watch
+from shadow.hooks.observer_context import ObserverContext
 from shadow.policies.composed import Composed
 from shadow.recording.recorder import Recorder
 from shadow.state.router_state import State
@@ -71,7 +71,7 @@ class CallFeed:
         )
         self._recorder = Recorder(routing, exporter=self._sink, clock=self._clock)
         # Shadows see no state here: rows in another order must be the same rows.
-        self._watch = Watch(
+        self._watch = ObserverContext(
             self._recorder, self._clock, self._recorder.routing_version, State.of(routing, clock=self._clock)
         )
         self._pace = Pace(lambda: self._recorder.stats, self._recorder.flush, most=MOST_UNDER_WAY)

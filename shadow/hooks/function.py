@@ -12,8 +12,8 @@ from shadow.domain.outcome import Answer, Usage
 from shadow.domain.usage import usage_of
 from shadow.errors import ShadowError
 from shadow.hooks.observed import ObservedRequest
+from shadow.hooks.observer_context import ObserverContext
 from shadow.hooks.streams import ObservedStream
-from shadow.hooks.watch import Watch
 from shadow.hooks.watched_generators import watched_async_generator, watched_generator
 
 Served = Callable[[Any], Any]
@@ -24,16 +24,16 @@ class FunctionHook:
     """Wraps functions for one observer.
 
     Args:
-        watch: of the observer.
+        context: of the observer.
         paths: request field to its argument, with a dotted path into it if needed.
         label_paths: label to its argument, likewise.
         served: reads replies that are not OpenAI-shaped.
     """
 
     def __init__(
-        self, watch: Watch, paths: Mapping[str, str], label_paths: Mapping[str, str], served: Served | None
+        self, context: ObserverContext, paths: Mapping[str, str], label_paths: Mapping[str, str], served: Served | None
     ) -> None:
-        self._watch = watch
+        self._context = context
         self._paths = paths
         self._label_paths = label_paths
         self._served = served
@@ -42,7 +42,7 @@ class FunctionHook:
         """The function, observed."""
         reader = ArgumentReader(function, (*self._paths.values(), *self._label_paths.values()))
         if reader.missing:
-            with self._watch.recorder.containment.guard("route"):
+            with self._context.recorder.containment.guard("route"):
                 raise ShadowError(
                     f"route() must name arguments of {function.__qualname__}, got {', '.join(reader.missing)}"
                 )
@@ -95,23 +95,23 @@ class FunctionHook:
 
     def _begin(self, reader: ArgumentReader, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ObservedRequest:
         """Begin the request with the call; its model is chosen inside, unless an argument names it."""
-        with self._watch.recorder.containment.guard("route"):
+        with self._context.recorder.containment.guard("route"):
             facts = {field: reader.read(path, args, kwargs) for field, path in self._paths.items()}
             if self._label_paths:
                 facts["labels"] = {label: reader.read(path, args, kwargs) for label, path in self._label_paths.items()}
             model = facts.pop("model", None)
-            observed = ObservedRequest(self._watch.now(), facts).begin()
+            observed = ObservedRequest(self._context.now(), facts).begin()
             if isinstance(model, str):
                 observed.chose(model)
             return observed
-        return ObservedRequest(self._watch, {})
+        return ObservedRequest(self._context, {})
 
     def _finish(self, observed: ObservedRequest, reply: Any) -> None:
         if self._served is None:
             observed.answered(reply)
             return
         understood: Any = None
-        with self._watch.recorder.containment.guard("served="):
+        with self._context.recorder.containment.guard("served="):
             understood = self._served(reply)
             if isinstance(understood, tuple):
                 understood = _answer_of_pair(*understood)

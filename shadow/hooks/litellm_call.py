@@ -26,7 +26,7 @@ from shadow.domain.usage import answer_of, count_of, failure_of, read
 from shadow.hooks.litellm_facts import cost_of, metadata_of, provider_of, seconds_between, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.observed import ObservedRequest
-from shadow.hooks.watch import Watch
+from shadow.hooks.observer_context import ObserverContext
 
 CHAT: Final = frozenset({"completion", "acompletion"})
 RESPONSES: Final = frozenset({"responses", "aresponses"})
@@ -42,7 +42,7 @@ class LiteLLMCall:
         call_types: LiteLLM's names of the calls whose events count; those of inner calls do not.
 
     Attributes:
-        began_s: its start, on the watch's clock.
+        began_s: its start, on the context's clock.
         guard: contains and counts internal errors by place.
         keys: ids of this call in events.
         is_closed: later events are ignored.
@@ -51,14 +51,14 @@ class LiteLLMCall:
     """
 
     def __init__(self, policy: LiteLLMPolicy, facts: Mapping[str, Any], group: str, call_types: frozenset[str]) -> None:
-        watch = policy.watch()
+        context = policy.context()
         self._policy = policy
-        self._watch: Watch = watch
-        self._tick = watch.clock.perf_counter
+        self._context: ObserverContext = context
+        self._tick = context.clock.perf_counter
         self._group = group
         self._call_types = call_types
         self.began_s = self._tick()
-        self._observed = ObservedRequest(watch, facts).begin()
+        self._observed = ObservedRequest(context, facts).begin()
         self._offered: frozenset[str] | None = None
         self._fell_back_first = False
         self._decided_for = ""
@@ -285,7 +285,7 @@ class LiteLLMCall:
             return
         self._decided_for = model
         told = metadata.get("routing_decision")
-        decision: Decision = self._watch.decision(model)
+        decision: Decision = self._context.decision(model)
         self._observed.decided(
             Decision(
                 policy=decision.policy,
@@ -306,7 +306,7 @@ class LiteLLMCall:
 
     def _served(self, response_model: str, asked: str) -> str:
         """The model that answered. A proxy may name the group, which is no model."""
-        catalogue = self._watch.routing.catalogue
+        catalogue = self._context.routing.catalogue
         if response_model and response_model != self._group:
             name = catalogue.canonical(response_model, asked)
             if name in catalogue:

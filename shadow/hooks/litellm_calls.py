@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shadow.domain.usage import read
 from shadow.hooks.litellm_call import LiteLLMCall
-from shadow.hooks.watch import Watch
+from shadow.hooks.observer_context import ObserverContext
 
 CALLS_AT_MOST: Final = 10_000
 
@@ -24,9 +24,9 @@ class OpenCalls:
         abandoned: calls whose streams were left early, for `close_abandoned`.
     """
 
-    def __init__(self, watch: Watch) -> None:
-        self._tick = watch.clock.perf_counter
-        self._timeout_s = watch.routing.limits.outcome_timeout_s
+    def __init__(self, context: ObserverContext) -> None:
+        self._tick = context.clock.perf_counter
+        self._timeout_s = context.routing.limits.outcome_timeout_s
         self._by_key: dict[str, LiteLLMCall] = {}
         self.abandoned: deque[LiteLLMCall] = deque()
         self._current: ContextVar[LiteLLMCall | None] = ContextVar("shadowroute_litellm_call", default=None)

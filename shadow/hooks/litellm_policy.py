@@ -17,7 +17,7 @@ from shadow.domain.ids import canonical_id
 from shadow.domain.policy import Candidate
 from shadow.domain.usage import read
 from shadow.hooks.litellm_facts import text_of
-from shadow.hooks.watch import Watch
+from shadow.hooks.observer_context import ObserverContext
 from shadow.prices.catalogue import Catalogue
 
 REREAD_EVERY_S: Final = 30.0
@@ -48,35 +48,35 @@ class LiteLLMPolicy:
     """The model groups and the version of a Router, read again every 30 s.
 
     Args:
-        watch: of the observer.
+        context: of the observer.
         find_router: the Router; None if there is none yet.
         tick: a monotonic clock in seconds.
     """
 
-    def __init__(self, watch: Watch, find_router: Callable[[], Any], tick: Callable[[], float]) -> None:
-        self._plain_watch = watch
-        self._watch = watch
+    def __init__(self, context: ObserverContext, find_router: Callable[[], Any], tick: Callable[[], float]) -> None:
+        self._plain_context = context
+        self._context = context
         self._find_router = find_router
         self._tick = tick
         self._read_s = float("-inf")
         self._version = ""
         self._groups: Mapping[str, tuple[Deployment, ...]] = {}
         self.strategy = ""
-        self.name_of = _names(watch)
+        self.name_of = _names(context)
 
-    def watch(self) -> Watch:
-        """The watch with the current version of the Router."""
-        plain = self._plain_watch.now()
-        if plain is not self._plain_watch:
-            self._plain_watch, self._watch = plain, plain.of_version(self._version)
+    def context(self) -> ObserverContext:
+        """The context with the current version of the Router."""
+        plain = self._plain_context.now()
+        if plain is not self._plain_context:
+            self._plain_context, self._context = plain, plain.of_version(self._version)
             self.name_of = _names(plain)
             self._read_s = float("-inf")
         now = self._tick()
         if now - self._read_s >= REREAD_EVERY_S:
             self._read_s = now
-            with self._plain_watch.recorder.containment.guard("litellm version"):
+            with self._plain_context.recorder.containment.guard("litellm version"):
                 self._reread(self._find_router())
-        return self._watch
+        return self._context
 
     def candidates(self, group: str, offered: frozenset[str] | None) -> tuple[Candidate, ...]:
         """The models of a group. A model without an offered deployment is rejected.
@@ -108,17 +108,17 @@ class LiteLLMPolicy:
             )
             groups.setdefault(name, []).append(Deployment(text_of(read(info, "id")), model))
         self._groups = {name: tuple(members) for name, members in groups.items()}
-        live = self._plain_watch.routing.live
+        live = self._plain_context.routing.live
         if isinstance(live, LiveSpec) and not live.version:
             version = router_version(deployments, settings)
             if version != self._version:
                 self._version = version
-                self._watch = self._plain_watch.of_version(version)
+                self._context = self._plain_context.of_version(version)
 
 
-def _names(watch: Watch) -> Callable[..., str]:
+def _names(context: ObserverContext) -> Callable[..., str]:
     """The catalogue's name for the ids of a deployment."""
-    catalogue = watch.routing.catalogue
+    catalogue = context.routing.catalogue
     return lru_cache(maxsize=1024)(lambda *ids: catalogue_name(catalogue, *ids))
 
 

@@ -22,7 +22,7 @@ from shadow.hooks.litellm_events import Events, is_internal, listener
 from shadow.hooks.litellm_facts import metadata_of, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.litellm_stream import is_stream, watch_stream
-from shadow.hooks.watch import Watch
+from shadow.hooks.observer_context import ObserverContext
 from shadow.recording.recorder import Recorder
 
 METHODS: Final[Mapping[str, frozenset[str]]] = {
@@ -40,26 +40,26 @@ def is_litellm_router(candidate: Any) -> bool:
     return any(kind.__name__ == "Router" and kind.__module__ == "litellm.router" for kind in type(candidate).__mro__)
 
 
-def observe_router(watch: Watch, router: Any) -> None:
+def observe_router(context: ObserverContext, router: Any) -> None:
     """Wrap the methods that answer. Wrapping twice changes nothing."""
-    if getattr(getattr(router, "completion", None), MARK, None) is watch:
+    if getattr(getattr(router, "completion", None), MARK, None) is context:
         return
-    ears = _ears.get(watch.recorder)
+    ears = _ears.get(context.recorder)
     if ears is None:
-        ears = _ears[watch.recorder] = Ears(watch)
-    policy = LiteLLMPolicy(watch, weakref.ref(router), watch.clock.perf_counter)
+        ears = _ears[context.recorder] = Ears(context)
+    policy = LiteLLMPolicy(context, weakref.ref(router), context.clock.perf_counter)
     for name, call_types in METHODS.items():
         method = getattr(router, name, None)
         if callable(method):
-            setattr(router, name, RouterHook(watch, policy, ears, call_types).observed(method))
+            setattr(router, name, RouterHook(context, policy, ears, call_types).observed(method))
 
 
 class Ears:
     """Listens to LiteLLM's events, once for all Routers of an observer."""
 
-    def __init__(self, watch: Watch) -> None:
-        self.calls = OpenCalls(watch)
-        self._listener = listener(Events(self.calls, watch.recorder.containment), proxy=False)
+    def __init__(self, context: ObserverContext) -> None:
+        self.calls = OpenCalls(context)
+        self._listener = listener(Events(self.calls, context.recorder.containment), proxy=False)
         self._litellm: Any = sys.modules["litellm"]
         self.stay()
 
@@ -76,8 +76,8 @@ _ears: weakref.WeakKeyDictionary[Recorder, Ears] = weakref.WeakKeyDictionary()
 class RouterHook:
     """Observes one kind of methods of one Router."""
 
-    def __init__(self, watch: Watch, policy: LiteLLMPolicy, ears: Ears, call_types: frozenset[str]) -> None:
-        self._watch = watch
+    def __init__(self, context: ObserverContext, policy: LiteLLMPolicy, ears: Ears, call_types: frozenset[str]) -> None:
+        self._context = context
         self._policy = policy
         self._ears = ears
         self._calls = ears.calls
@@ -116,18 +116,18 @@ class RouterHook:
                 return reply
 
             wrapper = call_and_return
-        setattr(wrapper, MARK, self._watch)
+        setattr(wrapper, MARK, self._context)
         return wrapper
 
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LiteLLMCall | None:
         """The call of the caller. None for LiteLLM's own calls, and after an internal error."""
-        with self._watch.recorder.containment.guard("wrap"):
+        with self._context.recorder.containment.guard("wrap"):
             arguments = {**dict(zip(POSITIONS[self._call_types], args, strict=False)), **kwargs}
             self._calls.close_abandoned()
             if self._calls.is_inside or is_internal(arguments):
                 return None
             self._ears.stay()
-            call = begun(self._watch, self._policy, arguments, self._call_types)
+            call = begun(self._context, self._policy, arguments, self._call_types)
             if not kwargs.get("litellm_trace_id"):
                 kwargs["litellm_trace_id"] = uuid7()
             self._calls.add(call, kwargs["litellm_trace_id"])
@@ -154,9 +154,11 @@ class RouterHook:
             self._calls.forget(call)
 
 
-def begun(watch: Watch, policy: LiteLLMPolicy, arguments: Mapping[str, Any], call_types: frozenset[str]) -> LiteLLMCall:
+def begun(
+    context: ObserverContext, policy: LiteLLMPolicy, arguments: Mapping[str, Any], call_types: frozenset[str]
+) -> LiteLLMCall:
     """A call from LiteLLM's arguments. Declared labels are read from its metadata and its model group."""
-    facts = facts_of_call(arguments, watch.now().routing.from_request)
+    facts = facts_of_call(arguments, context.now().routing.from_request)
     group = text_of(arguments.get("model"))
     facts["labels"] = {**metadata_of(arguments), "model_group": group}
     return LiteLLMCall(policy, facts, group, call_types)

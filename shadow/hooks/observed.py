@@ -26,7 +26,7 @@ from shadow.domain.request import Request
 from shadow.domain.usage import answer_of, failure_of, is_answer
 from shadow.errors import ShadowError
 from shadow.hooks.labels import merged
-from shadow.hooks.watch import Watch
+from shadow.hooks.observer_context import ObserverContext
 from shadow.recording.recorder import Pending
 
 CALL_FACTS: Final = ("messages", "tools", "response_format", "max_output_tokens")
@@ -42,17 +42,17 @@ class ObservedRequest:
     exception is recorded and raised unchanged.
 
     Args:
-        watch: of the observer, with the version of the routing that the facts were read with.
+        context: of the observer, with the version of the routing that the facts were read with.
         facts: messages and metadata, by the argument names of `Observer.request`.
 
     Attributes:
         guard: contains and counts internal errors by place.
     """
 
-    def __init__(self, watch: Watch, facts: Mapping[str, Any]) -> None:
-        self._watch = watch
+    def __init__(self, context: ObserverContext, facts: Mapping[str, Any]) -> None:
+        self._context = context
         self._facts = facts
-        self.guard = watch.recorder.containment.guard
+        self.guard = context.recorder.containment.guard
         self._request: Request | None = None
         self._pending: Pending | None = None
         self._closed = False
@@ -78,13 +78,13 @@ class ObservedRequest:
             self._request = extract(
                 **known,
                 **told,
-                hash_id=self._watch.recorder.hash_id,
-                allowed_labels=self._watch.routing.labels,
-                time_us=self._watch.clock.time_ns() // 1000,
+                hash_id=self._context.recorder.hash_id,
+                allowed_labels=self._context.routing.labels,
+                time_us=self._context.clock.time_ns() // 1000,
                 unknown=unknown,
                 defers_complexity=True,
             )
-            self._started_s = self._watch.clock.perf_counter()
+            self._started_s = self._context.clock.perf_counter()
         return self
 
     def __enter__(self) -> Self:
@@ -101,8 +101,8 @@ class ObservedRequest:
     def chose(self, model: str) -> None:
         """The live decision: the model to call. The time since the start of the block is its duration."""
         with self.guard("chose"):
-            chosen_s = self._watch.clock.perf_counter()
-            self._open(self._watch.decision(_model_name(model)), chosen_s - self._started_s)
+            chosen_s = self._context.clock.perf_counter()
+            self._open(self._context.decision(_model_name(model)), chosen_s - self._started_s)
 
     def decided(self, decision: Decision, decide_s: float | None) -> None:
         """As `chose`, for hooks with a whole decision. `decide_s` None = unknown."""
@@ -214,7 +214,7 @@ class ObservedRequest:
         """Close with the exception of the call, which reaches the caller unchanged."""
         with self.guard("failed"):
             name = type(error).__name__
-            self._open(self._watch.failure("error", name), None)
+            self._open(self._context.failure("error", name), None)
             self.close(
                 Outcome(status="error", error_type=name, duration_s=self.since_chosen_s(), attempts=tuple(attempts))
             )
@@ -230,9 +230,9 @@ class ObservedRequest:
                 return
             self._closed = True
             if self._pending is None:
-                self._open(self._watch.failure("invalid", "no_model"), None)
+                self._open(self._context.failure("invalid", "no_model"), None)
             if self._pending is not None:
-                self._watch.recorder.close(self._pending, self._with_contamination(outcome))
+                self._context.recorder.close(self._pending, self._with_contamination(outcome))
 
     def close_as_expected(self) -> None:
         """Close with the outcome of `finish(expects_more=True)`."""
@@ -241,26 +241,26 @@ class ObservedRequest:
 
     def since_chosen_s(self) -> float:
         """Seconds since the live decision."""
-        return max(0.0, self._watch.clock.perf_counter() - self._chosen_s)
+        return max(0.0, self._context.clock.perf_counter() - self._chosen_s)
 
     def _ensure_open(self, model: str) -> None:
         """Without `chose`, the model that answered counts as the decision."""
         if self._pending is None and model:
-            self._open(self._watch.decision(model), None)
+            self._open(self._context.decision(model), None)
             self._chosen_s = self._started_s
 
     def _open(self, decision: Decision | Failure, decide_s: float | None) -> None:
         """Record the decision, once: only the first one counts."""
         if self._request is None or self._pending is not None:
             return
-        self._chosen_s = self._watch.clock.perf_counter()
-        snapshot = self._watch.state.snapshot(self._request)
-        self._pending = self._watch.recorder.open(
+        self._chosen_s = self._context.clock.perf_counter()
+        snapshot = self._context.state.snapshot(self._request)
+        self._pending = self._context.recorder.open(
             self._request,
             snapshot,
             decision,
             decide_s=decide_s,
-            routing_version=self._watch.routing_version,
+            routing_version=self._context.routing_version,
             lacks_complexity=True,
         )
 

@@ -17,8 +17,8 @@ from shadow.domain.usage import is_answer
 from shadow.errors import ShadowError
 from shadow.hooks.arguments import facts_of_call
 from shadow.hooks.observed import ObservedRequest
+from shadow.hooks.observer_context import ObserverContext
 from shadow.hooks.streams import ObservedStream
-from shadow.hooks.watch import Watch
 from shadow.hooks.watched_generators import watched_async_generator, watched_generator
 
 METHODS: Final = (
@@ -35,19 +35,19 @@ def is_openai_client(candidate: Any) -> bool:
     return callable(at_path(candidate, "chat.completions.create"))
 
 
-def observe_client(watch: Watch, client: Any) -> None:
+def observe_client(context: ObserverContext, client: Any) -> None:
     """Wrap the methods that answer. Wrapping twice changes nothing."""
     for path, name in METHODS:
         resource = at_path(client, path)
         method = getattr(resource, name, None)
-        if callable(method) and getattr(method, MARK, None) is not watch:
-            setattr(resource, name, _observed(watch, method))
+        if callable(method) and getattr(method, MARK, None) is not context:
+            setattr(resource, name, _observed(context, method))
 
 
-def _observed(watch: Watch, method: Callable[..., Any]) -> Callable[..., Any]:
+def _observed(context: ObserverContext, method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def call(*args: Any, **kwargs: Any) -> Any:
-        observed = _begin(watch, kwargs)
+        observed = _begin(context, kwargs)
         try:
             result = method(*args, **kwargs)
         except BaseException as error:
@@ -58,7 +58,7 @@ def _observed(watch: Watch, method: Callable[..., Any]) -> Callable[..., Any]:
         _finish(observed, result)
         return result
 
-    setattr(call, MARK, watch)
+    setattr(call, MARK, context)
     return call
 
 
@@ -72,14 +72,14 @@ async def _awaited(observed: ObservedRequest, result: Awaitable[Any]) -> Any:
     return reply
 
 
-def _begin(watch: Watch, kwargs: Mapping[str, Any]) -> ObservedRequest:
+def _begin(context: ObserverContext, kwargs: Mapping[str, Any]) -> ObservedRequest:
     """Begin the request. The model argument is the live decision, made before the call in unknown time."""
-    with watch.recorder.containment.guard("wrap"):
-        now = watch.now()
+    with context.recorder.containment.guard("wrap"):
+        now = context.now()
         observed = ObservedRequest(now, facts_of_call(kwargs, now.routing.from_request)).begin()
         observed.chose(kwargs.get("model", ""))
         return observed
-    return ObservedRequest(watch, {})
+    return ObservedRequest(context, {})
 
 
 def _finish(observed: ObservedRequest, reply: Any) -> None:

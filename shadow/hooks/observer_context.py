@@ -14,7 +14,7 @@ from shadow.state.router_state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class ObserverContext:
     """The context of an observer's requests.
 
     Attributes:
@@ -36,12 +36,12 @@ class Watch:
         """The settings."""
         return self.routing_version.routing
 
-    def now(self) -> Watch:
+    def now(self) -> ObserverContext:
         """The same with the current version of the routing. A request calls this once and keeps the result."""
         routing_version = self.recorder.routing_version
         return self if routing_version is self.routing_version else replace(self, routing_version=routing_version)
 
-    def of_version(self, version: str) -> Watch:
+    def of_version(self, version: str) -> ObserverContext:
         """The same for a live router with a version of its host."""
         return replace(self, version=version)
 
