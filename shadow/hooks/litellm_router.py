@@ -44,43 +44,45 @@ def observe_router(context: ObserverContext, router: Any) -> None:
     """Wrap the methods that answer. Wrapping twice changes nothing."""
     if getattr(getattr(router, "completion", None), MARK, None) is context:
         return
-    ears = _ears.get(context.recorder)
-    if ears is None:
-        ears = _ears[context.recorder] = Ears(context)
+    subscription = _subscriptions.get(context.recorder)
+    if subscription is None:
+        subscription = _subscriptions[context.recorder] = Subscription(context)
     policy = LiteLLMPolicy(context, weakref.ref(router), context.clock.perf_counter)
     for name, call_types in METHODS.items():
         method = getattr(router, name, None)
         if callable(method):
-            setattr(router, name, RouterHook(context, policy, ears, call_types).observed(method))
+            setattr(router, name, RouterHook(context, policy, subscription, call_types).observed(method))
 
 
-class Ears:
-    """Listens to LiteLLM's events, once for all Routers of an observer."""
+class Subscription:
+    """The listener to LiteLLM's events, one for all Routers of an observer."""
 
     def __init__(self, context: ObserverContext) -> None:
         self.calls = OpenCalls(context)
         self._listener = listener(Events(self.calls, context.recorder.containment), proxy=False)
         self._litellm: Any = sys.modules["litellm"]
-        self.stay()
+        self.ensure_registered()
 
-    def stay(self) -> None:
-        """Register the listener again: hosts may replace the list of callbacks at any time."""
+    def ensure_registered(self) -> None:
+        """Register the listener, also after a host has replaced the list of callbacks."""
         callbacks = self._litellm.callbacks
         if not any(each is self._listener for each in callbacks):
             callbacks.append(self._listener)
 
 
-_ears: weakref.WeakKeyDictionary[Recorder, Ears] = weakref.WeakKeyDictionary()
+_subscriptions: weakref.WeakKeyDictionary[Recorder, Subscription] = weakref.WeakKeyDictionary()
 
 
 class RouterHook:
     """Observes one kind of methods of one Router."""
 
-    def __init__(self, context: ObserverContext, policy: LiteLLMPolicy, ears: Ears, call_types: frozenset[str]) -> None:
+    def __init__(
+        self, context: ObserverContext, policy: LiteLLMPolicy, subscription: Subscription, call_types: frozenset[str]
+    ) -> None:
         self._context = context
         self._policy = policy
-        self._ears = ears
-        self._calls = ears.calls
+        self._subscription = subscription
+        self._calls = subscription.calls
         self._call_types = call_types
 
     def observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -126,7 +128,7 @@ class RouterHook:
             self._calls.close_abandoned()
             if self._calls.is_inside or is_internal(arguments):
                 return None
-            self._ears.stay()
+            self._subscription.ensure_registered()
             call = begun(self._context, self._policy, arguments, self._call_types)
             if not kwargs.get("litellm_trace_id"):
                 kwargs["litellm_trace_id"] = uuid7()
