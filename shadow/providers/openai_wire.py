@@ -15,7 +15,7 @@ from shadow.errors import ProviderError
 from shadow.providers.openai_errors import MAX_DETAIL_CHARACTERS, read_error
 from shadow.providers.protocol import Call
 from shadow.providers.sse import EventStream, EventTooLargeError
-from shadow.providers.times import Times, Watch
+from shadow.providers.times import BodyTimer, Times
 from shadow.runtime.retry_after import retry_after_s
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -72,7 +72,7 @@ class AnswerReader:
         self._source = source
         self._status = status
         self._headers = headers
-        self._watch = Watch(times, times.silence_s)
+        self._timer = BodyTimer(times, times.silence_s)
         self._content = bytearray()
 
     def feed(self, piece: bytes) -> None:
@@ -84,7 +84,7 @@ class AnswerReader:
         self._content += piece
         if len(self._content) > MAX_ANSWER_BYTES:
             raise _bad_response(self._source, f"the body is larger than {MAX_ANSWER_BYTES} bytes")
-        if self._watch.is_over:
+        if self._timer.is_over:
             raise _too_late(self._source, "finish its answer")
 
     def answer(self) -> Answer:
@@ -112,7 +112,7 @@ class ChunkReader:
         self._source = source
         self._status = status
         self._headers = headers
-        self._watch = Watch(times, times.first_chunk_s)
+        self._timer = BodyTimer(times, times.first_chunk_s)
         self._beginning = b""
         self._has_events = False
         self._events = EventStream()
@@ -124,7 +124,7 @@ class ChunkReader:
         Raises:
             ProviderError: an event is malformed, carries an error or comes too late.
         """
-        if self._watch.is_over:
+        if self._timer.is_over:
             raise _too_late(self._source, "send the next event")
         if not self._has_events:
             self._beginning = (self._beginning + piece)[:MAX_ERROR_BYTES]
@@ -154,7 +154,7 @@ class ChunkReader:
             raise ProviderError(text, error_type="stream_truncated", retryable=True)
 
     def _event(self, data: str) -> Iterator[Chunk]:
-        self._watch.event()
+        self._timer.event()
         self._has_events = True
         if data.strip() == "[DONE]":
             self._finished = True

@@ -34,7 +34,7 @@ class Times:
         return cls(silence_s, first_s, time.monotonic() + left_s)
 
 
-class Watch:
+class BodyTimer:
     """Checks the limits while a body arrives. A client only limits the silence between two pieces of any size.
 
     Args:
