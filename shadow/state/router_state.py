@@ -29,7 +29,7 @@ from shadow.state.record import attempts_of
 from shadow.state.served_models import ServedModels
 from shadow.state.settings import Described, SpendingLimit, StateSettings
 from shadow.state.spending import Spending
-from shadow.state.switches import Switches, Watch
+from shadow.state.switches import FileWatcher, Switches
 from shadow.state.warm_prompts import WarmPrompts
 
 REFUSED: Final = "quality"
@@ -77,7 +77,7 @@ class State:
         self._billing = Billing(catalogue) if self._spending else None
         self._served = ServedModels()
         self._switches = Switches(catalogue, self._settings.kill_file)
-        self._watch = None if self._settings.kill_file is None else Watch(self._look_at_file)
+        self._watcher = None if self._settings.kill_file is None else FileWatcher(self._look_at_file)
         self._lock = threading.Lock()
         self._look_at_file()
         on_fork_in_child(self._after_fork)
@@ -104,8 +104,8 @@ class State:
                 self._warm_prompts.adopt(routing.state.warm_ttl_s, routing.state.warm_sessions)
                 self._spending = self._spending.adopted(routing.spending)
                 self._switches.adopt(routing.catalogue, routing.state.kill_file)
-                if self._watch is None and routing.state.kill_file is not None:
-                    self._watch = Watch(self._look_at_file)
+                if self._watcher is None and routing.state.kill_file is not None:
+                    self._watcher = FileWatcher(self._look_at_file)
                 self._models.refresh(self._switches.names, self._now())
 
     def snapshot(self, request: Request) -> Snapshot:
@@ -277,8 +277,8 @@ class State:
         """Take a new lock, because the parent's may be locked, and forget the parent's probes."""
         self._lock = threading.Lock()
         self._models.release_probes()
-        if self._watch is not None:
-            self._watch.forget_thread()
+        if self._watcher is not None:
+            self._watcher.forget_thread()
 
     def _look_at_file(self) -> None:
         with self._guard("kill file"):
@@ -304,8 +304,8 @@ class State:
             self._models.judged(last.model, 1.0, now_s)
 
     def _refreshed(self, now_s: float) -> Snapshot:
-        if self._watch is not None:
-            self._watch.start()
+        if self._watcher is not None:
+            self._watcher.start()
         with self._lock:
             self._models.refresh(self._switches.names, now_s)
             return self._models.published

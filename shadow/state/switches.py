@@ -87,7 +87,7 @@ def _names(file: Path) -> frozenset[str]:
     return frozenset(line for line in lines if line)
 
 
-class Watch:
+class FileWatcher:
     """Reads the file once a second, on its own daemon thread: a slow disk must not delay a request.
 
     Args:
