@@ -31,7 +31,7 @@ from shadow.recording.recorder import Pending
 
 CALL_FACTS: Final = ("messages", "tools", "response_format", "max_output_tokens")
 """Facts of the call itself; all others may also come from the surrounding labels."""
-UNTOLD: Final = frozenset({"messages"})
+WITHOUT_MESSAGES: Final = frozenset({"messages"})
 """Unknown features of a request without messages."""
 
 
@@ -69,7 +69,7 @@ class ObservedRequest:
         """Freeze the request; the live decision starts now."""
         with self.guard("request"):
             known: dict[str, Any] = {name: self._facts.get(name) for name in CALL_FACTS}
-            unknown = UNTOLD if known["messages"] is None else frozenset()
+            unknown = WITHOUT_MESSAGES if known["messages"] is None else frozenset()
             told = merged(self._facts, besides=CALL_FACTS)
             contamination = told["labels"].pop("contamination", None)
             if contamination is not None:
