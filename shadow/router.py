@@ -265,7 +265,6 @@ class ShadowRouter(RecordedService):
         return redacting(routing, self._redact)
 
     def _live_of(self, routing: Routing) -> LivePolicy:
-        """The live policy of a request's routing."""
         live = self._live
         if live.routing is not routing:
             live = self._live = LivePolicy(routing)

@@ -170,7 +170,6 @@ def _live(live: str | LiveDocument, reader: _PolicyReader) -> Policy | LiveSpec 
 def _check_models(
     execution: ExecutionDocument, catalogue: Catalogue, source: Source, problems: list[ConfigError]
 ) -> None:
-    """Check that the models for special cases are known."""
     for key in ("long_context", "content_policy"):
         name = getattr(execution, key)
         objection = catalogue.objection(name) if name else ""
@@ -179,7 +178,6 @@ def _check_models(
 
 
 def _export(document: ExportDocument, source: Source, problems: list[ConfigError]) -> Export:
-    """The settings of `export`, with the loaded redaction."""
     settings = document.model_dump()
     if document.redact is not None:
         try:

@@ -162,14 +162,12 @@ def _first_count(holders: Iterable[Fields], names: Iterable[str]) -> int:
 
 
 def _of_message(message: Any) -> tuple[str, tuple[ToolCall, ...]]:
-    """Text and tool calls of a message of a chat completion."""
     said = _fields(message)
     called = [function for call in _items(said("tool_calls")) if (function := read(call, "function")) is not None]
     return _string(said("content")), _tool_calls(called)
 
 
 def _of_output(output: Any) -> tuple[str, tuple[ToolCall, ...]]:
-    """The same of every item of the Responses API's output."""
     items = _items(output)
     texts = [_string(read(part, "text")) for item in items for part in _items(read(item, "content"))]
     return "".join(texts), _tool_calls([item for item in items if read(item, "type") == "function_call"])
@@ -182,7 +180,6 @@ def _tool_calls(called: Sequence[Any]) -> tuple[ToolCall, ...]:
 
 
 def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
-    """A chunk's pieces of tool calls, by their index."""
     if not called:
         return ()
     pieces = []
@@ -216,7 +213,6 @@ def is_amount(value: Any) -> TypeGuard[float]:
 
 
 def _cost_usd(usage: Fields) -> float | None:
-    """The cost of a call, which gateways such as OpenRouter report."""
     cost = usage("cost")
     return float(cost) if is_amount(cost) else None
 

@@ -123,7 +123,6 @@ class Ledger:
         )
 
     def _contamination(self, served: Answer) -> tuple[Contamination, ...]:
-        """Why the served answer is not the policy's choice."""
         kinds: list[Contamination] = []
         if self._is_pinned:
             kinds.append("pinned")

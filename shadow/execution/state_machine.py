@@ -207,7 +207,6 @@ class Execution:
         )
 
     def _serve_draft(self, draft: Draft, ttft_s: float | None) -> None:
-        """Serve an approved draft, which was held back until now."""
         self._ledger.is_cut = draft.is_cut
         self._ledger.serve(draft.answer, "complete", ttft_s, place=draft.place)
 
@@ -223,7 +222,6 @@ class Execution:
             self._give_up(self._steps.unserved())
 
     def _plan(self, kind: AttemptKind, wait_s: float = 0.0, shown: Correction | Draft | None = None) -> None:
-        """Dispatch to the current step next."""
         model = self._steps.current.model
         if kind == "retry":
             self._recovery.again()

@@ -167,7 +167,6 @@ def _require_method(method: str, required: str) -> None:
 
 
 def _model(name: str) -> dict[str, str | int]:
-    """A model in OpenAI's form."""
     return {"id": name, "object": "model", "created": 0, "owned_by": "shadowroute"}
 
 

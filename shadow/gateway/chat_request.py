@@ -171,7 +171,6 @@ def _flag(value: Any, name: str) -> bool:
 
 
 def _request_id(value: Any) -> str:
-    """The client's own id, or a new one."""
     if value is None or value == "":
         return uuid7()
     if not isinstance(value, str) or len(value) > LONGEST_ID or not value.isascii() or not value.isprintable():

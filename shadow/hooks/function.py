@@ -86,8 +86,6 @@ class FunctionHook:
     def _started(
         self, function: Callable[..., Any], reader: ArgumentReader
     ) -> Callable[..., tuple[Any, ObservedStream]]:
-        """The start of a watched generator."""
-
         def start(*args: Any, **kwargs: Any) -> tuple[Any, ObservedStream]:
             return function(*args, **kwargs), ObservedStream(self._begin(reader, args, kwargs))
 
@@ -149,6 +147,5 @@ class ArgumentReader:
 
 
 def _answer_of_pair(model: Any, usage: Any) -> Answer:
-    """Model and usage as an answer, from `served=lambda reply: (reply.model, reply.usage)`."""
     tokens = usage if isinstance(usage, Usage) else usage_of(usage)
     return Answer(model=model if isinstance(model, str) else "", usage=tokens)

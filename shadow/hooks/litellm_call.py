@@ -299,7 +299,6 @@ class LiteLLMCall:
         )
 
     def _model_of(self, event: Mapping[str, Any]) -> str:
-        """The catalogue's name of an event's deployment."""
         metadata = metadata_of(event)
         base = text_of(read(read(metadata, "model_info"), "base_model"))
         return self._policy.name_of(text_of(read(metadata, "deployment")), base, text_of(read(event, "model")))

@@ -117,7 +117,6 @@ class LiteLLMPolicy:
 
 
 def _names(context: ObserverContext) -> Callable[..., str]:
-    """The catalogue's name for the ids of a deployment."""
     catalogue = context.routing.catalogue
     return lru_cache(maxsize=1024)(lambda *ids: catalogue_name(catalogue, *ids))
 

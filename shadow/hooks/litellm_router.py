@@ -142,7 +142,6 @@ class RouterHook:
             self._calls.forget(call)
 
     def _finish(self, call: LiteLLMCall | None, reply: Any) -> None:
-        """A whole reply closes the record; a stream closes it when it ends."""
         if call is None:
             return
         with call.guard("wrap"):

@@ -82,8 +82,6 @@ class CallStream:
 
 
 def _step(kind: Any, name: str) -> Callable[[Any], Any]:
-    """`__next__` of a watched stream."""
-
     def step(self: Any) -> Any:
         watcher: CallStream = getattr(self, name)
         try:
@@ -102,8 +100,6 @@ def _step(kind: Any, name: str) -> Callable[[Any], Any]:
 
 
 def _astep(kind: Any, name: str) -> Callable[[Any], Any]:
-    """`__anext__` of a watched stream."""
-
     async def step(self: Any) -> Any:
         watcher: CallStream = getattr(self, name)
         try:

@@ -111,7 +111,6 @@ class Split:
         )
 
     def _drawn(self, request: Request) -> int:
-        """The arm of a request's user."""
         for feature, key in (("user", request.user_key), ("session", request.session_key)):
             if feature in request.unknown:
                 raise UnknownFeatureError(feature)

@@ -63,5 +63,4 @@ class LeanAsyncClient:
 
 @lru_cache(maxsize=256)
 def _url(url: str) -> httpx.URL:
-    """A configured address, parsed once."""
     return httpx.URL(url)

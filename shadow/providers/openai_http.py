@@ -181,7 +181,6 @@ class OpenAIHttp:
 
 
 def _drop_ended(clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient]) -> None:
-    """Forget the clients whose event loops have ended."""
     for loop in [loop for loop in clients if loop.is_closed()]:
         close_after_its_loop(clients.pop(loop))
 

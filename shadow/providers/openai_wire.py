@@ -165,7 +165,6 @@ class ChunkReader:
 
 
 def _status_error(source: Source, status: int, headers: Mapping[str, str], content: bytes) -> ProviderError:
-    """The error for any status but 2xx, with the provider's message."""
     if 300 <= status < 400:
         detail = "redirects are not followed, because the key belongs to the configured host; correct base_url"
         return ProviderError(f"{source.label} answered {status}: {detail}", error_type=str(status), status=status)
@@ -186,7 +185,6 @@ def _too_late(source: Source, what: str) -> ProviderError:
 
 
 def _completion(source: Source, content: bytes) -> dict[str, Any]:
-    """The JSON object of an answer or of an event."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):  # its error would contain the whole body

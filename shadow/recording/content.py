@@ -143,7 +143,6 @@ def redacting(routing: Routing, redact: Redact | None) -> Routing:
 
 
 def _texts(pending: Pending) -> list[Text]:
-    """The last messages of the prompt, in order, and the answer, if there is one."""
     left = READ_CHARACTERS
     kept: list[Text] = []
     for role, text in reversed(pending.request.messages):

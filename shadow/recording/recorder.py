@@ -278,7 +278,6 @@ class Recorder:
         return self._backlog.refused + self._span_writer.lost
 
     def _finish(self, pending: Pending, outcome: Outcome) -> None:
-        """Pass a closed request to the recorder's thread."""
         pending.final = outcome
         pending.shed = self._backlog.is_full
         self._backlog.put(pending)

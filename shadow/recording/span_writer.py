@@ -124,7 +124,6 @@ class SpanWriter:
 
 
 def _by_version(entries: Sequence[Entry]) -> dict[RoutingVersion, list[Pending]]:
-    """The closed requests by version, in order."""
     groups: dict[RoutingVersion, list[Pending]] = {}
     for entry in entries:
         if isinstance(entry, Pending):

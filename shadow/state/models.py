@@ -102,7 +102,6 @@ class Models:
             self.put(name, record, now_s)
 
     def _is_killed(self, name: str) -> bool:
-        """Whether a kill switch is on for a model or its provider."""
         killed = self.published.killed
         if not killed:
             return False

@@ -243,7 +243,6 @@ class SpanBuilder:
 
 
 def _only_live(record: Record) -> Attributes:
-    """Attributes of the `route` span only."""
     attributes: Attributes = dict(record.content)
     if record.reload_error:
         attributes[keys.RELOAD_ERROR] = record.reload_error[:MESSAGE_CHARACTERS]

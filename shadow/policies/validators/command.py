@@ -96,8 +96,6 @@ class Command:
 
 
 class _Run:
-    """One run of the program."""
-
     def __init__(self, command: Command) -> None:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None

@@ -55,7 +55,6 @@ class Confidence:
 
 
 def _share(rating: Any) -> float | None:
-    """A rating as a share; None if it is none."""
     if isinstance(rating, bool):
         return None
     if isinstance(rating, (int, float)):

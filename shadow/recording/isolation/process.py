@@ -219,7 +219,6 @@ class ProcessWorker(Generic[Item]):
             process.kill()
 
     def _exit(self) -> str:
-        """How the process ended, if that is known."""
         process = self._process
         if process is None:
             return ""

@@ -137,7 +137,6 @@ class Delivery(Generic[Item]):
 
     @property
     def _waiting(self) -> int:
-        """Items in the queue or in `deliver`."""
         return len(self._items) + self._in_flight
 
     def _run(self) -> None:

@@ -145,7 +145,6 @@ def _text(number: int, value: str) -> bytes:
 
 
 def _field(number: int, payload: bytes) -> bytes:
-    """A length-delimited field."""
     return _varint(number << 3 | 2) + _varint(len(payload)) + payload
 
 

@@ -150,7 +150,6 @@ class OtlpSink:
 
 
 def _grouped(batch: Sequence[Encoded]) -> Iterable[tuple[Source, list[bytes]]]:
-    """Spans of the same source together, in order."""
     groups: dict[Source, list[bytes]] = defaultdict(list)
     for source, encoded in batch:
         groups[source].append(encoded)
