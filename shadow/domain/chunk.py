@@ -15,8 +15,7 @@ class Chunk:
     """One piece of a stream. `raw` goes to the caller unchanged; the other fields are its part of the answer.
 
     Attributes:
-        tool_calls: pieces of tool calls: the index of the call in the answer, and the text to append;
-            None = unknown.
+        tool_calls: pieces of tool calls: the index of the call in the answer, and the text to append; None = unknown.
         answer: the whole answer, from a provider that sends it beside the chunks.
     """
 

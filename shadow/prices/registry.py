@@ -1,9 +1,8 @@
 """Prices of the public registry (genai-prices), as rows of a price book.
 
-The registry has tiers, dates and times of day; a price book has days and four context bands. So a
-threshold inside a band counts from the band's lower edge, and a price that depends on the hour is the one at noon UTC.
-The registry's own calculator is not used: a tier changes the price of the whole prompt, so the tier is looked up, never
-interpolated.
+The registry has tiers, dates and times of day; a price book has days and four context bands. So a threshold inside a
+band counts from the band's lower edge, and a price that depends on the hour is the one at noon UTC. The registry's own
+calculator is not used: a tier changes the price of the whole prompt, so the tier is looked up, never interpolated.
 """
 
 from __future__ import annotations

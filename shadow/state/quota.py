@@ -1,9 +1,8 @@
 """The headroom of a model's rate limits: from the provider's headers and configured quotas, the tightest wins.
 
-A reserve of each limit is kept free, so that the last requests before the limit are not refused; the rest beyond it
-is the headroom. A header counts until its reset, or until the next header. A provider that answers 429 gets no
-request for as long as it asks, at most a minute; without a time, for one second, twice as long with each
-further 429.
+A reserve of each limit is kept free, so that the last requests before the limit are not refused; the rest beyond it is
+the headroom. A header counts until its reset, or until the next header. A provider that answers 429 gets no request for
+as long as it asks, at most a minute; without a time, for one second, twice as long with each further 429.
 """
 
 from __future__ import annotations

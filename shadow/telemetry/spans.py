@@ -1,8 +1,7 @@
 """Records to spans (docs/reference/spans.md). Pure: same record, same spans, same ids.
 
-Ids are hashes of the span's subject, so that a record that is sent twice, by a retry or by a second run of a
-backtest, is one span with one id. A span is plain data: it is never made current in the host, and the host's sampler is
-not used.
+Ids are hashes of the span's subject, so that a record that is sent twice, by a retry or by a second run of a backtest,
+is one span with one id. A span is plain data: it is never made current in the host, and the host's sampler is not used.
 """
 
 from __future__ import annotations
