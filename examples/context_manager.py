@@ -1,4 +1,4 @@
-"""Observe any router: say what it chose before the call, and what was served after it."""
+"""Observe any router: report its choice before the call, and the outcome after it."""
 
 import openai
 

@@ -1,4 +1,4 @@
-"""Observe a LiteLLM Router. It decides alone, as before; what it picked, tried and served is recorded."""
+"""Observe a LiteLLM Router. It decides alone, as before; its choice, attempts and outcome are recorded."""
 
 import litellm
 
