@@ -1,4 +1,4 @@
-"""`python -m shadow check|gateway`: what the SDK offers without the platform. Exit 0 fine, 65 bad file, 64 usage."""
+"""`python -m shadow check|gateway`: the commands of the SDK alone. Exit 0 fine, 65 bad file, 64 usage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The script `shadowroute`. It belongs to the SDK and hands over to the platform, where that is installed."""
+"""The script `shadowroute`. It belongs to the SDK and starts the platform's command line, if that is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MISSING = (
 
 
 def main() -> None:
-    """Run the platform's command line, or say how to get it.
+    """Run the platform's command line, or print how to install it.
 
     Raises:
         SystemExit: with the command's exit code; 69 without the platform.

@@ -17,7 +17,7 @@ BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 
 
 class GatewayMetrics:
-    """What the gateway itself saw. Used from the event loop only."""
+    """The gateway's own counts. Used from the event loop only."""
 
     def __init__(self) -> None:
         self.in_progress = 0
@@ -28,10 +28,10 @@ class GatewayMetrics:
         self._signals = 0
 
     def request(self, *, model: str, status: int, code: str, seconds: float) -> None:
-        """Note one chat completion when it is over.
+        """Count one chat completion after its end.
 
         Args:
-            model: who answered, by its catalogue name; empty if nobody did.
+            model: that answered, by its catalogue name; empty if none did.
             status: HTTP status; 499 if the client left.
             code: of the error; empty if there was none.
             seconds: from the head of the request to the last byte of the answer.
@@ -43,11 +43,11 @@ class GatewayMetrics:
         self._seconds += seconds
 
     def signal(self) -> None:
-        """Note one accepted signal."""
+        """Count one accepted signal."""
         self._signals += 1
 
     def text(self, stats: RecorderStats) -> str:
-        """Everything, with what the router recorded."""
+        """All metrics, with the recorder's counts."""
         return "\n".join([*self._own_lines(), *_recorder_lines(stats)]) + "\n"
 
     def _own_lines(self) -> Iterator[str]:
@@ -69,7 +69,7 @@ class GatewayMetrics:
         yield f"{PREFIX}request_seconds_sum {self._seconds:.6f}"
         yield f"{PREFIX}request_seconds_count {total}"
         yield from _gauge("requests_in_progress", "Chat completions that are being answered.", self.in_progress)
-        yield from _counter("signals_total", "Signals that were accepted.", [("", self._signals)])
+        yield from _counter("signals_total", "Accepted signals.", [("", self._signals)])
 
 
 def _recorder_lines(stats: RecorderStats) -> Iterator[str]:
@@ -95,13 +95,13 @@ def _recorder_lines(stats: RecorderStats) -> Iterator[str]:
             for kind, count in kinds.items()
         ),
     )
-    yield from _head("shadow_switched_off", "gauge", "1 for a shadow policy that is not asked any more.")
+    yield from _head("shadow_switched_off", "gauge", "1 for a shadow policy that is switched off.")
     yield from (f'{PREFIX}shadow_switched_off{{policy="{_escaped(name)}"}} 1' for name in stats.switched_off)
-    yield from _counter("shadows_shed_total", "Requests whose shadows were not asked.", [("", stats.shed)])
-    yield from _counter("spans_exported_total", "Spans that the collector has.", [("", stats.exported)])
-    yield from _counter("records_dropped_total", "Requests and spans that were lost.", [("", stats.dropped)])
-    yield from _counter("contained_total", "Errors kept from requests, by place.", _by("place", stats.contained))
-    yield from _gauge("record_queue", "Requests and spans that wait for shadows or the collector.", stats.backlog)
+    yield from _counter("shadows_shed_total", "Requests whose shadows were left out.", [("", stats.shed)])
+    yield from _counter("spans_exported_total", "Spans that the collector confirmed.", [("", stats.exported)])
+    yield from _counter("records_dropped_total", "Lost requests and spans.", [("", stats.dropped)])
+    yield from _counter("contained_total", "Contained errors, by place.", _by("place", stats.contained))
+    yield from _gauge("record_queue", "Requests and spans in the queues for shadows and the collector.", stats.backlog)
 
 
 def _by(label: str, counts: Mapping[str, int]) -> list[tuple[str, int]]:
