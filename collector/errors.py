@@ -6,7 +6,7 @@ StoreError
 ├── StoreUnreachableError   the server, or the owning process, does not answer
 ├── MigrationError          an applied migration was edited, or one failed
 ├── PriceBookConflictError  a price book would change its prices
-├── LostRecordsError        of what a job sent, not everything arrived (in shadowroute.collector.feeding)
+├── LostRecordsError        of what a job sent, not everything arrived (in shadowroute.collector.replay.feed)
 └── StatementRefusedError   the ClickHouse interface of an embedded store does not run this statement
 PortInUseError              a port that the collector wants is taken
 """

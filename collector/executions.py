@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -10,9 +10,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from shadow.errors import ConfigError
-
-Progress = Callable[[str, int, int], None]
-"""Called with a phase, how much of it is done, and how much there is."""
+from shadowroute.collector.progress import Progress, silent
 
 BLOCK_ROWS: Final = 20_000
 _LONGEST_LIST: Final = 150_000
@@ -84,7 +82,7 @@ class Written:
 
 
 def write(
-    client: Client, project: str, rows: Sequence[Execution], *, now: datetime, progress: Progress = lambda *_: None
+    client: Client, project: str, rows: Sequence[Execution], *, now: datetime, progress: Progress = silent
 ) -> Written:
     """Store what is not there yet. A repeated import changes nothing.
 

@@ -7,27 +7,19 @@ model that it has are settled. A project uses the book that was pinned last for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from shadow.config import load_catalogue
+from shadow.prices.catalogue import Catalogue
 from shadow.prices.registry import Price, PriceRow
 from shadowroute.collector.errors import PriceBookConflictError
 
-_COLUMNS: Final = (
-    "book",
-    "provider",
-    "model",
-    "context_band",
-    "effective_from",
-    "input_usd_per_mtok",
-    "cache_read_usd_per_mtok",
-    "cache_write_usd_per_mtok",
-    "output_usd_per_mtok",
-    "source",
-)
+_PRICES: Final = tuple(each.name for each in fields(Price))
+_COLUMNS: Final = ("book", "provider", "model", "context_band", "effective_from", *_PRICES, "source")
 
 
 def pin(client: Client, project: str, rows: Sequence[PriceRow], book: str, source: str) -> None:
@@ -69,8 +61,7 @@ def book_names(client: Client) -> list[str]:
 def book_prices(client: Client, book: str) -> list[PriceRow]:
     """Every row of a book, by model, band and day; empty if there is no such book."""
     found = client.query(
-        "SELECT provider, model, context_band, effective_from, input_usd_per_mtok, cache_read_usd_per_mtok,"
-        " cache_write_usd_per_mtok, output_usd_per_mtok, source FROM price_books FINAL"
+        f"SELECT {', '.join(_COLUMNS[1:])} FROM price_books FINAL"  # noqa: S608  # our own names
         " WHERE book = {book:String} ORDER BY model, context_band, effective_from",
         parameters={"book": book},
     )
@@ -80,18 +71,20 @@ def book_prices(client: Client, book: str) -> list[PriceRow]:
             model=model,
             context_band=band,
             effective_from=effective_from,
-            price=Price(
-                input_usd_per_mtok=input_usd,
-                cache_read_usd_per_mtok=cache_read_usd,
-                cache_write_usd_per_mtok=cache_write_usd,
-                output_usd_per_mtok=output_usd,
-            ),
+            price=Price(**dict(zip(_PRICES, prices, strict=True))),
             source=source,
         )
-        for (
-            provider, model, band, effective_from, input_usd, cache_read_usd, cache_write_usd, output_usd, source
-        ) in found.result_rows
-    ]  # fmt: skip
+        for provider, model, band, effective_from, *prices, source in found.result_rows
+    ]
+
+
+def catalogue_of(file: Path | None) -> tuple[Catalogue, str]:
+    """Models and prices of a models.yaml, the registry's without one; and where they come from, for `pin`.
+
+    Raises:
+        ConfigError: the file is wrong.
+    """
+    return load_catalogue(file), "registry" if file is None else file.name
 
 
 def load_price_file(path: Path) -> list[PriceRow]:
@@ -133,16 +126,5 @@ def _by_model(rows: Iterable[PriceRow]) -> dict[str, dict[tuple[int, object], Pr
 
 
 def _record(book: str, row: PriceRow) -> list[object]:
-    price = row.price
-    return [
-        book,
-        row.provider,
-        row.model,
-        row.context_band,
-        row.effective_from,
-        price.input_usd_per_mtok,
-        price.cache_read_usd_per_mtok,
-        price.cache_write_usd_per_mtok,
-        price.output_usd_per_mtok,
-        row.source,
-    ]
+    prices = [getattr(row.price, name) for name in _PRICES]
+    return [book, row.provider, row.model, row.context_band, row.effective_from, *prices, row.source]

@@ -10,11 +10,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from shadow.config import load_catalogue, load_policy
-from shadow.domain.features import extract
+from shadow.config import load_policy
 from shadow.domain.ids import KeyedHash, canonical_id
 from shadow.domain.outcome import Answer
 from shadow.domain.policy import Decision, Failure, Policy, Step, state_mode_of
@@ -22,18 +21,15 @@ from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import ConfigError, MissingOutcomeError
 from shadow.policies.guarded import GuardedPolicy, PolicyResult, checked
-from shadow.prices.catalogue import Catalogue
+from shadow.prices.catalogue import MODELS_FILE, Catalogue
 from shadow.prices.registry import PriceRow
 from shadow.runtime.containment import Containment
 from shadowroute.analysis.backtest.memory import Memory, Served
-from shadowroute.analysis.backtest.tables import Outcomes, Queries, Query, check_rename, load_outcomes, load_queries
 from shadowroute.analysis.backtest.truth import UnknownCheckError, Walk, walk
 from shadowroute.analysis.prices import PriceTable
-
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""Time of the first query; each later one is a second later, so that a second run meets its own rows."""
-
-MODELS_FILE = "models.yaml"
+from shadowroute.collector.price_books import catalogue_of
+from shadowroute.collector.replay.readers.outcomes import Outcomes, Queries, check_rename, load_outcomes, load_queries
+from shadowroute.collector.replay.record import Record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +61,7 @@ class Planned:
     A shadow that failed on it has None; `shadows` is in the order of the case's shadows.
     """
 
-    query: Query
-    time_us: int
+    query: Record
     snapshot: Snapshot
     live: Walk
     shadows: tuple[Walk | None, ...]
@@ -96,15 +91,16 @@ class Case:
     @property
     def days(self) -> tuple[date, date]:
         """First and last UTC day of the run's rows."""
-        return EPOCH.date(), (EPOCH + timedelta(seconds=self.queries.rows[-1].row)).date()
+        first, last = (datetime.fromtimestamp(self.queries.rows[row].time_us / 1e6, UTC).date() for row in (0, -1))
+        return first, last
 
     def answers(self) -> dict[tuple[str, str], Answer]:
         """The recorded answers of every model that the live policy may call, by (request id, model)."""
         return {
-            (plan.query.query_id, step.model): answer
+            (plan.query.request_id, step.model): answer
             for plan in self.planned
             for step in plan.live.decision.steps
-            if (answer := self.outcomes.answer(plan.query.query_id, step.model)) is not None
+            if (answer := self.outcomes.answer(plan.query.request_id, step.model)) is not None
         }
 
 
@@ -115,7 +111,8 @@ def load(inputs: Inputs) -> Case:
         ConfigError: a file is wrong, two shadows are the same, or no query is left.
     """
     check_rename(inputs.rename, inputs.queries, inputs.outcomes)
-    catalogue, source = _catalogue(inputs)
+    beside = inputs.live.with_name(MODELS_FILE)
+    catalogue, source = catalogue_of(inputs.prices or (beside if beside.exists() else None))
     live = load_policy(inputs.live, catalogue)
     shadows = tuple(load_policy(path, catalogue) for path in inputs.shadows)
     _refuse_twins(shadows, inputs.shadows)
@@ -141,32 +138,13 @@ def load(inputs: Inputs) -> Case:
     )
 
 
-def request_of(query: Query, project: str) -> Request:
-    """The frozen request of a query. Without a session column each query is its own session."""
-    return extract(
-        messages=[{"role": "user", "content": query.prompt}],
-        hash_id=KeyedHash(project),
-        request_id=query.query_id,
-        session=query.session_id or query.query_id,
-        task=query.task,
-        user_tier=query.user_tier,
-        input_tokens=query.prompt_tokens,
-        time_us=time_us(query),
-    )
-
-
-def time_us(query: Query) -> int:
-    """Decision time of a query, epoch microseconds."""
-    return int((EPOCH.timestamp() + query.row) * 1_000_000)
-
-
 class _Planner:
     """Lets every policy decide on every query, and walks what it decided."""
 
     def __init__(
         self, project: str, outcomes: Outcomes, catalogue: Catalogue, live: Policy, shadows: Sequence[Policy]
     ) -> None:
-        self._project = project
+        self._hash_id = KeyedHash(project)
         self._outcomes = outcomes
         self._catalogue = catalogue
         self._live = live
@@ -174,11 +152,11 @@ class _Planner:
         self._guarded = [(shadow, GuardedPolicy(shadow, catalogue, containment)) for shadow in shadows]
         self._memory = Memory(catalogue, shadows)
 
-    def plan(self, queries: Sequence[Query]) -> tuple[tuple[Planned, ...], tuple[LeftOut, ...]]:
+    def plan(self, queries: Sequence[Record]) -> tuple[tuple[Planned, ...], tuple[LeftOut, ...]]:
         planned: list[Planned] = []
         left_out: Counter[tuple[str, bool, str]] = Counter()
         for query in queries:
-            request = request_of(query, self._project)
+            request = query.request(self._hash_id)
             snapshot = self._memory.snapshot(request)
             try:
                 live = self._live_walk(request, snapshot)
@@ -194,7 +172,7 @@ class _Planner:
             except _NotUsableError as reason:
                 left_out[reason.policy, reason.is_live, reason.text] += 1
             else:
-                planned.append(Planned(query, request.time_us, snapshot, live, shadows))
+                planned.append(Planned(query, snapshot, live, shadows))
                 self._memory.note(served, live.decision, results, self._latency_of(request))
         return tuple(planned), tuple(LeftOut(*key, n) for key, n in left_out.items())
 
@@ -252,13 +230,6 @@ def _decide(policy: Policy, request: Request, snapshot: Snapshot, catalogue: Cat
 def _steps(plan: Planned) -> list[Step]:
     walks = (plan.live, *(walk for walk in plan.shadows if walk is not None))
     return [step for each in walks for step in each.decision.steps]
-
-
-def _catalogue(inputs: Inputs) -> tuple[Catalogue, str]:
-    """The models and prices: the given file, else models.yaml beside the live policy, else the public registry."""
-    beside = inputs.live.parent / MODELS_FILE
-    file = inputs.prices or (beside if beside.exists() else None)
-    return load_catalogue(file), "registry" if file is None else file.name
 
 
 def _refuse_twins(shadows: Sequence[Policy], files: Sequence[Path]) -> None:

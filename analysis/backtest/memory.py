@@ -21,7 +21,7 @@ from shadow.state.own import OwnState
 from shadow.state.rate_limits import RateLimits
 from shadow.state.router_state import State
 from shadow.state.settings import StateSettings
-from shadowroute.collector.feeding import EventClock
+from shadowroute.collector.replay.feed import EventClock
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,11 @@ writes the same rows and overwrites itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-from shadow.config import Limits, Routing
+from shadow.config import Routing
 from shadow.providers.recorded import RecordedProvider
 from shadowroute.analysis.backtest.case import Case
 from shadowroute.analysis.backtest.compare import shadow_document
-from shadowroute.analysis.backtest.feed import Feed
 from shadowroute.analysis.backtest.memory import RecordedState
 from shadowroute.analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument
 from shadowroute.analysis.backtest.specialists import specialists_of
@@ -22,19 +20,16 @@ from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import project_report
 from shadowroute.analysis.selection import PolicyRef, Window
 from shadowroute.collector.price_books import pin
+from shadowroute.collector.progress import Progress, silent, watched
+from shadowroute.collector.replay.routed import RoutedFeed
 from shadowroute.collector.serve import IngestEndpoint, ingest, rollup_now
 from shadowroute.collector.store import Store
 
-Progress = Callable[[str, int, int], None]
-"""Called with a phase, how much of it is done, and how much there is."""
-
 SIGNAL = "score"
 SIGNAL_SOURCE = "reference"
-SHADOW_BUDGET_S = 5.0
-"""Nobody waits for a shadow here: a slow policy is to be measured, not switched off."""
 
 
-def run(case: Case, store: Store, progress: Progress = lambda *_: None) -> BacktestDocument:
+def run(case: Case, store: Store, progress: Progress = silent) -> BacktestDocument:
     """Sends every planned query through the router into the store, and measures.
 
     Args:
@@ -80,30 +75,19 @@ def measure(case: Case, store: Store) -> BacktestDocument:
     )
 
 
-def send(case: Case, endpoint: IngestEndpoint, progress: Progress = lambda *_: None) -> None:
+def send(case: Case, endpoint: IngestEndpoint, progress: Progress = silent) -> None:
     """Routes every planned query, and reports the score of each served answer as a signal.
 
     Raises:
         LostRecordsError: not everything that was sent arrived.
     """
-    total = len(case.planned)
-    state = RecordedState(case.catalogue, {plan.query.query_id: plan.snapshot for plan in case.planned})
-    with Feed(routing_of(case, endpoint), RecordedProvider(case.answers()), endpoint, state=state) as feed:
-        for done, plan in enumerate(case.planned, 1):
+    state = RecordedState(case.catalogue, {plan.query.request_id: plan.snapshot for plan in case.planned})
+    with RoutedFeed(routing_of(case, endpoint), RecordedProvider(case.answers()), endpoint, state=state) as feed:
+        for plan in watched(case.planned, progress, "route", len(case.planned)):
             query = plan.query
-            reply = feed.complete(
-                plan.time_us,
-                query.prompt,
-                request_id=query.query_id,
-                session=query.session_id or query.query_id,
-                task=query.task,
-                user_tier=query.user_tier,
-                input_tokens=query.prompt_tokens,
-            )
-            if reply.answer.score is not None:
-                feed.signal(query.query_id, SIGNAL, reply.answer.score, time_us=plan.time_us, source=SIGNAL_SOURCE)
-            if done % 100 == 0 or done == total:
-                progress("route", done, total)
+            score = feed.complete(query).answer.score
+            if score is not None:
+                feed.signal(query.request_id, SIGNAL, score, time_us=query.time_us, source=SIGNAL_SOURCE)
 
 
 def routing_of(case: Case, endpoint: IngestEndpoint) -> Routing:
@@ -116,7 +100,6 @@ def routing_of(case: Case, endpoint: IngestEndpoint) -> Routing:
         shadows=case.shadows,
         catalogue=case.catalogue,
         export_to=endpoint.url,
-        limits=Limits(budget_s=SHADOW_BUDGET_S),
     )
 
 

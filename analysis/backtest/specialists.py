@@ -66,7 +66,7 @@ def trials_of(case: Case, place: int) -> Trials:
     models = sorted(
         {step.model for plan, shadow in walked for walk in (plan.live, shadow) for step in walk.decision.steps}
     )
-    answers = {model: [case.outcomes.answer(plan.query.query_id, model) for plan, _ in walked] for model in models}
+    answers = {model: [case.outcomes.answer(plan.query.request_id, model) for plan, _ in walked] for model in models}
     whole = [row for row in range(len(walked)) if all(answers[model][row] is not None for model in models)]
     kept = [walked[row] for row in whole]
     hash_id = KeyedHash(case.project)
@@ -89,7 +89,7 @@ def trials_of(case: Case, place: int) -> Trials:
 
 def _bucket(plan: Planned, hash_id: KeyedHash) -> int:
     """The bucket of the query's row in the store: the first byte of the MD5 of its cluster key."""
-    key = hash_id(plan.query.session_id or plan.query.query_id)
+    key = hash_id(plan.query.session or "")
     return hashlib.md5(key.encode(), usedforsecurity=False).digest()[0]
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from shadow.domain.ids import KeyedHash
 from shadow.domain.outcome import Answer
 from shadow.errors import ConfigError
 from shadow.prices.catalogue import Catalogue
-from shadowroute.analysis.backtest.case import EPOCH, request_of
-from shadowroute.analysis.backtest.tables import check_rename, load_outcomes, load_queries
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.summaries import Floats
 from shadowroute.analysis.training.examples import Examples
+from shadowroute.collector.replay.readers.outcomes import EPOCH, check_rename, load_outcomes, load_queries
 
 PROJECT = "train"
 
@@ -50,13 +50,13 @@ def examples_from_outcomes(
             f"models must be in the table, got {', '.join(missing)}; it has {', '.join(answered.models[:20])}",
             file=outcomes,
         )
-    found = {model: [answered.answer(query.query_id, model) for query in asked.rows] for model in models}
+    found = {model: [answered.answer(query.request_id, model) for query in asked.rows] for model in models}
     kept = [row for row in range(len(asked.rows)) if any(found[model][row] is not None for model in models)]
     prices, day = PriceTable(catalogue.price_rows(models)), EPOCH.date()
-    rows = [asked.rows[row] for row in kept]
+    rows, hash_id = [asked.rows[row] for row in kept], KeyedHash(PROJECT)
     return Examples(
-        requests=tuple(request_of(query, PROJECT) for query in rows),
-        clusters=tuple(query.session_id or query.query_id for query in rows),
+        requests=tuple(query.request(hash_id) for query in rows),
+        clusters=tuple(query.session or "" for query in rows),
         scores={model: _column([_score(found[model][row]) for row in kept]) for model in models},
         costs={model: _column([_usd(prices, model, found[model][row], day) for row in kept]) for model in models},
         weights={model: np.ones(len(kept)) for model in models},

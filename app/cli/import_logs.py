@@ -17,9 +17,9 @@ from shadowroute.app.cli.progress import call_progress
 
 if TYPE_CHECKING:
     from shadow.config import LiveSpec
-    from shadowroute.collector.imports.call import Log
-    from shadowroute.collector.imports.job import Wanted
-    from shadowroute.collector.imports.reading import Reading, SignalColumn
+    from shadowroute.collector.replay.job import Wanted
+    from shadowroute.collector.replay.readers.reading import Reading, SignalColumn
+    from shadowroute.collector.replay.record import Log
 
 __all__ = ["imports"]
 
@@ -84,7 +84,7 @@ def litellm(
     reading = reading_of(rename, signal)
 
     def opened() -> Log:
-        from shadowroute.collector.imports.litellm import LiteLLMLog
+        from shadowroute.collector.replay.readers.litellm import LiteLLMLog
 
         return LiteLLMLog(spend_logs_file(source), reading)
 
@@ -112,7 +112,7 @@ def otel(
     reading = reading_of(rename, signal)
 
     def opened() -> Log:
-        from shadowroute.collector.imports.otel import OtelLog
+        from shadowroute.collector.replay.readers.otel import OtelLog
 
         return OtelLog(file, reading)
 
@@ -139,7 +139,7 @@ def table(
     reading = reading_of(rename, signal)
 
     def opened() -> Log:
-        from shadowroute.collector.imports.table import TableLog
+        from shadowroute.collector.replay.readers.table import TableLog
 
         return TableLog(file, reading)
 
@@ -158,7 +158,7 @@ def reading_of(rename: list[str] | None, signal: list[str] | None) -> Reading:
         typer.BadParameter: an option of another form.
     """
     from shadow.errors import ConfigError
-    from shadowroute.collector.imports.reading import Reading
+    from shadowroute.collector.replay.readers.reading import Reading
 
     try:
         return Reading(rename=renames(rename or []), signals=tuple(signal_of(text) for text in signal or ()))
@@ -172,7 +172,7 @@ def signal_of(text: str) -> SignalColumn:
     Raises:
         typer.BadParameter: it is of another form.
     """
-    from shadowroute.collector.imports.reading import SignalColumn
+    from shadowroute.collector.replay.readers.reading import SignalColumn
 
     found = SIGNAL.fullmatch(text)
     if found is None:
@@ -227,8 +227,8 @@ def wanted_of(
         typer.BadParameter: there is no live name, or a feature cannot be absent.
     """
     from shadow.domain.request import LABEL
-    from shadowroute.collector.imports.job import Wanted
-    from shadowroute.collector.imports.send import MAY_BE_ABSENT
+    from shadowroute.collector.replay.job import Wanted
+    from shadowroute.collector.replay.record import MAY_BE_ABSENT
 
     for feature in absent or ():
         if feature not in MAY_BE_ABSENT and not feature.startswith(LABEL):
@@ -253,7 +253,7 @@ def _import(opened: Callable[[], Log], wanted: Wanted, store: str, *, as_json: b
     from shadowroute.analysis.selection import Window
     from shadowroute.app.import_text import document_of, summary_text
     from shadowroute.app.text_report import report_text
-    from shadowroute.collector.imports.job import run
+    from shadowroute.collector.replay.job import run
     from shadowroute.collector.store import open_store
 
     log = opened()

@@ -64,7 +64,7 @@ def executions(
     from shadowroute.analysis.evaluation_list import COLUMNS
     from shadowroute.app.cli.report import chosen_project
     from shadowroute.collector.executions import write
-    from shadowroute.collector.imports.executions import Given, read_executions, unread_columns
+    from shadowroute.collector.replay.readers.executions import Given, read_executions, unread_columns
     from shadowroute.collector.store import open_store
 
     if version and not policy:

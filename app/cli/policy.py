@@ -125,8 +125,9 @@ def _requests(samples: list[str], queries: Path | None) -> Iterable[Request]:
 
     yield from map(sample_request, samples)
     if queries is not None:
-        from shadowroute.analysis.backtest.case import request_of
-        from shadowroute.analysis.backtest.tables import load_queries
+        from shadow.domain.ids import KeyedHash
+        from shadowroute.collector.replay.readers.outcomes import load_queries
 
+        hash_id = KeyedHash("diff")
         for query in load_queries(queries).rows:
-            yield request_of(query, "diff")
+            yield query.request(hash_id)

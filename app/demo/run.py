@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shadow.config import Routing
-from shadow.domain.features import extract
 from shadow.domain.ids import KeyedHash
 from shadow.domain.policy import Policy
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError
-from shadowroute.analysis.backtest.feed import Feed
 from shadowroute.analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
 from shadowroute.analysis.plan.loading import load_plan
 from shadowroute.analysis.plan.registration import register
@@ -33,14 +30,13 @@ from shadowroute.app.demo.traffic import Traffic, Turn
 from shadowroute.app.demo.truth import World, thumb
 from shadowroute.collector.executions import write
 from shadowroute.collector.price_books import pin
+from shadowroute.collector.progress import Progress, silent, watched
+from shadowroute.collector.replay.routed import RoutedFeed
 from shadowroute.collector.serve import IngestEndpoint, rollup_now
 from shadowroute.collector.store import Store
 
 SIGNAL = "thumbs"
 SIGNAL_SOURCE = "user"
-
-Progress = Callable[[str, int, int], None]
-"""Called with a phase, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,7 @@ def run(
     endpoint: IngestEndpoint,
     *,
     plans: Path,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> Outcome:
     """Sends the week, runs a sample of the shadows' answers, rolls up, measures, and judges by plans written there.
 
@@ -95,24 +91,21 @@ def run(
     return Outcome(report, known, judgements)
 
 
-def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress: Progress = lambda *_: None) -> None:
+def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress: Progress = silent) -> None:
     """Routes every turn at its own time. A rating is sent hours later, once the week has come to its time.
 
     Raises:
         LostRecordsError: not everything that was sent arrived.
     """
-    total = len(traffic.turns)
     ratings: list[tuple[int, str, float]] = []
-    with Feed(routing, SimulatedProvider(traffic.turns), endpoint) as feed:
-        for done, turn in enumerate(traffic.turns, 1):
+    with RoutedFeed(routing, SimulatedProvider(traffic.turns), endpoint) as feed:
+        for turn in watched(traffic.turns, progress, "route", len(traffic.turns)):
             _send_ratings(feed, ratings, until_us=turn.time_us)
-            reply = feed.complete(turn.time_us, turn.prompt, **_features(turn))
+            reply = feed.complete(turn.record)
             value = thumb(turn, served=reply.model)
             if value is not None:
                 target = reply.response_id if turn.thumb_by_response else turn.request_id
                 heapq.heappush(ratings, (turn.time_us + int(turn.thumb_delay_s * 1e6), target, value))
-            if done % 200 == 0 or done == total:
-                progress("route", done, total)
         _send_ratings(feed, ratings, until_us=traffic.end_us)
 
 
@@ -127,7 +120,7 @@ def truths(
     shadows = [_Resident(shadow, routing) for shadow in routing.shadows]
     sums = [TruthSum(prices) for _ in shadows]
     for turn in traffic.turns:
-        request = _request(turn, hash_id)
+        request = turn.record.request(hash_id)
         lived = live.walk(turn, request)
         for shadow, total in zip(shadows, sums, strict=True):
             walked = shadow.walk(turn, request)
@@ -160,25 +153,8 @@ def _policy(routing: Routing) -> Policy:
     return routing.live
 
 
-def _send_ratings(feed: Feed, ratings: list[tuple[int, str, float]], *, until_us: int) -> None:
+def _send_ratings(feed: RoutedFeed, ratings: list[tuple[int, str, float]], *, until_us: int) -> None:
     """Sends the ratings whose time has come; what comes after the week's end has not arrived yet."""
     while ratings and ratings[0][0] <= until_us:
         time_us, target, value = heapq.heappop(ratings)
         feed.signal(target, SIGNAL, value, time_us=time_us, source=SIGNAL_SOURCE)
-
-
-def _features(turn: Turn) -> dict[str, Any]:
-    """What a service would tell the router about a turn."""
-    return {
-        "request_id": turn.request_id,
-        "user": turn.user,
-        "session": turn.session,
-        "task": turn.task,
-        "user_tier": turn.user_tier,
-        "input_tokens": turn.input_tokens,
-    }
-
-
-def _request(turn: Turn, hash_id: KeyedHash) -> Request:
-    messages = [{"role": "user", "content": turn.prompt}]
-    return extract(messages=messages, hash_id=hash_id, time_us=turn.time_us, **_features(turn))

@@ -15,7 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from shadow.domain.outcome import Usage
 from shadowroute.app.demo.scenario import CLAUSES, MODELS, TASKS, USER_TIER_SHARES, USER_TIERS
+from shadowroute.collector.replay.record import Record, said
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -67,6 +69,20 @@ class Turn:
     def input_tokens(self) -> int:
         """The whole prompt."""
         return self.prefix_tokens + self.fresh_tokens
+
+    @property
+    def record(self) -> Record:
+        """What a service would tell the router about the turn."""
+        return Record(
+            request_id=self.request_id,
+            time_us=self.time_us,
+            messages=said(self.prompt),
+            user=self.user,
+            session=self.session,
+            task=self.task,
+            user_tier=self.user_tier,
+            usage=Usage(input_tokens=self.input_tokens),
+        )
 
 
 @dataclass(frozen=True)

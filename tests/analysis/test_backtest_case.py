@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadow.errors import ConfigError
-from shadowroute.analysis.backtest.case import EPOCH, Case, Inputs, load
+from shadowroute.analysis.backtest.case import Case, Inputs, load
 from shadowroute.analysis.backtest.run import truth_of
+from shadowroute.collector.replay.readers.outcomes import EPOCH
 
 PRICES = """
 models:
@@ -77,7 +78,7 @@ def without(*dropped: tuple[str, str]) -> dict[str, list[Any]]:
 def test_every_policy_rests_on_the_same_queries(folder: Folder) -> None:
     """A query that one shadow cannot be judged on is left out for all, and counted by the policy that lacks it."""
     case = folder.load(EASY_SMALL, ALL_SMALL, outcomes=without(("q1", "big"), ("q3", "small")))
-    assert [plan.query.query_id for plan in case.planned] == ["q2"]
+    assert [plan.query.request_id for plan in case.planned] == ["q2"]
     assert [(left.policy, left.is_live, left.reason, left.n) for left in case.left_out] == [
         ("big-always", True, "no outcome", 1),
         ("all-small", False, "no outcome", 1),
@@ -92,7 +93,7 @@ def test_an_outcome_that_no_policy_needs_may_be_missing(folder: Folder) -> None:
 def test_a_rows_time_is_its_place_in_the_file(folder: Folder) -> None:
     """Leaving a query out does not move the others: a second run with more outcomes overwrites the first."""
     case = folder.load(ALL_SMALL, outcomes=without(("q1", "big")))
-    assert [plan.time_us - int(EPOCH.timestamp() * 1e6) for plan in case.planned] == [1_000_000, 2_000_000]
+    assert [plan.query.time_us - int(EPOCH.timestamp() * 1e6) for plan in case.planned] == [1_000_000, 2_000_000]
 
 
 def test_the_truth_uses_the_other_models_own_tokens(folder: Folder) -> None:
@@ -125,7 +126,7 @@ def test_a_cascade_needs_the_second_answer_only_where_the_first_is_refused(folde
     case = folder.load(
         CASCADE, live="policy: small-live\nchoose: {use: small}\n", outcomes=without(("q1", "big"), ("q2", "big"))
     )
-    assert [plan.query.query_id for plan in case.planned] == ["q1", "q3"]
+    assert [plan.query.request_id for plan in case.planned] == ["q1", "q3"]
 
 
 def test_without_scores_cost_is_still_true(folder: Folder) -> None:

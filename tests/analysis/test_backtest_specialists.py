@@ -111,6 +111,6 @@ def test_the_buckets_are_those_of_the_rows(tmp_path: Path, store: Store) -> None
         parameters={"project": case.project},
     )
     stored = dict(rows.result_rows)
-    want = [stored[plan.query.query_id] for plan in case.planned]
+    want = [stored[plan.query.request_id] for plan in case.planned]
     assert np.array_equal(trials_of(case, 0).bucket, np.array(want))
     assert document.shadows[0].specialists.random_control.model == "small"

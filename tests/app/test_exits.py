@@ -12,7 +12,7 @@ import typer
 from shadow.errors import ConfigError, ShadowError
 from shadowroute.app.cli import exits, root
 from shadowroute.collector.errors import MigrationError, PortInUseError, StoreBusyError, StoreUnreachableError
-from shadowroute.collector.feeding import LostRecordsError
+from shadowroute.collector.replay.feed import LostRecordsError
 
 
 @pytest.mark.parametrize(

@@ -154,12 +154,12 @@ def write_answers(case: Case, place: int, file: Path, *, probability: float, onl
         out.writerow(COLUMNS)
         for plan in case.planned:
             walk = plan.shadows[place]
-            if walk is None or (only is not None and plan.query.query_id not in only):
+            if walk is None or (only is not None and plan.query.request_id not in only):
                 continue
             first, usd = walk.attempts[0], walk.usd(case.prices, day)
             scores = walk.served.score, plan.live.served.score
             tokens = first.usage.input_tokens, first.usage.output_tokens
-            out.writerow([plan.query.query_id, first.model, probability, *scores, usd, *tokens, int(walk.escalated)])
+            out.writerow([plan.query.request_id, first.model, probability, *scores, usd, *tokens, int(walk.escalated)])
 
 
 def import_answers(case: Case, policy: str, file: Path, store: Store) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from shadowroute.collector.imports.call import Log, Skipped
+from shadowroute.collector.replay.record import Read, Skipped
 
 SESSIONS_KEPT: Final = 50_000
 """Session ids that are counted at a time; beyond them every second one is dropped, again and again."""
@@ -46,21 +46,15 @@ class Survey:
     first_skipped: tuple[Skipped, ...] = ()
 
 
-def survey(log: Log, told: Callable[[int], None] = lambda _: None) -> Survey:
-    """Reads the log once.
-
-    Args:
-        log: the log.
-        told: called with the number of records now and then.
-    """
+def survey(log: Iterable[Read]) -> Survey:
+    """What one pass over a log tells."""
     records = calls = with_session = 0
     newest_us: int | None = None
     sessions = SessionSample()
     models: Counter[str] = Counter()
     skipped: dict[str, Skipped] = {}
-    for records, read in enumerate(log.calls(), 1):
-        if records % 1_000 == 0:
-            told(records)
+    for read in log:
+        records += 1
         if isinstance(read, Skipped):
             skipped.setdefault(read.reason, read)
             continue

@@ -18,14 +18,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
 from shadow.telemetry import keys
-from shadowroute.collector.imports import otel_attributes as names
-from shadowroute.collector.imports import values
-from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
-from shadowroute.collector.imports.otel_tree import CallSpan, calls_of
-from shadowroute.collector.imports.reading import Reading
 from shadowroute.collector.otlp.decode import attribute_map, parse_traces
 from shadowroute.collector.otlp.json_body import traces_from_json
 from shadowroute.collector.otlp.limits import RefusalError
+from shadowroute.collector.replay.readers import otel_attributes as names
+from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.readers.otel_tree import CallSpan, calls_of
+from shadowroute.collector.replay.readers.reading import Reading
+from shadowroute.collector.replay.record import Read, Record, Skipped
 
 STATUS_ERROR: Final = 2
 LENGTH: Final = struct.Struct(">I")
@@ -70,16 +70,12 @@ class OtelLog:
         attributes = span.attributes
         renamed = self._reading.renamed(attributes)
         place = f"span {span.span_id}"
-        signals = []
-        for judged in self._reading.judgements(attributes):
-            if isinstance(judged, LoggedSignal):
-                signals.append(judged)
-            else:
-                yield Skipped(place, f"signal only: {judged}")
+        signals, refused = self._reading.judged(attributes, place)
+        yield from refused
         failed = span.failed or bool(attributes.get("error.type"))
         asked = values.text(names.first(attributes, names.REQUEST_MODEL))
         response_id = values.text(names.first(attributes, names.RESPONSE_ID))
-        yield LoggedCall(
+        yield Record(
             request_id=response_id or f"{span.trace_id}-{span.span_id}",
             time_us=span.start_ns // 1_000,
             model=values.text(names.first(attributes, names.RESPONSE_MODEL)) or asked,
@@ -94,17 +90,17 @@ class OtelLog:
             error_type=(values.text(attributes.get("error.type")) or "error") if failed else "",
             messages=names.messages(attributes),
             answer_text=names.answer(attributes),
-            user=_told(renamed, "user", span.inherited(names.USER)),
-            session=_told(renamed, "session", span.inherited(names.SESSION)),
-            task=_told(renamed, "task", span.inherited(names.TASK)),
-            user_tier=_told(renamed, "user_tier", span.inherited(names.USER_TIER)),
+            user=values.told(renamed, "user", span.inherited(names.USER)),
+            session=values.told(renamed, "session", span.inherited(names.SESSION)),
+            task=values.told(renamed, "task", span.inherited(names.TASK)),
+            user_tier=values.told(renamed, "user_tier", span.inherited(names.USER_TIER)),
             prompt_version=values.text(names.first(attributes, names.PROMPT_VERSION)),
             has_tools=names.has_tools(attributes),
             has_images=names.has_images(attributes),
             wants_json=names.wants_json(attributes),
             max_output_tokens=names.max_output_tokens(attributes),
             labels={**_service(attributes), **self._reading.labels(renamed)},
-            signals=tuple(signals),
+            signals=signals,
         )
 
 
@@ -119,10 +115,6 @@ def usage_of_span(attributes: Mapping[str, Any]) -> Usage:
     if cached + written > known:
         known += cached + written
     return Usage(input_tokens=known, output_tokens=answer, cache_read_tokens=cached, cache_write_tokens=written)
-
-
-def _told(renamed: Mapping[str, Any], name: str, otherwise: str) -> str | None:
-    return values.text(renamed[name]) if name in renamed else otherwise or None
 
 
 def _service(attributes: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from shadow.domain.outcome import Contamination
 from shadow.domain.usage import count_of
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,6 +22,9 @@ YES: Final = frozenset({"true", "1", "yes", "y", "t", "on"})
 NO: Final = frozenset({"false", "0", "no", "n", "f", "off", "none", "null"})
 UP: Final = frozenset({"up", "thumbs_up", "thumbs-up", "positive", "good", "like", "+1"})
 DOWN: Final = frozenset({"down", "thumbs_down", "thumbs-down", "negative", "bad", "dislike", "-1"})
+FAILED: Final = frozenset({"error", "failure", "failed", "fail"})
+"""Words for a call without an answer."""
+JSON_FORMATS: Final = frozenset({"json_object", "json_schema"})
 ROW: Final = "row-"
 """Before an id that is a hash."""
 UNITS_US: Final = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))
@@ -97,6 +101,22 @@ def score(value: Any, low: float, high: float) -> float | None:
 def text(value: Any) -> str:
     """A value as text; empty for none."""
     return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def told(row: Mapping[str, Any], name: str, otherwise: Any = None) -> str | None:
+    """What a row says, which may be that there is none; else what stands in for it, where empty means unknown."""
+    return text(row[name]) if name in row else text(otherwise) or None
+
+
+def seconds(start_us: int, end_us: int | None) -> float | None:
+    """Between two moments; None without an end, and where it comes first."""
+    return (end_us - start_us) / 1e6 if end_us is not None and end_us >= start_us else None
+
+
+def contamination(*, cache_hit: bool, fallback: bool) -> tuple[Contamination, ...]:
+    """Why the model that answered is not simply live's choice."""
+    kinds: tuple[tuple[Contamination, bool], ...] = (("cache_hit", cache_hit), ("fallback", fallback))
+    return tuple(kind for kind, applies in kinds if applies)
 
 
 def json_of(value: Any) -> Any:

@@ -6,15 +6,17 @@ import csv
 import difflib
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shadow.errors import ConfigError
-from shadowroute.collector.imports.call import Skipped
+from shadowroute.collector.replay.readers.reading import Reading
+from shadowroute.collector.replay.record import Read, Skipped
 
 Row = Mapping[str, Any]
 Format = Literal["parquet", "csv", "json"]
@@ -106,6 +108,34 @@ class TableFile:
             for number, line in enumerate(opened, 1):
                 if line.strip():
                     yield f"line {number}", _json_row(line, f"line {number}")
+
+
+class RowLog(ABC):
+    """A log whose records are rows of a table.
+
+    Raises:
+        ConfigError: the file cannot be read, or lacks a needed column.
+    """
+
+    needed: ClassVar[Sequence[Sequence[str]]]
+    """Groups of names; of each one must be a column."""
+
+    def __init__(self, file: Path, reading: Reading | None = None) -> None:
+        self._table = TableFile(file)
+        self._reading = reading or Reading()
+        self._table.require(self.needed, self._reading.rename)
+        self.name = file.name
+
+    def calls(self) -> Iterator[Read]:
+        """Every row, as a call or as skipped; what is wrong with a signal alone costs only the signal."""
+        for place, row in self._table:
+            if isinstance(row, Skipped):
+                yield row
+            else:
+                yield from self._read(place, row)
+
+    @abstractmethod
+    def _read(self, place: str, row: Row) -> Iterator[Read]: ...
 
 
 def _json_row(line: str, place: str) -> Row | Skipped:

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from shadowroute.collector.imports import otel_attributes as names
-from shadowroute.collector.imports import values
-from shadowroute.collector.imports.call import Skipped
+from shadowroute.collector.replay.readers import otel_attributes as names
+from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.record import Skipped
 
 Usage = tuple[int | None, int | None]
 

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from shadow.config import LiveSpec, Routing, load_catalogue, load_policy
+from shadow.config import LiveSpec, Routing, load_policy
+from shadow.config.check import models_file_of
 from shadow.domain.policy import Policy
 from shadow.domain.request import LABEL
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
-from shadow.prices.catalogue import MODELS_FILE, Catalogue
-from shadowroute.collector.imports.call import Log
-from shadowroute.collector.imports.gaps import Gaps
-from shadowroute.collector.imports.send import LIMITS, send_log
-from shadowroute.collector.imports.survey import Survey, survey
-from shadowroute.collector.price_books import pin
-from shadowroute.collector.serve import ingest, rollup_now
+from shadowroute.collector.price_books import catalogue_of, pin
+from shadowroute.collector.progress import Progress, silent, watched
+from shadowroute.collector.replay.gaps import Gaps
+from shadowroute.collector.replay.logged import LoggedFeed
+from shadowroute.collector.replay.record import Log, Skipped
+from shadowroute.collector.replay.survey import Survey, survey
+from shadowroute.collector.serve import IngestEndpoint, ingest, rollup_now
 from shadowroute.collector.store import Store
 
 SERVICE: Final = "import"
-Progress = Callable[[str, int, int], None]
-"""Called with a phase, how much of it is done, and how much there is."""
+OBSERVED: Final = "origin != 'import' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}"
+"""Requests of these days that came in another way."""
+DAY_US: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,8 @@ def routing_of(wanted: Wanted, export_to: str = "") -> tuple[Routing, str]:
     Raises:
         ConfigError: a policy or the price file is wrong, or two shadows share a name.
     """
-    catalogue, source = _catalogue(wanted)
+    beside = models_file_of(wanted.shadows[0]) if wanted.shadows else None
+    catalogue, source = catalogue_of(wanted.prices or beside)
     shadows = tuple(load_policy(path, catalogue) for path in wanted.shadows)
     routing = Routing.of(
         service=SERVICE,
@@ -93,7 +97,6 @@ def routing_of(wanted: Wanted, export_to: str = "") -> tuple[Routing, str]:
         catalogue=catalogue,
         export_to=export_to or "http://127.0.0.1:4318",
         labels=labels_read(shadows) | set(wanted.labels),
-        limits=LIMITS,
     )
     return routing, source
 
@@ -104,7 +107,7 @@ def labels_read(shadows: Sequence[Policy]) -> set[str]:
     return {name.removeprefix(LABEL) for each in reads for name in each if name.startswith(LABEL)}
 
 
-def run(log: Log, wanted: Wanted, store: Store, progress: Progress = lambda *_: None) -> Imported:
+def run(log: Log, wanted: Wanted, store: Store, progress: Progress = silent) -> Imported:
     """Sends the log's calls, pins the prices and rolls up.
 
     Raises:
@@ -112,30 +115,21 @@ def run(log: Log, wanted: Wanted, store: Store, progress: Progress = lambda *_: 
         LostRecordsError: not everything that was sent arrived.
     """
     routing, source = routing_of(wanted)
-    looked = survey(log, lambda records: progress("read", records, 0))
-    progress("read", looked.records, looked.records)
+    looked = survey(watched(log.calls(), progress, "read"))
     if looked.newest_us is None:
         raise ConfigError(_no_call(log, looked))
     client = store.client()
     before = _requests(client, wanted.project)
-    started = datetime.now(UTC)
+    started = time.monotonic()
     with ingest(store) as endpoint:
-        gaps = send_log(
-            log,
-            looked,
-            routing,
-            endpoint,
-            days=wanted.days,
-            absent=wanted.absent,
-            told=lambda done, of: progress("send", done, of),
-        )
-    seconds = (datetime.now(UTC) - started).total_seconds()
+        gaps = send_log(log, looked, wanted, routing, endpoint, progress=progress)
+    seconds = time.monotonic() - started
     progress("roll up", 0, 1)
     models = {routing.catalogue.canonical(model, "") for model in looked.models}
     for policy in routing.shadows:
         models |= set(policy.models) if isinstance(policy, Composed) else set()
     book = routing.catalogue.book_id
-    pin(client, wanted.project, list(routing.catalogue.price_rows(sorted(models))), book, source)
+    pin(client, wanted.project, routing.catalogue.price_rows(sorted(models)), book, source)
     rollup_now(store, labels=sorted(routing.labels))
     progress("roll up", 1, 1)
     new = _requests(client, wanted.project) - before
@@ -148,17 +142,44 @@ def run(log: Log, wanted: Wanted, store: Store, progress: Progress = lambda *_: 
         last=last,
         new=new,
         known=gaps.calls - new,
-        observed=_observed(client, wanted.project, first, last),
+        observed=_requests(client, wanted.project, OBSERVED, first=first, last=last),
         book=book,
         seconds=seconds,
     )
 
 
-def _catalogue(wanted: Wanted) -> tuple[Catalogue, str]:
-    folders = [wanted.shadows[0].parent, wanted.shadows[0].parent.parent] if wanted.shadows else []
-    beside = next((folder / MODELS_FILE for folder in folders if (folder / MODELS_FILE).exists()), None)
-    file = wanted.prices or beside
-    return load_catalogue(file), "registry" if file is None else file.name
+def send_log(
+    log: Log, looked: Survey, wanted: Wanted, routing: Routing, endpoint: IngestEndpoint, *, progress: Progress = silent
+) -> Gaps:
+    """Sends every call of a log; those that are older than asked for are skipped and counted.
+
+    Args:
+        log: the log.
+        looked: what the survey found in it.
+        wanted: how far back, and what is absent.
+        routing: names the live policy and the shadows.
+        endpoint: where the spans go.
+        progress: told of the calls.
+
+    Raises:
+        LostRecordsError: not everything that was sent arrived.
+    """
+    gaps = Gaps(sessions_made_up=looked.made_up)
+    oldest_us = 0 if looked.newest_us is None else looked.newest_us - wanted.days * DAY_US
+    with LoggedFeed(routing, endpoint, absent=wanted.absent) as feed:
+        for read in watched(log.calls(), progress, "send", looked.records):
+            if isinstance(read, Skipped):
+                gaps.skip(read)
+            elif read.time_us < oldest_us:
+                gaps.skip(Skipped(read.request_id, f"more than {wanted.days} days before the newest call"))
+            else:
+                call = replace(read, session=None) if looked.made_up else read
+                gaps.note(call, feed.send(call).unknown)
+        feed.finish()
+        failures = feed.failures()
+    for policy in routing.shadows:
+        gaps.cost_of(policy, failures.get(policy.name, {}))
+    return gaps
 
 
 def _no_call(log: Log, looked: Survey) -> str:
@@ -168,19 +189,11 @@ def _no_call(log: Log, looked: Survey) -> str:
     return f"{log.name}: must hold at least one call, got {looked.records:,} records and none of them is one: {reasons}"
 
 
-def _requests(client: Client, project: str) -> int:
+def _requests(client: Client, project: str, which: str = "1", **values: object) -> int:
     ((n,),) = client.query(
-        "SELECT uniqExact(request_id) FROM decisions WHERE project = {project:String} AND role = 'live'",
-        parameters={"project": project},
-    ).result_rows
-    return int(n)
-
-
-def _observed(client: Client, project: str, first: date, last: date) -> int:
-    ((n,),) = client.query(
-        "SELECT uniqExact(request_id) FROM decisions WHERE project = {project:String} AND role = 'live'"
-        " AND origin != 'import' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}",
-        parameters={"project": project, "first": first, "last": last},
+        "SELECT uniqExact(request_id) FROM decisions"  # noqa: S608  # our own condition
+        f" WHERE project = {{project:String}} AND role = 'live' AND {which}",
+        parameters={"project": project, **values},
     ).result_rows
     return int(n)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shadow.domain.request import LABEL, nothing
 from shadow.errors import ConfigError
-from shadowroute.collector.imports import values
-from shadowroute.collector.imports.call import LoggedSignal
+from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.record import RecordedSignal, Skipped
 
 FEEDBACK: Final = "feedback"
 """A column of this name is a signal without being asked for."""
@@ -63,23 +63,25 @@ class Reading:
         """The labels among what the user named."""
         return {name[len(LABEL) :]: values.text(value) for name, value in renamed.items() if name.startswith(LABEL)}
 
-    def judgements(self, row: Mapping[str, Any]) -> Iterator[LoggedSignal | str]:
-        """Every signal of a row, or why a value is none. A cell without a value is no signal."""
+    def judged(self, row: Mapping[str, Any], place: str) -> tuple[tuple[RecordedSignal, ...], list[Skipped]]:
+        """The signals of a row, and values that are none. A cell without a value is no signal."""
+        signals, refused = [], []
         columns = {each.column for each in self.signals}
-        specs = self.signals
-        if FEEDBACK in row and FEEDBACK not in columns:
-            specs = (*specs, SignalColumn(column=FEEDBACK, name=FEEDBACK))
-        for spec in specs:
+        feedback = [FEEDBACK_COLUMN] if FEEDBACK in row and FEEDBACK not in columns else []
+        for spec in (*self.signals, *feedback):
             value = values.at_path(row, spec.column)
             if value is None or value == "":
                 continue
             scored = values.score(value, spec.low, spec.high)
             if scored is None:
-                yield f"{spec.column} is no value from {spec.low:g} to {spec.high:g}"
+                rule = f"signal only: {spec.column} is no value from {spec.low:g} to {spec.high:g}"
+                refused.append(Skipped(place, rule))
             else:
-                yield LoggedSignal(name=spec.name, value=scored)
+                signals.append(RecordedSignal(name=spec.name, value=scored))
+        return tuple(signals), refused
 
 
+FEEDBACK_COLUMN: Final = SignalColumn(column=FEEDBACK, name=FEEDBACK)
 MISSING: Final = object()
 
 

@@ -10,25 +10,23 @@ import pytest
 
 from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
-from shadowroute.collector.imports import values
-from shadowroute.collector.imports.call import Log, LoggedCall, Skipped
-from shadowroute.collector.imports.litellm import LiteLLMLog
-from shadowroute.collector.imports.reading import Reading, SignalColumn
-from shadowroute.collector.imports.survey import SessionSample, survey
-from shadowroute.collector.imports.table import TableLog
+from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.readers.litellm import LiteLLMLog
+from shadowroute.collector.replay.readers.reading import Reading, SignalColumn
+from shadowroute.collector.replay.readers.table import TableLog
+from shadowroute.collector.replay.record import Log, Record, Skipped
+from shadowroute.collector.replay.survey import SessionSample, survey
 from tests.support.spend_logs import SpendLogs, spend_logs
 
 HEADER = "time,model,input_tokens,output_tokens"
 
 
-def read(log: Log) -> tuple[list[LoggedCall], list[Skipped]]:
+def read(log: Log) -> tuple[list[Record], list[Skipped]]:
     found = list(log.calls())
-    return [each for each in found if isinstance(each, LoggedCall)], [
-        each for each in found if isinstance(each, Skipped)
-    ]
+    return [each for each in found if isinstance(each, Record)], [each for each in found if isinstance(each, Skipped)]
 
 
-def table(folder: Path, text: str, reading: Reading | None = None) -> tuple[list[LoggedCall], list[Skipped]]:
+def table(folder: Path, text: str, reading: Reading | None = None) -> tuple[list[Record], list[Skipped]]:
     file = folder / "calls.csv"
     file.write_text(text)
     return read(TableLog(file, reading))
@@ -46,7 +44,7 @@ def test_spend_logs_are_read_alike_from_every_form(tmp_path: Path, form: str) ->
     assert [call.time_us for call in calls] == sorted(call.time_us for call in calls)
 
 
-def _agree(calls: list[LoggedCall], made: SpendLogs) -> None:
+def _agree(calls: list[Record], made: SpendLogs) -> None:
     assert len(calls) == len({call.request_id for call in calls}) == made.calls
     assert sum(call.usage.input_tokens or 0 for call in calls) == made.tokens["input"]
     assert sum(call.usage.cache_read_tokens for call in calls) == made.tokens["cached"]
@@ -211,8 +209,8 @@ def test_scores_of_every_scale(value: object, low: float, high: float, expected:
 
 def test_session_ids_that_a_gateway_made_up_are_noticed(tmp_path: Path) -> None:
     """Ids of one call each would make every call look independent."""
-    real = survey(LiteLLMLog(spend_logs(200).parquet(tmp_path / "real")))
-    made_up = survey(LiteLLMLog(spend_logs(200, sessions=False).parquet(tmp_path / "made_up")))
+    real = survey(LiteLLMLog(spend_logs(200).parquet(tmp_path / "real")).calls())
+    made_up = survey(LiteLLMLog(spend_logs(200, sessions=False).parquet(tmp_path / "made_up")).calls())
     assert (real.made_up, real.shared_sessions, real.calls) == (False, 1.0, 200)
     assert (made_up.made_up, made_up.shared_sessions) == (True, 0.0)
 

@@ -18,7 +18,9 @@ from shadow.domain.snapshot import Snapshot
 from shadow.errors import MissingOutcomeError
 from shadow.prices.catalogue import Catalogue, Model
 from shadow.providers.recorded import RecordedProvider
-from shadowroute.analysis.backtest.feed import EventClock, Feed, LostRecordsError
+from shadowroute.collector.replay.feed import EventClock, LostRecordsError
+from shadowroute.collector.replay.record import Record, said
+from shadowroute.collector.replay.routed import RoutedFeed
 from shadowroute.collector.serve import IngestEndpoint
 from tests.support.otlp_sink import otlp_sink
 
@@ -36,9 +38,13 @@ class Always:
         return Decision(policy=self.name, version=self.version, steps=(Step(kind="primary", model="m"),))
 
 
-def feed(url: str) -> Feed:
+def asked(request_id: str) -> Record:
+    return Record(request_id=request_id, time_us=LATER_US, messages=said("Yes?"))
+
+
+def feed(url: str) -> RoutedFeed:
     routing = Routing.of(live=Always(), catalogue=Catalogue([Model(name="m")]), export_to=url)
-    return Feed(routing, RecordedProvider({("q1", "m"): ANSWER}), IngestEndpoint(url))
+    return RoutedFeed(routing, RecordedProvider({("q1", "m"): ANSWER}), IngestEndpoint(url))
 
 
 class _Refuses(BaseHTTPRequestHandler):
@@ -66,7 +72,7 @@ def test_a_request_and_its_signal_carry_their_own_time() -> None:
     """Event time is the query's, not the machine's: a second run meets its own rows."""
     with otlp_sink() as sink:
         with feed(sink.url) as running:
-            reply = running.complete(LATER_US, "Yes?", request_id="q1")
+            reply = running.complete(asked("q1"))
             running.signal("q1", "score", 1.0, time_us=LATER_US, source="reference")
         (live,) = sink.by_role("live")
         (signal,) = [attributes for name, attributes in sink.spans if name.startswith("evaluation")]
@@ -79,14 +85,14 @@ def test_lost_records_end_the_run_with_their_counts() -> None:
     """A collector that refuses the spans leaves no result that looks like one."""
     lost = pytest.raises(LostRecordsError, match=r"of 1 request sent, records were lost .*: dropped 2")
     with refusing() as url, lost, feed(url) as running:
-        running.complete(LATER_US, "Yes?", request_id="q1")
+        running.complete(asked("q1"))
 
 
 def test_an_error_of_the_run_is_not_covered_by_the_check() -> None:
     """The first error is the one to read: a missing outcome, not the counts that follow from it."""
     missing = pytest.raises(MissingOutcomeError, match="no recorded outcome of m for q2")
     with otlp_sink() as sink, missing, feed(sink.url) as running:
-        running.complete(LATER_US, "Yes?", request_id="q2")
+        running.complete(asked("q2"))
 
 
 def test_the_event_clock_stands_still_between_requests() -> None:

@@ -12,16 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadow.domain.outcome import Answer, Usage
 from shadow.errors import ConfigError
-from shadowroute.collector.imports.columns import counts, numbers, read, schema, texts
+from shadowroute.collector.replay.readers.columns import counts, numbers, read, schema, texts
+from shadowroute.collector.replay.record import Record, said
 
 QUERY_COLUMNS = ("query_id", "prompt")
 QUERY_EXTRAS = ("task", "user_tier", "session_id", "prompt_tokens")
@@ -33,25 +35,16 @@ NO_TOKENS = "no token counts"
 NO_SCORE = "no score"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One recorded question. `row` is its place in the file; `session_id` is empty if the table has none."""
-
-    row: int
-    query_id: str
-    prompt: str
-    task: str = ""
-    user_tier: str = ""
-    session_id: str = ""
-    prompt_tokens: int | None = None
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Time of the first query; each later one is a second later, so that a second run meets its own rows."""
 
 
 @dataclass(frozen=True)
 class Queries:
-    """The table of questions, in the file's order."""
+    """The table of questions, in the file's order. Without a column of sessions each query is its own session."""
 
     file: Path
-    rows: tuple[Query, ...]
+    rows: tuple[Record, ...]
     has_sessions: bool
 
 
@@ -130,15 +123,26 @@ def load_queries(file: Path, rename: Mapping[str, str] | None = None) -> Queries
         raise ConfigError("must hold at least one query, got none", file=file)
     ids = texts(table, "query_id", file)
     _refuse_repeated(ids, file)
-    columns: dict[str, Sequence[Any]] = {"query_id": ids, "prompt": texts(table, "prompt", file)}
-    for name in ("task", "user_tier", "session_id"):
-        columns[name] = texts(table, name, file, empty="") if name in table.column_names else [""] * len(ids)
-    columns["prompt_tokens"] = (
-        counts(table, "prompt_tokens", file).to_pylist() if "prompt_tokens" in table.column_names else [None] * len(ids)
+    n = len(ids)
+    tasks, tiers, sessions = (
+        texts(table, name, file, empty="") if name in table.column_names else [""] * n
+        for name in ("task", "user_tier", "session_id")
     )
+    has_tokens = "prompt_tokens" in table.column_names
+    tokens = counts(table, "prompt_tokens", file).to_pylist() if has_tokens else [None] * n
     rows = tuple(
-        Query(row=row, **dict(zip(columns, values, strict=True)))
-        for row, values in enumerate(zip(*columns.values(), strict=True))
+        Record(
+            request_id=query_id,
+            time_us=int((EPOCH.timestamp() + row) * 1_000_000),
+            messages=said(prompt),
+            session=session or query_id,
+            task=task,
+            user_tier=tier,
+            usage=Usage(input_tokens=count),
+        )
+        for row, (query_id, prompt, session, task, tier, count) in enumerate(
+            zip(ids, texts(table, "prompt", file), sessions, tasks, tiers, tokens, strict=True)
+        )
     )
     return Queries(file=file, rows=rows, has_sessions="session_id" in table.column_names)
 

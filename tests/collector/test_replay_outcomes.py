@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadow.errors import ConfigError
-from shadowroute.analysis.backtest.tables import (
+from shadowroute.collector.replay.readers.outcomes import (
+    EPOCH,
     NO_OUTCOME,
     NO_SCORE,
     NO_TOKENS,
@@ -19,6 +20,7 @@ from shadowroute.analysis.backtest.tables import (
     load_outcomes,
     load_queries,
 )
+from shadowroute.collector.replay.record import said
 from tests.support.groups import need_data
 
 OUTCOME = {"query_id": ["q1"], "model": ["a"], "input_tokens": [10], "output_tokens": [2]}
@@ -37,16 +39,18 @@ def test_rows_keep_the_files_order_and_numbers(tmp_path: Path) -> None:
     """A query's row number is its place in the file: it becomes its time in the store."""
     file = write(tmp_path / "q.parquet", {"query_id": ["b", "a"], "prompt": ["x", "y"], "task": ["t", None]})
     rows = load_queries(file).rows
-    assert [(row.row, row.query_id, row.prompt, row.task, row.prompt_tokens) for row in rows] == [
-        (0, "b", "x", "t", None),
-        (1, "a", "y", "", None),
+    seconds = [row.time_us // 1_000_000 - int(EPOCH.timestamp()) for row in rows]
+    assert [(row.request_id, row.messages, row.task, row.input_tokens) for row in rows] == [
+        ("b", said("x"), "t", None),
+        ("a", said("y"), "", None),
     ]
+    assert seconds == [0, 1]
 
 
 def test_integers_and_categories_are_text(tmp_path: Path) -> None:
     """Numbered ids and categorical columns, as pandas writes them, join like plain text."""
     file = write(tmp_path / "q.parquet", {"query_id": [7], "prompt": ["x"]})
-    assert load_queries(file).rows[0].query_id == "7"
+    assert load_queries(file).rows[0].request_id == "7"
     assert outcomes(tmp_path, query_id=[7]).answer("7", "a") is not None
     assert outcomes(tmp_path, model=pa.array(["a"]).dictionary_encode()).answer("q1", "a") is not None
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from shadow.errors import ConfigError
 from shadowroute.collector.executions import Execution
-from shadowroute.collector.imports import columns
+from shadowroute.collector.replay.readers import columns
 
 NEEDED: Final = ("request_id", "model")
 TEXTS: Final = ("policy", "version", "stratum", "sample", "status", "scorer", "signal")

@@ -7,41 +7,22 @@ there. A column that is not there is unknown; an empty cell of one that is there
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
-from shadow.domain.outcome import Contamination, OutcomeStatus, Usage
+from shadow.domain.outcome import OutcomeStatus, Usage
 from shadow.domain.request import LABEL
-from shadowroute.collector.imports import values
-from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
-from shadowroute.collector.imports.reading import Reading
-from shadowroute.collector.imports.rows import Row, TableFile
+from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.readers.rows import Row, RowLog
+from shadowroute.collector.replay.record import Read, Record, Skipped
 
 NEEDED: Final = (("time",), ("model",), ("input_tokens",), ("output_tokens",))
-FAILED: Final = frozenset({"error", "failure", "failed", "fail"})
 PARTIAL: Final = frozenset({"partial", "incomplete", "cancelled", "canceled"})
 
 
-class TableLog:
-    """A table of calls.
+class TableLog(RowLog):
+    """A table of calls."""
 
-    Raises:
-        ConfigError: the file cannot be read, or lacks a needed column.
-    """
-
-    def __init__(self, file: Path, reading: Reading | None = None) -> None:
-        self._table = TableFile(file)
-        self._reading = reading or Reading()
-        self._table.require(NEEDED, self._reading.rename)
-        self.name = file.name
-
-    def calls(self) -> Iterator[Read]:
-        """Every row, as a call or as skipped; what is wrong with a signal alone costs only the signal."""
-        for place, row in self._table:
-            if isinstance(row, Skipped):
-                yield row
-            else:
-                yield from self._read(place, row)
+    needed = NEEDED
 
     def _read(self, place: str, raw: Row) -> Iterator[Read]:
         row = {**raw, **self._reading.renamed(raw)}
@@ -52,17 +33,13 @@ class TableLog:
         if not model:
             yield Skipped(place, "no model")
             return
-        signals = []
-        for judged in self._reading.judgements(row):
-            if isinstance(judged, LoggedSignal):
-                signals.append(judged)
-            else:
-                yield Skipped(place, f"signal only: {judged}")
+        signals, refused = self._reading.judged(row, place)
+        yield from refused
         usage = usage_of_columns(row)
         if isinstance(usage, str):
             yield Skipped(place, usage)
             return
-        yield LoggedCall(
+        yield Record(
             request_id=values.text(row.get("request_id")) or values.row_id(raw),
             time_us=time_us,
             model=model,
@@ -75,21 +52,23 @@ class TableLog:
             ttft_s=values.amount(row.get("ttft_s")),
             status=status_of(row),
             error_type=values.text(row.get("error_type")),
-            contamination=contamination_of(row),
+            contamination=values.contamination(
+                cache_hit=values.flag(row.get("cache_hit")) is True, fallback=values.flag(row.get("fallback")) is True
+            ),
             retries=values.tokens(row.get("retries")) or 0,
             messages=_messages(row),
             answer_text=values.text(row["response"]) if row.get("response") else None,
-            user=_told(row, "user"),
-            session=_told(row, "session"),
-            task=_told(row, "task"),
-            user_tier=_told(row, "user_tier"),
+            user=values.told(row, "user"),
+            session=values.told(row, "session"),
+            task=values.told(row, "task"),
+            user_tier=values.told(row, "user_tier"),
             prompt_version=values.text(row.get("prompt_version")),
             has_tools=values.flag(row.get("has_tools")),
             has_images=values.flag(row.get("has_images")),
             wants_json=values.flag(row.get("wants_json")),
             max_output_tokens=values.tokens(row.get("max_output_tokens")),
             labels=labels_of(row),
-            signals=tuple(signals),
+            signals=signals,
         )
 
 
@@ -116,19 +95,9 @@ def usage_of_columns(row: Mapping[str, Any]) -> Usage | str:
 def status_of(row: Mapping[str, Any]) -> OutcomeStatus:
     """How the call ended; a row without a word about it was answered."""
     word = values.text(row.get("status")).strip().lower()
-    if word in FAILED or (not word and row.get("error_type")):
+    if word in values.FAILED or (not word and row.get("error_type")):
         return "error"
     return "partial" if word in PARTIAL else "complete"
-
-
-def contamination_of(row: Mapping[str, Any]) -> tuple[Contamination, ...]:
-    """Why the model that answered is not simply live's choice."""
-    found: list[Contamination] = []
-    if values.flag(row.get("cache_hit")):
-        found.append("cache_hit")
-    if values.flag(row.get("fallback")):
-        found.append("fallback")
-    return tuple(found)
 
 
 def labels_of(row: Mapping[str, Any]) -> dict[str, str]:
@@ -138,16 +107,9 @@ def labels_of(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _told(row: Mapping[str, Any], name: str) -> str | None:
-    return values.text(row[name]) if name in row else None
-
-
 def _duration_s(row: Mapping[str, Any], time_us: int) -> float | None:
     told = values.amount(row.get("latency_s"))
-    end_us = values.time_us(row.get("end_time"))
-    if told is not None or end_us is None or end_us < time_us:
-        return told
-    return (end_us - time_us) / 1e6
+    return values.seconds(time_us, values.time_us(row.get("end_time"))) if told is None else told
 
 
 def _messages(row: Mapping[str, Any]) -> list[Any] | None:

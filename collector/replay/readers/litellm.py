@@ -8,16 +8,14 @@ for a model without a price; and a session id is made up for every call whose cl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from shadow.domain.features import output_limit
 from shadow.domain.outcome import Contamination, Usage
 from shadow.domain.usage import answer_of, usage_of
-from shadowroute.collector.imports import values
-from shadowroute.collector.imports.call import LoggedCall, LoggedSignal, Read, Skipped
-from shadowroute.collector.imports.reading import Reading
-from shadowroute.collector.imports.rows import Row, TableFile
+from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.readers.rows import Row, RowLog
+from shadowroute.collector.replay.record import Read, Record, RecordedSignal, Skipped
 
 NEEDED: Final = (
     ("startTime", "start_time", "time"),
@@ -40,74 +38,50 @@ HOLDERS: Final = ("spend_logs_metadata", "requester_metadata")
 """Where a caller's own metadata stands in `metadata`."""
 
 
-class LiteLLMLog:
-    """Spend logs of a LiteLLM proxy.
+class LiteLLMLog(RowLog):
+    """Spend logs of a LiteLLM proxy."""
 
-    Raises:
-        ConfigError: the file cannot be read, or lacks a needed column.
-    """
-
-    def __init__(self, file: Path, reading: Reading | None = None) -> None:
-        self._table = TableFile(file)
-        self._reading = reading or Reading()
-        self._table.require(NEEDED, self._reading.rename)
-        self.name = file.name
-
-    def calls(self) -> Iterator[Read]:
-        """Every row, as a call or as skipped; what is wrong with a signal alone costs only the signal."""
-        for place, row in self._table:
-            if isinstance(row, Skipped):
-                yield row
-            else:
-                yield from self._read(place, row)
+    needed = NEEDED
 
     def _read(self, place: str, row: Row) -> Iterator[Read]:
         raw = {**row, **{name: values.json_of(row.get(name)) for name in PARSED if name in row}}
         if not raw.get("request_id"):
             raw["request_id"] = values.row_id(row)
-        kind = values.text(raw.get("call_type"))
-        time_us = values.time_us(_first(raw, "startTime", "start_time", "time"))
         renamed = self._reading.renamed(raw)
-        time_us = values.time_us(renamed["time"]) if "time" in renamed else time_us
+        kind = values.text(raw.get("call_type"))
+        time_us = values.time_us(renamed.get("time", _first(raw, "startTime", "start_time", "time")))
         model = values.text(renamed.get("model", raw.get("model")))
-        reason = ""
         if kind not in CHAT_CALLS:
-            reason = f"no chat call ({kind})"
+            yield Skipped(place, f"no chat call ({kind})")
         elif time_us is None:
-            reason = "startTime is no moment between 2000 and 2100"
+            yield Skipped(place, "startTime is no moment between 2000 and 2100")
         elif not model:
-            reason = "no model"
-        if reason or time_us is None:
-            yield Skipped(place, reason)
-            return
-        signals = []
-        for judged in self._reading.judgements(raw):
-            if isinstance(judged, LoggedSignal):
-                signals.append(judged)
-            else:
-                yield Skipped(place, f"signal only: {judged}")
-        labels = self._reading.labels(renamed)
-        yield _call(raw, renamed, labels=labels, time_us=time_us, model=model, signals=tuple(signals))
+            yield Skipped(place, "no model")
+        else:
+            signals, refused = self._reading.judged(raw, place)
+            yield from refused
+            labels = self._reading.labels(renamed)
+            yield _call(raw, renamed, time_us=time_us, model=model, labels=labels, signals=signals)
 
 
 def _call(
     raw: Row,
     renamed: Mapping[str, Any],
     *,
-    labels: Mapping[str, str],
     time_us: int,
     model: str,
-    signals: tuple[LoggedSignal, ...],
-) -> LoggedCall:
+    labels: Mapping[str, str],
+    signals: tuple[RecordedSignal, ...],
+) -> Record:
     metadata = values.mapping_of(raw.get("metadata"))
     told = {**_told(metadata, _tags(raw)), **renamed}
     body = values.mapping_of(raw.get("proxy_server_request"))
-    failed = values.text(raw.get("status") or metadata.get("status")).lower() in ("failure", "error", "failed")
+    failed = values.text(raw.get("status") or metadata.get("status")).lower() in values.FAILED
     hit = values.flag(raw.get("cache_hit")) is True
     contamination = _contamination(metadata, hit=hit)
     end_us = values.time_us(_first(raw, "endTime", "end_time"))
     request_id = values.text(raw.get("request_id"))
-    return LoggedCall(
+    return Record(
         request_id=request_id,
         time_us=time_us,
         model=model,
@@ -124,10 +98,10 @@ def _call(
         retries=min(values.tokens(metadata.get("attempted_retries")) or 0, 20),
         messages=_messages(raw, body),
         answer_text=_answer_text(raw),
-        user=_optional(told, "user", raw.get("end_user") or metadata.get("user_api_key_end_user_id")),
-        session=_optional(told, "session", raw.get("session_id")),
-        task=_optional(told, "task", None),
-        user_tier=_optional(told, "user_tier", None),
+        user=values.told(told, "user", raw.get("end_user") or metadata.get("user_api_key_end_user_id")),
+        session=values.told(told, "session", raw.get("session_id")),
+        task=values.told(told, "task"),
+        user_tier=values.told(told, "user_tier"),
         prompt_version=values.text(told.get("prompt_version")),
         has_tools=bool(body.get("tools") or body.get("functions")) if body else None,
         wants_json=_wants_json(body) if body else None,
@@ -144,13 +118,6 @@ def _response_id(request_id: str) -> str:
 
 def _first(row: Row, *names: str) -> Any:
     return next((row[name] for name in names if row.get(name) not in (None, "")), None)
-
-
-def _optional(told: Mapping[str, Any], name: str, otherwise: Any) -> str | None:
-    """What the user or the caller's metadata says; else the log's own column, where empty means unknown."""
-    if name in told:
-        return values.text(told[name])
-    return values.text(otherwise) or None
 
 
 def _tags(raw: Row) -> dict[str, str]:
@@ -214,18 +181,15 @@ def _cost_usd(raw: Row, *, hit: bool) -> float | None:
 
 
 def _duration_s(raw: Row, time_us: int, end_us: int | None) -> float | None:
-    if end_us is not None and end_us >= time_us:
-        return (end_us - time_us) / 1e6
+    found = values.seconds(time_us, end_us)
     milliseconds = values.amount(raw.get("request_duration_ms"))
-    return None if milliseconds is None else milliseconds / 1e3
+    return milliseconds / 1e3 if found is None and milliseconds is not None else found
 
 
 def _ttft_s(raw: Row, time_us: int, end_us: int | None) -> float | None:
     """Only of streams: without one the proxy writes the end of the answer."""
     first_us = values.time_us(_first(raw, "completionStartTime", "completion_start_time"))
-    if first_us is None or first_us == end_us or first_us < time_us:
-        return None
-    return (first_us - time_us) / 1e6
+    return None if first_us == end_us else values.seconds(time_us, first_us)
 
 
 def _error_type(raw: Row, metadata: Mapping[str, Any]) -> str:
@@ -235,9 +199,7 @@ def _error_type(raw: Row, metadata: Mapping[str, Any]) -> str:
 
 
 def _contamination(metadata: Mapping[str, Any], *, hit: bool) -> tuple[Contamination, ...]:
-    fell_back = (values.tokens(metadata.get("attempted_fallbacks")) or 0) > 0
-    kinds: tuple[tuple[Contamination, bool], ...] = (("cache_hit", hit), ("fallback", fell_back))
-    return tuple(kind for kind, applies in kinds if applies)
+    return values.contamination(cache_hit=hit, fallback=(values.tokens(metadata.get("attempted_fallbacks")) or 0) > 0)
 
 
 def _messages(raw: Row, body: Mapping[str, Any]) -> list[Any] | None:
@@ -261,4 +223,4 @@ def _answer_text(raw: Row) -> str | None:
 def _wants_json(body: Mapping[str, Any]) -> bool:
     kind = values.mapping_of(body.get("response_format")).get("type")
     kind = kind or values.mapping_of(values.mapping_of(body.get("text")).get("format")).get("type")
-    return kind in ("json_object", "json_schema")
+    return kind in values.JSON_FORMATS

@@ -12,9 +12,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
-from shadowroute.collector.imports.call import LoggedCall, Skipped
-from shadowroute.collector.imports.otel import LENGTH, OtelLog
 from shadowroute.collector.otlp.json_body import traces_from_json
+from shadowroute.collector.replay.readers.otel import LENGTH, OtelLog
+from shadowroute.collector.replay.record import Record, Skipped
 from tests.support.groups import need_data
 
 PARAMETERS = '{"tools": [], "response_format": {"type": "json_schema"}}'
@@ -49,14 +49,12 @@ def document(spans: Iterable[dict[str, Any]]) -> str:
     return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": list(spans)}]}]})
 
 
-def read(file: Path) -> tuple[list[LoggedCall], list[Skipped]]:
+def read(file: Path) -> tuple[list[Record], list[Skipped]]:
     found = list(OtelLog(file).calls())
-    return [each for each in found if isinstance(each, LoggedCall)], [
-        each for each in found if isinstance(each, Skipped)
-    ]
+    return [each for each in found if isinstance(each, Record)], [each for each in found if isinstance(each, Skipped)]
 
 
-def calls(folder: Path, *spans: dict[str, Any]) -> list[LoggedCall]:
+def calls(folder: Path, *spans: dict[str, Any]) -> list[Record]:
     file = folder / "traces.json"
     file.write_text(document(spans))
     return read(file)[0]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from shadow.domain.features import IMAGE_PARTS, output_limit
-from shadowroute.collector.imports import values
+from shadowroute.collector.replay.readers import values
 
 Attributes = Mapping[str, Any]
 
@@ -136,7 +136,7 @@ def wants_json(attributes: Attributes) -> bool | None:
     if not parameters:
         return None
     wanted = values.mapping_of(parameters.get("response_format")).get("type")
-    return wanted in ("json_object", "json_schema")
+    return wanted in values.JSON_FORMATS
 
 
 def max_output_tokens(attributes: Attributes) -> int | None:

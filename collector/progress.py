@@ -1,0 +1,27 @@
+"""How long work tells of itself: a phase, how much of it is done, and how much there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeVar
+
+Progress = Callable[[str, int, int], None]
+"""Called with a phase, how much of it is done, and how much there is; 0 = not known yet."""
+
+TOLD_EVERY: Final = 200
+"""Items between two reports."""
+T = TypeVar("T")
+
+
+def silent(phase: str, done: int, total: int) -> None:
+    """For work that nobody watches."""
+
+
+def watched(items: Iterable[T], progress: Progress, phase: str, total: int = 0) -> Iterator[T]:
+    """The items, told of now and then and at their end."""
+    done = 0
+    for done, item in enumerate(items, 1):
+        yield item
+        if done % TOLD_EVERY == 0:
+            progress(phase, done, total)
+    progress(phase, done, done)

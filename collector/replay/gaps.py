@@ -1,0 +1,110 @@
+"""What a log does not say, and what that costs each shadow: counted while the calls are sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shadow.domain.policy import Policy
+from shadow.policies.composed import Composed
+from shadowroute.collector.replay.record import Record, Skipped
+
+UNDECIDED: Final = "unknown_feature"
+"""Error type of a decision that needs what is not known of the request."""
+
+
+@dataclass(slots=True)
+class SkippedReason:
+    """Records that are not imported for one reason, and where the first stands."""
+
+    reason: str
+    n: int
+    first: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyGap:
+    """What the log costs one shadow policy.
+
+    Attributes:
+        reads: features that its rules depend on; None for a function, which may read anything.
+        lacking: those of them that some call lacks, with the number of calls.
+        undecided: calls on which it gave no decision because it needed one of them.
+        failed: calls on which it failed in another way, by error type.
+        cascades: it has validators, which need the text of the answer.
+    """
+
+    policy: str
+    version: str
+    reads: frozenset[str] | None
+    lacking: Mapping[str, int]
+    undecided: int
+    failed: Mapping[str, int]
+    cascades: bool
+
+
+@dataclass(kw_only=True)
+class Gaps:
+    """What was imported, what was not, and what the log lacks; counted while calls are read and sent.
+
+    Attributes:
+        sessions_made_up: session ids were not used, because nearly all occur once.
+        calls: sent calls. oldest_us: when the first of them began, epoch microseconds.
+        without_key: calls with neither user nor session id.
+        without_tokens: answered calls without token counts. without_cost: calls without a reported cost.
+        without_answer: calls without the text of the answer.
+        signals: sent signals by name.
+        lacking: feature -> calls without it (`messages`, `session`, ..., `label:KEY`).
+        policies: what that costs each shadow.
+    """
+
+    sessions_made_up: bool = False
+    calls: int = 0
+    oldest_us: int = 0
+    without_key: int = 0
+    without_tokens: int = 0
+    without_cost: int = 0
+    without_answer: int = 0
+    signals: Counter[str] = field(default_factory=Counter)
+    lacking: Counter[str] = field(default_factory=Counter)
+    policies: list[PolicyGap] = field(default_factory=list)
+    _skipped: dict[str, SkippedReason] = field(default_factory=dict)
+
+    def skip(self, skipped: Skipped) -> None:
+        """One record that is not imported."""
+        self._skipped.setdefault(skipped.reason, SkippedReason(skipped.reason, 0, skipped.place)).n += 1
+
+    def note(self, call: Record, unknown: frozenset[str]) -> None:
+        """One call that was sent, and what is unknown of it."""
+        self.oldest_us = min(self.oldest_us, call.time_us) if self.calls else call.time_us
+        self.calls += 1
+        self.lacking.update(unknown)
+        self.without_key += not (call.user or call.session)
+        answered = call.status != "error"
+        self.without_tokens += answered and (call.usage.input_tokens is None or call.usage.output_tokens is None)
+        self.without_cost += call.cost_usd is None
+        self.without_answer += call.answer_text is None
+        self.signals.update(signal.name for signal in call.signals)
+
+    def cost_of(self, policy: Policy, failures: Mapping[str, int]) -> None:
+        """What the log costs a shadow policy whose decisions failed so often, by error type."""
+        composed = policy if isinstance(policy, Composed) else None
+        reads = composed.reads if composed else None
+        self.policies.append(
+            PolicyGap(
+                policy=policy.name,
+                version=policy.version,
+                reads=reads,
+                lacking={name: n for name, n in self.lacking.items() if reads is None or name in reads},
+                undecided=failures.get(UNDECIDED, 0),
+                failed={error_type: n for error_type, n in failures.items() if error_type != UNDECIDED},
+                cascades=composed is not None and composed.has_validators,
+            )
+        )
+
+    @property
+    def skipped(self) -> list[SkippedReason]:
+        """Records that are not imported, most frequent reason first."""
+        return sorted(self._skipped.values(), key=lambda each: (-each.n, each.reason))

@@ -1,0 +1,157 @@
+"""One request that happened at another time, whoever wrote it down; what its features are called.
+
+A log says less than a service knows. What a log does not say is unknown, never empty: a policy that asks for it gets
+no decision (`shadow.domain.features`), so no figure rests on a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from shadow.domain.features import extract
+from shadow.domain.ids import KeyedHash
+from shadow.domain.outcome import UNKNOWN_USAGE, Contamination, OutcomeStatus, Usage
+from shadow.domain.request import LABEL, Request, nothing
+
+FEATURES: Final = (
+    "messages", "user", "session", "task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens",
+    "input_tokens",
+)  # fmt: skip
+"""What a policy or an interval may need of a request, besides labels."""
+MAY_BE_ABSENT: Final = ("task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens")
+"""What a service may simply not have, besides labels. Every request has a prompt, a length and a sender."""
+JSON_FORMAT: Final = {"type": "json_object"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSignal:
+    """How good the answer was, as the log says. `value` in [0, 1], 1 is best."""
+
+    name: str
+    value: float
+    source: str = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One request and, from `model` on, what is known of its answer. None and absent = nothing says so.
+
+    Attributes:
+        request_id: the log's own id, else a hash of the row: the same row has the same id in every import.
+        time_us: when the call began, epoch microseconds.
+        usage: tokens, those of the provider's cache included.
+        messages: the prompt in OpenAI's form, whole.
+        task, user_tier, user, session: empty = the log says that there is none.
+        has_images: whether the prompt holds an image; None where the messages tell, and where nothing does.
+        max_output_tokens: the caller's limit for the answer; 0 = the log says that there is none.
+        labels: those that the log has.
+        model: the model that answered, as the log names it; the one that was asked for if none answered. Empty = a
+            router is to answer.
+        planned_model: the model that was asked for, where the log says that it is another one.
+        cost_usd: what the log says that it cost.
+        contamination: why the model that answered is not simply live's choice.
+        retries: failed attempts on the same model before the answer.
+        answer_text: the answer, whole.
+        signals: what the log says about the answer.
+    """
+
+    request_id: str
+    time_us: int
+    usage: Usage = UNKNOWN_USAGE
+    messages: Sequence[Any] | None = None
+    user: str | None = None
+    session: str | None = None
+    task: str | None = None
+    user_tier: str | None = None
+    prompt_version: str = ""
+    has_tools: bool | None = None
+    has_images: bool | None = None
+    wants_json: bool | None = None
+    max_output_tokens: int | None = None
+    labels: Mapping[str, str] = field(default_factory=nothing)
+    model: str = ""
+    planned_model: str = ""
+    provider: str = ""
+    response_id: str = ""
+    cost_usd: float | None = None
+    duration_s: float | None = None
+    ttft_s: float | None = None
+    status: OutcomeStatus = "complete"
+    error_type: str = ""
+    contamination: tuple[Contamination, ...] = ()
+    retries: int = 0
+    answer_text: str | None = None
+    signals: tuple[RecordedSignal, ...] = ()
+
+    @property
+    def input_tokens(self) -> int | None:
+        """Tokens of the prompt."""
+        return self.usage.input_tokens
+
+    def unknown(self, labels: frozenset[str]) -> frozenset[str]:
+        """What the log does not say, by the names of `Request.unknown`."""
+        features = {name for name in FEATURES if getattr(self, name) is None}
+        if self.messages is not None:
+            features -= {"input_tokens", "has_images"}  # the prompt tells, as it does in the service before the call
+        return frozenset(features | {LABEL + key for key in labels if key not in self.labels})
+
+    def request(
+        self, hash_id: KeyedHash, *, labels: frozenset[str] = frozenset(), absent: frozenset[str] | None = None
+    ) -> Request:
+        """The request that policies decide on.
+
+        Args:
+            hash_id: turns user and session ids into keys.
+            labels: keys of the labels that are kept.
+            absent: features that the service does not have, all others that the record lacks being unknown; None =
+                what the record lacks is not there.
+        """
+        no_images = self.has_images is None and absent is not None and "has_images" in absent
+        return extract(
+            messages=self.messages,
+            hash_id=hash_id,
+            time_us=self.time_us,
+            request_id=self.request_id,
+            user=self.user or "",
+            session=self.session or "",
+            task=self.task or "",
+            user_tier=self.user_tier or "",
+            labels=self.labels,
+            allowed_labels=labels,
+            prompt_version=self.prompt_version,
+            input_tokens=self.input_tokens,
+            tools=self.has_tools,
+            response_format=JSON_FORMAT if self.wants_json else None,
+            max_output_tokens=self.max_output_tokens,
+            has_images=False if no_images else self.has_images,
+            unknown=frozenset() if absent is None else self.unknown(labels) - absent,
+        )
+
+
+def said(prompt: str) -> list[dict[str, str]]:
+    """A prompt as messages."""
+    return [{"role": "user", "content": prompt}]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A record of the log that is no call to import. `place` is where it stands: a line, row or span."""
+
+    place: str
+    reason: str
+
+
+Read = Record | Skipped
+
+
+class Log(Protocol):
+    """A log that can be read more than once: for the survey, and for the calls."""
+
+    name: str
+    """What messages call it: the file's name."""
+
+    def calls(self) -> Iterator[Read]:
+        """Every record in the log's order, as a call or as skipped."""
+        ...
