@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from shadowroute.analysis.results import Estimate, Measured, Range
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
 
 SCHEMA: Final = "shadowroute/backtest/1"
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Values of the measures become documents by their attributes.
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
 
 class EstimateDocument(_Document):
@@ -54,7 +55,28 @@ class UndefinedDocument(_Document):
     n: int
 
 
-MeasuredDocument = Annotated[EstimateDocument | RangeDocument | UndefinedDocument, Field(discriminator="kind")]
+def measured(value: object) -> object:
+    """A measure as a document; anything else is left to the document's own rules."""
+    if isinstance(value, Estimate):
+        return EstimateDocument(
+            value=value.value,
+            low=value.interval.low,
+            high=value.interval.high,
+            level=value.interval.level,
+            n=value.n,
+            clusters=value.clusters,
+            effective_clusters=value.effective_clusters,
+            unit=value.unit,
+            method=value.method,
+        )
+    if isinstance(value, Range):
+        return RangeDocument.model_validate(value)
+    return UndefinedDocument.model_validate(value) if isinstance(value, Undefined) else value
+
+
+MeasuredDocument = Annotated[
+    EstimateDocument | RangeDocument | UndefinedDocument, Field(discriminator="kind"), BeforeValidator(measured)
+]
 
 
 class PolicyDocument(_Document):
@@ -244,25 +266,6 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **BacktestDocument.model_json_schema(by_alias=True),
     }
-
-
-def measured(value: Measured) -> EstimateDocument | RangeDocument | UndefinedDocument:
-    """A measure as a document."""
-    if isinstance(value, Estimate):
-        return EstimateDocument(
-            value=value.value,
-            low=value.interval.low,
-            high=value.interval.high,
-            level=value.interval.level,
-            n=value.n,
-            clusters=value.clusters,
-            effective_clusters=value.effective_clusters,
-            unit=value.unit,
-            method=value.method,
-        )
-    if isinstance(value, Range):
-        return RangeDocument(low=value.low, high=value.high, n=value.n, unit=value.unit, why=value.why)
-    return UndefinedDocument(reason=value.reason, next_step=value.next_step, n=value.n)
 
 
 def miss(value: Measured, truth: float | None) -> tuple[float | None, bool | None]:
