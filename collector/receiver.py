@@ -10,9 +10,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
+from google.protobuf.message import Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -22,10 +25,10 @@ from shadowroute.collector import replies
 from shadowroute.collector.auth import Gate
 from shadowroute.collector.http_server import GRPC_ADVICE
 from shadowroute.collector.metrics import Metrics, prometheus_text
-from shadowroute.collector.otlp.decode import Decoded, decode_traces, parse_traces
-from shadowroute.collector.otlp.json_body import logs_from_json, traces_from_json
+from shadowroute.collector.otlp.bodies import from_json, from_protobuf
+from shadowroute.collector.otlp.decode import Decoded, decode_traces
 from shadowroute.collector.otlp.limits import Limits, RefusalError
-from shadowroute.collector.otlp.logs import decode_logs, parse_logs
+from shadowroute.collector.otlp.logs import decode_logs
 from shadowroute.collector.otlp.scan import check_json, check_protobuf
 from shadowroute.collector.reading import Budget, read_body
 from shadowroute.collector.signals_http import decode_signal
@@ -44,6 +47,7 @@ GET  /healthz /readyz /metrics /-/status
 
 Handler = Callable[[Request], Awaitable[Response]]
 Decode = Callable[[bytes, replies.Encoding, Limits], Decoded]
+M = TypeVar("M", bound=Message)
 Reply = Callable[[replies.Encoding, int, str], Response]
 
 
@@ -166,24 +170,24 @@ class Receiver:
         return guarded
 
 
-def _decode_traces(body: bytes, encoding: replies.Encoding, limits: Limits) -> Decoded:
+def _parsed(body: bytes, encoding: replies.Encoding, limits: Limits, kind: type[M]) -> M:
     if encoding == replies.JSON:
         check_json(body, limits)
-        return decode_traces(traces_from_json(body), limits)
+        return from_json(body, kind)
     check_protobuf(body, limits)
-    return decode_traces(parse_traces(body), limits)
+    return from_protobuf(body, kind)
 
 
-def _decode_logs(body: bytes, encoding: replies.Encoding, limits: Limits) -> Decoded:
-    if encoding == replies.JSON:
-        check_json(body, limits)
-        return decode_logs(logs_from_json(body), limits)
-    check_protobuf(body, limits)
-    return decode_logs(parse_logs(body), limits)
-
-
-_TRACES: Final = _Kind("spans", _decode_traces, replies.traces_stored)
-_LOGS: Final = _Kind("signals", _decode_logs, replies.logs_stored)
+_TRACES: Final = _Kind(
+    "spans",
+    lambda body, encoding, limits: decode_traces(_parsed(body, encoding, limits, ExportTraceServiceRequest), limits),
+    replies.traces_stored,
+)
+_LOGS: Final = _Kind(
+    "signals",
+    lambda body, encoding, limits: decode_logs(_parsed(body, encoding, limits, ExportLogsServiceRequest), limits),
+    replies.logs_stored,
+)
 
 
 async def _about(_request: Request) -> Response:

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsPartialSuccess, ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
@@ -24,20 +24,14 @@ _GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 429: 8, 5
 
 def traces_stored(encoding: Encoding, rejected: int, message: str) -> Response:
     """200, with partial_success if spans were rejected."""
-    reply = ExportTraceServiceResponse()
-    if rejected:
-        reply.partial_success.rejected_spans = rejected
-        reply.partial_success.error_message = message
-    return _encoded(encoding, reply)
+    told = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message) if rejected else None
+    return _encoded(encoding, ExportTraceServiceResponse(partial_success=told))
 
 
 def logs_stored(encoding: Encoding, rejected: int, message: str) -> Response:
     """200, with partial_success if records were rejected."""
-    reply = ExportLogsServiceResponse()
-    if rejected:
-        reply.partial_success.rejected_log_records = rejected
-        reply.partial_success.error_message = message
-    return _encoded(encoding, reply)
+    told = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=message) if rejected else None
+    return _encoded(encoding, ExportLogsServiceResponse(partial_success=told))
 
 
 def refused(refusal: RefusalError, encoding: Encoding) -> Response:

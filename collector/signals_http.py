@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NoReturn
 
 from shadow.telemetry import keys
+from shadowroute.collector.otlp.bodies import load_object
 from shadowroute.collector.otlp.decode import InvalidSpanError, check_time
-from shadowroute.collector.otlp.json_body import load_object
 from shadowroute.collector.otlp.limits import RefusalError
 from shadowroute.collector.otlp.logs import add_evaluation
 from shadowroute.collector.otlp.rows import SpanRows

@@ -28,7 +28,8 @@ from shadowroute.analysis.backtest.memory import Memory, Served
 from shadowroute.analysis.backtest.truth import UnknownCheckError, Walk, walk
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.collector.price_books import catalogue_of
-from shadowroute.collector.replay.readers.outcomes import Outcomes, Queries, check_rename, load_outcomes, load_queries
+from shadowroute.collector.replay.readers.columns import check_rename
+from shadowroute.collector.replay.readers.outcomes import KNOWN, Outcomes, Queries, load_outcomes, load_queries
 from shadowroute.collector.replay.record import Record
 
 
@@ -110,7 +111,7 @@ def load(inputs: Inputs) -> Case:
     Raises:
         ConfigError: a file is wrong, two shadows are the same, or no query is left.
     """
-    check_rename(inputs.rename, inputs.queries, inputs.outcomes)
+    check_rename(inputs.rename, KNOWN, inputs.queries, inputs.outcomes)
     beside = inputs.live.with_name(MODELS_FILE)
     catalogue, source = catalogue_of(inputs.prices or (beside if beside.exists() else None))
     live = load_policy(inputs.live, catalogue)

@@ -15,7 +15,8 @@ from shadow.prices.catalogue import Catalogue
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.summaries import Floats
 from shadowroute.analysis.training.examples import Examples
-from shadowroute.collector.replay.readers.outcomes import EPOCH, check_rename, load_outcomes, load_queries
+from shadowroute.collector.replay.readers.columns import check_rename
+from shadowroute.collector.replay.readers.outcomes import EPOCH, KNOWN, load_outcomes, load_queries
 
 PROJECT = "train"
 
@@ -40,7 +41,7 @@ def examples_from_outcomes(
     Raises:
         ConfigError: a file is wrong, has no scores, or does not know a model.
     """
-    check_rename(rename or {}, queries, outcomes)
+    check_rename(rename or {}, KNOWN, queries, outcomes)
     asked, answered = load_queries(queries, rename), load_outcomes(outcomes, rename)
     if not answered.has_score:
         raise ConfigError("must have a column score to train on, got none; rename one with --rename", file=outcomes)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from shadowroute.collector.otlp.limits import Limits, RefusalError
+from shadowroute.collector.otlp.limits import YEAR_2000_US, Limits, RefusalError
 from shadowroute.collector.otlp.rows import KINDS, STATUS_CODES, SpanRows
 from shadowroute.collector.otlp.rules import broken_rule
 from shadowroute.collector.otlp.values import as_text
 
-_YEAR_2000_NS: Final = 946_684_800 * 10**9
 _DAY_NS: Final = 86_400 * 10**9
 _NO_ID: Final = frozenset((bytes(8), bytes(16)))
 _REASONS_KEPT: Final = 20
+Item = TypeVar("Item")
+Origin = TypeVar("Origin")
 
 
 class InvalidSpanError(Exception):
@@ -61,19 +61,6 @@ class _Origin:
     scope: InstrumentationScope
 
 
-def parse_traces(body: bytes) -> ExportTraceServiceRequest:
-    """A protobuf body.
-
-    Raises:
-        RefusalError: 400, the body is no ExportTraceServiceRequest.
-    """
-    try:
-        return ExportTraceServiceRequest.FromString(body)
-    except DecodeError as error:
-        reason = "body must be a protobuf ExportTraceServiceRequest"
-        raise RefusalError(400, f"{reason}, got {len(body)} bytes that do not parse ({error})", kind=reason) from error
-
-
 def decode_traces(request: ExportTraceServiceRequest, limits: Limits, *, now_ns: int | None = None) -> Decoded:
     """Rows of all valid spans.
 
@@ -85,25 +72,40 @@ def decode_traces(request: ExportTraceServiceRequest, limits: Limits, *, now_ns:
     Raises:
         RefusalError: 413, more spans than one request may carry.
     """
-    spans = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
-    if spans > limits.spans:
-        raise RefusalError(
-            413,
-            f"a request must carry at most {limits.spans:,} spans, got {spans:,}; send smaller batches",
-            kind="too many spans",
-        )
-    decoded = Decoded()
     now = time.time_ns() if now_ns is None else now_ns
-    for resource_spans in request.resource_spans:
-        resource = attribute_map(resource_spans.resource.attributes)
-        for scope_spans in resource_spans.scope_spans:
-            origin = _Origin(resource.get("service.name", ""), resource, scope_spans.scope)
-            for span in scope_spans.spans:
-                try:
-                    _add(decoded.rows, span, origin, limits, now)
-                except InvalidSpanError as error:
-                    decoded.reject(str(error))
-    return decoded
+
+    def spans() -> Iterator[tuple[Span, _Origin]]:
+        for resource_spans in request.resource_spans:
+            resource = attribute_map(resource_spans.resource.attributes)
+            for scope_spans in resource_spans.scope_spans:
+                origin = _Origin(resource.get("service.name", ""), resource, scope_spans.scope)
+                yield from ((span, origin) for span in scope_spans.spans)
+
+    sent = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    check_number(sent, "spans", limits, kind="too many spans")
+    return decoded(spans(), lambda rows, span, origin: _add(rows, span, origin, limits, now))
+
+
+def decoded(items: Iterable[tuple[Item, Origin]], add: Callable[[SpanRows, Item, Origin], None]) -> Decoded:
+    """The rows of items that break no rule, and the others counted."""
+    found = Decoded()
+    for item, origin in items:
+        try:
+            add(found.rows, item, origin)
+        except InvalidSpanError as error:
+            found.reject(str(error))
+    return found
+
+
+def check_number(sent: int, what: str, limits: Limits, *, kind: str) -> None:
+    """Refuse more items than one request may carry.
+
+    Raises:
+        RefusalError: 413.
+    """
+    if sent > limits.spans:
+        reason = f"a request must carry at most {limits.spans:,} {what}, got {sent:,}; send smaller batches"
+        raise RefusalError(413, reason, kind=kind)
 
 
 def attribute_map(attributes: Iterable[KeyValue]) -> dict[str, str]:
@@ -137,7 +139,7 @@ def check_time(time_ns: int, now_ns: int) -> None:
     Raises:
         InvalidSpanError: before 2000, or more than a day ahead of the receiver.
     """
-    if not _YEAR_2000_NS <= time_ns <= now_ns + _DAY_NS:
+    if not YEAR_2000_US * 1_000 <= time_ns <= now_ns + _DAY_NS:
         raise InvalidSpanError(f"time must be between 2000 and tomorrow, epoch nanoseconds, got {time_ns}")
 
 

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterator
 from typing import Final
 
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from shadow.telemetry import keys
-from shadowroute.collector.otlp.decode import Decoded, InvalidSpanError, attribute_map, check_attributes, check_time
-from shadowroute.collector.otlp.limits import Limits, RefusalError
+from shadowroute.collector.otlp.decode import (
+    Decoded,
+    InvalidSpanError,
+    attribute_map,
+    check_attributes,
+    check_number,
+    check_time,
+    decoded,
+)
+from shadowroute.collector.otlp.limits import Limits
 from shadowroute.collector.otlp.rows import SpanRows
 
 EVENT_NAME_KEY: Final = "event.name"
 """Where SDKs before the `event_name` field put the event's name."""
-
-
-def parse_logs(body: bytes) -> ExportLogsServiceRequest:
-    """A protobuf body.
-
-    Raises:
-        RefusalError: 400, the body is no ExportLogsServiceRequest.
-    """
-    try:
-        return ExportLogsServiceRequest.FromString(body)
-    except DecodeError as error:
-        reason = "body must be a protobuf ExportLogsServiceRequest"
-        raise RefusalError(400, f"{reason}, got {len(body)} bytes that do not parse ({error})", kind=reason) from error
 
 
 def decode_logs(request: ExportLogsServiceRequest, limits: Limits, *, now_ns: int | None = None) -> Decoded:
@@ -43,24 +38,17 @@ def decode_logs(request: ExportLogsServiceRequest, limits: Limits, *, now_ns: in
     Raises:
         RefusalError: 413, more records than one request may carry.
     """
-    records = sum(len(scope.log_records) for resource in request.resource_logs for scope in resource.scope_logs)
-    if records > limits.spans:
-        raise RefusalError(
-            413,
-            f"a request must carry at most {limits.spans:,} records, got {records:,}; send smaller batches",
-            kind="too many log records",
-        )
-    decoded = Decoded()
     now = time.time_ns() if now_ns is None else now_ns
-    for resource_logs in request.resource_logs:
-        resource = attribute_map(resource_logs.resource.attributes)
-        for scope_logs in resource_logs.scope_logs:
-            for record in scope_logs.log_records:
-                try:
-                    _add(decoded.rows, record, resource, limits, now)
-                except InvalidSpanError as error:
-                    decoded.reject(str(error))
-    return decoded
+
+    def records() -> Iterator[tuple[LogRecord, dict[str, str]]]:
+        for resource_logs in request.resource_logs:
+            resource = attribute_map(resource_logs.resource.attributes)
+            for scope_logs in resource_logs.scope_logs:
+                yield from ((record, resource) for record in scope_logs.log_records)
+
+    sent = sum(len(scope.log_records) for resource in request.resource_logs for scope in resource.scope_logs)
+    check_number(sent, "records", limits, kind="too many log records")
+    return decoded(records(), lambda rows, record, resource: _add(rows, record, resource, limits, now))
 
 
 def add_evaluation(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, get_args
 
+from shadow.domain.outcome import OutcomeStatus
+from shadow.domain.policy import DecisionStatus
 from shadow.telemetry import keys
+from shadowroute.collector.otlp.limits import YEAR_2000_US, YEAR_2100_US
 
 _UINT32_MAX: Final = 0xFFFF_FFFF
-_YEAR_2000_US: Final = 946_684_800_000_000
-_YEAR_2100_US: Final = 4_102_444_800_000_000
 
 Rule = Callable[[str], str]
 """Text of a value to the rule it breaks; empty if it is fine."""
@@ -50,7 +51,7 @@ def _flag(text: str) -> str:
 
 
 def _time_us(text: str) -> str:
-    fits = _INTEGER.fullmatch(text) and _YEAR_2000_US <= int(text) <= _YEAR_2100_US
+    fits = _INTEGER.fullmatch(text) and YEAR_2000_US <= int(text) <= YEAR_2100_US
     return "" if fits else "epoch microseconds between 2000 and 2100"
 
 
@@ -74,8 +75,8 @@ RULES: Final[Mapping[str, Rule]] = {
     keys.REVISION: _count,
     keys.REQUEST_TIME_US: _time_us,
     keys.ROLE: _one_of("live", "shadow", "outcome"),
-    keys.DECISION_STATUS: _one_of("ok", "error", "timeout", "invalid"),
-    keys.OUTCOME_STATUS: _one_of("complete", "partial", "error", "unreported"),
+    keys.DECISION_STATUS: _one_of(*get_args(DecisionStatus)),
+    keys.OUTCOME_STATUS: _one_of(*get_args(OutcomeStatus)),
     keys.DECISION_ESCALATED: _flag,
     keys.DECISION_CONFIDENCE: _share,
     keys.DECISION_PROPENSITY: _share,

@@ -11,14 +11,24 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from shadowroute.collector.otlp.decode import decode_traces, parse_traces
-from shadowroute.collector.otlp.json_body import traces_from_json
+from shadowroute.collector.otlp.bodies import from_json, from_protobuf
+from shadowroute.collector.otlp.decode import decode_traces
 from shadowroute.collector.otlp.limits import Limits, RefusalError, inflate
-from shadowroute.collector.otlp.logs import decode_logs, parse_logs
+from shadowroute.collector.otlp.logs import decode_logs
 from shadowroute.collector.otlp.scan import check_json, check_protobuf
 from tests.support.otlp import Sent, Value, decision, logs, traces
+
+
+def parse_traces(body: bytes) -> ExportTraceServiceRequest:
+    return from_protobuf(body, ExportTraceServiceRequest)
+
+
+def parse_logs(body: bytes) -> ExportLogsServiceRequest:
+    return from_protobuf(body, ExportLogsServiceRequest)
+
 
 LIMITS = Limits()
 NOW = time.time_ns()
@@ -109,7 +119,7 @@ def test_json_gives_the_rows_of_protobuf() -> None:
     span = document["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
     span.update(traceId="01" * 16, spanId="02" * 8, parentSpanId="05" * 8)
     span["links"][0].update(traceId="03" * 16, spanId="04" * 8)
-    parsed = traces_from_json(json.dumps(document).encode())
+    parsed = from_json(json.dumps(document).encode(), ExportTraceServiceRequest)
     assert decode_traces(parsed, LIMITS).rows.arrow() == decode_traces(request, LIMITS).rows.arrow()
 
 
@@ -132,14 +142,14 @@ def test_json_gives_the_rows_of_protobuf() -> None:
 def test_broken_json_is_refused_with_the_reason(body: bytes, reason: str) -> None:
     """400, and the text says what was expected."""
     with pytest.raises(RefusalError) as caught:
-        traces_from_json(body)
+        from_json(body, ExportTraceServiceRequest)
     assert caught.value.status == 400
     assert reason in caught.value.reason
 
 
 def test_json_ignores_fields_of_a_newer_protocol() -> None:
     """Unknown fields are no error, as OTLP demands."""
-    assert traces_from_json(b'{"resourceSpans": [], "later": {"x": 1}}') is not None
+    assert from_json(b'{"resourceSpans": [], "later": {"x": 1}}', ExportTraceServiceRequest) is not None
 
 
 def test_deep_nesting_is_refused() -> None:
@@ -147,7 +157,7 @@ def test_deep_nesting_is_refused() -> None:
     nested = b'{"arrayValue":{"values":[' * 2_000 + b'{"intValue":1}' + b"]}}" * 2_000
     body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"attributes":[{"key":"k","value":' + nested + b"}]}]}]}]}"
     with pytest.raises(RefusalError) as caught:
-        traces_from_json(body)
+        from_json(body, ExportTraceServiceRequest)
     assert caught.value.status == 400
 
 
@@ -155,7 +165,7 @@ def test_deep_nesting_is_refused() -> None:
 def test_garbage_is_parsed_or_refused_never_a_crash(body: bytes) -> None:
     """Any bytes end in rows or in a 400."""
     assert outcome(lambda: parse_traces(body)) in {"rows", "400"}
-    assert outcome(lambda: traces_from_json(body)) in {"rows", "400"}
+    assert outcome(lambda: from_json(body, ExportTraceServiceRequest)) in {"rows", "400"}
 
 
 @given(st.integers(0, 400), st.integers(0, 255))

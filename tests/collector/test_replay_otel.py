@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
-from shadowroute.collector.otlp.json_body import traces_from_json
+from shadowroute.collector.otlp.bodies import from_json
 from shadowroute.collector.replay.readers.otel import LENGTH, OtelLog
 from shadowroute.collector.replay.record import Record, Skipped
 from tests.support.groups import need_data
@@ -185,7 +185,7 @@ def test_a_failed_call_and_spans_of_our_own(tmp_path: Path) -> None:
 def test_every_form_of_a_file_holds_the_same_calls(tmp_path: Path) -> None:
     """One document, a document per line, one protobuf message, and messages with their length."""
     spans = [chat(1), chat(2, usage=(20, 4))]
-    halves = [traces_from_json(document([each]).encode()).SerializeToString() for each in spans]
+    halves = [from_json(document([each]).encode(), ExportTraceServiceRequest).SerializeToString() for each in spans]
     whole = ExportTraceServiceRequest.FromString(b"".join(halves)).SerializeToString()
     forms = {
         "one.json": document(spans).encode(),

@@ -10,13 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from shadow.errors import ConfigError
+from shadowroute.collector.replay.readers.columns import check_rename
 from shadowroute.collector.replay.readers.outcomes import (
     EPOCH,
+    KNOWN,
     NO_OUTCOME,
     NO_SCORE,
     NO_TOKENS,
     Outcomes,
-    check_rename,
     load_outcomes,
     load_queries,
 )
@@ -74,10 +75,10 @@ def test_a_renaming_of_nothing_is_refused(tmp_path: Path) -> None:
     """A misspelt --rename is an error, not a silent no-op."""
     file = write(tmp_path / "outcomes.parquet", OUTCOME)
     with pytest.raises(ConfigError, match="no file has a column 'outptu'"):
-        check_rename({"outptu": "output_tokens"}, file)
+        check_rename({"outptu": "output_tokens"}, KNOWN, file, file)
     with pytest.raises(ConfigError, match="must be one of"):
-        check_rename({"model": "modle"}, file)
-    check_rename({"model": "model"}, file)
+        check_rename({"model": "modle"}, KNOWN, file)
+    check_rename({"model": "model"}, KNOWN, file)
 
 
 def test_a_renaming_onto_a_column_that_is_there_is_refused(tmp_path: Path) -> None:

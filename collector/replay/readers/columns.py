@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,35 +42,130 @@ def schema(file: Path) -> pa.Schema:
         ) from error
 
 
-def read(
-    file: Path, needed: Sequence[str], extras: Sequence[str], rename: Mapping[str, str], *, texts: Sequence[str] = ()
-) -> pa.Table:
-    """The needed columns and those of the extras that are there, under our names.
+class Columns:
+    """The needed columns of a file and those of the extras that are there, under our names.
 
     Args:
         file: ends in `.csv`, `.jsonl` or, for Parquet, anything else.
         needed: columns that must be there.
         extras: columns that are read if they are there.
         rename: the file's column name -> ours.
-        texts: our names of columns that are text even where a CSV file shows only digits.
+        kept_text: our names of columns that are text even where a CSV file shows only digits.
 
     Raises:
         ConfigError: a needed column is missing; the text names the nearest column and the renaming that would do.
     """
-    theirs = {ours: name for name, ours in rename.items()}
-    whole = _whole(file, [theirs.get(name, name) for name in texts]) if _is_text(file) else None
-    found = list((schema(file) if whole is None else whole.schema).names)
-    names = [rename.get(name, name) for name in found]
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise ConfigError(_missing_text(missing[0], needed, names, (*needed, *extras)), file=file)
-    wanted = [name for name in (*needed, *extras) if name in names]
-    twice = [name for name in wanted if names.count(name) > 1]
-    if twice:
-        raise ConfigError(f"column {twice[0]!r} must be there once, got it twice after --rename", file=file)
-    columns = [name if name in found else theirs[name] for name in wanted]
-    table = pq.read_table(file, columns=columns) if whole is None else whole.select(columns)
-    return table.rename_columns(wanted)
+
+    def __init__(
+        self,
+        file: Path,
+        needed: Sequence[str],
+        extras: Sequence[str],
+        rename: Mapping[str, str] | None = None,
+        *,
+        kept_text: Sequence[str] = (),
+    ) -> None:
+        rename = rename or {}
+        theirs = {ours: name for name, ours in rename.items()}
+        whole = _whole(file, [theirs.get(name, name) for name in kept_text]) if _is_text(file) else None
+        found = list((schema(file) if whole is None else whole.schema).names)
+        names = [rename.get(name, name) for name in found]
+        missing = next((name for name in needed if name not in names), None)
+        if missing is not None:
+            unused = [name for name in names if name not in {*needed, *extras}]
+            raise ConfigError(missing_column(missing, needed, unused), file=file)
+        wanted = [name for name in (*needed, *extras) if name in names]
+        twice = [name for name in wanted if names.count(name) > 1]
+        if twice:
+            raise ConfigError(f"column {twice[0]!r} must be there once, got it twice after --rename", file=file)
+        columns = [name if name in found else theirs[name] for name in wanted]
+        table = pq.read_table(file, columns=columns) if whole is None else whole.select(columns)
+        self.file = file
+        self.table = table.rename_columns(wanted)
+        self.rows = int(table.num_rows)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.table.column_names
+
+    def texts(self, name: str, default: str | None = None) -> list[str]:
+        """A column as text, integer ids too. An absent column is the default; a missing value is empty.
+
+        Raises:
+            ConfigError: it is no text, or, without a default, a value is missing.
+        """
+        if default is not None and name not in self:
+            return [default] * self.rows
+        column = self.table[name].combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if not any(is_text(column.type) for is_text in TEXT_TYPES):
+            raise ConfigError(f"{name} must be text, got {column.type}", file=self.file)
+        values = pc.cast(column, pa.string())
+        if default is None:
+            absent = pc.fill_null(pc.equal(pc.utf8_length(values), 0), fill_value=True)
+            self.refuse(column, absent, name, "a non-empty text")
+        return list(pc.fill_null(values, "").to_pylist())
+
+    def numbers(self, name: str, *, high: float = math.inf) -> pa.Array:
+        """A column as doubles in [0, high], nulls where it is absent; NaN is how many writers say null.
+
+        Raises:
+            ConfigError: a value is no such number.
+        """
+        if name not in self:
+            return pa.nulls(self.rows, pa.float64())
+        column = self.table[name].combine_chunks()
+        if pa.types.is_boolean(column.type):
+            column = pc.cast(column, pa.int8())
+        if not any(is_number(column.type) for is_number in NUMBER_TYPES):
+            raise ConfigError(f"{name} must be a number, got {column.type}", file=self.file)
+        values = pc.cast(column, pa.float64())
+        values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
+        self.refuse(values, pc.invert(pc.is_finite(values)), name, "a finite number")
+        rule = ">= 0" if high == math.inf else f"in [0, {high:,.0f}]"
+        self.refuse(values, pc.or_(pc.less(values, 0.0), pc.greater(values, high)), name, rule)
+        return values
+
+    def counts(self, name: str, *, high: int = MOST_TOKENS, rule: str = "a whole number") -> pa.Array:
+        """A column as whole numbers; doubles are accepted where they are whole, as nullable columns of pandas are.
+
+        Raises:
+            ConfigError: a value is none, or above the highest.
+        """
+        values = self.numbers(name, high=high)
+        self.refuse(values, pc.not_equal(values, pc.floor(values)), name, rule)
+        return pc.cast(values, pa.int64())
+
+    def refuse(self, values: pa.Array, broken: pa.Array, name: str, rule: str) -> None:
+        """Raises a `ConfigError` that quotes the first value whose `broken` is true; null counts as not broken."""
+        row = pc.index(pc.fill_null(broken, fill_value=False), value=True).as_py()
+        if row >= 0:
+            raise ConfigError(f"{name} must be {rule}, got {values[row].as_py()!r} in row {row + 1}", file=self.file)
+
+
+def check_rename(rename: Mapping[str, str], known: Collection[str], *files: Path) -> None:
+    """Refuses a renaming of a column that no file has, or to a name that none uses.
+
+    Raises:
+        ConfigError: names the column and what the files have.
+    """
+    present = {name: None for file in files for name in schema(file).names} if rename else {}
+    for theirs, ours in rename.items():
+        if ours not in known:
+            raise ConfigError(f"--rename {theirs}={ours}: {ours!r} must be one of {', '.join(sorted(known))}")
+        if theirs not in present and len(files) == 1:
+            has = f"the file has no column {theirs!r} (has: {', '.join(present)})"
+            raise ConfigError(f"--rename {theirs}={ours}: {has}", file=files[0])
+        if theirs not in present:
+            have = f"no file has a column {theirs!r} (they have: {', '.join(sorted(present))})"
+            raise ConfigError(f"--rename {theirs}={ours}: {have}")
+
+
+def missing_column(missing: str, needed: Sequence[str], unused: Sequence[str]) -> str:
+    """What to say of a needed column that is not there: which of the unused ones is nearest, and the renaming."""
+    near = difflib.get_close_matches(missing, unused, n=1, cutoff=0.4)
+    has = f" (has: {', '.join([*near, *(name for name in unused if name not in near)])})" if unused else ""
+    return f'needs {", ".join(needed)}; "{missing}" is missing{has}. --rename {near[0] if near else "YOURS"}={missing}'
 
 
 def _is_text(file: Path) -> bool:
@@ -88,53 +183,3 @@ def _whole(file: Path, texts: Sequence[str]) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         kind = "CSV with a header line" if file.suffix.lower() in _CSV else "JSON lines: one object per line"
         raise ConfigError(f"must be {kind} ({str(error).splitlines()[0]})", file=file) from error
-
-
-def texts(table: pa.Table, name: str, file: Path, *, empty: str | None = None) -> list[str]:
-    """A column as text. Integer ids become text; a missing value becomes `empty` or, without one, is refused."""
-    column = table[name].combine_chunks()
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if not any(is_text(column.type) for is_text in TEXT_TYPES):
-        raise ConfigError(f"{name} must be text, got {column.type}", file=file)
-    values = pc.cast(column, pa.string())
-    if empty is not None:
-        return list(pc.fill_null(values, empty).to_pylist())
-    refuse(column, pc.fill_null(pc.equal(pc.utf8_length(values), 0), fill_value=True), file, name, "a non-empty text")
-    return list(values.to_pylist())
-
-
-def numbers(table: pa.Table, name: str, file: Path, *, high: float = math.inf) -> pa.Array:
-    """A column as doubles in [0, high]; NaN is how many writers say null, so it becomes null."""
-    column = table[name].combine_chunks()
-    if pa.types.is_boolean(column.type):
-        column = pc.cast(column, pa.int8())
-    if not any(is_number(column.type) for is_number in NUMBER_TYPES):
-        raise ConfigError(f"{name} must be a number, got {column.type}", file=file)
-    values = pc.cast(column, pa.float64())
-    values = pc.if_else(pc.is_nan(values), pa.scalar(None, pa.float64()), values)
-    refuse(values, pc.invert(pc.is_finite(values)), file, name, "a finite number")
-    rule = ">= 0" if high == math.inf else f"in [0, {high:,.0f}]"
-    refuse(values, pc.or_(pc.less(values, 0.0), pc.greater(values, high)), file, name, rule)
-    return values
-
-
-def counts(table: pa.Table, name: str, file: Path) -> pa.Array:
-    """A column as whole numbers; doubles are accepted where they are whole (a nullable column of pandas is double)."""
-    values = numbers(table, name, file, high=MOST_TOKENS)
-    refuse(values, pc.not_equal(values, pc.floor(values)), file, name, "a whole number")
-    return pc.cast(values, pa.int64())
-
-
-def refuse(values: pa.Array, broken: pa.Array, file: Path, name: str, rule: str) -> None:
-    """Raises a `ConfigError` that quotes the first value whose `broken` is true; null counts as not broken."""
-    row = pc.index(pc.fill_null(broken, fill_value=False), value=True).as_py()
-    if row >= 0:
-        raise ConfigError(f"{name} must be {rule}, got {values[row].as_py()!r} in row {row + 1}", file=file)
-
-
-def _missing_text(missing: str, needed: Sequence[str], names: Sequence[str], known: Sequence[str]) -> str:
-    unused = [name for name in names if name not in known]
-    near = difflib.get_close_matches(missing, unused, n=1, cutoff=0.4)
-    has = f" (has: {', '.join(near + [name for name in unused if name not in near])})" if unused else ""
-    return f'needs {", ".join(needed)}; "{missing}" is missing{has}. --rename {near[0] if near else "YOURS"}={missing}'

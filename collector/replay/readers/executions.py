@@ -18,13 +18,15 @@ import pyarrow.compute as pc
 from shadow.errors import ConfigError
 from shadowroute.collector.executions import Execution
 from shadowroute.collector.replay.readers import columns
+from shadowroute.collector.replay.readers.columns import Columns
 
 NEEDED: Final = ("request_id", "model")
 TEXTS: Final = ("policy", "version", "stratum", "sample", "status", "scorer", "signal")
 NUMBERS: Final = {"score": 1.0, "live_score": 1.0, "cost_usd": float("inf"), "latency_s": float("inf")}
 """Columns of numbers from 0, with their highest value."""
 COUNTS: Final = ("input_tokens", "output_tokens")
-EXTRAS: Final = ("inclusion_probability", *TEXTS, *NUMBERS, *COUNTS, "escalated", "executed_at")
+CHANCE: Final = "inclusion_probability"
+EXTRAS: Final = (CHANCE, *TEXTS, *NUMBERS, *COUNTS, "escalated", "executed_at")
 KNOWN: Final = (*NEEDED, *EXTRAS)
 STATUSES: Final = ("ok", "error")
 CAME_BACK: Final = ("status", "score", "cost_usd", "escalated", "output_tokens", "latency_s")
@@ -56,19 +58,19 @@ def read_executions(file: Path, given: Given) -> list[Execution]:
     Raises:
         ConfigError: the file lacks a column or breaks a rule.
     """
-    _check_rename(file, given.rename)
-    needed = NEEDED if given.inclusion_probability is not None else (*NEEDED, EXTRAS[0])
+    columns.check_rename(given.rename, KNOWN, file)
+    needed = NEEDED if given.inclusion_probability is not None else (*NEEDED, CHANCE)
     extras = [name for name in EXTRAS if name not in needed]
     try:
-        table = columns.read(file, needed, extras, given.rename, texts=(*NEEDED, *TEXTS))
+        table = columns.Columns(file, needed, extras, given.rename, kept_text=(*NEEDED, *TEXTS))
     except ConfigError as error:
-        if f'"{EXTRAS[0]}" is missing' not in error.message:
+        if f'"{CHANCE}" is missing' not in error.message:
             raise
         raise ConfigError(f"{error.message}, or --inclusion-probability if it is the same for all", file=file) from None
-    if not table.num_rows:
+    if not table.rows:
         raise ConfigError("must hold at least one executed answer, got none", file=file)
-    _check_ran(table, file)
-    values = _values(table, file, given)
+    _check_ran(table)
+    values = _values(table, given)
     rows = [Execution(**dict(zip(values, row, strict=True))) for row in zip(*values.values(), strict=True)]
     _check_signal(rows, file)
     return _once(rows, file)
@@ -79,91 +81,50 @@ def unread_columns(file: Path, given: Given) -> list[str]:
     return [name for name in columns.schema(file).names if given.rename.get(name, name) not in KNOWN]
 
 
-def _check_rename(file: Path, rename: Mapping[str, str]) -> None:
-    present = columns.schema(file).names if rename else []
-    for theirs, ours in rename.items():
-        if ours not in KNOWN:
-            raise ConfigError(f"--rename {theirs}={ours}: {ours!r} must be one of {', '.join(sorted(KNOWN))}")
-        if theirs not in present:
-            raise ConfigError(
-                f"--rename {theirs}={ours}: the file has no column {theirs!r} (has: {', '.join(present)})", file=file
-            )
-
-
-def _values(table: pa.Table, file: Path, given: Given) -> dict[str, Sequence[Any]]:
-    n = table.num_rows
-
-    def text(name: str, default: str) -> Sequence[Any]:
-        if name not in table.column_names:
-            return [default] * n
-        if default and name in {"policy", "version", "signal", "scorer", "sample"} and getattr(given, name):
-            raise ConfigError(f"column {name!r} and --{name} must not both be given; leave one out", file=file)
-        return columns.texts(table, name, file, empty="")
-
-    def number(name: str) -> Sequence[Any]:
-        if name not in table.column_names:
-            return [None] * n
-        found: Sequence[Any] = columns.numbers(table, name, file, high=NUMBERS[name]).to_pylist()
-        return found
-
-    status = text("status", "ok")
-    _one_of(status, STATUSES, "status", file)
+def _values(table: Columns, given: Given) -> dict[str, Sequence[Any]]:
+    for name in ("policy", "version", "signal", "scorer", "sample"):
+        if name in table and getattr(given, name):
+            raise ConfigError(f"column {name!r} and --{name} must not both be given; leave one out", file=table.file)
+    status = table.texts("status", "ok")
+    _one_of(status, STATUSES, "status", table.file)
+    flags = table.counts("escalated", high=1, rule="0, 1, true or false").to_pylist()
     return {
-        "sample": [value or file.stem for value in text("sample", given.sample or file.stem)],
-        "request_id": columns.texts(table, "request_id", file),
-        "policy": text("policy", given.policy),
-        "policy_version": text("version", given.version),
-        "model": columns.texts(table, "model", file),
-        "inclusion_probability": _probabilities(table, file, given),
-        "stratum": text("stratum", ""),
+        "sample": [value or table.file.stem for value in table.texts("sample", given.sample)],
+        "request_id": table.texts("request_id"),
+        "policy": table.texts("policy", given.policy),
+        "policy_version": table.texts("version", given.version),
+        "model": table.texts("model"),
+        CHANCE: _probabilities(table, given),
+        "stratum": table.texts("stratum", ""),
         "status": [value or "ok" for value in status],
-        "escalated": _flags(table, file),
-        **{name: _counts(table, name, file) for name in COUNTS},
-        "cost_usd": number("cost_usd"),
-        "latency_s": number("latency_s"),
-        "signal": text("signal", given.signal),
-        "score": number("score"),
-        "live_score": number("live_score"),
-        "scorer": text("scorer", given.scorer),
-        "executed_at": _times(table, file),
+        "escalated": [None if flag is None else bool(flag) for flag in flags],
+        **{name: table.counts(name).to_pylist() for name in COUNTS},
+        **{name: table.numbers(name, high=high).to_pylist() for name, high in NUMBERS.items()},
+        "signal": table.texts("signal", given.signal),
+        "scorer": table.texts("scorer", given.scorer),
+        "executed_at": _times(table),
     }
 
 
-def _probabilities(table: pa.Table, file: Path, given: Given) -> Sequence[Any]:
-    name = "inclusion_probability"
+def _probabilities(table: Columns, given: Given) -> Sequence[Any]:
     if given.inclusion_probability is not None:
-        if name in table.column_names:
-            raise ConfigError(f"column {name!r} and --inclusion-probability must not both be given", file=file)
-        return [given.inclusion_probability] * table.num_rows
-    found = columns.numbers(table, name, file)
+        if CHANCE in table:
+            raise ConfigError(f"column {CHANCE!r} and --inclusion-probability must not both be given", file=table.file)
+        return [given.inclusion_probability] * table.rows
+    found = table.numbers(CHANCE)
     wrong = pc.or_(pc.less_equal(found, 0.0), pc.greater(found, 1.0))
-    columns.refuse(found, pc.fill_null(wrong, fill_value=True), file, name, "in (0, 1]")
+    table.refuse(found, pc.fill_null(wrong, fill_value=True), CHANCE, "in (0, 1]")
     values: Sequence[Any] = found.to_pylist()
     return values
 
 
-def _counts(table: pa.Table, name: str, file: Path) -> Sequence[Any]:
-    if name not in table.column_names:
-        return [None] * table.num_rows
-    found: Sequence[Any] = columns.counts(table, name, file).to_pylist()
-    return found
-
-
-def _flags(table: pa.Table, file: Path) -> Sequence[Any]:
-    if "escalated" not in table.column_names:
-        return [None] * table.num_rows
-    found = columns.numbers(table, "escalated", file, high=1.0)
-    columns.refuse(found, pc.not_equal(found, pc.floor(found)), file, "escalated", "0, 1, true or false")
-    return [None if value is None else bool(value) for value in found.to_pylist()]
-
-
-def _times(table: pa.Table, file: Path) -> Sequence[Any]:
-    if "executed_at" not in table.column_names:
-        return [None] * table.num_rows
-    column = table["executed_at"].combine_chunks()
+def _times(table: Columns) -> Sequence[Any]:
+    if "executed_at" not in table:
+        return [None] * table.rows
+    column = table.table["executed_at"].combine_chunks()
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         column = pc.cast(column, pa.timestamp("us", tz=getattr(column.type, "tz", None)))
-    return [_time(value, row, file) for row, value in enumerate(column.to_pylist(), 1)]
+    return [_time(value, row, table.file) for row, value in enumerate(column.to_pylist(), 1)]
 
 
 def _time(value: object, row: int, file: Path) -> datetime | None:
@@ -184,13 +145,13 @@ def _one_of(values: Sequence[str], allowed: Sequence[str], name: str, file: Path
             raise ConfigError(f"{name} must be {' or '.join(allowed)}, got {value!r} in row {row}", file=file)
 
 
-def _check_ran(table: pa.Table, file: Path) -> None:
+def _check_ran(table: Columns) -> None:
     """Refuse the draw itself: rows that say nothing would stand for good beside the answers that come later."""
-    if not any(name in table.column_names and table[name].null_count < table.num_rows for name in CAME_BACK):
+    if not any(name in table and table.table[name].null_count < table.rows for name in CAME_BACK):
         raise ConfigError(
             f"must say what came back, and holds none of {', '.join(CAME_BACK)}; it looks like the draw: run the"
             " policy on its requests and add these columns",
-            file=file,
+            file=table.file,
         )
 
 

@@ -18,8 +18,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
 from shadow.telemetry import keys
-from shadowroute.collector.otlp.decode import attribute_map, parse_traces
-from shadowroute.collector.otlp.json_body import traces_from_json
+from shadowroute.collector.otlp.bodies import from_json, from_protobuf
+from shadowroute.collector.otlp.decode import attribute_map
 from shadowroute.collector.otlp.limits import RefusalError
 from shadowroute.collector.replay.readers import otel_attributes as names
 from shadowroute.collector.replay.readers import values
@@ -166,20 +166,21 @@ def _json(body: bytes) -> Iterator[ExportTraceServiceRequest]:
     lines = [line for line in body.splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].rstrip().endswith(b"}") and lines[1].lstrip()[:1] == b"{":
         for line in lines:
-            yield traces_from_json(line)
+            yield from_json(line, ExportTraceServiceRequest)
     else:
-        yield traces_from_json(body)
+        yield from_json(body, ExportTraceServiceRequest)
 
 
 def _protobuf(body: bytes) -> Iterator[ExportTraceServiceRequest]:
     """Messages with their length before each, or one message alone."""
     if not _is_framed(body):
-        yield parse_traces(body)
+        yield from_protobuf(body, ExportTraceServiceRequest)
         return
     place = 0
     while place < len(body):
         (length,) = LENGTH.unpack_from(body, place)
-        yield parse_traces(body[place + LENGTH.size : place + LENGTH.size + length])
+        message = body[place + LENGTH.size : place + LENGTH.size + length]
+        yield from_protobuf(message, ExportTraceServiceRequest)
         place += LENGTH.size + length
 
 

@@ -22,13 +22,15 @@ import pyarrow.compute as pc
 
 from shadow.domain.outcome import Answer, Usage
 from shadow.errors import ConfigError
-from shadowroute.collector.replay.readers.columns import counts, numbers, read, schema, texts
+from shadowroute.collector.replay.readers.columns import Columns
 from shadowroute.collector.replay.record import Record, said
 
 QUERY_COLUMNS = ("query_id", "prompt")
 QUERY_EXTRAS = ("task", "user_tier", "session_id", "prompt_tokens")
 OUTCOME_COLUMNS = ("query_id", "model", "input_tokens", "output_tokens")
 OUTCOME_EXTRAS = ("score", "latency_s", "response")
+
+KNOWN: Final = (*QUERY_COLUMNS, *QUERY_EXTRAS, *OUTCOME_COLUMNS, *OUTCOME_EXTRAS)
 
 NO_OUTCOME = "no outcome"
 NO_TOKENS = "no token counts"
@@ -54,9 +56,9 @@ class Outcomes:
     Where a query was asked a model more than once, the first row counts; `repeated` is the number of the others.
     """
 
-    def __init__(self, file: Path, table: pa.Table) -> None:
+    def __init__(self, file: Path, table: pa.Table, *, has_score: bool) -> None:
         self.file = file
-        self.has_score = "score" in table.column_names
+        self.has_score = has_score
         self._table = table
         self._answers: dict[str, dict[str, Answer]] = {}
         self._incomplete: dict[str, dict[str, str]] = {}
@@ -118,18 +120,12 @@ def load_queries(file: Path, rename: Mapping[str, str] | None = None) -> Queries
     Raises:
         ConfigError: the file cannot be read, lacks a column, is empty, or a query id is empty or given twice.
     """
-    table = read(file, QUERY_COLUMNS, QUERY_EXTRAS, rename or {})
-    if table.num_rows == 0:
+    columns = Columns(file, QUERY_COLUMNS, QUERY_EXTRAS, rename)
+    if columns.rows == 0:
         raise ConfigError("must hold at least one query, got none", file=file)
-    ids = texts(table, "query_id", file)
+    ids = columns.texts("query_id")
     _refuse_repeated(ids, file)
-    n = len(ids)
-    tasks, tiers, sessions = (
-        texts(table, name, file, empty="") if name in table.column_names else [""] * n
-        for name in ("task", "user_tier", "session_id")
-    )
-    has_tokens = "prompt_tokens" in table.column_names
-    tokens = counts(table, "prompt_tokens", file).to_pylist() if has_tokens else [None] * n
+    told = [columns.texts("prompt"), *(columns.texts(name, "") for name in ("session_id", "task", "user_tier"))]
     rows = tuple(
         Record(
             request_id=query_id,
@@ -138,13 +134,13 @@ def load_queries(file: Path, rename: Mapping[str, str] | None = None) -> Queries
             session=session or query_id,
             task=task,
             user_tier=tier,
-            usage=Usage(input_tokens=count),
+            usage=Usage(input_tokens=tokens),
         )
-        for row, (query_id, prompt, session, task, tier, count) in enumerate(
-            zip(ids, texts(table, "prompt", file), sessions, tasks, tiers, tokens, strict=True)
+        for row, (query_id, prompt, session, task, tier, tokens) in enumerate(
+            zip(ids, *told, columns.counts("prompt_tokens").to_pylist(), strict=True)
         )
     )
-    return Queries(file=file, rows=rows, has_sessions="session_id" in table.column_names)
+    return Queries(file=file, rows=rows, has_sessions="session_id" in columns)
 
 
 def load_outcomes(file: Path, rename: Mapping[str, str] | None = None) -> Outcomes:
@@ -153,43 +149,22 @@ def load_outcomes(file: Path, rename: Mapping[str, str] | None = None) -> Outcom
     Raises:
         ConfigError: the file cannot be read, lacks a column, or holds a negative count or a score outside [0, 1].
     """
-    table = read(file, OUTCOME_COLUMNS, OUTCOME_EXTRAS, rename or {})
-    columns = {name: pa.array(texts(table, name, file)) for name in ("query_id", "model")}
-    columns |= {name: counts(table, name, file) for name in ("input_tokens", "output_tokens")}
-    if "score" in table.column_names:
-        columns["score"] = numbers(table, "score", file, high=1.0)
-    if "latency_s" in table.column_names:
-        columns["latency_s"] = numbers(table, "latency_s", file)
-    if "response" in table.column_names:
-        columns["response"] = pa.array(texts(table, "response", file, empty=""))
-    return Outcomes(file, pa.table(columns))
-
-
-def check_rename(rename: Mapping[str, str], *files: Path) -> None:
-    """Refuses a renaming of a column that no file has, or to a name that no table uses.
-
-    Raises:
-        ConfigError: names the column and what the files have.
-    """
-    known = {*QUERY_COLUMNS, *QUERY_EXTRAS, *OUTCOME_COLUMNS, *OUTCOME_EXTRAS}
-    present = {name for file in files for name in schema(file).names}
-    for theirs, ours in rename.items():
-        if ours not in known:
-            raise ConfigError(f"--rename {theirs}={ours}: {ours!r} must be one of {', '.join(sorted(known))}")
-        if theirs not in present:
-            raise ConfigError(
-                f"--rename {theirs}={ours}: no file has a column {theirs!r} (they have: {', '.join(sorted(present))})"
-            )
+    columns = Columns(file, OUTCOME_COLUMNS, OUTCOME_EXTRAS, rename)
+    checked = {name: pa.array(columns.texts(name)) for name in ("query_id", "model")}
+    checked |= {name: columns.counts(name) for name in ("input_tokens", "output_tokens")}
+    checked |= {"score": columns.numbers("score", high=1.0), "latency_s": columns.numbers("latency_s")}
+    checked["response"] = pa.array(columns.texts("response", ""))
+    return Outcomes(file, pa.table(checked), has_score="score" in columns)
 
 
 def _answer(row: Mapping[str, Any]) -> Answer:
     return Answer(
-        text=row.get("response") or "",
+        text=row["response"],
         model=row["model"],
         response_id=f"{row['model']}/{row['query_id']}",
         usage=Usage(input_tokens=row["input_tokens"], output_tokens=row["output_tokens"]),
-        score=row.get("score"),
-        latency_s=row.get("latency_s"),
+        score=row["score"],
+        latency_s=row["latency_s"],
     )
 
 

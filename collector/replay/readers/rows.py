@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import json
 import sys
 from abc import ABC, abstractmethod
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shadow.errors import ConfigError
+from shadowroute.collector.replay.readers.columns import missing_column
 from shadowroute.collector.replay.readers.reading import Reading
 from shadowroute.collector.replay.record import Read, Skipped
 
@@ -75,7 +75,9 @@ class TableFile:
         names = {*columns, *rename.values()}
         for group in groups:
             if not names.intersection(group):
-                raise ConfigError(_missing(group[0], groups, columns), file=self.file)
+                used = {each for group in groups for each in group}
+                unused = [column for column in columns if column not in used]
+                raise ConfigError(missing_column(group[0], [group[0] for group in groups], unused), file=self.file)
 
     def _parquet(self) -> pq.ParquetFile:
         try:
@@ -181,12 +183,3 @@ def _format(file: Path) -> Format:
     if b"\0" in head:
         raise ConfigError("must be Parquet, CSV with a header or JSON lines, got something binary", file=file)
     return "json" if start[:1] in (b"{", b"[") else "csv"
-
-
-def _missing(name: str, groups: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
-    needed = ", ".join(group[0] for group in groups)
-    used = {each for group in groups for each in group}
-    unused = [column for column in columns if column not in used]
-    near = difflib.get_close_matches(name, unused, n=1, cutoff=0.4)
-    has = f" (has: {', '.join([*near, *(column for column in unused if column not in near)])})" if unused else ""
-    return f'needs {needed}; "{name}" is missing{has}. --rename {near[0] if near else "YOURS"}={name}'

@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from shadow.domain.outcome import Contamination
 from shadow.domain.usage import count_of
+from shadowroute.collector.otlp.limits import YEAR_2000_US, YEAR_2100_US
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-YEAR_2000_US: Final = 946_684_800_000_000
-YEAR_2100_US: Final = 4_102_444_800_000_000
 YES: Final = frozenset({"true", "1", "yes", "y", "t", "on"})
 NO: Final = frozenset({"false", "0", "no", "n", "f", "off", "none", "null"})
 UP: Final = frozenset({"up", "thumbs_up", "thumbs-up", "positive", "good", "like", "+1"})

@@ -1,4 +1,4 @@
-"""OTLP JSON bodies into the protobuf messages.
+"""OTLP bodies into the protobuf messages.
 
 OTLP/JSON is protobuf's JSON mapping with one exception: trace and span ids are hex, not base64. So the ids are
 rewritten where they can stand, and protobuf's own parser does the rest.
@@ -12,39 +12,50 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from shadowroute.collector.otlp.limits import RefusalError
 
 _ID_FIELDS: Final = ("traceId", "spanId", "parentSpanId")
-_Message = TypeVar("_Message", ExportTraceServiceRequest, ExportLogsServiceRequest)
+_PATHS: Final[Mapping[type[Message], tuple[str, ...]]] = {
+    ExportTraceServiceRequest: ("resourceSpans", "scopeSpans", "spans"),
+    ExportLogsServiceRequest: ("resourceLogs", "scopeLogs", "logRecords"),
+}
+"""Where the items with ids stand."""
+_Message = TypeVar("_Message", bound=Message)
 
 
-def traces_from_json(body: bytes) -> ExportTraceServiceRequest:
-    """A JSON trace request.
+def from_protobuf(body: bytes, kind: type[_Message]) -> _Message:
+    """The request of a protobuf body.
+
+    Raises:
+        RefusalError: 400, the body is no such message.
+    """
+    try:
+        return kind.FromString(body)
+    except DecodeError as error:
+        reason = f"body must be a protobuf {kind.__name__}"
+        raise RefusalError(400, f"{reason}, got {len(body)} bytes that do not parse ({error})", kind=reason) from error
+
+
+def from_json(body: bytes, kind: type[_Message]) -> _Message:
+    """The request of a JSON body.
 
     Raises:
         RefusalError: 400, the body is no such document.
     """
     document = load_object(body)
-    for span in _items(document, "resourceSpans", "scopeSpans", "spans"):
-        _ids_to_base64(span)
-        for link in _list(span, "links"):
+    for item in _items(document, *_PATHS[kind]):
+        _ids_to_base64(item)
+        for link in _list(item, "links"):
             _ids_to_base64(link)
-    return _parse(document, ExportTraceServiceRequest())
-
-
-def logs_from_json(body: bytes) -> ExportLogsServiceRequest:
-    """A JSON log request.
-
-    Raises:
-        RefusalError: 400, the body is no such document.
-    """
-    document = load_object(body)
-    for record in _items(document, "resourceLogs", "scopeLogs", "logRecords"):
-        _ids_to_base64(record)
-    return _parse(document, ExportLogsServiceRequest())
+    try:
+        return ParseDict(document, kind(), ignore_unknown_fields=True)
+    except (ParseError, ValueError, TypeError, RecursionError) as error:
+        reason = f"body must be a JSON {kind.__name__}"
+        raise RefusalError(400, f"{reason} ({str(error)[:300]})", kind=reason) from error
 
 
 def load_object(body: bytes) -> dict[str, Any]:
@@ -61,14 +72,6 @@ def load_object(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RefusalError(400, f"body must be a JSON object, got {type(document).__name__}", kind="body must be JSON")
     return document
-
-
-def _parse(document: dict[str, Any], message: _Message) -> _Message:
-    try:
-        return ParseDict(document, message, ignore_unknown_fields=True)
-    except (ParseError, ValueError, TypeError, RecursionError) as error:
-        reason = f"body must be a JSON {type(message).__name__}"
-        raise RefusalError(400, f"{reason} ({str(error)[:300]})", kind=reason) from error
 
 
 def _items(document: Mapping[str, Any], *path: str) -> Iterator[dict[str, Any]]:
