@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from shadow.runtime.loopback import is_loopback, same_secret
+from shadow.runtime.loopback import names_loopback, same_secret
 from shadowroute.collector.engine_session import EngineError, EngineSession
 from shadowroute.collector.errors import StatementRefusedError
 from shadowroute.collector.wire import BodyError, inflate, split_insert
@@ -38,7 +38,6 @@ MAX_BODY: Final = 256 << 20
 MAX_INFLATED: Final = 1 << 30
 """Bytes of a request body once inflated."""
 
-_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::\d{1,5})?")
 _DATABASE: Final = re.compile(r"(?!default$)[A-Za-z_][A-Za-z0-9_]{0,63}", re.IGNORECASE)
 _TRANSPORT: Final = frozenset(
     {
@@ -128,15 +127,8 @@ class _Interface:
             self._require_token(request)
             statement = await _parse(request, self._database)
             return await self._run(statement, request.query_params.get("query_id") or str(uuid.uuid4()))
-        except _HttpError as error:
+        except (_HttpError, BodyError, StatementRefusedError, EngineError) as error:
             return _failed(error)
-        except BodyError as error:
-            return _failed(_HttpError(str(error), code=1001, name="STD_EXCEPTION", status=error.status))
-        except StatementRefusedError as error:
-            code, name = (62, "SYNTAX_ERROR") if error.syntax else (497, "ACCESS_DENIED")
-            return _failed(_HttpError(str(error), code=code, name=name))
-        except EngineError as error:
-            return _engine_failed(error)
 
     def _require_token(self, request: Request) -> None:
         if not same_secret(_password(request), self._token):
@@ -264,8 +256,7 @@ _TOO_LARGE: Final = f"body must be at most {MAX_BODY >> 20} MiB; send the rows i
 def _require_local(request: Request) -> None:
     """Against DNS rebinding and pages of other sites: the name must be local, and no browser may ask."""
     host = request.headers.get("host", "")
-    match = _HOST.fullmatch(host)
-    if match is None or not is_loopback(match[1]):
+    if not host or not names_loopback(host):
         raise _HttpError(f"Host must be 127.0.0.1 or localhost, got {host!r}", code=516, name="AUTHENTICATION_FAILED")
     if "origin" in request.headers:
         raise _HttpError("requests of web pages are refused", code=516, name="AUTHENTICATION_FAILED")
@@ -287,12 +278,15 @@ def _password(request: Request) -> str:
         return ""
 
 
-def _engine_failed(error: EngineError) -> Response:
-    return PlainTextResponse(
-        f"{error}\n", _STATUSES.get(error.code, 500), headers={"X-ClickHouse-Exception-Code": str(error.code)}
-    )
-
-
-def _failed(error: _HttpError) -> Response:
+def _failed(error: _HttpError | BodyError | StatementRefusedError | EngineError) -> Response:
+    """The answer to a statement that was not run, or failed before its first row, in the protocol's own form."""
+    if isinstance(error, EngineError):
+        status = _STATUSES.get(error.code, 500)
+        return PlainTextResponse(f"{error}\n", status, headers={"X-ClickHouse-Exception-Code": str(error.code)})
+    if isinstance(error, BodyError):
+        error = _HttpError(str(error), code=1001, name="STD_EXCEPTION", status=error.status)
+    elif isinstance(error, StatementRefusedError):
+        code, name = (62, "SYNTAX_ERROR") if error.syntax else (497, "ACCESS_DENIED")
+        error = _HttpError(str(error), code=code, name=name)
     _log.info("refused a statement: %s", error)
     return PlainTextResponse(f"{error}\n", error.status, headers={"X-ClickHouse-Exception-Code": str(error.code)})

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
 import chdb
@@ -77,12 +78,10 @@ class EngineSession:
             StatementRefusedError: it may not.
             EngineError: the engine cannot read it.
         """
-        try:
+        with _engine_errors():
             functions = self._table_functions or table_functions(self._connection)
             EngineSession._table_functions = functions
             return check(self._connection, sql, database=self._database, params=params, functions=functions)
-        except RuntimeError as error:
-            raise EngineError.of(error) from error
 
     def read(self, sql: str, params: Mapping[str, str], default_format: str, *, stream: bool) -> bytes:
         """Start a read; returns the first bytes of its result, `more` gives the rest.
@@ -98,7 +97,7 @@ class EngineSession:
         """
         match = _TRAILING_FORMAT.search(sql)
         streamed = stream and (match[1] if match else default_format) in _STREAMED
-        try:
+        with _engine_errors():
             if not streamed and "max_result_bytes" not in self._settings:
                 self._apply({"max_result_bytes": _BUFFERED_LIMIT})
             # The engine holds reads to reading, below our own check. At level 1 its list of settings would tell clients
@@ -107,8 +106,6 @@ class EngineSession:
             if not streamed:
                 return _bytes(self._connection.query(sql, default_format, params=dict(params)))
             self._rows = self._connection.send_query(sql, default_format, params=dict(params))
-        except RuntimeError as error:
-            raise EngineError.of(error) from error
         return self.more()
 
     def more(self) -> bytes:
@@ -117,13 +114,8 @@ class EngineSession:
         Raises:
             EngineError: the statement failed on the way.
         """
-        with self._lock:
-            if self._rows is None:
-                return b""
-            try:
-                return next((data for data in map(_bytes, self._rows) if data), b"")
-            except RuntimeError as error:
-                raise EngineError.of(error) from error
+        with self._lock, _engine_errors():
+            return next((data for data in map(_bytes, () if self._rows is None else self._rows) if data), b"")
 
     def execute(self, sql: str, params: Mapping[str, str]) -> int:
         """Run an insert that carries no data of its own; returns the rows written, views included.
@@ -131,11 +123,8 @@ class EngineSession:
         Raises:
             EngineError: it failed.
         """
-        try:
-            result = self._connection.query(sql, "TabSeparated", params=dict(params))
-        except RuntimeError as error:
-            raise EngineError.of(error) from error
-        return int(result.rows_written())
+        with _engine_errors():
+            return int(self._connection.query(sql, "TabSeparated", params=dict(params)).rows_written())
 
     def insert(self, sql: str, data_format: str, data: memoryview) -> int:
         """Insert data in a format; returns the rows written, views included.
@@ -143,13 +132,10 @@ class EngineSession:
         Raises:
             EngineError: the table, the format or the data is wrong.
         """
-        try:
-            with self._connection.send_insert(sql, data_format) as inserter:
-                for start in range(0, len(data), _APPEND):
-                    inserter.append(data[start : start + _APPEND])
-                return int(inserter.finish().rows_written)
-        except RuntimeError as error:
-            raise EngineError.of(error) from error
+        with _engine_errors(), self._connection.send_insert(sql, data_format) as inserter:
+            for start in range(0, len(data), _APPEND):
+                inserter.append(data[start : start + _APPEND])
+            return int(inserter.finish().rows_written)
 
     def close(self) -> None:
         """End a running read and give the handle back; waits for a call that is under way."""
@@ -162,6 +148,14 @@ class EngineSession:
     def _apply(self, settings: Mapping[str, str]) -> None:
         assignments = ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
         self._connection.query(f"SET {assignments}", "TabSeparated")
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise EngineError.of(error) from error
 
 
 def _bytes(result: Any) -> bytes:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,105 +49,78 @@ AbsentOption = Annotated[
         help="A feature that the service has not, as task or label:team: rules see none instead of unknown. Repeatable."
     ),
 ]
-FileArgument = Annotated[Path, typer.Argument(help="The file.", show_default=False)]
-
 SIGNAL = re.compile(r"(?P<column>[^=]+)=(?P<name>[^=:]+)(?::(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+))?")
 EXPORT_POSTGRES = """psql "$DATABASE_URL" -c '\\copy "LiteLLM_SpendLogs" TO spend_logs.csv CSV HEADER'"""
 EXPORT_CLICKHOUSE = 'clickhouse-client -q "SELECT * FROM spend_logs FORMAT Parquet" > spend_logs.parquet'
 DSN = re.compile(r"[a-z]+(?:\+[a-z]+)?://")
 
 
-@imports.command()
-def litellm(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="LiteLLM_SpendLogs, or spend_logs of its ClickHouse callback, as Parquet, CSV or JSON lines.",
-            show_default=False,
-        ),
-    ],
-    *,
-    live: LiveOption,
-    shadow: ShadowOption,
-    prices: PricesOption = None,
-    project: ImportProjectOption = "default",
-    days: DaysOption = 30,
-    rename: RenameOption = None,
-    signal: SignalOption = None,
-    label: LabelOption = None,
-    absent: AbsentOption = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> None:
-    """Load the spend logs of a LiteLLM proxy, let shadow policies decide on them, and report."""
-    reading = reading_of(rename, signal)
+def _command(name: str, kind: str, text: str, source: Any) -> None:
+    """Add the command that imports logs of one kind; `source` is the annotation of its argument."""
 
-    def opened() -> Log:
+    def load(
+        source: Any,
+        *,
+        live: LiveOption,
+        shadow: ShadowOption,
+        prices: PricesOption = None,
+        project: ImportProjectOption = "default",
+        days: DaysOption = 30,
+        rename: RenameOption = None,
+        signal: SignalOption = None,
+        label: LabelOption = None,
+        absent: AbsentOption = None,
+        store: StoreOption = DEFAULT_STORE,
+        as_json: JsonOption = False,
+    ) -> None:
+        reading = reading_of(rename, signal)
+        wanted = wanted_of(
+            live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent
+        )
+        _import(log_of(kind, source, reading), wanted, store, as_json=as_json)
+
+    load.__doc__ = text
+    load.__annotations__["source"] = source
+    imports.command(name)(load)
+
+
+def log_of(kind: str, source: Path | str, reading: Reading) -> Log:
+    """The log of a file.
+
+    Raises:
+        typer.BadParameter: it is the address of a database.
+        ConfigError: the file cannot be read, or lacks what is needed.
+    """
+    if kind == "litellm":
         from shadowroute.collector.replay.readers.litellm import LiteLLMLog
 
-        return LiteLLMLog(spend_logs_file(source), reading)
-
-    wanted = wanted_of(live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent)
-    _import(opened, wanted, store, as_json=as_json)
-
-
-@imports.command()
-def otel(
-    file: FileArgument,
-    *,
-    live: LiveOption,
-    shadow: ShadowOption,
-    prices: PricesOption = None,
-    project: ImportProjectOption = "default",
-    days: DaysOption = 30,
-    rename: RenameOption = None,
-    signal: SignalOption = None,
-    label: LabelOption = None,
-    absent: AbsentOption = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> None:
-    """Load model calls of OTLP traces (JSON or protobuf), each once, let shadow policies decide on them, and report."""
-    reading = reading_of(rename, signal)
-
-    def opened() -> Log:
+        return LiteLLMLog(spend_logs_file(str(source)), reading)
+    if kind == "otel":
         from shadowroute.collector.replay.readers.otel import OtelLog
 
-        return OtelLog(file, reading)
+        return OtelLog(Path(source), reading)
+    from shadowroute.collector.replay.readers.table import TableLog
 
-    wanted = wanted_of(live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent)
-    _import(opened, wanted, store, as_json=as_json)
-
-
-def table(
-    file: FileArgument,
-    *,
-    live: LiveOption,
-    shadow: ShadowOption,
-    prices: PricesOption = None,
-    project: ImportProjectOption = "default",
-    days: DaysOption = 30,
-    rename: RenameOption = None,
-    signal: SignalOption = None,
-    label: LabelOption = None,
-    absent: AbsentOption = None,
-    store: StoreOption = DEFAULT_STORE,
-    as_json: JsonOption = False,
-) -> None:
-    """Load a table: time, model, input_tokens, output_tokens and whatever else it has; decide on it, and report."""
-    reading = reading_of(rename, signal)
-
-    def opened() -> Log:
-        from shadowroute.collector.replay.readers.table import TableLog
-
-        return TableLog(file, reading)
-
-    wanted = wanted_of(live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent)
-    _import(opened, wanted, store, as_json=as_json)
+    return TableLog(Path(source), reading)
 
 
-imports.command("csv")(table)
-imports.command("parquet")(table)
+_FILE = Annotated[Path, typer.Argument(help="The file.", show_default=False, metavar="file")]
+_SPEND_LOGS = "LiteLLM_SpendLogs, or spend_logs of its ClickHouse callback, as Parquet, CSV or JSON lines."
+_TABLE = "Load a table: time, model, input_tokens, output_tokens and whatever else it has; decide on it, and report."
+_command(
+    "litellm",
+    "litellm",
+    "Load the spend logs of a LiteLLM proxy, let shadow policies decide on them, and report.",
+    Annotated[str, typer.Argument(help=_SPEND_LOGS, show_default=False)],
+)
+_command(
+    "otel",
+    "otel",
+    "Load model calls of OTLP traces (JSON or protobuf), each once, let shadow policies decide on them, and report.",
+    _FILE,
+)
+_command("csv", "table", _TABLE, _FILE)
+_command("parquet", "table", _TABLE, _FILE)
 
 
 def reading_of(rename: list[str] | None, signal: list[str] | None) -> Reading:
@@ -246,7 +218,7 @@ def wanted_of(
     )
 
 
-def _import(opened: Callable[[], Log], wanted: Wanted, store: str, *, as_json: bool) -> None:
+def _import(log: Log, wanted: Wanted, store: str, *, as_json: bool) -> None:
     from shadowroute.analysis.as_json import to_json
     from shadowroute.analysis.queries import Queries
     from shadowroute.analysis.report import project_report
@@ -256,7 +228,6 @@ def _import(opened: Callable[[], Log], wanted: Wanted, store: str, *, as_json: b
     from shadowroute.collector.replay.job import run
     from shadowroute.collector.store import open_store
 
-    log = opened()
     with call_progress() as progress, open_store(store) as used:
         done = run(log, wanted, used, progress)
         queries = Queries(used.reader(), wanted.project)
