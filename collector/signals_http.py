@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, get_args
 
+from shadow.domain.signals import SignalSource
 from shadow.telemetry import keys
 from shadowroute.collector.otlp.bodies import load_object
 from shadowroute.collector.otlp.decode import InvalidSpanError, check_time
@@ -17,7 +18,7 @@ from shadowroute.collector.otlp.logs import add_evaluation
 from shadowroute.collector.otlp.rows import SpanRows
 from shadowroute.collector.otlp.values import double_text
 
-_SOURCES: Final = ("human", "user", "code", "llm", "reference")
+_SOURCES: Final[tuple[str, ...]] = get_args(SignalSource)
 _TEXTS: Final[Mapping[str, str]] = {
     "request_id": keys.REQUEST_ID,
     "response_id": keys.RESPONSE_ID,

@@ -107,7 +107,6 @@ class PolicyTruth:
     downgraded_n: int
     downgraded_quality_change: float | None
     shadow_quality_downgraded: float | None
-    live_quality_downgraded: float | None
     escalation: float | None
 
 
@@ -175,7 +174,6 @@ class TruthSum:
             downgraded_n=self.downgraded_n,
             downgraded_quality_change=downgraded.change,
             shadow_quality_downgraded=downgraded.shadow / downgraded.n if downgraded.n else None,
-            live_quality_downgraded=downgraded.live / downgraded.n if downgraded.n else None,
             escalation=self.escalated / self.cascades if self.cascades else None,
         )
 

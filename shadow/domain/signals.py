@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from shadow.runtime.frozen import quickly_made
+
+SignalSource = Literal["human", "user", "code", "llm", "reference"]
+"""Who or what judged an answer."""
 
 
 @quickly_made

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from shadow.config.fields import Document
+from shadow.domain.signals import SignalSource
 from shadow.gateway.refusals import RefusedError
 
 Short = Annotated[str, Field(max_length=10_000)]
@@ -23,7 +24,7 @@ class SignalBody(Document):
     name: Annotated[str, Field(min_length=1, max_length=10_000)]
     value: Annotated[float, Field(ge=0, le=1)] | None = None
     label: Short = ""
-    source: Literal["human", "user", "code", "llm", "reference"] = "code"
+    source: SignalSource = "code"
     scorer: Short = ""
     explanation: Short = ""
     time: Short = ""
