@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from shadow.config import load_policy
 from shadow.domain.ids import KeyedHash, canonical_id
@@ -50,9 +52,9 @@ class LeftOut:
     """Queries that are not used, by the first policy whose plan could not be walked, and why."""
 
     policy: str
-    is_live: bool
+    role: Literal["live", "shadow"]
     reason: str
-    n: int
+    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class _Planner:
 
     def plan(self, queries: Sequence[Record]) -> tuple[tuple[Planned, ...], tuple[LeftOut, ...]]:
         planned: list[Planned] = []
-        left_out: Counter[tuple[str, bool, str]] = Counter()
+        left_out: Counter[LeftOut] = Counter()
         for query in queries:
             request = query.request(self._hash_id)
             snapshot = self._memory.snapshot(request)
@@ -171,11 +173,11 @@ class _Planner:
                     for (shadow, _), result in zip(self._guarded, results, strict=True)
                 )
             except _NotUsableError as reason:
-                left_out[reason.policy, reason.is_live, reason.text] += 1
+                left_out[reason.left_out] += 1
             else:
                 planned.append(Planned(query, snapshot, live, shadows))
                 self._memory.note(served, live.decision, results, self._latency_of(request))
-        return tuple(planned), tuple(LeftOut(*key, n) for key, n in left_out.items())
+        return tuple(planned), tuple(replace(left, n=n) for left, n in left_out.items())
 
     def _latency_of(self, request: Request) -> Callable[[str], float | None]:
         def latency_s(model: str) -> float | None:
@@ -188,36 +190,31 @@ class _Planner:
         seen = STATELESS if state_mode_of(self._live) == "none" else snapshot
         decision = _decide(self._live, request, seen, self._catalogue)
         if decision is None:
-            raise _NotUsableError(self._live.name, "its policy failed", is_live=True)
-        return self._walk(self._live, request, decision, is_live=True)
+            raise self._not_usable(self._live, "its policy failed")
+        return self._walk(self._live, request, decision)
 
     def _shadow_walk(self, shadow: Policy, request: Request, result: PolicyResult) -> Walk | None:
         decision = result.decision
-        return None if isinstance(decision, Failure) else self._walk(shadow, request, decision, is_live=False)
+        return None if isinstance(decision, Failure) else self._walk(shadow, request, decision)
 
-    def _walk(self, policy: Policy, request: Request, decision: Decision, *, is_live: bool) -> Walk:
-        def answer_of(model: str) -> Answer:
-            answer = self._outcomes.answer(request.request_id, model)
-            if answer is None:
-                raise MissingOutcomeError(request.request_id, model)
-            return answer
-
+    def _walk(self, policy: Policy, request: Request, decision: Decision) -> Walk:
         try:
+            answer_of = partial(self._outcomes.needed, request.request_id)
             return walk(policy, request, decision, answer_of, self._catalogue)
         except MissingOutcomeError as error:
             reason = self._outcomes.why_missing(error.request_id, error.model)
-            raise _NotUsableError(policy.name, reason, is_live=is_live) from None
         except UnknownCheckError:
             reason = "it has drafts checked, and recorded answers do not say what a check would find"
-            raise _NotUsableError(policy.name, reason, is_live=is_live) from None
+        raise self._not_usable(policy, reason)
+
+    def _not_usable(self, policy: Policy, reason: str) -> _NotUsableError:
+        return _NotUsableError(LeftOut(policy.name, "live" if policy is self._live else "shadow", reason))
 
 
 class _NotUsableError(Exception):
-    def __init__(self, policy: str, text: str, *, is_live: bool) -> None:
-        self.policy = policy
-        self.text = text
-        self.is_live = is_live
-        super().__init__(text)
+    def __init__(self, left_out: LeftOut) -> None:
+        self.left_out = left_out
+        super().__init__(left_out.reason)
 
 
 def _decide(policy: Policy, request: Request, snapshot: Snapshot, catalogue: Catalogue) -> Decision | None:

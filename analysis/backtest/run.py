@@ -120,10 +120,7 @@ def _queries_document(case: Case) -> QueriesDocument:
         outcomes_file=case.outcomes.file.name,
         total=len(case.queries.rows),
         used=len(case.planned),
-        left_out=[
-            LeftOutDocument(policy=left.policy, role="live" if left.is_live else "shadow", reason=left.reason, n=left.n)
-            for left in case.left_out
-        ],
+        left_out=[LeftOutDocument.model_validate(left) for left in case.left_out],
         repeated_outcomes=case.outcomes.repeated,
         sessions="column" if case.queries.has_sessions else "each query",
     )

@@ -79,9 +79,9 @@ def test_every_policy_rests_on_the_same_queries(folder: Folder) -> None:
     """A query that one shadow cannot be judged on is left out for all, and counted by the policy that lacks it."""
     case = folder.load(EASY_SMALL, ALL_SMALL, outcomes=without(("q1", "big"), ("q3", "small")))
     assert [plan.query.request_id for plan in case.planned] == ["q2"]
-    assert [(left.policy, left.is_live, left.reason, left.n) for left in case.left_out] == [
-        ("big-always", True, "no outcome", 1),
-        ("all-small", False, "no outcome", 1),
+    assert [(left.policy, left.role, left.reason, left.n) for left in case.left_out] == [
+        ("big-always", "live", "no outcome", 1),
+        ("all-small", "shadow", "no outcome", 1),
     ]
 
 

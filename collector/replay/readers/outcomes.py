@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadow.domain.outcome import Answer, Usage
-from shadow.errors import ConfigError
+from shadow.errors import ConfigError, MissingOutcomeError
 from shadowroute.collector.replay.readers.columns import Columns
 from shadowroute.collector.replay.record import Record, said
 
@@ -77,6 +77,17 @@ class Outcomes:
     def answer(self, query_id: str, model: str) -> Answer | None:
         """What the model answered, None if the row is missing or lacks tokens or (where scores are kept) its score."""
         return self._of(model).get(query_id)
+
+    def needed(self, query_id: str, model: str) -> Answer:
+        """The same where there must be an answer.
+
+        Raises:
+            MissingOutcomeError: there is none.
+        """
+        answer = self.answer(query_id, model)
+        if answer is None:
+            raise MissingOutcomeError(query_id, model)
+        return answer
 
     def why_missing(self, query_id: str, model: str) -> str:
         """Empty if there is an answer, else which rule of a complete outcome it breaks."""
