@@ -17,9 +17,9 @@ from shadowroute.analysis.measures.completeness import completeness_of
 from shadowroute.analysis.queries import Queries, projects
 from shadowroute.analysis.rows import Freshness
 from shadowroute.analysis.selection import Window
-from shadowroute.collector.migrate import status as migration_status
 from shadowroute.collector.price_books import current_book
 from shadowroute.collector.store import Store
+from shadowroute.collector.store.migrate import status as migration_status
 
 Level = Literal["ok", "warn", "FAIL"]
 

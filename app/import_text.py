@@ -12,9 +12,9 @@ from shadowroute.analysis.format import count, counted
 from shadowroute.analysis.verdict.blockers import FAILED, KNOWN_CLUSTERS
 
 if TYPE_CHECKING:
-    from shadowroute.collector.dsn import Dsn
     from shadowroute.collector.replay.gaps import Gaps, PolicyGap
     from shadowroute.collector.replay.job import Imported
+    from shadowroute.collector.store.dsn import Dsn
 
 SCHEMA: Final = "shadowroute/import/1"
 WIDTH: Final = 110

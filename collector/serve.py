@@ -24,19 +24,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from shadow.runtime.loopback import is_loopback
-from shadowroute.collector import clickhouse_http
-from shadowroute.collector.auth import Gate
+from shadowroute.collector.doors import clickhouse_http
+from shadowroute.collector.doors.auth import Gate
+from shadowroute.collector.doors.http_server import Server, http_server
+from shadowroute.collector.doors.metrics import Metrics
+from shadowroute.collector.doors.ports import listen, require_free_port, url_of
+from shadowroute.collector.doors.receiver import Receiver
+from shadowroute.collector.doors.replies import refused
 from shadowroute.collector.errors import StoreUnreachableError
-from shadowroute.collector.http_server import Server, http_server
-from shadowroute.collector.metrics import Metrics
 from shadowroute.collector.otlp.limits import Limits, RefusalError
-from shadowroute.collector.owner import Owner, remove_owner, write_owner
-from shadowroute.collector.ports import listen, require_free_port, url_of
-from shadowroute.collector.receiver import Receiver
-from shadowroute.collector.replies import refused
 from shadowroute.collector.rollup import Rollup, RollupResult
 from shadowroute.collector.store import Store
-from shadowroute.collector.writer import Writer
+from shadowroute.collector.store.owner import Owner, remove_owner, write_owner
+from shadowroute.collector.store.writer import Writer
 
 __all__ = ["CollectorServer", "IngestEndpoint", "ingest", "require_free_port", "rollup_now"]
 

@@ -42,7 +42,7 @@ def _an_overrun_may_end_a_thread_anywhere() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The one engine folder of this test process; open until the session ends, so that stores are quick."""
-    from shadowroute.collector import embedded  # noqa: PLC0415  # SDK tests must not pay for the engine
+    from shadowroute.collector.store import embedded  # noqa: PLC0415  # SDK tests must not pay for the engine
 
     folder = tmp_path_factory.mktemp("engine") / "store"
     embedded.acquire(folder)

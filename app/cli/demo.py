@@ -67,9 +67,9 @@ def fresh_folder(folder: Path) -> None:
         typer.BadParameter: the folder holds something that no demo made.
         StoreBusyError: an earlier demo still runs on it.
     """
-    from shadowroute.collector.embedded import busy_message
     from shadowroute.collector.errors import StoreBusyError
-    from shadowroute.collector.owner import holder_of
+    from shadowroute.collector.store.embedded import busy_message
+    from shadowroute.collector.store.owner import holder_of
 
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).exists():
         raise typer.BadParameter(f"--data must be a new folder or an earlier demo's, got {folder}; name another one")

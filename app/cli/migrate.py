@@ -9,8 +9,8 @@ from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 
 def migrate(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Create or update the tables of a store. Running it again changes nothing; `up` does it by itself."""
-    from shadowroute.collector.migrate import status
     from shadowroute.collector.store import open_store
+    from shadowroute.collector.store.migrate import status
 
     with open_store(store) as opened:
         applied, where = opened.applied, str(opened.dsn)

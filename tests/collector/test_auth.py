@@ -6,7 +6,7 @@ import pytest
 
 from shadow.errors import ConfigError
 from shadow.runtime.loopback import is_loopback
-from shadowroute.collector.auth import Gate
+from shadowroute.collector.doors.auth import Gate
 from shadowroute.collector.otlp.limits import RefusalError
 
 

@@ -20,7 +20,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError, StreamFailureError
 
-from shadowroute.collector import clickhouse_http
+from shadowroute.collector.doors import clickhouse_http
 from shadowroute.collector.serve import CollectorServer
 from shadowroute.collector.store import Store
 from tests.support.stores import fresh_store

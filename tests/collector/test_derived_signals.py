@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shadowroute.collector.migrate import migrations, statements
 from shadowroute.collector.rollup import Rollup
 from shadowroute.collector.store import Store
+from shadowroute.collector.store.migrate import migrations, statements
 from tests.collector.test_views import insert as insert_spans
 from tests.collector.test_views import one
 from tests.support.decision_rows import DAY, both, insert

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shadow.errors import ConfigError
-from shadowroute.collector.dsn import parse
+from shadowroute.collector.store.dsn import parse
 
 
 def test_a_relative_folder_is_meant_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

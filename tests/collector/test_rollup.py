@@ -20,12 +20,12 @@ from shadowroute.analysis.queries.quality import signal_cells
 from shadowroute.analysis.rows import SignalRow
 from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
 from shadowroute.collector import rollup
-from shadowroute.collector.dsn import parse
 from shadowroute.collector.errors import StoreUnreachableError
-from shadowroute.collector.migrate import migrations, statements
 from shadowroute.collector.price_books import pin
 from shadowroute.collector.rollup import MOST_SEGMENT_VALUES, TABLES, Rollup
 from shadowroute.collector.store import Store
+from shadowroute.collector.store.dsn import parse
+from shadowroute.collector.store.migrate import migrations, statements
 from tests.support import contract_traffic
 from tests.support.contract_traffic import FIRST_DAY, LAST_DAY, POLICIES, Sums, changed, insert
 from tests.support.stores import fresh_store

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from shadow.errors import ConfigError
+from shadowroute.collector.doors.ports import listen, require_free_port, url_of
 from shadowroute.collector.errors import PortInUseError
-from shadowroute.collector.owner import read_owner
-from shadowroute.collector.ports import listen, require_free_port, url_of
 from shadowroute.collector.serve import CollectorServer, ingest, rollup_now
 from shadowroute.collector.store import Store, open_store
+from shadowroute.collector.store.owner import read_owner
 from tests.support.groups import ROOT
 from tests.support.otlp import Sent, decision, get, post, traces
 

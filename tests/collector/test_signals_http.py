@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from shadowroute.collector.doors.signals_http import decode_signal
 from shadowroute.collector.otlp.limits import RefusalError
 from shadowroute.collector.serve import CollectorServer
-from shadowroute.collector.signals_http import decode_signal
 from shadowroute.collector.store import Store
 from tests.support.otlp import post
 

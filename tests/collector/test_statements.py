@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadowroute.collector import statements
+from shadowroute.collector.doors import statements
 from shadowroute.collector.errors import StatementRefusedError
 
 Check = Callable[..., statements.Kind]

@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from shadowroute.collector import embedded
 from shadowroute.collector.errors import (
     MigrationError,
     StoreBusyError,
@@ -24,9 +23,9 @@ from shadowroute.collector.errors import (
     StoreMissingError,
     StoreUnreachableError,
 )
-from shadowroute.collector.migrate import migrate, migrations, statements, status
-from shadowroute.collector.owner import Owner, owner_file, read_owner, remove_owner, write_owner
-from shadowroute.collector.store import Store, open_store
+from shadowroute.collector.store import Store, embedded, open_store
+from shadowroute.collector.store.migrate import migrate, migrations, statements, status
+from shadowroute.collector.store.owner import Owner, owner_file, read_owner, remove_owner, write_owner
 from tests.support.groups import ROOT
 
 
@@ -241,7 +240,7 @@ def test_the_engine_closes_with_its_last_user(tmp_path: Path) -> None:
     """Afterwards another process can open the folder."""
     code = """
         import sys
-        from shadowroute.collector import embedded
+        from shadowroute.collector.store import embedded
         from shadowroute.collector.store import open_store
         first, second = open_store(sys.argv[1]), open_store(sys.argv[1])
         path = first.dsn.path

@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowroute.collector.wire import BodyError, inflate, split_insert
+from shadowroute.collector.doors.wire import BodyError, inflate, split_insert
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "lz4": lz4.frame.compress,

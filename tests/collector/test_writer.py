@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from shadowroute.collector.otlp.decode import decode_traces, parse_traces
 from shadowroute.collector.otlp.limits import Limits
 from shadowroute.collector.store import Store
-from shadowroute.collector.writer import (
+from shadowroute.collector.store.writer import (
     ALONE_ROWS,
     GROUP_ROWS,
     LINGER_S,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from shadowroute.collector.owner import read_owner
+from shadowroute.collector.store.owner import read_owner
 from tests.e2e.test_up import STORE, figures, priced_figures, send
 from tests.support import clickhouse_script
 from tests.support.cli import Up, free_ports, running_up, shadowroute

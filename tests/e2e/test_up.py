@@ -12,7 +12,7 @@ import clickhouse_connect
 import httpx
 import pytest
 
-from shadowroute.collector.owner import owner_file, read_owner
+from shadowroute.collector.store.owner import owner_file, read_owner
 from tests.support.cli import Up, free_ports, running_up, shadowroute
 from tests.support.otlp import Sent, decision, post, traces
 

@@ -1,6 +1,6 @@
 """A stand-in for a ClickHouse server, in a process of its own: the protocol over the embedded engine, with DDL allowed.
 
-It serves `shadowroute.collector.clickhouse_http` without the statement check, so that a store reached by
+It serves `shadowroute.collector.doors.clickhouse_http` without the statement check, so that a store reached by
 `clickhouse://` meets the real protocol and the real engine. It is no server: one user, no cluster.
 """
 
@@ -17,10 +17,11 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from shadowroute.collector import clickhouse_http, embedded
-from shadowroute.collector.engine_session import EngineError, EngineSession
-from shadowroute.collector.ports import listen, url_of
-from shadowroute.collector.statements import Kind
+from shadowroute.collector.doors import clickhouse_http
+from shadowroute.collector.doors.engine_session import EngineError, EngineSession
+from shadowroute.collector.doors.ports import listen, url_of
+from shadowroute.collector.doors.statements import Kind
+from shadowroute.collector.store import embedded
 from tests.support.groups import ROOT
 
 PASSWORD = "s3cret/ü:@"

@@ -21,19 +21,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from shadowroute.collector import replies
-from shadowroute.collector.auth import Gate
-from shadowroute.collector.http_server import GRPC_ADVICE
-from shadowroute.collector.metrics import Metrics, prometheus_text
+from shadowroute.collector.doors import replies
+from shadowroute.collector.doors.auth import Gate
+from shadowroute.collector.doors.http_server import GRPC_ADVICE
+from shadowroute.collector.doors.metrics import Metrics, prometheus_text
+from shadowroute.collector.doors.reading import Budget, read_body
+from shadowroute.collector.doors.signals_http import decode_signal
 from shadowroute.collector.otlp.bodies import from_json, from_protobuf
 from shadowroute.collector.otlp.decode import Decoded, decode_traces
 from shadowroute.collector.otlp.limits import Limits, RefusalError
 from shadowroute.collector.otlp.logs import decode_logs
 from shadowroute.collector.otlp.scan import check_json, check_protobuf
-from shadowroute.collector.reading import Budget, read_body
-from shadowroute.collector.signals_http import decode_signal
 from shadowroute.collector.store import Store
-from shadowroute.collector.writer import WriteError, Writer, body_token
+from shadowroute.collector.store.writer import WriteError, Writer, body_token
 
 _log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from shadowroute.collector import embedded
-from shadowroute.collector.dsn import Dsn, parse
 from shadowroute.collector.errors import StoreBusyError, StoreMissingError, StoreUnreachableError
-from shadowroute.collector.migrate import migrate as apply_migrations
-from shadowroute.collector.owner import Owner, holder_of, read_owner
+from shadowroute.collector.store import embedded
+from shadowroute.collector.store.dsn import Dsn, parse
+from shadowroute.collector.store.migrate import migrate as apply_migrations
+from shadowroute.collector.store.owner import Owner, holder_of, read_owner
 
 Kind = Literal["embedded", "owner", "server"]
 Connect = Callable[[Mapping[str, Any]], Client]

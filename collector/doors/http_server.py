@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from shadowroute.collector.doors.metrics import Metrics
 from shadowroute.collector.errors import StoreError
-from shadowroute.collector.metrics import Metrics
 
 GRPC_ADVICE: Final = (
     "this is OTLP/HTTP, not gRPC; set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, "

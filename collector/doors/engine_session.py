@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import chdb
 
-from shadowroute.collector.statements import Kind, check, table_functions
+from shadowroute.collector.doors.statements import Kind, check, table_functions
 
 _STREAMED: Final = frozenset({"Native", "TabSeparated", "TSV", "CSV", "RowBinary", "JSONEachRow"})
 """Formats whose blocks can be sent one by one; the others have a header and a footer around all rows."""

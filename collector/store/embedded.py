@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from shadowroute.collector.errors import StoreBusyError, StoreError
-from shadowroute.collector.owner import Holder, command_of, holder_of, read_owner
+from shadowroute.collector.store.owner import Holder, command_of, holder_of, read_owner
 
 _lock = threading.Lock()
 _anchor: Client | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shadow.errors import ConfigError
 from shadowroute.collector.errors import PortInUseError
-from shadowroute.collector.owner import command_of
+from shadowroute.collector.store.owner import command_of
 
 
 def listen(host: str, port: int, option: str) -> socket.socket:

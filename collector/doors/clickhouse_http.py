@@ -27,9 +27,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from shadow.runtime.loopback import names_loopback, same_secret
-from shadowroute.collector.engine_session import EngineError, EngineSession
+from shadowroute.collector.doors.engine_session import EngineError, EngineSession
+from shadowroute.collector.doors.wire import BodyError, inflate, split_insert
 from shadowroute.collector.errors import StatementRefusedError
-from shadowroute.collector.wire import BodyError, inflate, split_insert
 
 _log = logging.getLogger(__name__)
 
