@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from shadowroute.collector.otlp.limits import Limits, RefusalError, inflate
+from shadowroute.collector.doors.wire import zlib_frames
+from shadowroute.collector.otlp.limits import MEBIBYTE, Limits, RefusalError
+
+GZIP: Final = 31
+"""What zlib calls a gzip member."""
 
 
 class Budget:
@@ -69,6 +75,33 @@ async def read_body(request: Request, limits: Limits, budget: Budget) -> AsyncIt
         yield body
     finally:
         budget.give_back(held)
+
+
+def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
+    """The body without its Content-Encoding.
+
+    Raises:
+        RefusalError: 415 for another encoding than gzip, 413 beyond a limit, 400 for a broken stream.
+    """
+    if encoding in ("", "identity"):
+        return body
+    if encoding != "gzip":
+        raise RefusalError(415, f"Content-Encoding must be gzip or absent, got {encoding!r}", kind="Content-Encoding")
+    ceiling = min(limits.inflated_bytes, max(MEBIBYTE, len(body) * limits.ratio))
+    out = bytearray()
+    try:
+        for piece in zlib_frames(body, GZIP):
+            out += piece
+            if len(out) > ceiling:
+                reason = f"body must inflate to at most {ceiling:,} bytes, got more; send smaller batches"
+                raise RefusalError(413, reason, kind="inflated body too large")
+    except zlib.error as error:
+        reason = f"body must be gzip as its Content-Encoding says ({error})"
+        raise RefusalError(400, reason, kind="broken gzip") from error
+    except EOFError as error:
+        reason = "body must be a whole gzip stream, got a truncated one"
+        raise RefusalError(400, reason, kind="broken gzip") from error
+    return bytes(out)
 
 
 def _check_length(request: Request, limits: Limits) -> None:

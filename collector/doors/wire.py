@@ -86,9 +86,15 @@ def split_insert(query: str, body: bytes) -> tuple[str, str, memoryview] | None:
     )
 
 
-def _frames_zlib(body: bytes) -> Iterator[bytes]:
+def zlib_frames(body: bytes, wbits: int = 47) -> Iterator[bytes]:
+    """Pieces of at most a MiB of gzip or, unless `wbits` is 31, zlib members, one after the other.
+
+    Raises:
+        zlib.error: they are broken.
+        EOFError: the last one is cut off.
+    """
     while body:
-        frame = zlib.decompressobj(47)
+        frame = zlib.decompressobj(wbits)
         while not frame.eof:
             piece = frame.decompress(body, _PIECE)
             body = frame.unconsumed_tail
@@ -128,6 +134,6 @@ def _frames_zstd(body: bytes) -> Iterator[bytes]:
 _FRAMES: Final[dict[str, Callable[[bytes], Iterator[bytes]]]] = {
     "lz4": _frames_lz4,
     "zstd": _frames_zstd,
-    "gzip": _frames_zlib,
-    "deflate": _frames_zlib,
+    "gzip": zlib_frames,
+    "deflate": zlib_frames,
 }

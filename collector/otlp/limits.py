@@ -5,7 +5,6 @@ Every limit holds before the work it guards: bytes while they arrive, inflated b
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,41 +56,3 @@ class RefusalError(Exception):
         self.kind = kind or reason
         self.retry_after_s = retry_after_s
         super().__init__(reason)
-
-
-def inflate(body: bytes, encoding: str, limits: Limits) -> bytes:
-    """The body without its Content-Encoding.
-
-    Raises:
-        RefusalError: 415 for another encoding than gzip, 413 beyond a limit, 400 for a broken stream.
-    """
-    if encoding in ("", "identity"):
-        return body
-    if encoding != "gzip":
-        raise RefusalError(415, f"Content-Encoding must be gzip or absent, got {encoding!r}", kind="Content-Encoding")
-    ceiling = min(limits.inflated_bytes, max(MEBIBYTE, len(body) * limits.ratio))
-    out = bytearray()
-    rest = body
-    while rest:
-        rest = _member(rest, out, ceiling)
-    return bytes(out)
-
-
-def _member(body: bytes, out: bytearray, ceiling: int) -> bytes:
-    """Inflate one gzip member into `out`; returns what follows it (a gzip body may be several)."""
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        out += stream.decompress(body, ceiling + 1 - len(out))
-    except zlib.error as error:
-        raise RefusalError(
-            400, f"body must be gzip as its Content-Encoding says ({error})", kind="broken gzip"
-        ) from error
-    if len(out) > ceiling:
-        raise RefusalError(
-            413,
-            f"body must inflate to at most {ceiling:,} bytes, got more; send smaller batches",
-            kind="inflated body too large",
-        )
-    if not stream.eof:
-        raise RefusalError(400, "body must be a whole gzip stream, got a truncated one", kind="broken gzip")
-    return stream.unused_data

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from shadowroute.collector.doors.reading import inflate
 from shadowroute.collector.otlp.bodies import from_json, from_protobuf
 from shadowroute.collector.otlp.decode import decode_traces
-from shadowroute.collector.otlp.limits import Limits, RefusalError, inflate
+from shadowroute.collector.otlp.limits import Limits, RefusalError
 from shadowroute.collector.otlp.logs import decode_logs
 from shadowroute.collector.otlp.scan import check_json, check_protobuf
 from tests.support.otlp import Sent, Value, decision, logs, traces

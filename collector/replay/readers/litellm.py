@@ -49,7 +49,7 @@ class LiteLLMLog(RowLog):
             raw["request_id"] = values.row_id(row)
         renamed = self._reading.renamed(raw)
         kind = values.text(raw.get("call_type"))
-        time_us = values.time_us(renamed.get("time", _first(raw, "startTime", "start_time", "time")))
+        time_us = values.time_us(renamed.get("time", values.first(raw, ("startTime", "start_time", "time"))))
         model = values.text(renamed.get("model", raw.get("model")))
         if kind not in CHAT_CALLS:
             yield Skipped(place, f"no chat call ({kind})")
@@ -79,7 +79,7 @@ def _call(
     failed = values.text(raw.get("status") or metadata.get("status")).lower() in values.FAILED
     hit = values.flag(raw.get("cache_hit")) is True
     contamination = _contamination(metadata, hit=hit)
-    end_us = values.time_us(_first(raw, "endTime", "end_time"))
+    end_us = values.time_us(values.first(raw, ("endTime", "end_time")))
     request_id = values.text(raw.get("request_id"))
     return Record(
         request_id=request_id,
@@ -114,10 +114,6 @@ def _call(
 def _response_id(request_id: str) -> str:
     """The provider's id within the log's; a hash of a row is none."""
     return "" if request_id.startswith(values.ROW) else request_id.partition(CACHE_HIT_SUFFIX)[0]
-
-
-def _first(row: Row, *names: str) -> Any:
-    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
 
 
 def _tags(raw: Row) -> dict[str, str]:
@@ -159,8 +155,8 @@ def _labels(raw: Row, metadata: Mapping[str, Any]) -> dict[str, str]:
 
 def _usage(raw: Row, metadata: Mapping[str, Any], *, failed: bool) -> Usage:
     """`prompt_tokens` of LiteLLM holds the cached ones, whatever the provider counts. A failure logs zeros."""
-    prompt = values.tokens(_first(raw, "prompt_tokens", "input_tokens"))
-    answer = values.tokens(_first(raw, "completion_tokens", "output_tokens"))
+    prompt = values.tokens(values.first(raw, ("prompt_tokens", "input_tokens")))
+    answer = values.tokens(values.first(raw, ("completion_tokens", "output_tokens")))
     if not prompt and not answer:
         return Usage() if failed or prompt is None else Usage(input_tokens=prompt, output_tokens=answer)
     details = {**values.mapping_of(metadata.get("usage_object")), **_additional(metadata)}
@@ -188,7 +184,7 @@ def _duration_s(raw: Row, time_us: int, end_us: int | None) -> float | None:
 
 def _ttft_s(raw: Row, time_us: int, end_us: int | None) -> float | None:
     """Only of streams: without one the proxy writes the end of the answer."""
-    first_us = values.time_us(_first(raw, "completionStartTime", "completion_start_time"))
+    first_us = values.time_us(values.first(raw, ("completionStartTime", "completion_start_time")))
     return None if first_us == end_us else values.seconds(time_us, first_us)
 
 

@@ -73,19 +73,19 @@ class OtelLog:
         signals, refused = self._reading.judged(attributes, place)
         yield from refused
         failed = span.failed or bool(attributes.get("error.type"))
-        asked = values.text(names.first(attributes, names.REQUEST_MODEL))
-        response_id = values.text(names.first(attributes, names.RESPONSE_ID))
+        asked = values.text(values.first(attributes, names.REQUEST_MODEL))
+        response_id = values.text(values.first(attributes, names.RESPONSE_ID))
         yield Record(
             request_id=response_id or f"{span.trace_id}-{span.span_id}",
             time_us=span.start_ns // 1_000,
-            model=values.text(names.first(attributes, names.RESPONSE_MODEL)) or asked,
+            model=values.text(values.first(attributes, names.RESPONSE_MODEL)) or asked,
             planned_model=asked,
-            provider=values.text(names.first(attributes, names.PROVIDER)),
+            provider=values.text(values.first(attributes, names.PROVIDER)),
             response_id=response_id,
             usage=usage_of_span(attributes),
-            cost_usd=values.amount(names.first(attributes, names.COST)),
+            cost_usd=values.amount(values.first(attributes, names.COST)),
             duration_s=(span.end_ns - span.start_ns) / 1e9 if span.end_ns >= span.start_ns else None,
-            ttft_s=values.amount(names.first(attributes, names.TTFT)),
+            ttft_s=values.amount(values.first(attributes, names.TTFT)),
             status="error" if failed else "complete",
             error_type=(values.text(attributes.get("error.type")) or "error") if failed else "",
             messages=names.messages(attributes),
@@ -94,7 +94,7 @@ class OtelLog:
             session=values.told(renamed, "session", span.inherited(names.SESSION)),
             task=values.told(renamed, "task", span.inherited(names.TASK)),
             user_tier=values.told(renamed, "user_tier", span.inherited(names.USER_TIER)),
-            prompt_version=values.text(names.first(attributes, names.PROMPT_VERSION)),
+            prompt_version=values.text(values.first(attributes, names.PROMPT_VERSION)),
             has_tools=names.has_tools(attributes),
             has_images=names.has_images(attributes),
             wants_json=names.wants_json(attributes),
@@ -106,10 +106,10 @@ class OtelLog:
 
 def usage_of_span(attributes: Mapping[str, Any]) -> Usage:
     """Tokens of a span. Cached tokens above the input prove that the input was counted without them."""
-    known = values.tokens(names.first(attributes, names.INPUT_TOKENS))
-    answer = values.tokens(names.first(attributes, names.OUTPUT_TOKENS))
-    cached = values.tokens(names.first(attributes, names.CACHE_READ)) or 0
-    written = values.tokens(names.first(attributes, names.CACHE_WRITE)) or 0
+    known = values.tokens(values.first(attributes, names.INPUT_TOKENS))
+    answer = values.tokens(values.first(attributes, names.OUTPUT_TOKENS))
+    cached = values.tokens(values.first(attributes, names.CACHE_READ)) or 0
+    written = values.tokens(values.first(attributes, names.CACHE_WRITE)) or 0
     if known is None:
         return Usage(output_tokens=answer)
     if cached + written > known:

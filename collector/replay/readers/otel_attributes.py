@@ -68,14 +68,9 @@ _IMAGE: Final = re.compile(r"llm\.input_messages\.\d+\.message\.contents\.\d+\.m
 _ANSWERS: Final = ("gen_ai.completion.0.content", "llm.output_messages.0.message.content", "ai.response.text")
 
 
-def first(attributes: Attributes, names: Sequence[str]) -> Any:
-    """The first value that one of the names has; None if none has."""
-    return next((attributes[name] for name in names if attributes.get(name) not in (None, "")), None)
-
-
 def word(attributes: Attributes, names: Sequence[str]) -> str:
-    """The same as lower-case text."""
-    return values.text(first(attributes, names)).lower()
+    """The first value that one of the names has, as lower-case text."""
+    return values.text(values.first(attributes, names)).lower()
 
 
 def is_call(attributes: Attributes) -> bool:
@@ -83,9 +78,9 @@ def is_call(attributes: Attributes) -> bool:
     operation, kind = word(attributes, OPERATION), word(attributes, KIND)
     if operation in OTHER_OPERATIONS or kind in OTHER_KINDS:
         return False
-    if first(attributes, (*REQUEST_MODEL, *RESPONSE_MODEL)) is None:
+    if values.first(attributes, (*REQUEST_MODEL, *RESPONSE_MODEL)) is None:
         return False
-    counted = first(attributes, (*INPUT_TOKENS, *OUTPUT_TOKENS)) is not None
+    counted = values.first(attributes, (*INPUT_TOKENS, *OUTPUT_TOKENS)) is not None
     return operation in CALL_OPERATIONS or kind in CALL_KINDS or counted
 
 
@@ -108,7 +103,7 @@ def answer(attributes: Attributes) -> str | None:
     found = values.json_of(attributes.get("gen_ai.output.messages"))
     if isinstance(found, list) and found and isinstance(found[0], Mapping):
         return _message(found[0])["content"] or None
-    return values.text(first(attributes, _ANSWERS)) or None
+    return values.text(values.first(attributes, _ANSWERS)) or None
 
 
 def has_tools(attributes: Attributes) -> bool | None:
@@ -119,7 +114,7 @@ def has_tools(attributes: Attributes) -> bool | None:
         "gen_ai.tool.definitions",
         "ai.prompt.tools",
     )
-    if first(attributes, listed) is not None:
+    if values.first(attributes, listed) is not None:
         return True
     parameters = values.mapping_of(attributes.get("llm.invocation_parameters"))
     if parameters:
@@ -141,7 +136,7 @@ def wants_json(attributes: Attributes) -> bool | None:
 
 def max_output_tokens(attributes: Attributes) -> int | None:
     """The caller's limit for the answer; 0 where the span says that there is none, None where it says nothing."""
-    told = values.tokens(first(attributes, ("gen_ai.request.max_tokens", "llm.request.max_tokens")))
+    told = values.tokens(values.first(attributes, ("gen_ai.request.max_tokens", "llm.request.max_tokens")))
     if told is not None:
         return told
     parameters = values.mapping_of(attributes.get("llm.invocation_parameters"))

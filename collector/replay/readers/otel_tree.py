@@ -45,14 +45,14 @@ class CallSpan:
     def usage(self) -> Usage:
         """Input and output tokens as reported."""
         return (
-            values.tokens(names.first(self.attributes, names.INPUT_TOKENS)),
-            values.tokens(names.first(self.attributes, names.OUTPUT_TOKENS)),
+            values.tokens(values.first(self.attributes, names.INPUT_TOKENS)),
+            values.tokens(values.first(self.attributes, names.OUTPUT_TOKENS)),
         )
 
     @property
     def response_id(self) -> str:
         """The provider's id, empty if it is not reported."""
-        return values.text(names.first(self.attributes, names.RESPONSE_ID))
+        return values.text(values.first(self.attributes, names.RESPONSE_ID))
 
     def ancestors(self) -> Iterable[CallSpan]:
         """The spans around this one, innermost first. A trace that bites its tail ends where it began."""
@@ -66,7 +66,7 @@ class CallSpan:
     def inherited(self, keys: Sequence[str]) -> str:
         """What this span or the nearest one around it says; empty if none does."""
         for span in (self, *self.ancestors()):
-            if found := values.text(names.first(span.attributes, keys)):
+            if found := values.text(values.first(span.attributes, keys)):
                 return found
         return ""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -100,6 +100,11 @@ def score(value: Any, low: float, high: float) -> float | None:
 def text(value: Any) -> str:
     """A value as text; empty for none."""
     return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
+    """The first value that one of the names has; None if none has."""
+    return next((row[name] for name in names if row.get(name) not in (None, "")), None)
 
 
 def told(row: Mapping[str, Any], name: str, otherwise: Any = None) -> str | None:
