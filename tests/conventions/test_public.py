@@ -173,6 +173,8 @@ def test_a_signature_with_a_private_type_is_found() -> None:
     containment = importlib.import_module("shadow.runtime.containment").Containment
     observed = importlib.import_module("shadow.hooks.observed")
     assert strangers("Containment", containment) == ["Containment.guard.return: Guard"]
-    assert "Watch.recorder: Recorder" in strangers("Watch", observed.Watch)
-    assert "ObservedRequest.__init__.watch: Watch" in strangers("ObservedRequest", observed.ObservedRequest)
-    assert strangers("Watch", observed.Watch, frozenset({"clock", "recorder"})) == ["Watch.recorder: Recorder"]
+    assert "ObserverContext.recorder: Recorder" in strangers("ObserverContext", observed.ObserverContext)
+    assert "ObservedRequest.__init__.context: ObserverContext" in strangers("ObservedRequest", observed.ObservedRequest)
+    assert strangers("ObserverContext", observed.ObserverContext, frozenset({"clock", "recorder"})) == [
+        "ObserverContext.recorder: Recorder"
+    ]

@@ -40,7 +40,7 @@ def test_a_rule_decides_only_where_what_it_reads_is_known_or_does_not_matter(tmp
     policy = policy_of(tmp_path, RULES)
     assert decide(policy, NO_PROMPT, task="chat", input_tokens=500).model == "gpt-5"
     for features in ({"task": "extract", "input_tokens": 500}, {"task": "chat", "input_tokens": 50}):
-        with pytest.raises(PolicyError, match="policy rules: needs messages, which is not known") as raised:
+        with pytest.raises(PolicyError, match="policy rules: needs messages, which is unknown") as raised:
             decide(policy, NO_PROMPT, **features)
         assert raised.value.error_type == "unknown_feature"
     with pytest.raises(PolicyError, match="needs task"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shadow.errors import FailureClass, ProviderError
-from shadow.providers.openai_errors import said_by
+from shadow.providers.openai_errors import read_error
 
 
 def error(message: str = "", **fields: Any) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def test_providers_name_the_same_failure_in_their_own_words(
 ) -> None:
     """A code or type counts before the sentence, and a server that failed says nothing about the request."""
     content = b"<html>unavailable</html>" if body is None else json.dumps(body).encode()
-    said = said_by(status, content)
+    said = read_error(status, content)
     assert said.error_type == error_type
     assert ProviderError("", error_type=said.error_type, retryable=said.retryable).failure_class == failure
 
@@ -108,4 +108,4 @@ def test_providers_name_the_same_failure_in_their_own_words(
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"3", b'"x"', b'{"error": []}', b"[" * 100_000, b"\xff\xfe"])
 def test_any_other_body_has_the_class_of_its_status(content: bytes) -> None:
     """What cannot be read is no reason to fail."""
-    assert (said_by(400, content).error_type, said_by(503, content).retryable) == ("400", True)
+    assert (read_error(400, content).error_type, read_error(503, content).retryable) == ("400", True)

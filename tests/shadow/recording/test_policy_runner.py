@@ -86,7 +86,7 @@ def test_three_overruns_switch_a_policy_off_loudly(caplog: pytest.LogCaptureFixt
     assert error_types(used.evaluate([closed("9")])) == ["switched_off"]
     assert used.switched_off == {"slow": "3 decisions took longer than 50 ms"}
     assert counts.failures == {"slow": {"timeout": 3, "switched_off": 3}}
-    assert caplog.text.count("switched shadow policy slow off: 3 decisions took longer than 50 ms") == 1
+    assert caplog.text.count("shadow policy slow switched off (3 decisions took longer than 50 ms)") == 1
 
 
 def test_a_strike_is_forgiven_after_a_thousand_decisions_in_time() -> None:

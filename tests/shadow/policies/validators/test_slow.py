@@ -130,8 +130,8 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
 def test_a_program_that_cannot_judge_leaves_the_answer_unjudged() -> None:
     """Not there, killed, or told by its launcher that the real program is missing."""
     assert "must name a program that can be started" in unjudged(Command(["no-such-program-of-ours"]))
-    assert "got exit code 127" in unjudged(python("import sys; sys.exit(127)"))
-    assert "got exit code -9" in unjudged(python("import os; os.kill(os.getpid(), 9)"))
+    assert "its own exit code, got 127" in unjudged(python("import sys; sys.exit(127)"))
+    assert "its own exit code, got -9" in unjudged(python("import os; os.kill(os.getpid(), 9)"))
 
 
 def test_the_time_of_the_request_limits_a_program() -> None:

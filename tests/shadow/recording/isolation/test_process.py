@@ -180,7 +180,7 @@ def test_a_process_that_ends_by_itself_is_a_strike(asked: Posted, caplog: pytest
     failure = results[0].decision
     assert isinstance(failure, Failure)
     assert failure.message == "its process ended with exit code 3"
-    assert caplog.text.count("switched shadow policy asked off: 3 failures, the last one: its process ended") == 1
+    assert caplog.text.count("shadow policy asked switched off (3 failures, the last one: its process ended") == 1
 
 
 def test_a_policy_that_was_switched_off_is_probed_and_comes_back(asked: Posted) -> None:
