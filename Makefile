@@ -39,7 +39,7 @@ check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 	$(BIN)/python tests/checks/sql_lint.py
 	$(BIN)/python tests/checks/wheel_contents.py
 
-sim: $(STAMP)    ## how often the intervals hold the truth, at 2,000 draws, as a table (DRAWS=400 is what the tests do)
+sim: $(STAMP)    ## how often the intervals hold the truth, at 2,000 draws, as a table (DRAWS=100 is what the tests do)
 	SHADOWROUTE_DRAWS=$(or $(DRAWS),2000) $(BIN)/pytest tests/simulations tests/analysis/test_truth.py -q -n auto --maxprocesses 4 --timeout 3600
 
 faults: $(STAMP) ## faults of providers and processes, in their long form (make test runs the short one)

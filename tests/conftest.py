@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from shadowroute.collector.store import Store
 
+pytest_plugins = ["tests.support.folder_times"]
+
 # One test process per core is all the parallelism there is: two of them with a thread pool each for matrix products are
 # slower than without. Read when numpy is imported, which no plugin does.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

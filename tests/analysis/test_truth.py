@@ -1,14 +1,12 @@
 """Truth test on real outcomes: a sample of 10 % of all requests, run and imported, against what the whole table says.
 
-Each pair of models is drawn 500 times from one seed. An interval must hold the true change of cost and of quality in at
+Each pair of models is drawn 100 times from one seed. An interval must hold the true change of cost and of quality in at
 least 95 % minus three binomial standard errors of the draws. `make sim` draws more often, adds the
 cascade `flash-first`, and prints the rows of the tables of docs/executions.md.
 """
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from shadowroute.analysis.measures.executed import Executed
 from shadowroute.analysis.results import Estimate
 from shadowroute.analysis.stats.ratio import t_interval
 from shadowroute.collector.store import Store
+from tests.support.draws import DRAWS, slack
 from tests.support.redraws import (
     Pair,
     case_of,
@@ -35,9 +34,8 @@ from tests.support.stores import fresh_store
 Note = Callable[[str, object], None]
 """Carries a line to the terminal, where `make sim` prints it."""
 
-DRAWS = max(500, int(os.environ.get("SHADOWROUTE_DRAWS", "0")))
 SHARE = 0.1
-LEAST = 0.95 - 3 * math.sqrt(0.95 * 0.05 / DRAWS)
+LEAST = 0.95 - slack()
 LONG = DRAWS > 500
 CASES = [
     ("mmlu_pro", "live", ("half-flash", "flash-first") if LONG else ("half-flash",)),
@@ -74,7 +72,7 @@ def samples(pair: Pair, seed: int = 7) -> Iterator[np.ndarray]:
 
 
 def test_a_sample_of_a_tenth_holds_the_truth(run: Run, record_property: Note) -> None:
-    """True cost change and true quality change lie in their intervals in at least 95 % - 3 se of 500 draws."""
+    """True cost change and true quality change lie in their intervals in at least 95 % - 3 se of the draws."""
     for pair in run.pairs:
         drawn = pair.at(SHARE)
         made = [drawn.estimate(taken) for taken in samples(pair)]

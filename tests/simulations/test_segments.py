@@ -17,7 +17,7 @@ from shadowroute.analysis.stats.ratio import t_interval
 from shadowroute.analysis.stats.sequential import LookPlan
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 from shadowroute.analysis.verdict.segments import p_of_no_harm
-from tests.support.draws import DRAWS, Figure
+from tests.support.draws import CONTROL_DRAWS, DRAWS, Figure
 
 SEGMENTS, HARMED, USERS = 20, 2, 6_000
 SIZES = np.linspace(0.3, 3.0, SEGMENTS)
@@ -56,10 +56,10 @@ def draw(rng: np.random.Generator, harm: float, days: int) -> list[list[RatioSum
 
 
 @cache
-def samples(harm: float) -> list[list[RatioSums]]:
+def samples(harm: float, draws: int = DRAWS) -> list[list[RatioSums]]:
     """One set of samples serves the ways of testing that are compared on it."""
     rng = np.random.default_rng(41)
-    return [[days[-1] for days in draw(rng, harm, 1)] for _ in range(DRAWS)]
+    return [[days[-1] for days in draw(rng, harm, 1)] for _ in range(draws)]
 
 
 def more(sums: RatioSums, level: float = 0.95) -> float:
@@ -84,16 +84,19 @@ def by_requests(sums: RatioSums) -> float:
 
 
 def false_share(
-    test: Callable[[RatioSums], float], adjust: Callable[[list[float]], Floats], harm: float = HARM
+    test: Callable[[RatioSums], float],
+    adjust: Callable[[list[float]], Floats],
+    harm: float = HARM,
+    draws: int = DRAWS,
 ) -> tuple[Floats, float]:
     """False findings over findings, one per sample, and the share of the harmed segments that is found."""
     shares, found = [], 0
-    for segments in samples(harm):
+    for segments in samples(harm, draws):
         findings = adjust([test(sums) for sums in segments]) <= 0.05
         wrong = int(findings[: SEGMENTS - HARMED].sum())
         found += int(findings[SEGMENTS - HARMED :].sum())
         shares.append(wrong / max(int(findings.sum()), 1))
-    return np.array(shares), found / DRAWS / HARMED
+    return np.array(shares), found / draws / HARMED
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,6 @@ def test_the_usual_ways_fail(
     test: Callable[[RatioSums], float], adjust: Callable[[list[float]], Floats], figure: Figure
 ) -> None:
     """Control: uncorrected p-values, or corrected ones of independent requests, list false harms."""
-    shares, found = false_share(test, adjust)
+    shares, found = false_share(test, adjust, draws=CONTROL_DRAWS)
     figure(f"false findings {shares.mean():.1%}, found {found:.0%} of the harmed")
-    assert shares.mean() > 0.05 + 3 * shares.std() / math.sqrt(DRAWS)
+    assert shares.mean() > 0.05 + 3 * shares.std() / math.sqrt(CONTROL_DRAWS)
