@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy import optimize
+import scipy  # loads its parts when they are used: the solvers are large and rarely needed
 
 from shadowroute.analysis.measures.direction import Directions
 from shadowroute.analysis.queries import evaluation
@@ -206,7 +206,7 @@ def _affordable(scored: Scores, total: int, budget_usd: float) -> float:
     least = total * 1e-6
     if cost_usd(least) >= budget_usd:
         return least
-    return float(optimize.brentq(lambda expected: cost_usd(expected) - budget_usd, least, total, xtol=1e-3))
+    return float(scipy.optimize.brentq(lambda expected: cost_usd(expected) - budget_usd, least, total, xtol=1e-3))
 
 
 def _name(frame: Frame, seed: int, priority: Priority, chances: Chances) -> str:

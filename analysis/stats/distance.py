@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import distance
+from scipy import special
 
 from shadowroute.analysis.summaries import Floats
 
@@ -41,9 +41,9 @@ def js_distance(reference: ArrayLike, current: ArrayLike, *, base: float = 2) ->
         base: of the logarithm, 2 or e.
     """
     r, c = _shares(reference, current)
-    # Rounding of equal distributions may fall below 0, whose root is NaN.
-    found = float(distance.jensenshannon(r, c, base=base))
-    return 0.0 if math.isnan(found) else found
+    middle = (r + c) / 2
+    divergence = float(special.rel_entr(r, middle).sum() + special.rel_entr(c, middle).sum()) / 2
+    return math.sqrt(max(divergence, 0.0) / math.log(base))  # rounding of equal distributions may fall below 0
 
 
 def _shares(*sides: ArrayLike) -> tuple[Floats, ...]:

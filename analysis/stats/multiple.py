@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from shadowroute.analysis.summaries import Floats
 
@@ -25,4 +24,8 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     p = np.asarray(p_values, dtype=np.float64)
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError(f"p-values must lie in 0 to 1, got {p.tolist()!r}; leave out what has none")
-    return np.asarray(stats.false_discovery_control(p, method="bh"), dtype=np.float64) if p.size else p
+    order = np.argsort(p)
+    scaled = p[order] * (p.size / np.arange(1, p.size + 1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return adjusted

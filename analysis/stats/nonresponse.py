@@ -7,7 +7,7 @@ think, for values in [0, 1], response rate r and mean q.
 
 from __future__ import annotations
 
-from scipy import stats
+from scipy import special
 
 from shadowroute.analysis.stats.proportion import effective_n
 from shadowroute.analysis.stats.ratio import ratio_error
@@ -66,9 +66,9 @@ def share_at_least(sums: RatioSums, *, clusters: float, level: float = 0.95) -> 
     share = min(max(sums.value, 0.0), 1.0)
     error = ratio_error(sums)
     n = effective_n(sums, share=share, variance=error.variance, clusters=clusters)
-    n *= float(stats.norm.ppf(level) / stats.t.ppf(level, error.df)) ** 2
+    n *= float(special.ndtri(level) / special.stdtrit(error.df, level)) ** 2
     k = share * n
-    return float(stats.beta.ppf(1 - level, k, n - k + 1)) if k > 0 else 0.0
+    return float(special.betaincinv(k, n - k + 1, 1 - level)) if k > 0 else 0.0
 
 
 def _check(mean: float, rate: float) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 from shadowroute.analysis.results import Interval
 from shadowroute.analysis.summaries import Floats, RatioSums, spread
@@ -48,7 +48,7 @@ def snips(weights: ArrayLike, rewards: ArrayLike, *, level: float = 0.95) -> tup
         raise ValueError("weights must have a sum above 0, got 0; the policies never agree")
     value = float((w * r).sum() / w.sum())
     error = math.sqrt(float(np.square(w * (r - value)).sum())) / float(w.sum())
-    half = float(stats.norm.ppf((1 + level) / 2)) * error
+    half = float(special.ndtri((1 + level) / 2)) * error
     return value, Interval(value - half, value + half, level)
 
 
@@ -77,7 +77,7 @@ def doubly_robust(
     """
     w, r = _checked(weights, rewards)
     scores = np.asarray(expected, dtype=np.float64) + w * (r - np.asarray(taken, dtype=np.float64))
-    half = float(stats.norm.ppf((1 + level) / 2)) * float(scores.std(ddof=1)) / math.sqrt(scores.size)
+    half = float(special.ndtri((1 + level) / 2)) * float(scores.std(ddof=1)) / math.sqrt(scores.size)
     value = float(scores.mean())
     return value, Interval(value - half, value + half, level)
 

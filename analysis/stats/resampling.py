@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from shadowroute.analysis.results import Interval
 from shadowroute.analysis.summaries import BUCKETS, Floats
@@ -59,5 +59,5 @@ def drawn_interval(value: float, draws: Floats, *, effective_clusters: float, le
     known = draws[np.isfinite(draws)]
     if known.size < 2:
         raise ValueError(f"draws must hold at least 2 figures, got {known.size}; refuse the estimate before asking")
-    half = float(stats.t.ppf((1 + level) / 2, max(effective_clusters - 1, 1.0))) * float(known.std(ddof=1))
+    half = float(special.stdtrit(max(effective_clusters - 1, 1.0), (1 + level) / 2)) * float(known.std(ddof=1))
     return Interval(value - half, value + half, level)

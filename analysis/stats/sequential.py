@@ -20,7 +20,8 @@ from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
-from scipy import optimize, special
+import scipy  # loads its parts when they are used: the solvers are large and rarely needed
+from scipy import special
 
 from shadowroute.analysis.summaries import Floats
 
@@ -160,4 +161,4 @@ def _crossing(places: Floats, mass: Floats, *, allowed: float, root: float, step
 
     if beyond(_HIGHEST_BOUNDARY) >= 0:
         return _HIGHEST_BOUNDARY
-    return float(optimize.brentq(beyond, 0.0, _HIGHEST_BOUNDARY, xtol=1e-12))
+    return float(scipy.optimize.brentq(beyond, 0.0, _HIGHEST_BOUNDARY, xtol=1e-12))

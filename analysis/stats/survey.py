@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import scipy  # loads its parts when they are used: the solvers are large and rarely needed
 from numpy.typing import ArrayLike
-from scipy import optimize
 
 from shadowroute.analysis.stats.ratio import RatioError, influence_error
 from shadowroute.analysis.summaries import Floats
@@ -137,7 +137,7 @@ def neyman(
     while float((taken(high) * cost).sum()) < budget and (taken(high) < size)[pull > 0].any():
         high *= 2
     if float((taken(high) * cost).sum()) > budget:
-        high = float(optimize.brentq(lambda scale: float((taken(scale) * cost).sum()) - budget, 0.0, high))
+        high = float(scipy.optimize.brentq(lambda scale: float((taken(scale) * cost).sum()) - budget, 0.0, high))
     return [int(n) for n in np.floor(taken(high) + 1e-9)]
 
 

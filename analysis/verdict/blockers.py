@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from scipy.stats import chi2
+from scipy import special
 
 from shadowroute.analysis.format import counted
 from shadowroute.analysis.measures.completeness import Completeness
@@ -227,7 +227,7 @@ def mismatch_p(counts: Iterable[RowCount]) -> float | None:
     kept = [*large, rest] if rest[1] >= _EXPECTED else large
     if len(kept) < 2:
         return None
-    return float(chi2.sf(sum((n - e) ** 2 / e for n, e in kept), len(kept) - 1))
+    return float(special.chdtrc(len(kept) - 1, sum((n - e) ** 2 / e for n, e in kept)))
 
 
 def _rate(n: int, weight: float) -> float:

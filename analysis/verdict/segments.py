@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from scipy.stats import norm
+from scipy import special
 
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
 from shadowroute.analysis.selection import Segment
@@ -88,9 +88,9 @@ def p_of_no_harm(harm: Measured) -> float | None:
     if interval is None or isinstance(harm, Undefined):
         return None
     value = harm.low if isinstance(harm, Range) else harm.value
-    quantile = -float(norm.ppf((1 - interval.level) / 2))
+    quantile = -float(special.ndtri((1 - interval.level) / 2))
     facing = value - interval.low if value > 0 else interval.high - value
     error = facing / quantile
     if error <= 0:
         return 0.0 if value > 0 else 1.0
-    return float(norm.sf(value / error))
+    return float(special.ndtr(-value / error))

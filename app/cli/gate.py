@@ -52,9 +52,6 @@ def gate(
     ] = "",
 ) -> int:
     """Print the verdict on a plan, condition by condition. Exit 0 SHIP, 1 REJECT, 2 NEED_MORE, 3 a person decides."""
-    from shadowroute.analysis.verdict.as_json import judgement_json
-    from shadowroute.app.gate_text import gate_comment, gate_text
-
     if as_json and comment == "-":
         raise typer.BadParameter("--json and --comment - both write to stdout; give one of them a file")
     if comment not in {"", "-"}:
@@ -67,6 +64,9 @@ def gate(
         judgement = judged(plan, store=store, project=project, policy=policy)
     else:
         raise typer.BadParameter("the gate needs --plan FILE, or --packet DIR to check what was judged before")
+    from shadowroute.analysis.verdict.as_json import judgement_json  # after the options: a usage error need not wait
+    from shadowroute.app.gate_text import gate_comment, gate_text
+
     file = str(plan or packet)
     code, reason = answer(judgement)
     if comment:
