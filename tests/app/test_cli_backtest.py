@@ -16,8 +16,8 @@ from shadowroute.app.cli import exits
 from shadowroute.app.cli.backtest import renames
 from shadowroute.app.cli.demo import MARKER, fresh_folder
 from shadowroute.app.cli.root import run
+from shadowroute.collector.store import Store
 from tests.support.groups import ROOT
-from tests.support.stores import database_dsn
 
 N = 400
 PRICES = (
@@ -62,8 +62,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, engine_folder: Path) -> Shell:
-    return Shell(tmp_path, database_dsn(engine_folder))
+def shell(tmp_path: Path, store: Store) -> Shell:
+    return Shell(tmp_path, str(store.dsn))
 
 
 def test_the_table_goes_to_stdout_and_the_progress_to_stderr(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from shadowroute.app.cli import exits
 from shadowroute.app.cli.root import run
+from shadowroute.collector.store import Store
 from tests.support.cli import shadowroute
 from tests.support.groups import need_data
 from tests.support.spend_logs import spend_logs
-from tests.support.stores import database_dsn
 
 MODELS = (
     "models:\n"
@@ -53,8 +53,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path, engine_folder: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(tmp_path, database_dsn(engine_folder), capsys)
+def shell(tmp_path: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(tmp_path, str(store.dsn), capsys)
 
 
 def rows(store: str, sql: str) -> list[tuple[Any, ...]]:

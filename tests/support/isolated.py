@@ -1,4 +1,7 @@
-"""Policies that a process of its own can import, good and bad ones."""
+"""Policies that a process of its own can import, good and bad ones.
+
+Every such process pays for what is imported here, so the helpers of `tests.support.sdk` are not.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,19 @@ import os
 import re
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from shadow.domain.outcome import Answer
 from shadow.domain.policy import Decision, Step
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
-from tests.support.sdk import cascade, decision
+
+
+def decision(model: str, policy: str, **changes: Any) -> Decision:
+    """A decision for one model."""
+    made = Decision(policy=policy, version="1111", steps=(Step(kind="primary", model=model),), reason="a rule")
+    return replace(made, **changes)
 
 
 class Asked:
@@ -34,7 +43,8 @@ class Judged(Asked):
 
     def decide(self, request: Request, snapshot: Snapshot) -> Decision:
         """First `small`."""
-        return cascade(self.name)
+        steps = (Step(kind="primary", model="small", accept_if=("ok",)), Step(kind="escalation", model="big"))
+        return decision("small", self.name, steps=steps)
 
     def accepts(self, request: Request, decision: Decision, step: Step, answer: Answer) -> str:
         """By the text of the answer."""

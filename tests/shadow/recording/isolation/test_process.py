@@ -87,6 +87,14 @@ class Posted:
             each._thread.join(SLOW_MACHINE_S)
         self.now += seconds
 
+    def end(self) -> None:
+        """End the process and wait until it is gone."""
+        worker = self.runner._worker
+        self.runner.stop()
+        if worker is not None:
+            worker._thread.join(SLOW_MACHINE_S)
+            assert not worker.is_alive()
+
     @property
     def pid(self) -> int:
         """Of the process that answers now."""
@@ -97,21 +105,25 @@ class Posted:
 
 @pytest.fixture
 def runners() -> Iterator[list[Posted]]:
-    """Posts whose processes are ended, and gone, after the test."""
+    """Runners whose processes are ended, and gone, after the test."""
     made: list[Posted] = []
     yield made
     for each in made:
-        worker = each.runner._worker
-        each.runner.stop()
-        if worker is not None:
-            worker._thread.join(SLOW_MACHINE_S)
-            assert not worker.is_alive()
+        each.end()
 
 
 @pytest.fixture
 def asked(runners: list[Posted]) -> Posted:
     runners.append(Posted(Asked()))
     return runners[-1]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Posted]:
+    """One process for the tests that leave it as it was."""
+    made = Posted(Asked())
+    yield made
+    made.end()
 
 
 def error_types(results: Sequence[PolicyResult]) -> list[str]:
@@ -121,7 +133,7 @@ def error_types(results: Sequence[PolicyResult]) -> list[str]:
 def is_gone(pid: int, *, orphan: bool = False) -> bool:
     """Whether the process ends soon. Of a child of ours nothing may be left; an orphan is another's to clear away."""
     stat = Path(f"/proc/{pid}/stat")
-    for _ in range(600):
+    for _ in range(6000):
         try:
             if orphan and stat.read_text().rpartition(")")[2].split()[0] == "Z":
                 return True
@@ -129,22 +141,33 @@ def is_gone(pid: int, *, orphan: bool = False) -> bool:
             return True
         if not stat.exists():
             return True
-        time.sleep(0.1)
+        time.sleep(0.01)
     return False
 
 
-def test_a_policy_decides_in_another_process_as_it_does_here(asked: Posted) -> None:
+def is_busy(pid: int) -> bool:
+    """Whether the process soon uses a tenth of a second of CPU time more than now."""
+    used = [int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])]
+    for _ in range(6000):
+        used.append(int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11]))
+        if used[-1] - used[0] >= os.sysconf("SC_CLK_TCK") / 10:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_policy_decides_in_another_process_as_it_does_here(shared: Posted) -> None:
     """Batches in order, decisions whole, and the time that the policy took."""
-    results = asked.ask(*["prints" if number == 3 else "" for number in range(100)])
+    results = shared.ask(*["prints" if number == 3 else "" for number in range(100)])
     assert error_types(results) == [""] * 100
     made = [each.decision for each in results if isinstance(each.decision, Decision)]
     assert made[3] == decision("small", "asked", reason="printed")
-    assert {each.reason for each in made} == {str(asked.pid), "printed"}
-    assert asked.pid != os.getpid()
+    assert {each.reason for each in made} == {str(shared.pid), "printed"}
+    assert shared.pid != os.getpid()
     assert all(each.duration_s is not None and each.duration_s >= 0 for each in results)
 
 
-def test_what_a_policy_does_wrong_stays_in_its_row(asked: Posted) -> None:
+def test_what_a_policy_does_wrong_stays_in_its_row(shared: Posted) -> None:
     """The same reasons as in a thread, and the next request is asked as ever."""
     wrong = {
         "raises": "ValueError",
@@ -155,7 +178,7 @@ def test_what_a_policy_does_wrong_stays_in_its_row(asked: Posted) -> None:
         "nan": "invalid_decision",
         "nothing": "invalid_decision",
     }
-    results = asked.ask(*wrong, "")
+    results = shared.ask(*wrong, "")
     assert error_types(results) == [*wrong.values(), ""]
     failure = results[0].decision
     assert isinstance(failure, Failure)
@@ -205,13 +228,12 @@ def test_validators_run_there_and_what_they_throw_is_counted_here(runners: list[
     assert runners[-1].containment.counts == {"accept_if of judged": 1}
 
 
-def test_the_snapshot_is_the_same_on_the_other_side(runners: list[Posted]) -> None:
+def test_the_snapshot_is_the_same_on_the_other_side(shared: Posted) -> None:
     """With everything in it: a policy that changes its copy is found out by comparing them."""
-    runners.append(Posted(Asked()))
     snapshot = Snapshot(
         mode="shared", models={"small": ModelState(latency_s=0.5)}, warm_tokens={"big": 7}, killed=frozenset({"other"})
     )
-    assert error_types(runners[-1].judge([Closed(snapshot=snapshot)])) == [""]
+    assert error_types(shared.judge([Closed(snapshot=snapshot)])) == [""]
 
 
 def test_a_policy_that_cannot_be_built_there_is_switched_off_with_the_reason(runners: list[Posted]) -> None:
@@ -270,7 +292,7 @@ def test_a_file_says_where_its_policy_runs_and_the_service_has_the_last_word(tmp
 
 def test_a_file_is_built_as_it_was_loaded_whatever_lies_there_later(tmp_path: Path) -> None:
     """A worker that starts after an edit runs the policy that the service runs."""
-    shadow = "live: {name: host}\nshadows: [{file: policies/rules.yaml, isolation: process}]\n"
+    shadow = "live: {name: host}\nlimits: {budget_s: 60}\nshadows: [{file: policies/rules.yaml, isolation: process}]\n"
     rules = "policy: rules\nchoose: {rules: [{when: {matches: hello}, use: gpt-5-mini}, {otherwise: gpt-5}]}\n"
     folder = write_folder(tmp_path, shadow=shadow, rules=rules)
     made = load_routing(folder / "shadow.yaml")
@@ -376,7 +398,7 @@ time.sleep(3600)
     ) as service:
         assert service.stdout is not None
         pid = int(service.stdout.readline())
-        time.sleep(0.5)
+        assert not behaviour or is_busy(pid)
         service.send_signal(signal.SIGKILL)
         service.wait()
     assert is_gone(pid, orphan=True)
