@@ -19,11 +19,12 @@ def doctor(
     as_json: JsonOption = False,
 ) -> None:
     """Check the store, what arrives, prices and ids. Exit 1 if something is broken; warnings alone give 0."""
-    from shadowroute.app.doctor import examine
+    wait_s = seconds(wait)
     from shadowroute.collector.store import open_store
 
-    wait_s = seconds(wait)
     with open_store(store, create=False) as opened:
+        from shadowroute.app.doctor import examine
+
         checks = examine(opened, project, wait_s=wait_s)
     if as_json:
         body = [{"level": check.level, "name": check.name, "text": check.text, "fix": check.fix} for check in checks]

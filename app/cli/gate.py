@@ -64,7 +64,7 @@ def gate(
         judgement = judged(plan, store=store, project=project, policy=policy)
     else:
         raise typer.BadParameter("the gate needs --plan FILE, or --packet DIR to check what was judged before")
-    from shadowroute.analysis.verdict.as_json import judgement_json  # after the options: a usage error need not wait
+    from shadowroute.analysis.verdict.as_json import judgement_json
     from shadowroute.app.gate_text import gate_comment, gate_text
 
     file = str(plan or packet)

@@ -45,6 +45,14 @@ def report(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Print what every shadow policy would have done: divergence, cost, escalation, quality; with a plan, judge it."""
+    if sum((as_json, as_csv, as_md)) > 1:
+        raise typer.BadParameter("--json, --csv and --md exclude each other")
+    is_packet = bool(plan or packet or html or as_md)
+    if is_packet and (as_csv or by or signal):
+        raise typer.BadParameter(
+            "--csv, --by and --signal have no meaning in a packet; its plan names segments and signals"
+        )
+    first_day, last_day = day(first), day(last)
     from shadowroute.analysis.as_json import to_json
     from shadowroute.analysis.queries import Queries
     from shadowroute.app.cli.report_packet import PacketRequest, write_packet
@@ -52,14 +60,7 @@ def report(
     from shadowroute.app.text_report import CSV_HEADER, csv_rows, report_text
     from shadowroute.collector.store import open_store
 
-    if sum((as_json, as_csv, as_md)) > 1:
-        raise typer.BadParameter("--json, --csv and --md exclude each other")
-    first_day, last_day = day(first), day(last)
-    if plan or packet or html or as_md:
-        if as_csv or by or signal:
-            raise typer.BadParameter(
-                "--csv, --by and --signal have no meaning in a packet; its plan names segments and signals"
-            )
+    if is_packet:
         wanted = PacketRequest(
             store=store, project=project, policy=policy, plan=plan, first=first_day, last=last_day, folder=packet,
             page=html, as_md=as_md, as_json=as_json,

@@ -34,6 +34,7 @@ def up(
     ] = None,
 ) -> None:
     """Start the review app, the receiver and the store in one process. Ctrl-C stops it and loses nothing."""
+    labels = label_names(segment or [])
     from shadowroute.app.up import Platform, UpOptions
 
     options = UpOptions(
@@ -45,7 +46,7 @@ def up(
         token=token,
         project=project,
         prices=prices,
-        labels=label_names(segment or []),
+        labels=labels,
     )
     with Platform(options) as platform:
         platform.serve_pages(lambda: print(platform.addresses(), file=sys.stderr, flush=True))
