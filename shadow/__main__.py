@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from shadow.config.check import check
-from shadow.runtime.distribution import documentation
+from shadow.runtime.exits import BAD_FILE, OK, USAGE, run_process
 
-OK, USAGE, BAD_FILE = 0, 64, 65
 HELP = """usage: python -m shadow check FILE
        python -m shadow gateway [--routing FILE] [--host HOST] [--port PORT]
 
@@ -21,6 +18,8 @@ gateway: serves OpenAI's chat completions through the router of a routing file."
 def main(arguments: Sequence[str]) -> int:
     """Run the command and return its exit code."""
     if arguments and arguments[0] in ("-h", "--help"):
+        from shadow.runtime.distribution import documentation  # noqa: PLC0415 - imports are in order only now
+
         print(f"{HELP}\n\nDocumentation: {documentation()}")  # noqa: T201 - this is the command line
         return OK
     if arguments and arguments[0] == "gateway":
@@ -30,6 +29,10 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 2 or arguments[0] != "check" or arguments[1].startswith("-"):
         print(HELP, file=sys.stderr)  # noqa: T201 - as above
         return USAGE
+    from pathlib import Path  # noqa: PLC0415 - imports are in order only now
+
+    from shadow.config.check import check  # noqa: PLC0415 - as above
+
     checked = check(Path(arguments[1]))
     for problem in checked.problems:
         print(problem, file=sys.stderr)  # noqa: T201 - as above
@@ -39,4 +42,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_process(main)

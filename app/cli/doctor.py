@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shadowroute.app.cli import exits
+from shadow.runtime.exits import FAILED
 from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
 
 
@@ -33,7 +33,7 @@ def doctor(
         for check in checks:
             print(f"{check.level:<4}  {check.text}" + (f"\n      -> {check.fix}" if check.fix else ""))
     if any(check.level == "FAIL" for check in checks):
-        raise typer.Exit(exits.FAILED)
+        raise typer.Exit(FAILED)
 
 
 def seconds(text: str) -> float:

@@ -1,30 +1,22 @@
-"""Exit codes that cannot be mistaken, and which error means which.
+"""Which error means which exit code.
 
-Typer's own 2 for a typo and Python's 1 for a crash are mapped away: a CI job must never read a crash as an answer.
+Typer's own 2 for a typo is mapped away: a CI job must never read one as an answer.
 """
 
 from __future__ import annotations
 
 import sys
-import traceback
 from dataclasses import dataclass
 from typing import Final
 
 from typer import TyperException
 
 from shadow.errors import ConfigError, ShadowError
-
-OK: Final = 0
-FAILED: Final = 1
-USAGE: Final = 64
-BAD_FILE: Final = 65
-UNAVAILABLE: Final = 69
-BUG: Final = 70
-INTERRUPTED: Final = 130
+from shadow.runtime.exits import BAD_FILE, BUG, UNAVAILABLE, USAGE, last_words
 
 HELP: Final = (
     "Exit codes: 0 done, 1 a check failed (doctor), 64 usage, 65 a file is wrong, "
-    "69 the store, its data or a port is not available, 70 our bug. "
+    "69 the store, its data or a port is not available, 70 our bug or a broken installation. "
     "Of gate: 0 SHIP, 1 REJECT, 2 NEED_MORE, 3 a person must decide."
 )
 
@@ -41,7 +33,7 @@ class Ending:
     message: str
 
 
-def ending(error: Exception) -> Ending:
+def ending(error: BaseException) -> Ending:
     """The exit code and the message of an error that left a command."""
     if isinstance(error, TyperException):
         return Ending(USAGE, _usage_text(error))
@@ -49,10 +41,7 @@ def ending(error: Exception) -> Ending:
         return Ending(BAD_FILE, str(error))
     if _is_unavailable(error):
         return Ending(UNAVAILABLE, str(error))
-    trace = "".join(traceback.format_exception(error))
-    return Ending(
-        BUG, f"{trace}shadowroute: this is a bug of ours ({type(error).__name__}). Please report the lines above."
-    )
+    return Ending(BUG, last_words(error))
 
 
 def _usage_text(error: TyperException) -> str:
@@ -64,7 +53,7 @@ def _usage_text(error: TyperException) -> str:
     return f"{command}: {error.format_message()}\nTry: {command} --help"
 
 
-def _is_unavailable(error: Exception) -> bool:
+def _is_unavailable(error: BaseException) -> bool:
     """Whether a store, its data or a port is not available.
 
     The collector's error types are looked up only where the collector was imported: another command cannot raise them.

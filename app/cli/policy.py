@@ -37,7 +37,7 @@ def lint(
     as_json: JsonOption = False,
 ) -> int:
     """Check files: every problem with file and line, and rules that can never decide. Exit 65 with problems."""
-    from shadowroute.app.cli.exits import BAD_FILE, OK
+    from shadow.runtime.exits import BAD_FILE, OK
     from shadowroute.app.policy_files.lint import lint as check_files
 
     found = check_files(path)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
-from typing import NoReturn
 
 import typer
 
 from shadow.runtime.distribution import documentation
+from shadow.runtime.exits import INTERRUPTED, OK
 from shadowroute.app.cli import exits
 from shadowroute.app.cli.backtest import backtest
 from shadowroute.app.cli.calculator import calculator
@@ -71,41 +69,34 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; messages for people go to stderr.
 
     Raises:
-        BrokenPipeError: the reader of stdout went away; `main` ends quietly on it.
+        BrokenPipeError: the reader of stdout went away; the script ends quietly on it.
     """
     try:
         result = app(list(arguments), prog_name="shadowroute", standalone_mode=False)
     except KeyboardInterrupt:
-        return exits.INTERRUPTED
+        return INTERRUPTED
     except typer.Abort:
-        return exits.INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
         raise
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # typer's own answer to a closed pipe would be exit 1
             raise ended.__context__ from None
-        raise
+        return _failed(ended)
     except Exception as error:  # noqa: BLE001  the one place where every error becomes an exit code
-        end = exits.ending(error)
-        if end.message:
-            print(end.message, file=sys.stderr)
-        return end.code
-    return result if isinstance(result, int) else exits.OK
+        return _failed(error)
+    return result if isinstance(result, int) else OK
 
 
-def main() -> NoReturn:
-    """Run the process's command line and exit with its code."""
+def _failed(error: BaseException) -> int:
+    end = exits.ending(error)
+    if end.message:
+        print(end.message, file=sys.stderr)
+    return end.code
+
+
+def main() -> int:
+    """Run the process's command line and return its exit code."""
     # The driver logs what it also raises; the person at the terminal gets one message, ours.
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
-    # A script does not see the working directory, where the modules of `call: module:function` lie. At the end of the
-    # path, so that a folder named like one of ours hides nothing.
-    if str(Path.cwd()) not in sys.path and "" not in sys.path:
-        sys.path.append(str(Path.cwd()))
-    try:
-        code = run(sys.argv[1:])
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # `shadowroute report | head`: point stdout at nothing, or the interpreter complains once more while it closes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = exits.OK
-    sys.exit(code)
+    return run(sys.argv[1:])

@@ -6,12 +6,14 @@ import hashlib
 import importlib
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from shadow.config.noted_files import read_bytes
 from shadow.errors import ConfigError
+from shadow.runtime.import_order import user_code_first
 
 
 def load_function(name: str) -> Callable[..., Any]:
@@ -24,11 +26,12 @@ def load_function(name: str) -> Callable[..., Any]:
     if not module_name or not function_name:
         raise ConfigError(f"call must be module:function, got {name!r}")
     try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:  # importing runs the user's code, which may raise anything
+        with user_code_first():
+            found: Any = importlib.import_module(module_name)
+    except (Exception, SystemExit) as error:  # importing runs the user's code, which may raise anything
         raise ConfigError(
-            f"call must name a module that can be imported, got {module_name!r} ({type(error).__name__}: {error}); "
-            "is its folder on PYTHONPATH?"
+            f"call must name a module that can be imported, got {module_name!r} ({type(error).__name__}: {error}"
+            f"{_loaded_from(module_name)}); is its folder on PYTHONPATH?"
         ) from error
     for part in function_name.split("."):
         found = getattr(found, part, None)
@@ -37,6 +40,13 @@ def load_function(name: str) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(found):
         raise ConfigError(f"call must name a function that is not async, got {name!r}; make it an ordinary function")
     return found  # type: ignore[no-any-return]  # callable() leaves Any
+
+
+def _loaded_from(module_name: str) -> str:
+    """Where its package lies, if that is loaded: another one of the same name may stand in the way."""
+    package = module_name.partition(".")[0]
+    file = getattr(sys.modules.get(package), "__file__", None)
+    return f"; {package} is {file}" if file else ""
 
 
 def function_digest(function: Callable[..., Any]) -> str:

@@ -11,8 +11,8 @@ from typing import Final, NoReturn
 
 from shadow.config import LiveSpec, Routing, load_routing
 from shadow.errors import ConfigError
+from shadow.runtime.exits import BAD_FILE, OK, UNAVAILABLE, USAGE
 
-OK, USAGE, BAD_FILE, UNAVAILABLE = 0, 64, 65, 69
 DEFAULT_ROUTING: Final = "routing/router.yaml"
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8600
@@ -35,7 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--routing", type=Path, default=Path(DEFAULT_ROUTING), help="routing file (%(default)s)")
     parser.add_argument("--host", default=DEFAULT_HOST, help="address; beyond loopback keys are needed (%(default)s)")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="TCP port (%(default)s)")
-    options = parser.parse_args(arguments)
+    try:
+        options = parser.parse_args(arguments)
+    except SystemExit as ended:  # after the help, or for a wrong option
+        return OK if ended.code is None else int(ended.code)
     return run_gateway(options.routing, options.host, options.port)
 
 

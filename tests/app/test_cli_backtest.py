@@ -12,7 +12,7 @@ import pytest
 import typer
 from jsonschema import Draft202012Validator
 
-from shadowroute.app.cli import exits
+from shadow.runtime import exits
 from shadowroute.app.cli.backtest import renames
 from shadowroute.app.cli.demo import MARKER, fresh_folder
 from shadowroute.app.cli.root import run

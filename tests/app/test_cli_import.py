@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shadowroute.app.cli import exits
+from shadow.runtime import exits
 from shadowroute.app.cli.root import run
 from shadowroute.collector.store import Store
 from tests.support.cli import shadowroute

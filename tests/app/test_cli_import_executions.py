@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shadowroute.app.cli import exits
+from shadow.runtime import exits
 from shadowroute.app.cli.root import run
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert

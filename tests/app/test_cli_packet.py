@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shadow.runtime import exits
 from shadowroute.analysis.packet.manifest import KEY_VARIABLE
-from shadowroute.app.cli import exits
 from shadowroute.app.cli.root import run
 from shadowroute.collector.store import Store
 from tests.support.judged_fortnight import PLAN, Fortnight, fill

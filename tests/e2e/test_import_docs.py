@@ -7,7 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from shadowroute.app.cli import exits
+from shadow.runtime import exits
 from tests.support.cli import shadowroute
 from tests.support.groups import ROOT
 

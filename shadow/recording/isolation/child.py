@@ -13,7 +13,7 @@ import queue
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from shadow.errors import ConfigError, ShadowError
@@ -22,6 +22,7 @@ from shadow.policies.recipe import Recipe
 from shadow.prices.catalogue import Catalogue
 from shadow.recording.isolation.pipe import Item, encoded_result, read_frame, write_frame
 from shadow.runtime.containment import Containment, describe
+from shadow.runtime.import_order import prefer, user_entries
 
 READY: Final = b"ready"
 FAILED: Final = b"failed "
@@ -39,12 +40,14 @@ class Order:
     Attributes:
         version: of the policy in the service; the policy built here must have the same.
         budget_s: seconds for one decision.
+        user_entries: folders in which the user's modules are found before installed ones.
     """
 
     recipe: Recipe
     catalogue: Catalogue
     version: str
     budget_s: float
+    user_entries: tuple[str, ...] = field(default_factory=user_entries)
 
 
 class Notes(Containment):
@@ -91,6 +94,7 @@ def main() -> None:
 
 
 def _built(order: Order, notes: Notes) -> GuardedPolicy:
+    prefer(order.user_entries)
     policy = order.recipe.build(order.catalogue)
     if policy.version != order.version:
         raise ConfigError(

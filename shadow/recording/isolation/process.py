@@ -6,7 +6,6 @@ sent while the policy works on the previous one. A process that overruns is kill
 
 from __future__ import annotations
 
-import json
 import queue
 import subprocess
 import sys
@@ -32,10 +31,13 @@ END_S: Final = 5.0
 """Seconds between closing the pipe and killing the process."""
 
 BOOT: Final = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); "
+    "import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; "
     "from shadow.recording.isolation.child import main; main()"
 )
-"""The other process has the same import path, and never runs the service's script."""
+"""The other process has the same import path, and never runs the service's script.
+
+Until its path is set it imports only what is built in: its first entry is the working directory.
+"""
 
 
 class ProcessWorker(Generic[Item]):
@@ -147,7 +149,7 @@ class ProcessWorker(Generic[Item]):
         from multiprocessing.spawn import get_executable  # noqa: PLC0415 - embedding hosts set Python there
 
         process = subprocess.Popen(
-            [get_executable(), "-c", BOOT, json.dumps(sys.path)],
+            [get_executable(), "-c", BOOT, *(entry for entry in sys.path if isinstance(entry, str))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

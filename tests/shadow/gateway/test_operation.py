@@ -190,6 +190,4 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFi
         port = str(other.server_address[1])
         assert main(["gateway", "--routing", str(executed / "shadow.yaml"), "--port", port]) == 69
         assert f"port {port} of 127.0.0.1 is in use" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as caught:
-        main(["gateway", "--ruoting", "x"])
-    assert caught.value.code == 64
+    assert main(["gateway", "--ruoting", "x"]) == 64

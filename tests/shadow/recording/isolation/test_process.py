@@ -24,6 +24,7 @@ from shadow.recording.routing_version import RoutingVersion
 from shadow.recording.shadow_counts import ShadowCounts
 from shadow.recording.state_view import StateView
 from shadow.runtime.containment import Containment
+from shadow.runtime.import_order import prefer
 from shadow.state.own import OwnState
 from tests.support.groups import ROOT
 from tests.support.isolated import Asked, Judged
@@ -304,6 +305,26 @@ def test_a_file_is_built_as_it_was_loaded_whatever_lies_there_later(tmp_path: Pa
     assert (result.decision.model, result.decision.version) == ("gpt-5", made.shadows[0].version)
 
 
+def test_the_user_s_modules_come_first_there_as_they_do_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In our commands they lie behind what is installed; a policy's function is the user's in both processes."""
+    for place, model in (("installed", "gpt-5"), ("user", "gpt-5-mini")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "chooses_twice.py").write_text(f"def choose(_):\n    return {model!r}\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "installed"), str(tmp_path / "user")])
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    prefer([str(tmp_path / "user")])
+    shadow = "live: {name: host}\nlimits: {budget_s: 60}\nshadows: [{file: policies/own.yaml, isolation: process}]\n"
+    own = "policy: own\nchoose: {call: 'chooses_twice:choose', version: '1'}\n"
+    made = load_routing(write_folder(tmp_path, shadow=shadow, own=own) / "shadow.yaml")
+    routing_version = RoutingVersion(made, containment=Containment("raise"), counts=ShadowCounts(), id_key="public")
+    ((result,),) = routing_version.runner.evaluate([Closed()])
+    routing_version.runner.end()
+    sys.modules.pop("chooses_twice")
+    assert isinstance(result.decision, Decision), result
+    assert result.decision.model == "gpt-5-mini"
+    assert made.shadows[0].decide(request(), STATELESS).model == "gpt-5-mini"
+
+
 def test_another_process_may_ask_a_service(tmp_path: Path) -> None:
     """The policy `http` keeps its features, its answer and its failures on the way through two processes."""
     with remote_router() as service:
@@ -408,10 +429,10 @@ def test_the_process_imports_nothing_heavy() -> None:
     """It is started in the middle of traffic, once per policy."""
     said = python("""
 policy.decide = None
-import subprocess, json
+import subprocess
 from shadow.recording.isolation.process import BOOT
 code = BOOT.replace("main()", "import shadow.config.loading; print(*sorted(sys.modules))")
-print(subprocess.run([sys.executable, "-c", code, json.dumps(sys.path)], capture_output=True, text=True).stdout)
+print(subprocess.run([sys.executable, "-c", code, *sys.path], capture_output=True, text=True).stdout)
 """)
     roots = {name.partition(".")[0] for name in said.split()}
     assert {"shadow", "pydantic", "yaml"} <= roots
