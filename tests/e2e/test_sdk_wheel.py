@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from tests.checks.wheel_contents import UV, build, copy_sources
 from tests.support.examples import EXAMPLES, copy_examples, run_example
 from tests.support.fake_openai import fake_openai
-from tests.support.groups import ROOT
 from tests.support.otlp_sink import otlp_sink
+from tests.support.wheels import environment, sdk_wheel
 
 HEAVY = ("numpy", "scipy", "pandas", "pyarrow", "chdb", "streamlit", "clickhouse_connect", "starlette", "typer")
 PLATFORM = ("shadowroute",)
 LAZY = ("opentelemetry.sdk", "httpx", "pydantic", "genai_prices", "yaml", "asyncio")
-
-
-def install(python: Path, *packages: str | Path) -> None:
-    """Install with the locked versions: from uv's cache, which `make install` filled, else from the index."""
-    command = [UV, "pip", "install", "--quiet", "--python", python, "-c", ROOT / "requirements" / "dev.lock", *packages]
-    if subprocess.run([*command, "--offline"], check=False, capture_output=True).returncode:
-        subprocess.run(command, check=True)
 
 
 def run_python(python: Path, code: str) -> str:
@@ -37,13 +28,13 @@ def run_python(python: Path, code: str) -> str:
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Interpreter of an environment that holds the SDK wheel, its dependencies, and nothing else."""
-    folder = tmp_path_factory.mktemp("sdk")
-    copy_sources(folder / "source")
-    wheel = build(folder / "source" / "shadow", folder / "wheels")
-    subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, folder / "env"], check=True)
-    interpreter = folder / "env" / "bin" / "python"
-    install(interpreter, wheel)
-    return interpreter
+    return environment(tmp_path_factory, "sdk", sdk_wheel(tmp_path_factory))
+
+
+@pytest.fixture(scope="module")
+def python_with_openai(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with the client that the examples observe."""
+    return environment(tmp_path_factory, "sdk-openai", sdk_wheel(tmp_path_factory), "openai")
 
 
 def test_the_wheel_brings_one_import_name(python: Path) -> None:
@@ -100,11 +91,12 @@ def test_the_example_routing_passes_the_check(python: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_examples_run_with_the_wheel_and_the_real_client(name: str, python: Path, tmp_path: Path) -> None:
+def test_the_examples_run_with_the_wheel_and_the_real_client(
+    name: str, python_with_openai: Path, tmp_path: Path
+) -> None:
     """What the README shows works for somebody who has only the SDK and `openai`."""
-    install(python, "openai")
     with fake_openai() as openai, otlp_sink() as sink:
         folder = copy_examples(tmp_path, sink.url)
-        assert "echo" in run_example(python, folder, name, openai.base_url)
+        assert "echo" in run_example(python_with_openai, folder, name, openai.base_url)
     assert sink.by_role("live")
     assert sink.by_role("shadow")

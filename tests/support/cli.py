@@ -15,11 +15,14 @@ from pathlib import Path
 
 from tests.support.groups import ROOT
 
+SCRIPT = Path(sys.executable).with_name("shadowroute")
+
 
 def shadowroute(*arguments: str, cwd: Path, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
+    command: list[str | Path] = [SCRIPT, *arguments]
     return subprocess.run(
-        _command(arguments), cwd=cwd, env=_environment(), capture_output=True, text=True, timeout=timeout_s, check=False
+        command, cwd=cwd, env=_environment(), capture_output=True, text=True, timeout=timeout_s, check=False
     )
 
 
@@ -40,12 +43,13 @@ class Up:
 
 
 @contextmanager
-def running_up(*arguments: str, cwd: Path, ports: Sequence[int]) -> Iterator[Up]:
+def running_up(
+    *arguments: str, cwd: Path, ports: Sequence[int], script: Path = SCRIPT, **environment: str
+) -> Iterator[Up]:
     """`shadowroute up` on these three ports (pages, OTLP, ClickHouse); ended at the end if the test did not."""
     options = [f"--ui-port={ports[0]}", f"--otlp-port={ports[1]}", f"--clickhouse-port={ports[2]}"]
-    process = subprocess.Popen(
-        _command(["up", *options, *arguments]), cwd=cwd, env=_environment(), stderr=subprocess.PIPE, text=True
-    )
+    command: list[str | Path] = [script, "up", *options, *arguments]
+    process = subprocess.Popen(command, cwd=cwd, env=_environment() | environment, stderr=subprocess.PIPE, text=True)
     try:
         yield Up(process, *_addresses(process))
     finally:
@@ -73,10 +77,6 @@ def free_ports(number: int) -> list[int]:
     for bound in sockets:
         bound.close()
     return ports
-
-
-def _command(arguments: Sequence[str]) -> list[str]:
-    return [str(Path(sys.executable).with_name("shadowroute")), *arguments]
 
 
 def _environment() -> dict[str, str]:
