@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import httpx
 import pytest
 
+from shadow.telemetry import keys
 from tests.support.examples import EXAMPLES, copy_examples, run_example
 from tests.support.fake_openai import fake_openai
-from tests.support.otlp_sink import otlp_sink
+from tests.support.otlp_sink import OtlpSink, otlp_sink
+from tests.support.routing_folder import write_folder
 from tests.support.wheels import environment, sdk_wheel
 
 HEAVY = ("numpy", "scipy", "pandas", "pyarrow", "chdb", "streamlit", "clickhouse_connect", "starlette", "typer")
@@ -79,6 +87,65 @@ def test_the_script_says_where_the_platform_is(python: Path) -> None:
     assert 'pip install "shadowroute[platform]"' in done.stderr
     version = subprocess.run([script, "--version"], check=True, capture_output=True, text=True).stdout
     assert run_python(python, "import shadow; print(shadow.__version__)").strip() in version
+
+
+FOREIGN = ("app", "yaml", "pydantic", "httpx", "uvicorn", "json", "email")
+MODELS = """\
+models:
+  gpt-5: {{provider: fake, tier: large, base_url: "{url}", price_usd_per_million: {{input: 1, output: 2}}}}
+  gpt-5-mini: {{provider: fake, tier: small, base_url: "{url}", price_usd_per_million: {{input: 1, output: 1}}}}
+"""
+SHADOW = """\
+live: policies/live.yaml
+shadows: [{{file: policies/own.yaml, isolation: process}}]
+limits: {{budget_s: 60}}
+export: {{to: "{url}"}}
+"""
+OWN = "policy: own\nchoose: {call: 'app.deciders:decide', version: '1'}\n"
+
+
+def decided(sink: OtlpSink) -> set[str]:
+    """What the shadow would have chosen."""
+    return {row[keys.DECISION_MODEL] for row in sink.by_role("shadow") if row[keys.DECISION_STATUS] == "ok"}
+
+
+def test_the_sdk_s_commands_run_beside_broken_packages(
+    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """The check and the gateway, whose shadow is a function of the user's package `app` in a process of its own."""
+    python = environment(
+        tmp_path_factory, "sdk-gateway", f"shadowroute[gateway] @ {sdk_wheel(tmp_path_factory).as_uri()}"
+    )
+    for name in FOREIGN:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('not what was meant')\n")
+    (tmp_path / "app" / "__init__.py").write_text("")
+    (tmp_path / "app" / "deciders.py").write_text("def decide(request):\n    return 'gpt-5-mini'\n")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "SHADOW"))}
+    started: Any = {"cwd": tmp_path, "env": {**kept, "PYTHONPATH": "."}, "stderr": subprocess.PIPE, "text": True}
+    with fake_openai() as provider, otlp_sink() as sink:
+        write_folder(
+            tmp_path / "routing",
+            models=MODELS.format(url=provider.base_url),
+            shadow=SHADOW.format(url=sink.url),
+            live="policy: live\nchoose: {use: gpt-5}\n",
+            own=OWN,
+        )
+        checked = subprocess.run([python, "-m", "shadow", "check", "routing/shadow.yaml"], check=False, **started)
+        assert checked.returncode == 0, checked.stderr
+        command = [python.with_name("shadowroute"), "gateway", "--routing", "routing/shadow.yaml", "--port", "0"]
+        with subprocess.Popen(command, **started) as gateway:
+            url = re.search(r"base_url (\S+)", gateway.stderr.readline())
+            assert url is not None, gateway.stderr.read()
+            body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+            until = time.monotonic() + 60
+            while not decided(sink) and time.monotonic() < until:  # requests do not wait for a process that starts
+                reply = httpx.post(f"{url[1]}/chat/completions", json=body, timeout=60, trust_env=False)
+                assert reply.status_code == 200
+                time.sleep(0.2)
+            gateway.send_signal(signal.SIGTERM)
+            assert gateway.wait(60) == 0
+    assert decided(sink) == {"gpt-5-mini"}
 
 
 def test_the_example_routing_passes_the_check(python: Path, tmp_path: Path) -> None:
