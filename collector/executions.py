@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
 from shadow.errors import ConfigError
+from shadowroute.collector.moments import utc
 from shadowroute.collector.progress import Progress, silent
 
 BLOCK_ROWS: Final = 20_000
@@ -141,13 +142,13 @@ def _held(client: Client, project: str, samples: set[str]) -> Mapping[tuple[str,
     )
     rows = (Execution(**dict(zip(_NAMES, row, strict=True))) for row in found.result_rows)
     return {
-        row.key: replace(row, escalated=None if row.escalated is None else bool(row.escalated), executed_at=_utc(row))
+        row.key: replace(
+            row,
+            escalated=None if row.escalated is None else bool(row.escalated),
+            executed_at=row.executed_at and utc(row.executed_at),
+        )
         for row in rows
     }
-
-
-def _utc(row: Execution) -> datetime | None:
-    return None if row.executed_at is None else row.executed_at.replace(tzinfo=UTC)
 
 
 def _is_newer(row: Execution, held: Execution) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from clickhouse_connect.driver.client import Client
+
+from shadowroute.collector.moments import utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ def plan_records(client: Client, project: str, plan: str) -> list[PlanRecord]:
         parameters={"project": project, "plan": plan},
     )
     return [
-        PlanRecord(hash=hash_, content=content, seen_at=seen_at.replace(tzinfo=seen_at.tzinfo or UTC), author=author)
+        PlanRecord(hash=hash_, content=content, seen_at=utc(seen_at), author=author)
         for hash_, content, seen_at, author in found.result_rows
     ]
 

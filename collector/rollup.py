@@ -24,6 +24,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 
 from shadowroute.collector.errors import StoreError
+from shadowroute.collector.moments import EPOCH, utc
 from shadowroute.collector.store import Store
 
 _log = logging.getLogger(__name__)
@@ -53,7 +54,6 @@ REBUILD_DAYS: Final = 393
 
 _OVERLAP: Final = timedelta(minutes=5)
 """A row's arrival time is set before it can be read; this much later it can."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SHARE_OF_TIME: Final = 0.1
 _PAUSE_S: Final = 5.0
 _AT_LEAST_EVERY_S: Final = 60.0
@@ -146,7 +146,7 @@ class Rollup:
         began = time.monotonic()
         last_start = _last_start(client)
         since = _text(last_start - _OVERLAP)
-        started = _utc(client.query("SELECT now64(3, 'UTC')").result_rows[0][0])
+        started = utc(client.query("SELECT now64(3, 'UTC')").result_rows[0][0])
         # Taken first: what arrives during the run makes the next one necessary.
         seen = self._arrivals(client, started)
         client.command(_sql("late_outcomes"), parameters={"since": since})
@@ -185,7 +185,7 @@ class Rollup:
 def _last_start(client: Client) -> datetime:
     """Start of the newest run that finished; the epoch if there was none."""
     ((newest, runs),) = client.query("SELECT max(started_at), count() FROM rollup_runs").result_rows
-    return _utc(newest) if runs else _EPOCH + _OVERLAP
+    return utc(newest) if runs else EPOCH + _OVERLAP
 
 
 def _dirty_days(client: Client, *, since: str, last_start: str, new_labels: Sequence[str]) -> list[_Day]:
@@ -246,11 +246,6 @@ def _sql(name: str) -> str:
     """A statement of `collector/sql`, without its header."""
     text = (files("shadowroute.collector") / "sql" / f"{name}.sql").read_text()
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--")).strip().rstrip(";")
-
-
-def _utc(moment: datetime) -> datetime:
-    """The client returns UTC columns without a zone."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _text(moment: datetime) -> str:

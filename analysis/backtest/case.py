@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from shadow.config import load_policy
 from shadow.domain.ids import KeyedHash, canonical_id
@@ -27,6 +26,7 @@ from shadow.prices.catalogue import MODELS_FILE, Catalogue
 from shadow.prices.registry import PriceRow
 from shadow.runtime.containment import Containment
 from shadowroute.analysis.backtest.memory import Memory, Served
+from shadowroute.analysis.backtest.result import LeftOutDocument
 from shadowroute.analysis.backtest.truth import UnknownCheckError, Walk, walk
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.collector.price_books import catalogue_of
@@ -45,16 +45,6 @@ class Inputs:
     shadows: tuple[Path, ...]
     prices: Path | None = None
     rename: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Queries that are not used, by the first policy whose plan could not be walked, and why."""
-
-    policy: str
-    role: Literal["live", "shadow"]
-    reason: str
-    n: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +72,7 @@ class Case:
     live: Policy
     shadows: tuple[Policy, ...]
     planned: tuple[Planned, ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[LeftOutDocument, ...]
     price_rows: tuple[PriceRow, ...]
     price_source: str
 
@@ -155,9 +145,9 @@ class _Planner:
         self._guarded = [(shadow, GuardedPolicy(shadow, catalogue, containment)) for shadow in shadows]
         self._memory = Memory(catalogue, shadows)
 
-    def plan(self, queries: Sequence[Record]) -> tuple[tuple[Planned, ...], tuple[LeftOut, ...]]:
+    def plan(self, queries: Sequence[Record]) -> tuple[tuple[Planned, ...], tuple[LeftOutDocument, ...]]:
         planned: list[Planned] = []
-        left_out: Counter[LeftOut] = Counter()
+        left_out: Counter[LeftOutDocument] = Counter()
         for query in queries:
             request = query.request(self._hash_id)
             snapshot = self._memory.snapshot(request)
@@ -177,7 +167,7 @@ class _Planner:
             else:
                 planned.append(Planned(query, snapshot, live, shadows))
                 self._memory.note(served, live.decision, results, self._latency_of(request))
-        return tuple(planned), tuple(replace(left, n=n) for left, n in left_out.items())
+        return tuple(planned), tuple(left.model_copy(update={"n": n}) for left, n in left_out.items())
 
     def _latency_of(self, request: Request) -> Callable[[str], float | None]:
         def latency_s(model: str) -> float | None:
@@ -208,11 +198,13 @@ class _Planner:
         raise self._not_usable(policy, reason)
 
     def _not_usable(self, policy: Policy, reason: str) -> _NotUsableError:
-        return _NotUsableError(LeftOut(policy.name, "live" if policy is self._live else "shadow", reason))
+        return _NotUsableError(
+            LeftOutDocument(policy=policy.name, role="live" if policy is self._live else "shadow", reason=reason, n=1)
+        )
 
 
 class _NotUsableError(Exception):
-    def __init__(self, left_out: LeftOut) -> None:
+    def __init__(self, left_out: LeftOutDocument) -> None:
         self.left_out = left_out
         super().__init__(left_out.reason)
 
@@ -252,7 +244,7 @@ def _fingerprint(inputs: Inputs, policies: Sequence[Policy]) -> str:
     return canonical_id([digests, dict(inputs.rename), named], length=12)
 
 
-def _nothing_left(left_out: Sequence[LeftOut], outcomes: Outcomes) -> str:
+def _nothing_left(left_out: Sequence[LeftOutDocument], outcomes: Outcomes) -> str:
     reasons = "; ".join(f"{each.n} without {each.policy}'s ({each.reason})" for each in left_out)
     return (
         f"must hold outcomes of the policies' models for at least one query, got none: {reasons}. "

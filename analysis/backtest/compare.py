@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from shadowroute.analysis.backtest.result import MissDocument, ShadowDocument, miss
+from shadowroute.analysis.backtest.result import MissDocument, ShadowDocument, TruthDocument, miss
 from shadowroute.analysis.backtest.specialists import Specialists
-from shadowroute.analysis.backtest.truth import PolicyTruth
 from shadowroute.analysis.measures.cost import CostDelta
 from shadowroute.analysis.measures.escalation import Escalation
 from shadowroute.analysis.report import PolicyReport
 
 
-def shadow_document(report: PolicyReport, truth: PolicyTruth, specialists: Specialists) -> ShadowDocument:
+def shadow_document(report: PolicyReport, truth: TruthDocument, specialists: Specialists) -> ShadowDocument:
     """The measures of a report beside the truth, and the figures for specialists."""
     overall = report.overall
     divergence, quality = overall.divergence, overall.quality
@@ -43,7 +42,7 @@ def shadow_document(report: PolicyReport, truth: PolicyTruth, specialists: Speci
     )
 
 
-def _miss(cost: CostDelta, escalation: Escalation, truth: PolicyTruth) -> MissDocument:
+def _miss(cost: CostDelta, escalation: Escalation, truth: TruthDocument) -> MissDocument:
     cost_miss, cost_inside = miss(cost.relative, truth.cost_change)
     escalation_miss, escalation_inside = miss(escalation.shadow, truth.escalation)
     return MissDocument(

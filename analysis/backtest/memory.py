@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shadow.domain.outcome import Outcome
-from shadow.domain.policy import Decision, Failure, Policy
+from shadow.domain.policy import Decision, Policy
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.policies.guarded import PolicyResult
@@ -18,7 +18,6 @@ from shadow.prices.catalogue import Catalogue
 from shadow.recording.state_view import StateView
 from shadow.runtime.containment import Containment
 from shadow.state.own import OwnState
-from shadow.state.rate_limits import RateLimits
 from shadow.state.router_state import State
 from shadow.state.settings import StateSettings
 from shadowroute.collector.replay.feed import EventClock
@@ -87,7 +86,7 @@ class Memory:
 
 
 class RecordedState(State):
-    """Shows every request the snapshot that it was planned with; nothing that happens in the run changes it.
+    """Shows every request the snapshot that it was planned with; what it learns in the run is seen by no policy.
 
     Args:
         catalogue: the models.
@@ -105,20 +104,3 @@ class RecordedState(State):
     def admits(self, model: str, request: Request) -> bool:  # noqa: ARG002 - State
         """A table answers always."""
         return True
-
-    def attempt(
-        self,
-        model: str,
-        *,
-        error_type: str,
-        latency_s: float,
-        ttft_s: float | None = None,
-        retry_after_s: float | None = None,
-    ) -> None:
-        """Nothing is learnt."""
-
-    def limits(self, model: str, limits: RateLimits) -> None:
-        """Nothing is learnt."""
-
-    def observe(self, request: Request, decision: Decision | Failure, outcome: Outcome, *, told: bool = False) -> None:
-        """Nothing is learnt."""

@@ -13,9 +13,9 @@ from shadow.providers.recorded import RecordedProvider
 from shadowroute.analysis.backtest.case import Case
 from shadowroute.analysis.backtest.compare import shadow_document
 from shadowroute.analysis.backtest.memory import RecordedState
-from shadowroute.analysis.backtest.result import BacktestDocument, LeftOutDocument, PolicyDocument, QueriesDocument
+from shadowroute.analysis.backtest.result import BacktestDocument, PolicyDocument, QueriesDocument, TruthDocument
 from shadowroute.analysis.backtest.specialists import specialists_of
-from shadowroute.analysis.backtest.truth import PolicyTruth, TruthSum
+from shadowroute.analysis.backtest.truth import TruthSum
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import project_report
 from shadowroute.analysis.selection import PolicyRef, Window
@@ -103,7 +103,7 @@ def routing_of(case: Case, endpoint: IngestEndpoint) -> Routing:
     )
 
 
-def truth_of(case: Case, place: int) -> PolicyTruth:
+def truth_of(case: Case, place: int) -> TruthDocument:
     """What the table says about the shadow at that place of the case's shadows."""
     sums = TruthSum(case.prices)
     day = case.days[0]
@@ -120,7 +120,7 @@ def _queries_document(case: Case) -> QueriesDocument:
         outcomes_file=case.outcomes.file.name,
         total=len(case.queries.rows),
         used=len(case.planned),
-        left_out=[LeftOutDocument.model_validate(left) for left in case.left_out],
+        left_out=list(case.left_out),
         repeated_outcomes=case.outcomes.repeated,
         sessions="column" if case.queries.has_sessions else "each query",
     )

@@ -17,6 +17,7 @@ from shadow.domain.request import Request
 from shadow.errors import PolicyError
 from shadow.execution import Dispatch, Execution, run
 from shadow.prices.catalogue import Catalogue
+from shadowroute.analysis.backtest.result import TruthDocument
 from shadowroute.analysis.prices import PriceTable
 
 AnswerOf = Callable[[str], Answer]
@@ -83,33 +84,6 @@ def _no_time() -> float:
     return 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyTruth:
-    """What the shadow would have changed. Shares and differences; None where it cannot be known.
-
-    Attributes:
-        n: requests on which both sides were walked.
-        live_usd: cost of the live policy's calls. shadow_usd: of the calls the shadow would have made.
-        cost_change: (shadow - live) / live.
-        output_ratio: tokens written by the shadow's answers over the live ones', where the two differ.
-        quality_change: mean score of the shadow's answers minus the live ones', over all requests.
-        downgraded_n: requests that the shadow sends to a cheaper primary model.
-        downgraded_quality_change: the same difference over these. shadow_quality_downgraded: the shadow's mean there.
-        escalation: share of the shadow's cascade requests whose cheap answer is refused.
-    """
-
-    n: int
-    live_usd: float | None
-    shadow_usd: float | None
-    cost_change: float | None
-    output_ratio: float | None
-    quality_change: float | None
-    downgraded_n: int
-    downgraded_quality_change: float | None
-    shadow_quality_downgraded: float | None
-    escalation: float | None
-
-
 @dataclass
 class _Scores:
     n: int = 0
@@ -160,11 +134,11 @@ class TruthSum:
             if cheaper:
                 self.downgraded.add(live.served.score, shadow.served.score)
 
-    def result(self) -> PolicyTruth:
+    def result(self) -> TruthDocument:
         """The sums as shares and differences."""
         priced = self.unpriced == 0 and self.n > 0
         downgraded = self.downgraded
-        return PolicyTruth(
+        return TruthDocument(
             n=self.n,
             live_usd=self.live_usd if priced else None,
             shadow_usd=self.shadow_usd if priced else None,

@@ -14,7 +14,8 @@ from shadow.domain.policy import Policy
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.errors import ConfigError
-from shadowroute.analysis.backtest.truth import PolicyTruth, TruthSum, Walk, walk
+from shadowroute.analysis.backtest.result import TruthDocument
+from shadowroute.analysis.backtest.truth import TruthSum, Walk, walk
 from shadowroute.analysis.plan.loading import load_plan
 from shadowroute.analysis.plan.registration import register
 from shadowroute.analysis.prices import PriceTable
@@ -44,7 +45,7 @@ class Outcome:
     """What was measured, what is true of each shadow policy, and what its plan makes of it, by name."""
 
     report: ProjectReport
-    truths: dict[str, PolicyTruth]
+    truths: dict[str, TruthDocument]
     judgements: dict[str, Judgement]
 
 
@@ -111,7 +112,7 @@ def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress:
 
 def truths(
     traffic: Traffic, routing: Routing, samples: Mapping[str, AnswerSample] | None = None
-) -> dict[str, PolicyTruth]:
+) -> dict[str, TruthDocument]:
     """What each shadow would really have done, each in a world of its own; offers every request to its sample."""
     taken = samples or {}
     prices = PriceTable(routing.catalogue.price_rows())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Final
 
+from shadowroute.analysis.backtest.result import TruthDocument
 from shadowroute.analysis.backtest.text import bounds, percent
-from shadowroute.analysis.backtest.truth import PolicyTruth
 from shadowroute.analysis.format import brief
 from shadowroute.analysis.report import PolicyReport
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
@@ -42,7 +42,7 @@ def summary(outcome: Outcome) -> str:
     return "\n".join(lines)
 
 
-def _line(policy: PolicyReport, truth: PolicyTruth, judgement: Judgement | None) -> str:
+def _line(policy: PolicyReport, truth: TruthDocument, judgement: Judgement | None) -> str:
     overall = policy.overall
     differs = _shown(overall.divergence.model)
     if judgement is None:
@@ -86,7 +86,7 @@ def _points(value: Measured) -> str:
     return brief(value, "points", signed=True) if isinstance(value, Estimate | Range) else "no answer was run"
 
 
-def _truth(truth: PolicyTruth) -> str:
+def _truth(truth: TruthDocument) -> str:
     cost = "?" if truth.cost_change is None else f"{percent(truth.cost_change, signed=True)} %"
     quality = "?" if truth.quality_change is None else f"{percent(truth.quality_change, signed=True)} pt"
     twice = "" if truth.escalation is None else f", {percent(truth.escalation)} %"

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, get_args
 
 from shadow.domain.signals import SignalSource
 from shadow.telemetry import keys
+from shadowroute.collector.moments import epoch_us
 from shadowroute.collector.otlp.bodies import load_object
 from shadowroute.collector.otlp.decode import InvalidSpanError, check_time
 from shadowroute.collector.otlp.limits import RefusalError
@@ -130,9 +131,7 @@ def _time_ns(value: Any, now_ns: int) -> int:
         moment = datetime.fromisoformat(value)
     except (ValueError, TypeError):
         _refuse("time", rule, value)
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    since_epoch = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    time_ns = (since_epoch.days * 86_400 + since_epoch.seconds) * 10**9 + since_epoch.microseconds * 1_000
+    time_ns = epoch_us(moment) * 1_000
     try:
         check_time(time_ns, now_ns)
     except InvalidSpanError:

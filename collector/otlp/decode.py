@@ -12,12 +12,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from shadowroute.collector.otlp.limits import YEAR_2000_US, Limits, RefusalError
+from shadowroute.collector.moments import DAY_US, YEAR_2000_US
+from shadowroute.collector.otlp.limits import Limits, RefusalError
 from shadowroute.collector.otlp.rows import KINDS, STATUS_CODES, SpanRows
 from shadowroute.collector.otlp.rules import broken_rule
 from shadowroute.collector.otlp.values import as_text
 
-_DAY_NS: Final = 86_400 * 10**9
 _NO_ID: Final = frozenset((bytes(8), bytes(16)))
 _REASONS_KEPT: Final = 20
 Item = TypeVar("Item")
@@ -139,7 +139,7 @@ def check_time(time_ns: int, now_ns: int) -> None:
     Raises:
         InvalidSpanError: before 2000, or more than a day ahead of the receiver.
     """
-    if not YEAR_2000_US * 1_000 <= time_ns <= now_ns + _DAY_NS:
+    if not YEAR_2000_US * 1_000 <= time_ns <= now_ns + DAY_US * 1_000:
         raise InvalidSpanError(f"time must be between 2000 and tomorrow, epoch nanoseconds, got {time_ns}")
 
 

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from typing import Final
 
 MEBIBYTE: Final = 1 << 20
-YEAR_2000_US: Final = 946_684_800_000_000
-YEAR_2100_US: Final = 4_102_444_800_000_000
-"""Epoch microseconds between which a moment is believed: what lies outside is in another unit, or no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Final, get_args
 from shadow.domain.outcome import OutcomeStatus
 from shadow.domain.policy import DecisionStatus
 from shadow.telemetry import keys
-from shadowroute.collector.otlp.limits import YEAR_2000_US, YEAR_2100_US
+from shadowroute.collector.moments import YEAR_2000_US, YEAR_2100_US
 
 _UINT32_MAX: Final = 0xFFFF_FFFF
 

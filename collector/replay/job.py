@@ -17,6 +17,7 @@ from shadow.domain.policy import Policy
 from shadow.domain.request import LABEL
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
+from shadowroute.collector.moments import DAY_US
 from shadowroute.collector.price_books import catalogue_of, pin
 from shadowroute.collector.progress import Progress, silent, watched
 from shadowroute.collector.replay.gaps import Gaps
@@ -29,7 +30,6 @@ from shadowroute.collector.store import Store
 SERVICE: Final = "import"
 OBSERVED: Final = "origin != 'import' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}"
 """Requests of these days that came in another way."""
-DAY_US: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

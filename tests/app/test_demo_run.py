@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowroute.analysis.backtest.truth import PolicyTruth
+from shadowroute.analysis.backtest.result import TruthDocument
 from shadowroute.analysis.measures.cost import CostDelta
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.executions import executed_answers
@@ -107,7 +107,7 @@ def test_the_bold_policy_saves_much_and_loses_quality(demo: Demo) -> None:
     assert executed.interval.low <= truth.quality_change <= executed.interval.high
 
 
-def assert_between_cold_and_warm(cost: CostDelta, truth: PolicyTruth) -> None:
+def assert_between_cold_and_warm(cost: CostDelta, truth: TruthDocument) -> None:
     """In a world of its own the shadow's caches are warmer than cold and colder than live's."""
     cold, warm = cost.relative, cost.warm_relative
     assert isinstance(cold, Estimate)

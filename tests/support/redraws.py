@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from shadowroute.analysis.backtest.case import Case, Inputs, load
+from shadowroute.analysis.backtest.result import TruthDocument
 from shadowroute.analysis.backtest.run import run as run_backtest
 from shadowroute.analysis.backtest.run import truth_of
-from shadowroute.analysis.backtest.truth import PolicyTruth
 from shadowroute.analysis.measures.executed import Executed, cost_frame, executed, executed_of_units
 from shadowroute.analysis.measures.executed_cost import CostFrame, residual_usd
 from shadowroute.analysis.measures.executed_draws import Unit, units
@@ -42,7 +42,7 @@ class Pair:
 
     case: Case
     place: int
-    truth: PolicyTruth
+    truth: TruthDocument
     units: list[Unit]
     frame: Frame
     costs: CostFrame

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from shadow.errors import ConfigError
 from shadowroute.collector.executions import Execution
+from shadowroute.collector.moments import utc
 from shadowroute.collector.replay.readers import columns
 from shadowroute.collector.replay.readers.columns import Columns
 
@@ -136,7 +137,7 @@ def _time(value: object, row: int, file: Path) -> datetime | None:
         raise ConfigError(
             f"executed_at must be a time as 2026-11-24T12:00:00Z, got {value!r} in row {row}", file=file
         ) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return utc(moment).astimezone(UTC)
 
 
 def _one_of(values: Sequence[str], allowed: Sequence[str], name: str, file: Path) -> None:

@@ -9,14 +9,13 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from shadow.domain.outcome import Contamination
 from shadow.domain.usage import count_of
-from shadowroute.collector.otlp.limits import YEAR_2000_US, YEAR_2100_US
+from shadowroute.collector.moments import YEAR_2000_US, YEAR_2100_US, epoch_us
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 YES: Final = frozenset({"true", "1", "yes", "y", "t", "on"})
 NO: Final = frozenset({"false", "0", "no", "n", "f", "off", "none", "null"})
 UP: Final = frozenset({"up", "thumbs_up", "thumbs-up", "positive", "good", "like", "+1"})
@@ -34,8 +33,7 @@ def time_us(value: Any) -> int | None:
     """Epoch microseconds of a moment: a datetime or ISO text (without a zone: UTC), or an epoch number of any unit."""
     moment = _datetime(value) if isinstance(value, (datetime, str)) else None
     if moment is not None:
-        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        found = (aware - EPOCH) // timedelta(microseconds=1)
+        found = epoch_us(moment)
     else:
         amount = number(value)
         if amount is None:
