@@ -128,6 +128,8 @@ class Recorder:
         Service, project, origin, export and the queues stay those of the recorder.
         """
         self._span_writer.routing_version = self._versions.adopt(routing, starts=self._backlog.is_running)
+        if not self._backlog.is_running:  # else its thread does that
+            self._end_unneeded()
 
     def now_and_then(self, chore: Callable[[], None]) -> None:
         """Call `chore` about once a second on the recorder's thread, while there is one."""
@@ -288,10 +290,13 @@ class Recorder:
     def _idle(self) -> None:
         self._close_overdue()
         with self.containment.guard("reload"):
-            self._versions.end_unneeded(lambda each: self._open.holds(each) or self._backlog.holds(each))
+            self._end_unneeded()
         for chore in self._chores:
             with self.containment.guard("reload"):
                 chore()
+
+    def _end_unneeded(self) -> None:
+        self._versions.end_unneeded(lambda each: self._open.holds(each) or self._backlog.holds(each))
 
     def _close_overdue(self) -> None:
         opened_before = time.perf_counter() - self._outcome_timeout_s

@@ -7,6 +7,7 @@ request are written, so that no row mixes two versions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
@@ -110,7 +111,8 @@ class RoutingVersions:
         for each in list(self._retired):
             if not is_needed(each):
                 each.runner.end()
-                self._retired.remove(each)
+                with suppress(ValueError):  # the recorder's thread was just started, and did it
+                    self._retired.remove(each)
 
     def end(self) -> None:
         """End them all."""
