@@ -8,15 +8,19 @@ ignored. Its owner starts another one.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from shadow.runtime.gc_pauses import PAUSES
 from shadow.runtime.lock_yielding import LockYielder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+IMPORT_S: Final = 0.5
+"""Seconds until a worker that was importing is looked at again."""
 
 
 class OverrunError(BaseException):
@@ -82,13 +86,26 @@ class Worker(Generic[Item, Result]):
 
     def abandon(self) -> None:
         """Abandon the thread and try to end its current item."""
+        self._abandoned = True
+        self._throw()
+        self._inbox.put(None)
+
+    def _throw(self) -> None:
+        """Throw into the thread, but not while it imports.
+
+        The interpreter's import lock could stay locked for ever, and every import of the host would wait for it.
+        """
         import ctypes  # noqa: PLC0415 - only after an overrun
 
-        self._abandoned = True
-        if self._thread.ident is not None:
-            ident = ctypes.c_ulong(self._thread.ident)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(OverrunError))
-        self._inbox.put(None)
+        ident = self._thread.ident
+        if ident is None or not self._thread.is_alive():
+            return
+        if _is_importing(ident):
+            later = threading.Timer(IMPORT_S, self._throw)
+            later.daemon = True
+            later.start()
+            return
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(OverrunError))
 
     def _run(self) -> None:
         try:
@@ -129,3 +146,13 @@ def wait_for(task: Task[Item, Result], budget_s: float) -> int | None:
         if task.done.wait(left_s):
             return None
         late_s = max(0.0, PAUSES.now() - expected)
+
+
+def _is_importing(ident: int) -> bool:
+    """Whether a thread runs the interpreter's import code, or what that calls."""
+    frame = sys._current_frames().get(ident)  # noqa: SLF001 - documented, and there is no other way
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
