@@ -5,10 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+_PREFIX: Final = "shadowroute_receiver_"
 _KINDS_KEPT: Final = 64
 
 
@@ -79,16 +84,15 @@ class Metrics:
         with self._lock:
             counts = dict(self._counts)
             last = self._last_stored_at
-        names = ("requests", "spans", "signals", "bytes", "rejected_spans", "refused_requests")
         return {
             "started_at": self._started_at,
             "last_stored_at": last,
-            "counts": {name: counts.get(name, 0) for name in names},
+            "counts": {name: counts.get(name, 0) for name in COUNTERS},
             "refused": [asdict(entry) for entry in self.refused()],
         }
 
 
-_HELP: Final[Mapping[str, str]] = {
+COUNTERS: Final[Mapping[str, str]] = {
     "requests": "Requests whose items are stored",
     "spans": "Spans stored",
     "signals": "Signals stored",
@@ -96,15 +100,32 @@ _HELP: Final[Mapping[str, str]] = {
     "rejected_spans": "Spans rejected inside accepted requests",
     "refused_requests": "Requests refused",
 }
+GAUGES: Final[Mapping[str, str]] = {
+    "in_flight_bytes": "Bytes of bodies that are not stored yet",
+    "waiting_bodies": "Bodies that wait for an insert",
+    "insert_seconds": "Time spent inserting since the start",
+}
 
 
-def prometheus_text(counts: Mapping[str, int], gauges: Mapping[str, tuple[str, float]]) -> str:
-    """Counters and gauges in Prometheus' text format; a gauge is its help text and value."""
-    lines = []
-    for name, count in counts.items():
-        metric = f"shadowroute_receiver_{name}_total"
-        lines += [f"# HELP {metric} {_HELP[name]}", f"# TYPE {metric} counter", f"{metric} {count}"]
-    for name, (text, value) in gauges.items():
-        metric = f"shadowroute_receiver_{name}"
-        lines += [f"# HELP {metric} {text}", f"# TYPE {metric} gauge", f"{metric} {value:g}"]
-    return "\n".join(lines) + "\n"
+@dataclass(frozen=True, slots=True)
+class Exposition:
+    """Counters and gauges of one moment, in Prometheus' text format.
+
+    Attributes:
+        counts: as in `Metrics.snapshot()`.
+        gauges: by name.
+    """
+
+    counts: Mapping[str, int]
+    gauges: Mapping[str, float]
+
+    def text(self) -> bytes:
+        """All of them; its content type is `CONTENT_TYPE`."""
+        return generate_latest(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, for the client library; its global registry would have them once for all stores."""
+        for name, count in self.counts.items():
+            yield CounterMetricFamily(_PREFIX + name, COUNTERS[name], value=count)
+        for name, value in self.gauges.items():
+            yield GaugeMetricFamily(_PREFIX + name, GAUGES[name], value=value)

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from shadowroute.collector.doors import replies
 from shadowroute.collector.doors.auth import Gate
 from shadowroute.collector.doors.http_server import GRPC_ADVICE
-from shadowroute.collector.doors.metrics import Metrics, prometheus_text
+from shadowroute.collector.doors.metrics import CONTENT_TYPE, Exposition, Metrics
 from shadowroute.collector.doors.reading import Budget, read_body
 from shadowroute.collector.doors.signals_http import decode_signal
 from shadowroute.collector.otlp.bodies import from_json, from_protobuf
@@ -145,11 +145,12 @@ class Receiver:
     async def _prometheus(self, _request: Request) -> Response:
         writer = self._writer.stats
         gauges = {
-            "in_flight_bytes": ("Bytes of bodies that are not stored yet", float(self._budget.used)),
-            "waiting_bodies": ("Bodies that wait for an insert", float(writer.waiting)),
-            "insert_seconds": ("Time spent inserting since the start", writer.seconds),
+            "in_flight_bytes": self._budget.used,
+            "waiting_bodies": writer.waiting,
+            "insert_seconds": writer.seconds,
         }
-        return PlainTextResponse(prometheus_text(self._metrics.snapshot()["counts"], gauges))
+        body = Exposition(self._metrics.snapshot()["counts"], gauges).text()
+        return Response(body, headers={"content-type": CONTENT_TYPE})
 
     async def _ready(self, _request: Request) -> Response:
         try:

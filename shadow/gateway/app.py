@@ -8,11 +8,11 @@ from typing import Final
 
 from shadow.config import Routing
 from shadow.gateway.access import Access
-from shadow.gateway.asgi import TEXT, Receive, Response, Scope, Send, json_response, respond
+from shadow.gateway.asgi import Receive, Response, Scope, Send, json_response, respond
 from shadow.gateway.chat import Served, id_header, serve_stream, serve_whole
 from shadow.gateway.chat_request import ChatRequests
 from shadow.gateway.intake import ClientGoneError, read_body, read_object
-from shadow.gateway.metrics import GatewayMetrics
+from shadow.gateway.metrics import CONTENT_TYPE, GatewayMetrics
 from shadow.gateway.refusals import Failure, RefusedError, failure_of
 from shadow.gateway.signal_body import signal_of
 from shadow.router import ShadowRouter
@@ -40,7 +40,7 @@ class Gateway:
     def __init__(self, router: ShadowRouter, access: Access) -> None:
         self._router = router
         self._access = access
-        self._metrics = GatewayMetrics()
+        self._metrics = GatewayMetrics(lambda: router.stats)
         self.is_draining = False
         self._configure(router.routing)
         self._endpoints: Mapping[str, Endpoint] = {CHAT: self._chat, SIGNALS: self._signals}
@@ -147,7 +147,7 @@ class Gateway:
         return json_response(_model(name))
 
     def _metrics_text(self, scope: Scope) -> Response:  # noqa: ARG002 - as above
-        return Response(200, self._metrics.text(self._router.stats).encode(), (TEXT,))
+        return Response(200, self._metrics.text(), (CONTENT_TYPE,))
 
     async def _signals(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._access.client_of(scope)

@@ -16,7 +16,6 @@ Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
-TEXT: Final[Header] = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 EVENTS: Final = ((b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store"))
 
 

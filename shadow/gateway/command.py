@@ -16,7 +16,7 @@ from shadow.runtime.exits import BAD_FILE, OK, UNAVAILABLE, USAGE
 DEFAULT_ROUTING: Final = "routing/router.yaml"
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8600
-NEEDED: Final = ("uvicorn", "httptools", "httpx_aiohttp")
+NEEDED: Final = ("uvicorn", "httptools", "httpx_aiohttp", "prometheus_client")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,26 +1,40 @@
-"""Counts for `GET /metrics`, in Prometheus' text format: https://prometheus.io/docs/instrumenting/exposition_formats/.
+"""Counts for `GET /metrics`, in Prometheus' text format.
 
-Labels have few values: models of the catalogue, statuses, codes, policies. Never an id, never a key.
+Labels have few values: models of the catalogue, statuses, codes, policies. Never an id, never a key. The client library's
+global registry is not used: each gateway of a process has its own counts.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
+from typing import Any, Final
 
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from shadow.gateway.asgi import Header
 from shadow.recording.stats import RecorderStats
 
 PREFIX: Final = "shadowroute_gateway_"
+CONTENT_TYPE: Final[Header] = (b"content-type", CONTENT_TYPE_PLAIN_0_0_4.encode())
 BOUNDS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+KINDS: Final = ("primary", "retry", "fallback", "escalation")
+LABEL_CHARACTERS: Final = 200
 
 
 class GatewayMetrics:
-    """The gateway's own counts. Used from the event loop only."""
+    """The gateway's own counts and those of its recorder. Used from the event loop only.
 
-    def __init__(self) -> None:
+    Args:
+        recorded: gives the counts of the router.
+    """
+
+    def __init__(self, recorded: Callable[[], RecorderStats]) -> None:
         self.in_progress = 0
+        self._recorded = recorded
         self._requests: Counter[tuple[str, int]] = Counter()
         self._errors: Counter[tuple[int, str]] = Counter()
         self._buckets = [0] * (len(BOUNDS_S) + 1)
@@ -46,83 +60,75 @@ class GatewayMetrics:
         """Count one accepted signal."""
         self._signals += 1
 
-    def text(self, stats: RecorderStats) -> str:
-        """All metrics, with the recorder's counts."""
-        return "\n".join([*self._own_lines(), *_recorder_lines(stats)]) + "\n"
+    def text(self) -> bytes:
+        """All metrics, in the text format."""
+        return generate_latest(self)
 
-    def _own_lines(self) -> Iterator[str]:
-        yield from _counter(
-            "requests_total",
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, for the client library."""
+        yield _counter(
+            "requests",
             "Chat completions by the model that answered and HTTP status; 499: the client left.",
-            ((f'model="{_escaped(model)}",status="{status}"', n) for (model, status), n in self._requests.items()),
+            [(*labels, count) for labels, count in self._requests.items()],
+            "model",
+            "status",
         )
-        yield from _counter(
-            "errors_total",
-            "Chat completions that failed, by HTTP status and code.",
-            ((f'status="{status}",code="{_escaped(code)}"', n) for (status, code), n in self._errors.items()),
+        errors = [(*labels, count) for labels, count in self._errors.items()]
+        yield _counter("errors", "Chat completions that failed, by HTTP status and code.", errors, "status", "code")
+        bounds = (*(f"{bound:g}" for bound in BOUNDS_S), "+Inf")
+        yield HistogramMetricFamily(
+            PREFIX + "request_seconds",
+            "Seconds from the head of a request to the end of its answer.",
+            buckets=list(zip(bounds, accumulate(self._buckets), strict=True)),
+            sum_value=self._seconds,
         )
-        yield from _head("request_seconds", "histogram", "Seconds from the head of a request to the end of its answer.")
-        total = 0
-        for bound, count in zip((*BOUNDS_S, None), self._buckets, strict=True):
-            total += count
-            yield f'{PREFIX}request_seconds_bucket{{le="{"+Inf" if bound is None else f"{bound:g}"}"}} {total}'
-        yield f"{PREFIX}request_seconds_sum {self._seconds:.6f}"
-        yield f"{PREFIX}request_seconds_count {total}"
-        yield from _gauge("requests_in_progress", "Chat completions that are being answered.", self.in_progress)
-        yield from _counter("signals_total", "Accepted signals.", [("", self._signals)])
+        yield _gauge("requests_in_progress", "Chat completions that are being answered.", self.in_progress)
+        yield _counter("signals", "Accepted signals.", [(self._signals,)])
+        yield from _of_recorder(self._recorded())
 
 
-def _recorder_lines(stats: RecorderStats) -> Iterator[str]:
-    attempts: dict[str, int] = defaultdict(int, stats.attempts)
-    yield from _counter(
-        "attempts_total",
+def _of_recorder(stats: RecorderStats) -> Iterator[Metric]:
+    yield _counter(
+        "attempts",
         "Dispatches to providers by kind: primary, retry, fallback, escalation.",
-        _by("kind", {kind: attempts[kind] for kind in ("primary", "retry", "fallback", "escalation")}),
+        [(kind, stats.attempts.get(kind, 0)) for kind in KINDS],
+        "kind",
     )
-    yield from _counter(
-        "failed_attempts_total", "Dispatches that failed, by error type.", _by("error_type", stats.failed_attempts)
-    )
-    yield from _counter("recorded_total", "Requests whose spans were built.", [("", stats.requests)])
-    yield from _counter(
-        "shadows_evaluated_total", "Shadow decisions, failures included.", [("", stats.shadows_evaluated)]
-    )
-    yield from _counter(
-        "shadow_failures_total",
+    failed = stats.failed_attempts.items()
+    yield _counter("failed_attempts", "Dispatches that failed, by error type.", failed, "error_type")
+    yield _counter("recorded", "Requests whose spans were built.", [(stats.requests,)])
+    yield _counter("shadows_evaluated", "Shadow decisions, failures included.", [(stats.shadows_evaluated,)])
+    yield _counter(
+        "shadow_failures",
         "Shadow decisions that failed, by policy and error type.",
-        (
-            (f'policy="{_escaped(policy)}",error_type="{_escaped(kind)}"', count)
-            for policy, kinds in stats.shadow_failures.items()
-            for kind, count in kinds.items()
-        ),
+        [(policy, kind, count) for policy, kinds in stats.shadow_failures.items() for kind, count in kinds.items()],
+        "policy",
+        "error_type",
     )
-    yield from _head("shadow_switched_off", "gauge", "1 for a shadow policy that is switched off.")
-    yield from (f'{PREFIX}shadow_switched_off{{policy="{_escaped(name)}"}} 1' for name in stats.switched_off)
-    yield from _counter("shadows_shed_total", "Requests whose shadows were left out.", [("", stats.shed)])
-    yield from _counter("spans_exported_total", "Spans that the collector confirmed.", [("", stats.exported)])
-    yield from _counter("records_dropped_total", "Lost requests and spans.", [("", stats.dropped)])
-    yield from _counter("contained_total", "Contained errors, by place.", _by("place", stats.contained))
-    yield from _gauge("record_queue", "Requests and spans in the queues for shadows and the collector.", stats.backlog)
+    switched_off = GaugeMetricFamily(
+        PREFIX + "shadow_switched_off", "1 for a shadow policy that is switched off.", labels=("policy",)
+    )
+    for policy in stats.switched_off:
+        switched_off.add_metric((_cut(policy),), 1)
+    yield switched_off
+    yield _counter("shadows_shed", "Requests whose shadows were left out.", [(stats.shed,)])
+    yield _counter("spans_exported", "Spans that the collector confirmed.", [(stats.exported,)])
+    yield _counter("records_dropped", "Lost requests and spans.", [(stats.dropped,)])
+    yield _counter("contained", "Contained errors, by place.", stats.contained.items(), "place")
+    yield _gauge("record_queue", "Requests and spans in the queues for shadows and the collector.", stats.backlog)
 
 
-def _by(label: str, counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return [(f'{label}="{_escaped(value)}"', count) for value, count in counts.items()]
+def _counter(name: str, text: str, rows: Iterable[tuple[Any, ...]], *labels: str) -> Metric:
+    """A counter, whose samples end in `_total`: the values of its labels, then the count."""
+    family = CounterMetricFamily(PREFIX + name, text, labels=labels)
+    for *values, count in rows:
+        family.add_metric([_cut(value) for value in values], count)
+    return family
 
 
-def _head(name: str, kind: str, text: str) -> Iterator[str]:
-    yield f"# HELP {PREFIX}{name} {text}"
-    yield f"# TYPE {PREFIX}{name} {kind}"
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, text, value=value)
 
 
-def _counter(name: str, text: str, samples: Iterable[tuple[str, int]]) -> Iterator[str]:
-    yield from _head(name, "counter", text)
-    for labels, count in samples:
-        yield f"{PREFIX}{name}{{{labels}}} {count}" if labels else f"{PREFIX}{name} {count}"
-
-
-def _gauge(name: str, text: str, value: float) -> Iterator[str]:
-    yield from _head(name, "gauge", text)
-    yield f"{PREFIX}{name} {value:g}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")[:200]
+def _cut(value: object) -> str:
+    return str(value)[:LABEL_CHARACTERS]

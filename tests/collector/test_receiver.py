@@ -206,7 +206,9 @@ def test_pages_about_the_port(server: CollectorServer) -> None:
     post(f"{server.otlp_url}/v1/traces", traces(Sent(), Sent()))
     assert b"not a page to look at" in get(server.otlp_url + "/").body
     assert get(f"{server.otlp_url}/readyz").json() == {"ready": True}
-    assert b"shadowroute_receiver_spans_total 2\n" in get(f"{server.otlp_url}/metrics").body
+    metrics = get(f"{server.otlp_url}/metrics")
+    assert b"shadowroute_receiver_spans_total 2.0\n" in metrics.body
+    assert metrics.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     status = get(f"{server.otlp_url}/-/status").json()
     assert (status["schema"], status["counts"]["spans"]) == ("shadowroute/receiver-status/1", 2)
     assert abs(status["last_stored_at"] - time.time()) < 60

@@ -13,6 +13,7 @@ from shadow.runtime.forks import on_fork_in_child
 from shadow.telemetry.export.delivery import Delivery
 from shadow.telemetry.export.encode import encode_request, encode_span
 from shadow.telemetry.export.poster import Poster, Response
+from shadow.telemetry.export.reply import partial_success, status_message
 from shadow.telemetry.export.sink import SinkStats
 from shadow.telemetry.span import Source, Span
 
@@ -121,20 +122,12 @@ class OtlpSink:
 
     def _rejected(self, response: Response) -> int:
         """Number of rejected spans of an accepted batch; 0 for an unreadable answer."""
-        if not response.body or not response.is_protobuf:
+        if not response.is_protobuf:
             return 0
-        from google.protobuf.message import DecodeError  # noqa: PLC0415 - 65 ms with the next, rarely needed
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415 - as above
-            ExportTraceServiceResponse,
-        )
-
-        try:
-            partial = ExportTraceServiceResponse.FromString(response.body).partial_success
-        except DecodeError:
-            return 0
-        if partial.rejected_spans:
-            self._log_loss(partial.rejected_spans, f"{self._poster.label} rejected them: {partial.error_message}")
-        return int(partial.rejected_spans)
+        rejected, reason = partial_success(response.body)
+        if rejected:
+            self._log_loss(rejected, f"{self._poster.label} rejected them: {reason}")
+        return rejected
 
     def _log_loss(self, count: int, reason: str) -> None:
         """Log a reason once, until there is another one; the counts are in `stats`."""
@@ -160,11 +153,5 @@ def _message(response: Response) -> str:
     """The server's reason, from a google.rpc.Status or from text, at most 300 characters."""
     if not response.is_protobuf:
         return response.body[:300].decode("utf-8", "replace").strip()
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - only when something went wrong
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTracePartialSuccess  # noqa: PLC0415
-
-    try:
-        # google.rpc.Status has its code and message in the same two fields, and its own package is not needed here.
-        return ExportTracePartialSuccess.FromString(response.body).error_message[:300]
-    except DecodeError:
-        return "an answer that is not protobuf"
+    message = status_message(response.body)
+    return "an answer that is not protobuf" if message is None else message[:300]
