@@ -9,16 +9,15 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Final, Literal
 
-import httpx
-
 from shadowroute.analysis.caveats import KNOWN_CLUSTERS
 from shadowroute.analysis.format import age, count, counted, percent
 from shadowroute.analysis.measures.completeness import completeness_of
 from shadowroute.analysis.queries import Queries, projects
 from shadowroute.analysis.rows import Freshness
 from shadowroute.analysis.selection import Window
+from shadowroute.collector.errors import StoreUnreachableError
 from shadowroute.collector.price_books import current_book
-from shadowroute.collector.store import Store
+from shadowroute.collector.store import Store, owner_client
 from shadowroute.collector.store.migrate import status as migration_status
 
 Level = Literal["ok", "warn", "FAIL"]
@@ -87,16 +86,12 @@ def examine(store: Store, project: str, *, wait_s: float = 0.0) -> list[Check]:
 
 def receiver_status(store: Store) -> dict[str, Any] | None:
     """What the receiver of a running `up` counted; None if none runs on this store or it does not answer."""
-    owner = store.owner
-    if owner is None or not owner.otlp_url:
+    if store.owner is None:
         return None
     try:
-        reply = httpx.get(f"{owner.otlp_url}/-/status", headers={"authorization": f"Bearer {owner.token}"}, timeout=5)
-        reply.raise_for_status()
-    except httpx.HTTPError:
+        return owner_client.status(store.owner)
+    except StoreUnreachableError:
         return None
-    body = reply.json()
-    return body if isinstance(body, dict) else None
 
 
 def _wait_for_traffic(store: Store, project: str, wait_s: float) -> Queries | None:

@@ -68,3 +68,13 @@ class StatementRefusedError(StoreError):
 
 class PriceBookConflictError(StoreError):
     """A price book already has other prices for a model; books never change."""
+
+
+def said_first(error: BaseException) -> str:
+    """What the operating system said, if it is behind the error; else what the server said first."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

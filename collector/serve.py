@@ -17,7 +17,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
-import httpx
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -31,10 +30,9 @@ from shadowroute.collector.doors.metrics import Metrics
 from shadowroute.collector.doors.ports import listen, require_free_port, url_of
 from shadowroute.collector.doors.receiver import Receiver
 from shadowroute.collector.doors.replies import refused
-from shadowroute.collector.errors import StoreUnreachableError
 from shadowroute.collector.otlp.limits import Limits, RefusalError
 from shadowroute.collector.rollup import Rollup, RollupResult
-from shadowroute.collector.store import Store
+from shadowroute.collector.store import Store, owner_client
 from shadowroute.collector.store.owner import Owner, remove_owner, write_owner
 from shadowroute.collector.store.writer import Writer
 
@@ -208,7 +206,7 @@ def ingest(store: Store) -> Iterator[IngestEndpoint]:
         StoreUnreachableError: the owner of the store serves no receiver.
     """
     if store.owner is not None:
-        yield IngestEndpoint(_otlp_url(store.owner), _bearer(store.owner))
+        yield IngestEndpoint(*owner_client.receiver(store.owner))
         return
     with CollectorServer(store, otlp_port=0, clickhouse_port=0, rollup=False) as server:
         yield IngestEndpoint(server.otlp_url)
@@ -226,25 +224,7 @@ def rollup_now(store: Store, *, labels: Sequence[str] = ()) -> RollupResult:
     """
     if store.kind != "owner" or store.owner is None:
         return Rollup(store, labels=labels).run_once()
-    url = f"{_otlp_url(store.owner)}/-/rollup"
-    try:
-        reply = httpx.post(url, headers=_bearer(store.owner), timeout=600.0, trust_env=False).raise_for_status().json()
-    except httpx.HTTPError as error:
-        raise StoreUnreachableError(
-            f"pid {store.owner.pid}, which owns {store.dsn}, did not answer ({error})"
-        ) from error
+    reply = owner_client.rollup(store.owner)
     return RollupResult(
         days=reply["days"], rows=reply["rows"], seconds=reply["seconds"], as_of=datetime.fromisoformat(reply["as_of"])
     )
-
-
-def _otlp_url(owner: Owner) -> str:
-    if not owner.otlp_url:
-        raise StoreUnreachableError(
-            f"pid {owner.pid} owns the store but serves no receiver; stop it, or wait for its end"
-        )
-    return owner.otlp_url
-
-
-def _bearer(owner: Owner) -> dict[str, str]:
-    return {"Authorization": f"Bearer {owner.token}"}

@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from shadowroute.collector.errors import StoreBusyError, StoreMissingError, StoreUnreachableError
-from shadowroute.collector.store import embedded
+from shadowroute.collector.errors import StoreBusyError, StoreMissingError, StoreUnreachableError, said_first
+from shadowroute.collector.store import embedded, owner_client
 from shadowroute.collector.store.dsn import Dsn, parse
 from shadowroute.collector.store.migrate import migrate as apply_migrations
 from shadowroute.collector.store.owner import Owner, holder_of, read_owner
@@ -166,15 +165,7 @@ def _embedded(dsn: Dsn, *, migrate: bool, create: bool) -> Store:
 
 
 def _owned_elsewhere(dsn: Dsn, owner: Owner) -> Store:
-    parts = urlsplit(owner.clickhouse_url)
-    where = Dsn(
-        scheme="clickhouse",
-        host=parts.hostname or "127.0.0.1",
-        port=parts.port or 8123,
-        database=dsn.database,
-        password=owner.token,
-    )
-    store = Store(dsn, "owner", _http(where), owner=owner)
+    store = Store(dsn, "owner", partial(owner_client.clickhouse, owner, dsn.database), owner=owner)
     store.client()
     return store
 
@@ -226,18 +217,8 @@ def _http(dsn: Dsn, *, database: str | None = None) -> Connect:
             )
         except ClickHouseError as error:
             raise StoreUnreachableError(
-                f"store {dsn} does not answer or refuses user {dsn.user!r} ({_why(error)}); start it, or use another"
-                " --store"
+                f"store {dsn} does not answer or refuses user {dsn.user!r} ({said_first(error)}); start it, or use"
+                " another --store"
             ) from error
 
     return connect
-
-
-def _why(error: BaseException) -> str:
-    """What the operating system said, if it is behind the error; else what the server said first."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return str(error).strip().splitlines()[0][:300]

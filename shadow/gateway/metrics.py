@@ -1,7 +1,7 @@
 """Counts for `GET /metrics`, in Prometheus' text format.
 
-Labels have few values: models of the catalogue, statuses, codes, policies. Never an id, never a key. The client library's
-global registry is not used: each gateway of a process has its own counts.
+Labels have few values: models of the catalogue, statuses, codes, policies. Never an id, never a key. Nothing goes into
+the global registry of the client library: each gateway of a process has its own counts.
 """
 
 from __future__ import annotations
