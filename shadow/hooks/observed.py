@@ -27,7 +27,7 @@ from shadow.domain.usage import answer_of, failure_of, is_answer
 from shadow.errors import ShadowError
 from shadow.hooks.labels import merged
 from shadow.hooks.observer_context import ObserverContext
-from shadow.recording.recorder import Pending
+from shadow.recording.backlog import Pending
 
 CALL_FACTS: Final = ("messages", "tools", "response_format", "max_output_tokens")
 """Facts of the call itself; all others may also come from the surrounding labels."""

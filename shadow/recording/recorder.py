@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from shadow.config import Routing
     from shadow.state.router_state import State
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "Pending", "Recorder", "RecorderStats"]
-
 EXIT_FLUSH_S: Final = 10.0
 
 
@@ -299,9 +297,8 @@ class Recorder:
         self._versions.end_unneeded(lambda each: self._open.holds(each) or self._backlog.holds(each))
 
     def _close_overdue(self) -> None:
-        opened_before = time.perf_counter() - self._outcome_timeout_s
         with self.containment.guard("time-out"):
-            self._close_all(opened_before)
+            self._close_all(time.perf_counter() - self._outcome_timeout_s)
 
     def _close_all(self, opened_before: float = float("inf")) -> None:
         while (oldest := self._open.take_oldest(opened_before)) is not None:
