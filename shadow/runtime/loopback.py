@@ -21,10 +21,12 @@ def is_loopback(host: str) -> bool:
 def names_loopback(host_header: str) -> bool:
     """Whether a Host header, with or without a port, names this machine. An empty one does: HTTP/1.0 has none."""
     try:
-        name = urlsplit(f"//{host_header}").hostname or ""
+        parts = urlsplit(f"//{host_header}")
+        name, _port = parts.hostname or "", parts.port  # a port that is no number raises
     except ValueError:
         return False
-    return not host_header or is_loopback(name)
+    is_bare = parts.netloc == host_header and parts.username is None
+    return not host_header or (is_bare and is_loopback(name))
 
 
 def same_secret(given: str, secret: str) -> bool:

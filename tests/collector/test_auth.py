@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shadow.errors import ConfigError
-from shadow.runtime.loopback import is_loopback
+from shadow.runtime.loopback import is_loopback, names_loopback
 from shadowroute.collector.doors.auth import Gate
 from shadowroute.collector.otlp.limits import RefusalError
 
@@ -22,6 +22,12 @@ def test_loopback_names(host: str) -> None:
 def test_what_is_not_loopback(host: str) -> None:
     """Anything that another machine could be, or could resolve to."""
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("header", ["localhost:1:2", "localhost:x", "localhost/x", "me@localhost", "[::1", "[::2]:80"])
+def test_a_malformed_host_header_names_no_loopback(header: str) -> None:
+    """What is more than a name and a port was not written by a client of ours."""
+    assert not names_loopback(header)
 
 
 def test_beyond_loopback_a_token_is_needed_to_start() -> None:
