@@ -10,8 +10,10 @@ from typing import Any, cast
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from shadowroute.collector.otlp.decode import decode_traces, parse_traces
+from shadowroute.collector.otlp.bodies import from_protobuf
+from shadowroute.collector.otlp.decode import decode_traces
 from shadowroute.collector.otlp.limits import Limits
 from shadowroute.collector.store import Store
 from shadowroute.collector.store.writer import (
@@ -171,7 +173,7 @@ def test_a_large_body_sent_twice_is_stored_once(store: Store) -> None:
     """The engine recognises the token: the span table has no copy, the views neither."""
     spans = [Sent(decision(f"r{number}"), span_id=number.to_bytes(8, "big")) for number in range(1, ALONE_ROWS + 1)]
     body = traces(*spans)
-    rows = decode_traces(parse_traces(body), Limits()).rows.arrow()
+    rows = decode_traces(from_protobuf(body, ExportTraceServiceRequest), Limits()).rows.arrow()
     writer = Writer(store)
     for _ in range(2):
         writer.submit(rows, body_token(body)).result(10)
