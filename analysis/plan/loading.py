@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from shadow.config.canonical import FirstKeys, canonical_form
 from shadow.config.source import read_source
 from shadow.config.validation import validated
 from shadow.domain.ids import canonical_id
@@ -17,6 +18,19 @@ from shadowroute.analysis.plan.document import PlanDocument, QualityDocument, St
 from shadowroute.analysis.selection import Segment
 
 HASH_CHARACTERS: Final = 12
+FIRST_KEYS: Final[FirstKeys] = {
+    "CostsDocument": ("router_usd_per_decision", "running_usd_per_month", "bad_answer_usd"),
+    "MustDocument": ("escalation", "latency_p95"),
+    "PlanDocument": ("price_book", "clusters", "segments", "signals", "costs", "review"),
+    "QualityDocument": ("over", "evidence"),
+    "ReviewDocument": ("signatures", "not_the_author", "valid_days", "first_step"),
+    "SegmentsDocument": ("by", "stricter"),
+    "SignalDocument": ("matures_after", "lower_is_better", "bar", "source"),
+    "StricterDocument": ("cost", "quality"),
+    "StricterQualityDocument": ("signal",),
+    "WindowDocument": ("ends", "min_days"),
+}
+"""Closed, see `shadow.config.canonical`."""
 _SEGMENT_KEYS: Final = {"complexity": "complexity_band"}
 
 
@@ -37,9 +51,8 @@ class Plan:
 
     @property
     def content(self) -> dict[str, Any]:
-        """JSON values with every default: what is hashed and stored."""
-        content: dict[str, Any] = self.document.model_dump(mode="json", by_alias=True)
-        return content
+        """The canonical form, which is hashed and stored: JSON values with their defaults."""
+        return canonical_form(self.document, FIRST_KEYS)
 
     @property
     def hash(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shadow.config.artifacts import load_function
 from shadow.config.mechanisms.budget import build_budget
@@ -24,11 +24,11 @@ from shadow.config.policy_document import (
     RuleDocument,
     WhenDocument,
 )
+from shadow.config.policy_version import policy_version
 from shadow.config.source import Place, Source, read_source
 from shadow.config.validation import validated
 from shadow.config.validator_building import Materials, build_validator
 from shadow.config.validator_document import ValidatorDocument
-from shadow.domain.ids import canonical_id
 from shadow.errors import ConfigError
 from shadow.policies.call import FunctionChooser
 from shadow.policies.composed import Composed
@@ -49,7 +49,6 @@ MECHANISMS: Final[Mapping[str, Callable[..., Chooser]]] = {
 }
 """By the key in the file: builds the chooser from its document, its place and the reason."""
 
-VERSION_CHARACTERS: Final = 12
 UNBUILT: Final = Static("unbuilt")
 """Replaces a chooser with a problem; its policy is never returned."""
 
@@ -57,7 +56,7 @@ UNBUILT: Final = Static("unbuilt")
 class PolicyBuilder:
     """Builds the policy of one file, and collects all problems instead of stopping at the first.
 
-    The version is a hash of the document with its defaults, of its files and functions, and of the
+    The version is a hash of the document's canonical form, of its files and functions, and of the
     models of its aliases. Prices and `isolation` are not part of it.
 
     Args:
@@ -102,7 +101,7 @@ class PolicyBuilder:
             return None
         return Composed(
             name=document.policy,
-            version=self._version(document),
+            version=policy_version(document, self._artifacts),
             chooser=chooser,
             filters=filters,
             fallback=fallback,
@@ -120,14 +119,6 @@ class PolicyBuilder:
                 self.problem(f"fallback must name each model once, got {model} twice; remove one", ("fallback", at))
             models.append(model)
         return models
-
-    def _version(self, document: PolicyDocument) -> str:
-        resolved: dict[str, Any] = document.model_dump(
-            mode="json", by_alias=True, exclude_none=True, exclude={"isolation"}
-        )
-        if self._artifacts:
-            resolved["artifacts"] = self._artifacts
-        return canonical_id(resolved, length=VERSION_CHARACTERS)
 
     def _filter(self, document: FilterDocument) -> Filter:
         return build_capability(self, document.capability, ("filter", "capability"))

@@ -8,10 +8,14 @@ import json
 import os
 import random
 import time
-from typing import Any, Literal
+from dataclasses import MISSING, fields
+from typing import TYPE_CHECKING, Any, Literal
 
 from shadow.runtime.containment import logger
 from shadow.runtime.forks import on_fork_in_child
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ID_KEY_VARIABLE = "SHADOW_ID_KEY"
 
@@ -40,6 +44,15 @@ def canonical_json(value: Any) -> str:
 def canonical_id(value: Any, *, length: int) -> str:
     """First `length` hex characters of the SHA-256 of the canonical JSON."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
+
+
+def lasting_fields(instance: DataclassInstance) -> dict[str, Any]:
+    """Fields of a flat dataclass for a hash that lasts: one with a default only where it differs from it.
+
+    A field that is added later must have a default, and the default must never change.
+    """
+    values = ((field, getattr(instance, field.name)) for field in fields(instance))
+    return {field.name: value for field, value in values if field.default is MISSING or value != field.default}
 
 
 class KeyedHash:

@@ -17,6 +17,8 @@ from shadow.domain.snapshot import STATE_MODES, Snapshot, StateMode
 from shadow.errors import ConfigError
 from shadow.runtime.frozen import quickly_made
 
+FIRST_STEP_KEYS: Final = frozenset({"kind", "model", "accept_if", "retry_same", "tells_why", "verifies"})
+"""Of `Step.document()` in the first release. Closed: hashed without its name, a later value could pass for another."""
 StepKind = Literal["primary", "fallback", "escalation"]
 DecisionStatus = Literal["ok", "error", "timeout", "invalid"]
 Decides = Literal["repeatably", "randomly", "unknown"]
@@ -97,8 +99,15 @@ class Decision:
 
     @property
     def steps_id(self) -> str:
-        """First 16 hex characters of the SHA-256 of the canonical JSON of the steps."""
-        return canonical_id([list(step.document().values()) for step in self.steps], length=16)
+        """First 16 hex characters of the SHA-256 of the canonical JSON of the steps.
+
+        Keys of the first release are hashed by their values alone, later ones with their names.
+        """
+        hashed = [
+            [value if key in FIRST_STEP_KEYS else [key, value] for key, value in step.document().items()]
+            for step in self.steps
+        ]
+        return canonical_id(hashed, length=16)
 
 
 @quickly_made

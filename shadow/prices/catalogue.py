@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from shadow.domain.ids import canonical_id
+from shadow.domain.ids import canonical_id, lasting_fields
 from shadow.errors import ConfigError
 from shadow.prices.registry import (
     BANDS,
@@ -174,7 +174,7 @@ class Catalogue:
         if all(self.prices(name) in (None, registry_prices(name, None)) for name in self.models):
             return registry_version()
         rows = [
-            [row.provider, row.model, row.context_band, row.effective_from.isoformat(), asdict(row.price)]
+            [row.provider, row.model, row.context_band, row.effective_from.isoformat(), lasting_fields(row.price)]
             for row in self.price_rows()
         ]
         return "book-" + canonical_id({"registry": registry_version(), "rows": rows}, length=12)

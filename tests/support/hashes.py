@@ -13,9 +13,9 @@ from unittest.mock import patch
 
 from shadow.config import load_catalogue, load_policy
 from shadow.config.policy_document import PolicyDocument
+from shadow.config.policy_version import policy_version
 from shadow.config.source import read_source
 from shadow.config.validation import validated
-from shadow.domain.ids import canonical_id
 from shadow.domain.policy import Decision, Step
 from shadow.errors import ConfigError
 from shadow.prices import catalogue
@@ -98,8 +98,7 @@ def plan_files(folder: Path) -> dict[str, Path]:
 def _documents() -> Iterator[tuple[str, str]]:
     """Policies that point at files and functions which do not exist: what the file alone adds to their versions."""
     for file in document_files():
-        content = policy_document(file).model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"isolation"})
-        yield f"document {file.relative_to(ROOT)}", canonical_id(content, length=12)
+        yield f"document {file.relative_to(ROOT)}", policy_version(policy_document(file), {})
 
 
 def _policies() -> Iterator[tuple[str, str]]:

@@ -32,6 +32,7 @@ def pool_of(building: Building, among: Sequence[str] | None, place: Place, *, ou
         names = [building.model(name, (*place, "among", at)) for at, name in enumerate(among)]
     names = [name for name in dict.fromkeys(names) if name in building.catalogue]
     pool = Pool(names, building.catalogue, output_tokens=output_tokens)
+    # A later expectation is appended only where a model has one: other versions must stay as they are.
     expected = {}
     for name in names:
         model = building.catalogue.get(name)

@@ -12,6 +12,7 @@ from shadow.policies.capability import LANGUAGE, REGION, Capability
 def build_capability(building: Building, document: CapabilityDocument, place: Place) -> Capability:
     """The filter. The capabilities of the catalogue's models are part of the version."""
     models = building.catalogue.models
+    # What is stated later is appended only where a model states it: other versions must stay as they are.
     stated = {
         name: [
             model.context_tokens,
