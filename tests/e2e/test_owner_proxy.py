@@ -98,6 +98,8 @@ def test_no_byte_of_a_command_reaches_a_proxy(tmp_path: Path, proxy: Recorded) -
             shadow,
             "--absent",
             "task",
+            "--project",
+            "mine",
         )
         told = run(tmp_path, "doctor", "--project", "default")
         assert f"owner pid {owner.pid}" in told
