@@ -1,9 +1,13 @@
-"""Fixtures that every folder shares."""
+"""What every folder shares: fixtures, the order of tests, and what no test may leave behind."""
 
 from __future__ import annotations
 
 import os
+import random
+import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +27,64 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # A busy machine is slow at times; what a property says does not depend on that.
 settings.register_profile("shadowroute", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shadowroute")
+
+IN_OWN_PROCESS = "SHADOWROUTE_IN_OWN_PROCESS"
+"""Set in the process that a test marked `own_process` has for itself."""
+
+THREADS_END_WITHIN_S = 20.0
+"""A busy machine needs a while until a thread that was told to end has ended."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--shuffle SEED`."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run files, and the tests of each, in a random order")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Shuffle, if asked to. Tests of one file stay together: they share what is expensive to start."""
+    seed = config.getoption("shuffle")
+    if seed is None:
+        return
+    dice = random.Random(seed)
+    place = {path: dice.random() for path in sorted({item.path for item in items})}
+    dice.shuffle(items)
+    items.sort(key=lambda item: place[item.path])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
+    """Run a test marked `own_process` in one: what earlier tests left in this process cannot disturb it."""
+    if pyfuncitem.get_closest_marker("own_process") is None or os.environ.get(IN_OWN_PROCESS):
+        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", pyfuncitem.nodeid],
+        cwd=pyfuncitem.config.rootpath,
+        env=os.environ | {IN_OWN_PROCESS: "1"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(done.stdout + done.stderr, pytrace=False)
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_of_ours_is_left() -> Iterator[None]:
+    """A test ends the threads that it began: they would go on in the time, the counts and the log of later tests."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + THREADS_END_WITHIN_S
+    while left := [each for each in threading.enumerate() if each not in before and _is_ours(each)]:
+        if time.monotonic() > deadline:
+            names = ", ".join(sorted(each.name for each in left))
+            pytest.fail(f"the test left threads running: {names}; close what started them", pytrace=False)
+        left[0].join(0.05)
+
+
+def _is_ours(thread: threading.Thread) -> bool:
+    return thread.name.startswith("shadowroute-")
 
 
 @pytest.fixture(scope="session", autouse=True)

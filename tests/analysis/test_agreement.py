@@ -182,7 +182,9 @@ def test_money_measures_agree_with_the_cube(traffic: tuple[Queries, list[dict[st
     bill = ledger(q, CHEAP, WINDOW, book=BOOK, costs=Costs(router_usd_per_decision=0.001))
     lows = [line.usd_per_month for line in bill.lines]
     assert isinstance(bill.net, Range)
-    assert bill.net.low == pytest.approx(sum(getattr(m, "low", getattr(m, "value", None)) for m in lows), rel=1e-9)
+    assert bill.net.low == pytest.approx(
+        sum(float(getattr(m, "low", getattr(m, "value", "nan"))) for m in lows), rel=1e-9
+    )
     assert bill.days == WINDOW.days
     most = most_that_routing_could_save(q, WINDOW, BOOK)
     assert isinstance(most, Estimate)
@@ -215,7 +217,7 @@ def _usd(row: dict[str, Any], model: str, *, warm: bool | None = None) -> float:
     warm = model == row["served_model"] if warm is None else warm
     fresh = row["input_tokens"] - read - written
     sent = fresh * p_in + read * p_read + written * p_write if warm else row["input_tokens"] * p_in
-    return (sent + row["output_tokens"] * p_out) / 1e6
+    return float(sent + row["output_tokens"] * p_out) / 1e6
 
 
 def _with_draft(row: dict[str, Any]) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def test_the_buckets_are_those_of_the_rows(tmp_path: Path, store: Store) -> None
         "SELECT request_id, bucket FROM decisions FINAL WHERE project = {project:String} AND role = 'live'",
         parameters={"project": case.project},
     )
-    stored = dict(rows.result_rows)
+    stored: dict[str, int] = dict(map(tuple, rows.result_rows))
     want = [stored[plan.query.request_id] for plan in case.planned]
     assert np.array_equal(trials_of(case, 0).bucket, np.array(want))
     assert document.shadows[0].specialists.random_control.model == "small"

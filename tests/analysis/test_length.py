@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
 from shadowroute.analysis.measures.change import change_of
@@ -73,7 +74,7 @@ def answer(number: int, **changed: object) -> ExecutedAnswer:
     return replace(made, **changed)  # type: ignore[arg-type]  # fields of the test's own choice
 
 
-def samples(buckets: Floats, other: Floats, own: Floats) -> LengthSums:
+def samples(buckets: NDArray[np.int64], other: Floats, own: Floats) -> LengthSums:
     ratio = RatioSums(numerator=spread(buckets, other), denominator=spread(buckets, own), n=len(own))
     return LengthSums(output=ratio, input=ratio)
 

@@ -23,7 +23,7 @@ NO_GAPS = Gaps(models_without_tier=(), has_plans_without_id=False)
 
 def pairs(buckets: int = BUCKETS, **changed: Any) -> list[dict[str, Any]]:
     """Ten decisions per bucket, as `pair_sums` returns them; a list gives one value per bucket."""
-    row = dict.fromkeys(
+    row: dict[str, Any] = dict.fromkeys(
         ("by_model", "by_tier", "by_steps", "failed", "cascade", "known", "paid_twice", "possible"), 0.0
     )
     row |= {"n": 10, "weight": 10.0, "planned": 10.0, "compared": 10.0, "clean": 10.0} | changed
@@ -168,7 +168,7 @@ def test_models_without_a_tier_are_named() -> None:
     assert undefined(found.tier).reason == "no tier is known for llama, mystery"
     assert "models.yaml" in undefined(found.tier).next_step
     assert "whole plan" in undefined(found.steps).reason
-    assert estimated(found.model)
+    estimated(found.model)
 
 
 def test_matrix_cells_have_a_direction() -> None:

@@ -200,13 +200,11 @@ def test_one_token_is_seen(chains: Chains) -> None:
 
 def _permuted(rows: Chain) -> Chain:
     dice = random.Random(3)
-    return replace(
-        rows,
-        **{
-            name: dice.sample(list(getattr(rows, name)), len(getattr(rows, name)))
-            for name in ("decisions", "signals", "executions", "prices")
-        },
-    )
+    shuffled: dict[str, Any] = {
+        name: dice.sample(list(getattr(rows, name)), len(getattr(rows, name)))
+        for name in ("decisions", "signals", "executions", "prices")
+    }
+    return replace(rows, **shuffled)
 
 
 def _renamed_models(rows: Chain) -> Chain:

@@ -27,6 +27,7 @@ def test_bounds_hold_whatever_the_silent_think() -> None:
 def test_the_silent_at_the_tipping_point_give_the_threshold() -> None:
     """Put back into the mean, the answer is the threshold; None where no answer of the silent reaches it."""
     silent = tipping_point(0.9, 0.6, 0.8)
+    assert silent is not None
     assert silent == pytest.approx(0.65)
     assert 0.6 * 0.9 + 0.4 * silent == pytest.approx(0.8)
     assert tipping_point(0.9, 0.95, 0.8) is None

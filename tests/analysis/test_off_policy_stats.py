@@ -32,8 +32,8 @@ def bandit(campaign: str) -> tuple[Floats, Floats]:
     count = np.zeros((len(prior), 3))
     for _ in range(parts):
         best = np.argsort(rng.beta(alpha, beta, size=(draws // parts, len(prior))), axis=1)[:, ::-1]
-        for position in range(3):
-            count[:, position] += np.bincount(best[:, position], minlength=len(prior))
+        for place in range(3):
+            count[:, place] += np.bincount(best[:, place], minlength=len(prior))
     item = np.array([int(row["item"]) for row in rows])
     position = np.array([int(row["position"]) - 1 for row in rows])
     propensity = np.array([float(row["propensity"]) for row in rows])
@@ -146,7 +146,7 @@ def test_grouped_sums_give_what_rows_give() -> None:
     keys, place = np.unique(np.stack([bucket, cell, logged, evaluated]), axis=1, return_inverse=True)
 
     def grouped(values: Floats) -> Floats:
-        return np.bincount(place.ravel(), values, keys.shape[1])
+        return np.bincount(place.ravel(), values, keys.shape[1]).astype(float)
 
     sums = GroupedSums(
         bucket=keys[0],

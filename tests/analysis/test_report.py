@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_segments_are_the_declared_keys_largest_first(report: ProjectReport, q: 
     segments = report.policies[0].segments
     tasks = [s for s in segments if isinstance(s.slice, Segment) and s.slice.key == "task"]
     assert {str(s.slice) for s in tasks} == {"task=chat", "task=code", "task=extract"}
-    assert [s.share for s in tasks] == sorted((s.share for s in tasks), reverse=True)
+    assert [s.share for s in tasks] == sorted((s.share or 0 for s in tasks), reverse=True)
     assert sum(s.share or 0 for s in tasks) == pytest.approx(1)
     assert {str(s.slice) for s in segments} - {str(s.slice) for s in tasks} == {"label:team=a", "label:team=b"}
     alone = policy_report(q, CHEAP, WINDOW, book=BOOK, segment=Segment("task", "chat")).overall
@@ -287,7 +288,7 @@ def test_a_policy_that_went_live_is_no_control(store: Store) -> None:
 
 def test_a_sample_is_not_taken_for_a_loss(store: Store) -> None:
     """A shadow that sees one request in ten holds a little more or less than a tenth; half of them gone is said."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for n in range(400):
         row = {"request_id": f"r{n}", "cluster_key": f"u{n}"}
         rows.append(row)

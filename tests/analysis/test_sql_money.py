@@ -108,7 +108,13 @@ def test_the_model_that_checks_a_draft_reads_the_draft(store: Store) -> None:
 
 def test_active_days(store: Store) -> None:
     """Days on which the policy decided, other policies and days outside of the window left out."""
-    rows = [{}, {"bucket": 2}, {"day": D17}, {"day": D17 + dt.timedelta(days=1)}, {"policy": "bold", "day": D17}]
+    rows: list[dict[str, Any]] = [
+        {},
+        {"bucket": 2},
+        {"day": D17},
+        {"day": D17 + dt.timedelta(days=1)},
+        {"policy": "bold", "day": D17},
+    ]
     insert(store.client(), "pair_daily", rows)
     assert run(store, "active_days", policy="cheap", version="2", **DAYS) == [(2,)]
     assert run(store, "active_days", policy="cheap", version="2", first=DAY, last=DAY) == [(1,)]

@@ -18,7 +18,7 @@ def select(store: Store, file: str, **params: Any) -> list[dict[str, Any]]:
 def test_training_rows(store: Store) -> None:
     """A served answer weighs 1 / (sampling x chance); a withdrawn signal, a pinned or partial answer is none."""
     client = store.client()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"request_id": "r1", "propensity": 0.5, "sample_rate": 0.5},
         {"request_id": "r2", "propensity": None},
         {"request_id": "r3", "propensity": None, "contamination": ["pinned"]},

@@ -34,7 +34,7 @@ def live(store: Store) -> Store:
         ("primary", "acme", "small", "", 1000, 0, 0, 100, 0.2),
         ("escalation", "acme", "big", "", 1000, 0, 0, 50, 0.3),
     ]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {**cascade, "escalated": 0},
         {"request_id": "r2", **cascade, "escalated": 1, "attempts": twice},
         {"request_id": "r3", "input_tokens": None, "latency_s": None, "attempts": []},

@@ -104,9 +104,9 @@ def test_a_weak_judge_is_not_corrected() -> None:
 
 def scores(rng: np.random.Generator, shares: list[float], n: int) -> tuple[Floats, Floats]:
     """Bins of n independent scores, and their weights per bucket."""
-    bins = rng.choice(len(shares), size=n, p=shares)
+    bins = rng.choice(len(shares), size=n, p=shares).astype(float)
     weights = np.zeros((BUCKETS, len(shares)))
-    np.add.at(weights, (rng.integers(0, BUCKETS, n), bins), 1.0)
+    np.add.at(weights, (rng.integers(0, BUCKETS, n), bins.astype(int)), 1.0)
     return bins, weights
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from shadowroute.analysis.results import Interval
 from shadowroute.analysis.stats.hall import hall_ratio_interval
 from shadowroute.analysis.stats.proportion import share_interval
 from shadowroute.analysis.stats.ratio import t_interval
-from shadowroute.analysis.stats.sequential import LookPlan, open_boundary, planned_boundaries, spent
+from shadowroute.analysis.stats.sequential import LookPlan, Spending, open_boundary, planned_boundaries, spent
 from shadowroute.analysis.summaries import BUCKETS, RatioSums
 
 # Method 8, from ldbounds: two-sided .05, equally spaced looks.
@@ -43,10 +45,10 @@ def test_one_look_is_the_usual_interval() -> None:
 
 
 @pytest.mark.parametrize("spending", ["obrien-fleming", "pocock"])
-def test_boundaries_spend_what_they_may(spending: str) -> None:
+def test_boundaries_spend_what_they_may(spending: Spending) -> None:
     """Independent computation: two looks by the bivariate normal distribution, to nine places."""
-    first, second = planned_boundaries(2, 0.05, spending)  # type: ignore[arg-type]
-    assert stats.norm.sf(first) == pytest.approx(spent(0.5, 0.05, spending), abs=1e-10)  # type: ignore[arg-type]
+    first, second = planned_boundaries(2, 0.05, spending)
+    assert stats.norm.sf(first) == pytest.approx(spent(0.5, 0.05, spending), abs=1e-10)
     both = stats.multivariate_normal(cov=[[1, math.sqrt(0.5)], [math.sqrt(0.5), 1]])
     inside = both.cdf([first, second], lower_limit=[-first, -second])
     assert 1 - inside == pytest.approx(0.05, abs=1e-6)
@@ -93,12 +95,13 @@ def test_extreme_levels_give_finite_wider_intervals() -> None:
     dollars = RatioSums(numerator=-size * rng.lognormal(0, 1, BUCKETS), denominator=size, n=2_000)
     nothing = RatioSums(numerator=np.zeros(BUCKETS), denominator=size, n=2_000)
     plan = LookPlan(kind="planned", planned=14)
-    for make, sums in (
+    ways: list[tuple[Callable[[RatioSums, float], Interval], RatioSums]] = [
         (lambda s, at: share_interval(s, clusters=200, level=at), shares),
         (lambda s, at: share_interval(s, clusters=200, level=at), nothing),
         (lambda s, at: t_interval(s, level=at), dollars),
         (lambda s, at: hall_ratio_interval(s, level=at), dollars),
-    ):
+    ]
+    for make, sums in ways:
         looks = [make(sums, plan.level(look)) for look in range(1, 15)]
         assert all(math.isfinite(i.low) and math.isfinite(i.high) and i.low <= sums.value <= i.high for i in looks)
         for earlier, later in pairwise(looks):

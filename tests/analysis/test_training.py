@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_too_little_to_learn_from_says_how_much_is_needed() -> None:
 def test_stored_answers_with_a_signal_become_examples(store: Store) -> None:
     """Served answers count for what their propensity says; a run on purpose for the chance of its draw."""
     client = store.client()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"request_id": "r1", "propensity": 0.5, "sample_rate": 0.5},
         {"request_id": "r2", "propensity": 1.0, "cluster_key": "u2"},
         {"request_id": "r3", "contamination": ["fallback"], "propensity": None},

@@ -61,7 +61,7 @@ def rows(store: str, sql: str) -> list[tuple[Any, ...]]:
     from shadowroute.collector.store import open_store  # noqa: PLC0415 - the engine is slow to load
 
     with open_store(store, create=False) as opened:
-        return list(opened.client().query(sql).result_rows)
+        return [tuple(row) for row in opened.client().query(sql).result_rows]
 
 
 SUMS = (

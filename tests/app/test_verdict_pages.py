@@ -19,8 +19,9 @@ from shadowroute.app import data
 from shadowroute.collector.store import Store
 from tests.app.conftest import shown
 from tests.app.test_pages import opened, texts
+from tests.support.decision_rows import insert
 from tests.support.page_verdicts import BAD, GOOD, plan_content, record, run_answers
-from tests.support.page_week import BOOK, DAYS, FIRST, LARGE, LOCAL, PROJECT, SMALL, VERSIONS, fill, insert
+from tests.support.page_week import BOOK, DAYS, FIRST, LARGE, LOCAL, PROJECT, SMALL, VERSIONS, fill
 from tests.support.stores import fresh_store
 
 BOLD = PolicyRef("bold", VERSIONS["bold"])

@@ -18,7 +18,7 @@ def main(wanted: list[str]) -> None:
     chosen = [name for name in names if not wanted or any(word in name for word in wanted)]
     for name in chosen:
         module = importlib.import_module(f"tests.benchmarks.{name}")
-        print(f"\n{module.__doc__.splitlines()[0]}", flush=True)
+        print(f"\n{(module.__doc__ or name).splitlines()[0]}", flush=True)
         for figure in module.run():
             print(f"  {figure.what:<70} {figure.measured:>26}   (aim {figure.aim})", flush=True)
 

@@ -33,7 +33,7 @@ class Forwarder:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         document = json.loads(body) | {"model": "small"}
-        reply = await self._client.post(self._url, content=json.dumps(document), headers={"Content-Type": JSON[1]})
+        reply = await self._client.post(self._url, content=json.dumps(document), headers={b"content-type": JSON[1]})
         answer = json.dumps(reply.json()).encode()
         head = [JSON, (b"content-length", str(len(answer)).encode())]
         await send({"type": "http.response.start", "status": reply.status_code, "headers": head})

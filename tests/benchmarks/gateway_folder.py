@@ -57,7 +57,8 @@ def measured_gateway(
     policies = {name: RULES.format(name=name.replace("_", "-"), tokens=tokens) for name, tokens in rules.items()}
     write_folder(folder, models=MODELS.format(upstream=upstream), shadow=ROUTER.format(collector=collector), **policies)
     port = free_port()
-    command = [sys.executable, "-m", "shadow", "gateway", "--routing", folder / "shadow.yaml", "--port", str(port)]
+    routing = str(folder / "shadow.yaml")
+    command = [sys.executable, "-m", "shadow", "gateway", "--routing", routing, "--port", str(port)]
     log = folder / "gateway.log"
     with program(
         command, port=port, core=core, log=log, environment={"SHADOW_ID_KEY": "bench", "BENCH_KEY": KEY}

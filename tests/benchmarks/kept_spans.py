@@ -24,7 +24,7 @@ from tests.benchmarks.measured_process import free_port, program
 def kept_spans(file: Path, core: int) -> Iterator[str]:
     """Address of the endpoint; what it took is in the file when the block ends."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.benchmarks.kept_spans", str(port), file]
+    command: list[str | Path] = [sys.executable, "-m", "tests.benchmarks.kept_spans", str(port), file]
     with program(command, port=port, core=core, log=file.with_suffix(".log")):
         yield f"http://127.0.0.1:{port}"
 

@@ -56,10 +56,11 @@ def environment() -> Path:
     programs = ENVIRONMENT / "bin"
     if not (programs / "litellm").exists():
         uv = Path(sys.executable).with_name("uv")
-        for command in (
+        commands: tuple[list[str | Path], ...] = (
             [uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT],
             [uv, "pip", "install", "--quiet", "--python", programs / "python", f"litellm[proxy]=={VERSION}"],
-        ):
+        )
+        for command in commands:
             done = subprocess.run(command, check=False, capture_output=True, text=True)
             if done.returncode:
                 raise RuntimeError(f"LiteLLM {VERSION} cannot be installed: {done.stderr[-500:]}")
@@ -73,8 +74,8 @@ def measured_proxy(folder: Path, *, upstream: str, core: int, body: bytes) -> It
     config = folder / "config.yaml"
     config.write_text(CONFIG.format(upstream=upstream))
     port = free_port()
-    command = [environment() / "litellm", "--config", config, "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--num_workers", "1"]
+    address = ["--host", "127.0.0.1", "--port", str(port)]
+    command: list[str | Path] = [environment() / "litellm", "--config", config, *address, "--num_workers", "1"]
     with program(
         command, port=port, core=core, log=folder / "litellm.log", environment=QUIET | {"LITELLM_MASTER_KEY": KEY}
     ) as process:
@@ -83,7 +84,8 @@ def measured_proxy(folder: Path, *, upstream: str, core: int, body: bytes) -> It
 
 def router_times(messages: list[dict[str, str]], calls: int, core: int) -> tuple[list[float], list[float]]:
     """Seconds of choosing a deployment, and of a whole completion whose answer is mocked, per call."""
-    command = ["taskset", "-c", str(core), environment() / "python", "-c", ROUTER, json.dumps(messages), str(calls)]
+    python = str(environment() / "python")
+    command = ["taskset", "-c", str(core), python, "-c", ROUTER, json.dumps(messages), str(calls)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=QUIET | {"PATH": "/usr/bin:/bin"})
     picks, whole = json.loads(done.stdout.splitlines()[-1])
     return picks, whole

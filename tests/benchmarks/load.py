@@ -150,7 +150,7 @@ async def _drive(target: Target, connections: int, seconds: float, per_second: f
 
     parts = urlsplit(target.url)
     made = [
-        (await loop.create_connection(lambda: _Connection(free, load), parts.hostname, parts.port))[1]
+        (await loop.create_connection(lambda: _Connection(free, load), parts.hostname or "", parts.port or 80))[1]
         for _ in range(connections)
     ]
     sent = 0

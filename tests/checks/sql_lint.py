@@ -87,7 +87,7 @@ def _select_only(path: Path) -> Iterator[str]:
             yield "must name its columns, got a star; write them out with a comment and a unit"
 
 
-def _parsed(path: Path) -> list[exp.Expression]:
+def _parsed(path: Path) -> list[exp.Expr]:
     # The parser does not know MODIFY QUERY; as a view of its own the new SELECT is parsed like any other.
     text = REPLACED_VIEW.sub(r"CREATE MATERIALIZED VIEW \1 TO \1 AS", _body(path))
     return [statement for statement in sqlglot.parse(text, dialect="clickhouse") if statement is not None]

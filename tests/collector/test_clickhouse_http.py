@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import clickhouse_connect
@@ -278,7 +279,7 @@ def test_refusals_have_a_code_and_a_reason(
     ],
 )
 def test_addresses_cannot_widen_the_lock(
-    server: CollectorServer, token: str, params: dict[str, str], code: int, text: str
+    server: CollectorServer, token: str, params: dict[str, Any], code: int, text: str
 ) -> None:
     """Databases and settings in the address are checked like the statement."""
     answer = ask(server, "SELECT 1", password=token, **params)

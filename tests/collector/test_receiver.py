@@ -15,7 +15,7 @@ import pytest
 from shadowroute.collector.otlp.limits import Limits
 from shadowroute.collector.serve import CollectorServer
 from shadowroute.collector.store import Store
-from tests.support.otlp import Sent, decision, get, logs, post, traces
+from tests.support.otlp import Sent, Value, decision, get, logs, post, traces
 
 HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n"
 SMALL = Limits(body_bytes=20_000, inflated_bytes=200_000, read_s=0.5, in_flight_bytes=300_000)
@@ -74,7 +74,7 @@ def test_rejected_spans_are_counted_and_explained(server: CollectorServer, store
 
 def test_a_log_event_becomes_a_signal(server: CollectorServer, store: Store) -> None:
     """gen_ai.evaluation.result over /v1/logs is a signal."""
-    event = {
+    event: dict[str, Value] = {
         "gen_ai.evaluation.name": "helpful",
         "gen_ai.evaluation.score.value": 0.5,
         "gen_ai.response.id": "chatcmpl-1",

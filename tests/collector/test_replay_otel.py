@@ -94,7 +94,7 @@ def test_a_wrapper_with_the_same_usage_or_none_is_not_a_call(tmp_path: Path) -> 
 
 def test_a_sum_over_calls_is_not_a_call(tmp_path: Path) -> None:
     """An agent's span that reports the usage of its calls together, whether it says that it is an agent or not."""
-    agent = {"gen_ai__operation__name": "invoke_agent"}
+    agent: dict[str, Any] = {"gen_ai__operation__name": "invoke_agent"}
     for wrapper in (chat(1, usage=(30, 6), **agent), chat(1, usage=(30, 6))):
         assert sorted(usages(tmp_path, wrapper, chat(2, 1), chat(3, 1, usage=(20, 4)))) == [(10, 2), (20, 4)]
 
@@ -108,7 +108,7 @@ def test_a_tool_that_asks_a_model_is_another_call(tmp_path: Path) -> None:
 def test_equal_calls_beside_each_other_are_two(tmp_path: Path) -> None:
     """Only nesting or one response id makes two spans one call."""
     assert usages(tmp_path, chat(1), chat(2)) == [(10, 2), (10, 2)]
-    twice = {"gen_ai__response__id": "resp-1"}
+    twice: dict[str, Any] = {"gen_ai__response__id": "resp-1"}
     assert usages(tmp_path, chat(1, **twice), chat(2, **twice)) == [(10, 2)]
     assert len({call.request_id for call in calls(tmp_path, chat(1), chat(2))}) == 2
 
@@ -122,11 +122,14 @@ def test_other_names_are_understood(tmp_path: Path) -> None:
     """Old gen_ai names, and OpenInference's."""
     old = span(1, gen_ai__system="anthropic", gen_ai__request__model="claude", gen_ai__usage__prompt_tokens=7,
                gen_ai__usage__completion_tokens=3, gen_ai__usage__cache_read_input_tokens=5)  # fmt: skip
+    prompt: dict[str, Any] = {
+        "llm.input_messages.0.message.role": "user",
+        "llm.input_messages.0.message.content": "Why?",
+    }
     inference = span(
         2, openinference__span__kind="LLM", llm__model_name="gpt-5", llm__token_count__prompt=9,
         llm__token_count__completion=4, llm__invocation_parameters=PARAMETERS,
-        session__id="s1", user__id="ada",
-        **{"llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "Why?"},
+        session__id="s1", user__id="ada", **prompt,
     )  # fmt: skip
     chain = span(3, openinference__span__kind="CHAIN", llm__model_name="gpt-5", llm__token_count__prompt=9)
     first, second = calls(tmp_path, old, inference, chain)
@@ -146,11 +149,10 @@ def test_cached_tokens_above_the_input_were_counted_apart(tmp_path: Path) -> Non
 
 def test_new_messages_and_inherited_ids(tmp_path: Path) -> None:
     """The conversation is named by the span around the call; messages are JSON with parts."""
-    told = json.dumps(
-        [{"role": "user", "parts": [{"type": "text", "content": "Why"}, {"type": "text", "content": "so?"}]}]
-    )
+    parts = [{"type": "text", "content": "Why"}, {"type": "text", "content": "so?"}]
+    told: dict[str, Any] = {"gen_ai.input.messages": json.dumps([{"role": "user", "parts": parts}])}
     around = span(1, gen_ai__conversation__id="c1", enduser__id="ada")
-    (call,) = calls(tmp_path, around, chat(2, 1, **{"gen_ai.input.messages": told}))
+    (call,) = calls(tmp_path, around, chat(2, 1, **told))
     assert (call.session, call.user, call.messages) == ("c1", "ada", [{"role": "user", "content": "Why\nso?"}])
     assert (call.has_tools, call.wants_json) == (None, None)
 
@@ -166,9 +168,9 @@ def test_new_messages_and_inherited_ids(tmp_path: Path) -> None:
         },
     ],
 )
-def test_images_and_the_limit_for_the_answer_are_read(tmp_path: Path, prompt: dict[str, str]) -> None:
+def test_images_and_the_limit_for_the_answer_are_read(tmp_path: Path, prompt: dict[str, Any]) -> None:
     """A prompt is kept as text, so that it had images is said apart from it."""
-    (call,) = calls(tmp_path, chat(1, **{"gen_ai.request.max_tokens": 300}, **prompt))
+    (call,) = calls(tmp_path, chat(1, **prompt, gen_ai__request__max_tokens=300))
     assert (call.has_images, call.max_output_tokens) == (True, 300)
 
 

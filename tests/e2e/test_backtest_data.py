@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from shadowroute.analysis.backtest.case import Case, Inputs, load
 from shadowroute.analysis.backtest.result import BacktestDocument, EstimateDocument, RangeDocument
@@ -226,7 +227,7 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(value, list):
         for place, each in enumerate(value):
             yield from _leaves(each, f"{path}/{place}")
-    elif hasattr(value, "model_dump"):
+    elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from _leaves(getattr(value, name), f"{path}/{name}")
     else:

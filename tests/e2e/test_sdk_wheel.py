@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -67,7 +68,7 @@ def test_importing_loads_nothing_that_is_not_used_yet(python: Path) -> None:
     assert json.loads(run_python(python, code)) == []
 
 
-def test_the_import_time_is_reported(python: Path, record_property: pytest.RecordProperty) -> None:
+def test_the_import_time_is_reported(python: Path, record_property: Callable[[str, object], None]) -> None:
     """The figure for the target of 150 ms; a busy machine must not fail a build, so it is printed and not asserted."""
     code = "import time; t = time.perf_counter(); import shadow; print(time.perf_counter() - t)"
     milliseconds = 1000 * median(float(run_python(python, code)) for _ in range(5))
@@ -155,7 +156,7 @@ def test_the_example_routing_passes_the_check(python: Path, tmp_path: Path) -> N
     """`python -m shadow check` needs no platform and finds nothing wrong with what we ship."""
     folder = copy_examples(tmp_path, "http://127.0.0.1:4318")
     for name in ("shadow.yaml", "litellm.yaml", "router.yaml"):
-        command = [python, "-I", "-m", "shadow", "check", f"routing/{name}"]
+        command: list[str | Path] = [python, "-I", "-m", "shadow", "check", f"routing/{name}"]
         done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -14,20 +14,20 @@ import pytest
 
 from shadowroute.collector.store.owner import owner_file, read_owner
 from tests.support.cli import Up, free_ports, running_up, shadowroute
-from tests.support.otlp import Sent, decision, post, traces
+from tests.support.otlp import Sent, Value, decision, post, traces
 
 STORE = ".shadowroute/store"
 
 
 def send(up: Up, requests: int = 60) -> None:
     """Live and shadow decisions of some requests of as many users, with tokens; 200 says that they are stored."""
-    usage = {
+    usage: dict[str, Value] = {
         "llm_router.outcome.status": "complete", "gen_ai.response.model": "gpt-5", "gen_ai.usage.input_tokens": 1000,
         "gen_ai.usage.output_tokens": 200,
     }  # fmt: skip
-    spans = []
+    spans: list[Sent] = []
     for number in range(requests):
-        user = {"llm_router.user.key": f"{number:016x}", "llm_router.task": "chat", **usage}
+        user: dict[str, Value] = {"llm_router.user.key": f"{number:016x}", "llm_router.task": "chat", **usage}
         shadow = {"llm_router.decision.model": "gpt-5-mini", "llm_router.live.model": "gpt-5"}
         live = decision(f"r{number}") | user
         spans += [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -29,7 +30,7 @@ models:
 """
 VERSIONS = {"a": ("big", "large", "small", "small"), "b": ("small", "medium", "big", "medium")}
 """By version: model and tier that live takes, model and tier that the shadow would take."""
-BAD = [
+BAD: Final[list[dict[str, Any]]] = [
     {"live": "policy: live\nchoos: {use: big}\n"},
     {"models": "models:\n  big: {price_usd_per_million: {input: -1, output: 1}}\n"},
     {"live": "policy: live\nchoose: {use: big}\nfallback: [small, small]\n"},

@@ -111,10 +111,12 @@ def test_f2_a_shadow_that_blocks_in_a_process(
     with ShadowRouter(routing) as router:
         beside = ask_many(router, CALLS, task=behaviour)
         counts = rows_of(collector, router)
-        post = router._recorder.routing_version.runner._posts[0]
+        asked = router._recorder.routing_version.runner._runners[0]
         assert counts == {("timeout", "timeout"): 2, ("error", "switched_off"): CALLS - 2}
-        assert post._worker is None
-        assert all(left._process is None or left._process.wait(60) is not None for left in post._left)  # type: ignore[union-attr]  # processes, all
+        assert asked._worker is None
+        for left in asked._left:
+            assert isinstance(left, process.ProcessWorker)
+            assert left._process is None or left._process.wait(60) is not None
     print(f"{behaviour} in a process: p99 moved by {shift_of_p99_ms(without, beside):.2f} ms over {CALLS} calls")
 
 

@@ -50,7 +50,7 @@ def running(python: Path, folder: Path, openai_url: str) -> Iterator[str]:
         "SHADOWROUTE_ROUTING": "../routing/litellm.yaml",
         "SHADOW_ID_KEY": "s3cret",
     }
-    command = [python.with_name("litellm"), "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(python.with_name("litellm")), "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port)]
     with (folder / "proxy.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:

@@ -371,7 +371,8 @@ def test_a_number_that_cannot_be_costs_only_itself(
     """A collector rejects such a span, and a shadow's row with it: the number is unknown, the decision is kept."""
     with observer.request(messages=MESSAGES, session="s1") as request:
         request.chose("big")
-        request.served(**({"model": "big", "output_tokens": 3} | wrong))
+        facts: dict[str, Any] = {"model": "big", "output_tokens": 3}
+        request.served(**(facts | wrong))
     row = live_row(observer, sink)
     assert (row[keys.OUTCOME_STATUS], row[keys.DECISION_MODEL]) == ("complete", "big")
     assert lost not in row

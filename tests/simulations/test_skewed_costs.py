@@ -24,7 +24,7 @@ def misses(sigma: float, draws: int = DRAWS) -> tuple[np.ndarray, np.ndarray, np
         values = rng.lognormal(0, sigma, ROWS)
         bucket = rng.integers(0, BUCKETS, ROWS)
         sums = RatioSums(
-            numerator=np.bincount(bucket, weights=values, minlength=BUCKETS),
+            numerator=np.bincount(bucket, weights=values, minlength=BUCKETS).astype(np.float64),
             denominator=np.bincount(bucket, minlength=BUCKETS).astype(np.float64),
             n=ROWS,
         )

@@ -71,9 +71,12 @@ def running_server(folder: Path) -> Iterator[str]:
 
 def _serve(folder: Path) -> None:
     embedded.acquire(folder)
-    clickhouse_http.EngineSession = _OpenSession  # type: ignore[misc]  # the one way in: the interface is always locked
-    clickhouse_http._DATABASE = re.compile(r"\w+")  # a server's `default` holds no files
-    clickhouse_http._SETTING = re.compile(r"\w+")  # a server's users may set anything
+    for name, opened in (
+        ("EngineSession", _OpenSession),  # the one way in: the interface is always locked
+        ("_DATABASE", re.compile(r"\w+")),  # a server's `default` holds no files
+        ("_SETTING", re.compile(r"\w+")),  # a server's users may set anything
+    ):
+        setattr(clickhouse_http, name, opened)
     bound = listen("127.0.0.1", 0, "--port")
     print(json.dumps(url_of(bound).removeprefix("http://")), flush=True)
     app = Starlette(routes=clickhouse_http.routes(str(folder), "default", PASSWORD))

@@ -132,7 +132,7 @@ def _prices() -> list[dict[str, Any]]:
     for model in _MODELS:
         for band in range(4):
             factor = by_model[model] * (2 if band else 1)
-            price = {
+            price: dict[str, Any] = {
                 "model": model,
                 "context_band": band,
                 "input_usd_per_mtok": factor,

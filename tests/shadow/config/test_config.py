@@ -273,7 +273,7 @@ def test_a_version_sees_through_aliases(tmp_path: Path) -> None:
     """An alias that comes to mean another model makes another version."""
     text = "policy: p\nchoose: {use: prod}\n"
     models = "models:\n  a: {{aliases: [{}]}}\n  b: {{aliases: [{}]}}\n"
-    versions = []
+    versions: list[str] = []
     for aliases in (("prod", "other"), ("other", "prod")):
         write_folder(tmp_path, models=models.format(*aliases), policy=text)
         policy = load_policy(tmp_path / "policies/policy.yaml", load_catalogue(tmp_path / "models.yaml"))

@@ -233,7 +233,8 @@ def test_what_is_about_the_request_or_its_key_is_not_tried_again(shell: Shell, e
 def test_two_refusals_have_a_model_of_their_own(shell: Shell, key: str) -> None:
     """A request that is too long, or that a policy refuses, goes to the configured model and to no fallback."""
     world = World({"a": [failure(key, retryable=False)], "long": [GOOD]})
-    course = execution(("primary", "a"), ("fallback", "b"), of=terms(**{_setting(key): "long"}))
+    elsewhere: dict[str, Any] = {_setting(key): "long"}
+    course = execution(("primary", "a"), ("fallback", "b"), of=terms(**elsewhere))
     assert shell(course, world) == "good"
     assert course.outcome().contamination == ("fallback",)
     assert attempts(course.outcome()) == [("primary", "a", key), ("fallback", "long", "")]

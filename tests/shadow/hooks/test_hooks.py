@@ -337,8 +337,14 @@ def test_a_stream_is_closed_by_its_method_alone(observer: Observer, sink: Memory
     close()
     close()
     stream = client.chat.completions.create(model="big", messages=MESSAGES, stream=True)
-    noticed, ours = [], stream.close
-    stream.close = theirs = lambda: (noticed.append("closed"), ours())  # type: ignore[method-assign, assignment]
+    noticed: list[str] = []
+    ours = stream.close
+
+    def theirs() -> None:
+        noticed.append("closed")
+        ours()
+
+    stream.close = theirs  # type: ignore[method-assign]
     next(stream)
     stream.close()
     assert (noticed, stream.close) == (["closed"], theirs)

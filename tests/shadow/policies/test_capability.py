@@ -78,7 +78,7 @@ def test_a_label_that_requests_cannot_carry_is_a_mistake(tmp_path: Path) -> None
     """An undeclared label is dropped: residency would silently not be kept."""
     models = "models: {a: {regions: [eu], price_usd_per_million: {input: 1, output: 1}}}\n"
     text = "policy: c\nfilter: {capability: auto}\nchoose: {use: a}\n"
-    assert policy_of(tmp_path, text, models=models, labels=frozenset({"region"}))
+    assert policy_of(tmp_path, text, models=models, labels=frozenset({"region"})).name == "c"
     with pytest.raises(ConfigError, match=r"policy.yaml:2: label region must be declared"):
         policy_of(tmp_path, text, models=models, labels=frozenset())
 

@@ -226,6 +226,11 @@ def test_a_validator_that_fails_leaves_the_escalation_unknown() -> None:
 
 def test_the_duration_is_the_policy_alone() -> None:
     """Checks and validators are ours."""
-    judged = ask(CascadePolicy(lambda answer: time.sleep(0.05) or ""), served())
+
+    def slow(answer: Answer) -> str:
+        time.sleep(0.05)
+        return ""
+
+    judged = ask(CascadePolicy(slow), served())
     assert judged.duration_s is not None
     assert judged.duration_s < 0.05

@@ -87,7 +87,7 @@ def test_an_observed_request_without_messages_leaves_rules_on_the_prompt_undecid
     sink = MemorySink()
     with shadow.Observer(tmp_path / "shadow.yaml", exporter=sink) as observer:
         for messages in (None, "Why?"):
-            with observer.request(messages=messages) as request:  # type: ignore[arg-type]
+            with observer.request(messages=messages) as request:
                 request.chose("big")
     rows = sink.rows("shadow")
     assert [row[keys.DECISION_STATUS] for row in rows] == ["invalid", "ok"]

@@ -3,8 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +37,10 @@ def served(
 
 
 def content_of(sink: MemorySink) -> list[tuple[Any, Any]]:
-    return [
-        tuple(json.loads(row[key]) if key in row else None for key in (keys.INPUT_MESSAGES, keys.OUTPUT_MESSAGES))
-        for row in sink.rows("live")
-    ]  # type: ignore[misc]  # pairs
+    def read(row: Mapping[str, Any], key: str) -> Any:
+        return json.loads(row[key]) if key in row else None
+
+    return [(read(row, keys.INPUT_MESSAGES), read(row, keys.OUTPUT_MESSAGES)) for row in sink.rows("live")]
 
 
 def test_full_content_is_on_route_spans_in_the_genai_form() -> None:
@@ -105,7 +104,14 @@ def test_a_hook_that_hangs_loses_its_request_and_then_its_say(
 ) -> None:
     """The recorder goes on without content."""
     monkeypatch.setattr(content, "REDACT_BUDGET_S", 0.05)
-    sink, observer = served("redacted", lambda text: time.sleep(5) or text, calls=5)
+    released = threading.Event()
+
+    def hangs(text: str) -> str:
+        released.wait(60)
+        return text
+
+    sink, observer = served("redacted", hangs, calls=5)
+    released.set()
     assert content_of(sink) == [(None, None)] * 5
     assert observer.stats.content_left_out == 5
     assert caplog.text.count("content switched off, because its redaction took longer") == 1

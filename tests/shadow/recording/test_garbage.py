@@ -1,6 +1,7 @@
 """What a request leaves behind: nothing of ours that only the garbage collector frees.
 
-A collection stops every thread of the service, and until it comes the prompts stay in memory.
+A collection stops every thread of the service, and until it comes the prompts stay in memory. Garbage is counted for
+the whole process, so each test has one of its own.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tests.support.gateways import QUESTION, gateway_routing
 from tests.support.sdk import always, routing
 
 MESSAGES = QUESTION["messages"]
+
+pytestmark = pytest.mark.own_process
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ from shadow.telemetry import keys
 from tests.support.groups import ROOT
 from tests.support.otlp_sink import OtlpSink, otlp_sink
 
+PATIENCE_S = 240
+"""A process of a busy machine imports for half a minute. Nothing here depends on how long it takes."""
+
 SERVICE = """
 import os, sys, threading, time
 from tests.support.sdk import always, complete, record, request, routing
@@ -34,7 +37,7 @@ def python(program: str, *arguments: str) -> str:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
@@ -168,7 +171,7 @@ record(made, request("r1"), complete())
 print("done")
 """
     finished = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert (finished.returncode, finished.stdout) == (0, "done\n")
     assert "Traceback" not in finished.stderr

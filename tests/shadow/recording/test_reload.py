@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -28,7 +28,7 @@ shadows: [policies/always.yaml]
 """
 MINI = "policy: always\nchoose: {use: gpt-5-mini}\n"
 GOOD = {"models": None, "shadow": None, "always": MINI}
-BAD = {
+BAD: Final[Mapping[str, tuple[dict[str, Any], str]]] = {
     "schema error": ({"always": "policy: always\nchoos: {use: gpt-5}\n"}, 'unknown key "choos"'),
     "no YAML": ({"always": "policy: [always\n"}, "file must be YAML"),
     "unknown model": ({"always": "policy: always\nchoose: {use: gpt-9}\n"}, 'no model "gpt-9"'),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Final
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,6 +193,7 @@ def test_a_share_is_met() -> None:
     assert abs(both - 2500) < 175
 
 
+KINDS: Final[Mapping[str, Kind]] = {"answer": "answered", "fail": "failed", "silent": "silent"}
 Events = st.lists(
     st.tuples(st.sampled_from(["ask", "ask", "answer", "fail", "silent"]), st.floats(0, 30), st.floats(0, 1)),
     max_size=80,
@@ -206,14 +209,13 @@ def test_whatever_happens_there_is_one_probe_and_a_way_back(events: list[tuple[s
         assert breaker.admitted(now_s) in {0.0, *RULES.ramp, 1.0}
         probing = breaker.phase == "open"
         if what == "ask":
-            passed = breaker.lets_pass(now_s, lambda number=number: number)
+            passed = breaker.lets_pass(now_s, partial(float, number))
             if probing and passed:
                 in_flight += 1
             assert in_flight <= 1 or not probing
         else:
-            kind = {"answer": "answered", "fail": "failed", "silent": "silent"}[what]
             was_out = breaker.admitted(now_s) == 0.0
-            breaker.note(now_s, kind, latency_s=0.0, average=(None, 0))
+            breaker.note(now_s, KINDS[what], latency_s=0.0, average=(None, 0))
             if not (probing and was_out):
                 in_flight = 0
         if breaker.phase != "open":
@@ -231,7 +233,7 @@ def test_a_provider_that_is_down_gets_few_requests(seed: int, rate: float) -> No
     breaker, passed = Breaker(), 0
     for tick in range(6000):
         now_s = tick / 10
-        if breaker.lets_pass(now_s, (seed * (tick + 1) * 2654435761 % 2**32) / 2**32 * rate):
+        if breaker.lets_pass(now_s, partial(float, (seed * (tick + 1) * 2654435761 % 2**32) / 2**32 * rate)):
             passed += 1
             breaker.note(now_s, "failed", latency_s=0.0, average=(None, 0))
     assert passed <= 3 + 5 + 600 / 60

@@ -20,7 +20,13 @@ LIVE = decision("big", "live", version="aaaa")
 
 
 def builder(**changes: Any) -> SpanBuilder:
-    settings = {"service": "support-api", "project": "p", "origin": "production", "sample_rate": 1, "sdk_version": "9"}
+    settings: dict[str, Any] = {
+        "service": "support-api",
+        "project": "p",
+        "origin": "production",
+        "sample_rate": 1,
+        "sdk_version": "9",
+    }
     settings |= {"id_key": "secret"}
     return SpanBuilder(catalogue=CATALOGUE, **(settings | changes))
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shadow.domain.features import extract
+from shadow.domain.ids import KeyedHash
 from shadow.domain.outcome import Answer, ToolCall
 from shadow.domain.usage import answer_of
 from shadow.errors import ShadowError, UnjudgedError
@@ -48,7 +49,7 @@ def test_a_function_says_whether_a_call_works() -> None:
 
     def works(name: str, arguments: dict[str, Any]) -> bool:
         seen.append((name, arguments))
-        return arguments["id"] > 0
+        return bool(arguments["id"] > 0)
 
     validator = ToolCalls(success=works, label="m:works")
     assert validator.name == "tool_calls(m:works)"
@@ -97,6 +98,6 @@ def test_tool_calls_are_read_from_either_api() -> None:
 )
 def test_names_of_offered_tools_are_read(tools: Any, names: tuple[str, ...]) -> None:
     """In the forms of both APIs; what cannot be read is left out and never raises."""
-    made = extract(messages="hi", hash_id=lambda given: given, time_us=0, tools=tools)
+    made = extract(messages="hi", hash_id=KeyedHash("p", warns=False), time_us=0, tools=tools)
     assert made.tools == names
     assert made.has_tools is bool(tools)
