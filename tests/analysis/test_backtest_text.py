@@ -274,7 +274,9 @@ def test_every_kind_of_measure_survives_the_document() -> None:
     point = Estimate(
         value=0.2, interval=Interval(0.1, 0.3), n=5, clusters=4, effective_clusters=3.0, unit="share", method="m"
     )
-    assert measured(point).model_dump() == {
+    document = measured(point)
+    assert isinstance(document, EstimateDocument)
+    assert document.model_dump() == {
         "kind": "estimate",
         "value": 0.2,
         "low": 0.1,
@@ -286,8 +288,8 @@ def test_every_kind_of_measure_survives_the_document() -> None:
         "unit": "share",
         "method": "m",
     }
-    assert measured(Undefined(reason="r", next_step="s", n=2)).kind == "undefined"
-    assert measured(Range(low=0.0, high=1.0, n=1, unit="share", why="w")).kind == "range"
+    assert isinstance(measured(Undefined(reason="r", next_step="s", n=2)), UndefinedDocument)
+    assert isinstance(measured(Range(low=0.0, high=1.0, n=1, unit="share", why="w")), RangeDocument)
 
 
 def test_the_json_satisfies_the_published_schema() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowroute.app.cli import exits
+from shadow.runtime.exits import BAD_FILE, OK, USAGE
 from shadowroute.app.cli.root import run
 from shadowroute.collector.serve import rollup_now
 from shadowroute.collector.store import Store
@@ -51,7 +51,7 @@ def told(ask: Ask, filled: Store) -> Callable[..., str]:
 
     def asked(*arguments: str) -> str:
         code, out, err = ask(*arguments, "--store", str(filled.dsn))
-        assert code == exits.OK, err
+        assert code == OK, err
         return out
 
     return asked
@@ -104,7 +104,7 @@ def test_queue_draws_a_file_that_comes_back(told: Callable[..., str], tmp_path: 
 def test_queue_says_what_is_wrong(ask: Ask, filled: Store, options: list[str], message: str) -> None:
     """A misuse is 64 and names the option."""
     code, _, err = ask("queue", *options, "--store", str(filled.dsn))
-    assert code == exits.USAGE, err
+    assert code == USAGE, err
     assert message in err
 
 
@@ -113,14 +113,14 @@ def test_calculator(ask: Ask, tmp_path: Path) -> None:
     routes = ["--route", "small: share=75%, usd=1, quality=80%, escalates=25%, to=large"]
     routes += ["--route", "large: share=25%, usd=8, quality=100%", "--baseline", "large"]
     code, out, err = ask("calculator", *routes)
-    assert code == exits.OK, err
+    assert code == OK, err
     assert "unknown" in out
     made = json.loads(ask("calculator", *routes, "--json")[1])
     assert made["usd"] == 4.25
     assert made["latency_s"] is None
     (tmp_path / "routes.yaml").write_text("routes:\n  small: {share: 75%, usd: 1, colour: red}\n")
     code, _, err = ask("calculator", "--file", "routes.yaml")
-    assert code == exits.BAD_FILE
+    assert code == BAD_FILE
     assert err.startswith("routes.yaml:2: ")
-    assert ask("calculator")[0] == exits.USAGE
-    assert ask("calculator", *routes[:2])[0] == exits.USAGE
+    assert ask("calculator")[0] == USAGE
+    assert ask("calculator", *routes[:2])[0] == USAGE

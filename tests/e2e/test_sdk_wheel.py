@@ -137,8 +137,9 @@ def test_the_sdk_s_commands_run_beside_broken_packages(
         )
         checked = subprocess.run([python, "-m", "shadow", "check", "routing/shadow.yaml"], check=False, **started)
         assert checked.returncode == 0, checked.stderr
-        command = [python.with_name("shadowroute"), "gateway", "--routing", "routing/shadow.yaml", "--port", "0"]
+        command = [str(python.with_name("shadowroute")), "gateway", "--routing", "routing/shadow.yaml", "--port", "0"]
         with subprocess.Popen(command, **started) as gateway:
+            assert gateway.stderr is not None
             url = re.search(r"base_url (\S+)", gateway.stderr.readline())
             assert url is not None, gateway.stderr.read()
             body = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
