@@ -1,4 +1,4 @@
-"""Reports as plain JSON values, with a schema name that only changes when the meaning of a key does."""
+"""What analyses answer as plain JSON values, with a schema name that only changes when the meaning of a key does."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from shadowroute.analysis.report import PolicyReport, ProjectReport
 from shadowroute.analysis.results import Estimate, Range, Undefined
 from shadowroute.analysis.selection import Cross, Segment, Window
-
-SCHEMA: Final = "shadowroute/report/1"
 
 KINDS: Final[Mapping[type, str]] = {Estimate: "estimate", Range: "range", Undefined: "undefined"}
 """How a measure says what it is."""
 
 
-def to_json(report: ProjectReport | PolicyReport) -> dict[str, Any]:
-    """The report as JSON values; a measure says by `kind` whether it is an estimate, a range or undefined."""
-    return {"schema": SCHEMA, **plain(report)}
+def to_json(answer: Any, schema: str) -> dict[str, Any]:
+    """A report, a packet or a worksheet as JSON values, with the name of its schema.
+
+    A measure says by `kind` whether it is an estimate, a range or undefined.
+    """
+    return {"schema": schema, **plain(answer)}
 
 
 def plain(value: Any) -> Any:

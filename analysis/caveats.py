@@ -8,21 +8,19 @@ from typing import Final
 
 from shadowroute.analysis.format import counted
 from shadowroute.analysis.measures.completeness import Completeness
+from shadowroute.analysis.measures.concentration import too_narrow
 from shadowroute.analysis.measures.cost import CostDelta
 from shadowroute.analysis.measures.divergence import Divergence
 from shadowroute.analysis.measures.escalation import Escalation
 from shadowroute.analysis.measures.judge_agreement import MODERATE_KAPPA, JudgeAgreement
-from shadowroute.analysis.measures.quality import Quality
-from shadowroute.analysis.measures.rates import FEW_CLUSTERS, MINIMUM_CLUSTERS
+from shadowroute.analysis.measures.live_quality import Quality
+from shadowroute.analysis.measures.rates import FAILED, FEW_CLUSTERS, KNOWN_CLUSTERS, MINIMUM_CLUSTERS
 from shadowroute.analysis.measures.simpson import Simpson
+from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, SEND_SIGNAL
+from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.results import Estimate, Measured, Range
-from shadowroute.analysis.rows import PolicyRow
 
-KNOWN_CLUSTERS: Final = 0.90
-"""Share of requests that must carry a user or session id; below it repeat users are mistaken for new ones."""
-
-FAILED: Final = 0.001
-"""Share of shadow decisions that may fail before it is said."""
+NO_SHADOW: Final = "No shadow policy decided in this window."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def about_project(
             "choose other days, or point the SDK's export.to at this collector",
         )
     elif not shadows:
-        yield Caveat("no_shadows", "No shadow policy decided in this window.", "add one under shadows in shadow.yaml")
+        yield Caveat("no_shadows", NO_SHADOW, "add one under shadows in shadow.yaml")
     if len(live) > 1:
         names = ", ".join(f"{row.policy} ({row.first} to {row.last})" for row in live)
         yield Caveat(
@@ -136,7 +134,7 @@ def _about_rows(divergence: Divergence, completeness: Completeness | None) -> It
         yield Caveat(
             "failed",
             f"{_percent(divergence.failed_share)} of this shadow's decisions failed and are in no figure.",
-            "open Requests and filter by status",
+            FILTER_STATUS,
         )
     model = divergence.model
     if isinstance(model, Estimate) and model.effective_clusters < FEW_CLUSTERS:
@@ -154,7 +152,7 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
             "unpriced",
             f"No price in book {cost.book or '(none pinned)'} for {', '.join(cost.unpriced)}: counted, never priced"
             " as 0.",
-            "add price_usd_per_million to models.yaml, or name the model under aliases of a priced one",
+            PRICE_MODEL,
         )
     if cost.contaminated_share:
         yield Caveat(
@@ -166,13 +164,12 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
         yield Caveat(
             "uncosted",
             f"{_percent(cost.uncosted_share)} of requests have no known token counts and are left out of cost.",
-            "report what was served: request.served(reply), or observer.outcome(request_id, ...); of an imported log,"
-            " export the token counts and import it again",
+            f"{REPORT_SERVED}; of an imported log, export the token counts and import it again",
         )
     if cost.is_heavy_tailed:
         yield Caveat(
             "heavy_tailed",
-            f"The interval of the cost may be too narrow: {cost.heavy_tail.rstrip('.')}.",
+            too_narrow(cost.heavy_tail),
             "look at the dearest requests, and wait for more of them",
         )
     cold, warm = _said(cost.relative), _said(cost.warm_relative)
@@ -203,7 +200,7 @@ def _about_outcomes(quality: Quality) -> Iterator[Caveat]:
         yield Caveat(
             "no_signal",
             "No quality signal arrived for these requests.",
-            'send one: observer.signal(reply.id, "resolved", 1)',
+            SEND_SIGNAL,
         )
     else:
         yield Caveat("about_live", quality.note)

@@ -28,9 +28,9 @@ import scipy  # loads its parts when they are used: the solvers are large and ra
 from shadowroute.analysis.measures.direction import Directions
 from shadowroute.analysis.queries import evaluation
 from shadowroute.analysis.queries.evaluation import Cell, CellRow, DrawnRow, Frame, Priority, Scores
-from shadowroute.analysis.queries.reader import Reader
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.selection import PolicyRef, Window
 from shadowroute.analysis.stats.survey import inclusion_probabilities
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.summaries import Floats
 
 SCORED: Final = 50_000
@@ -72,29 +72,16 @@ class EvaluationList:
 
 
 def evaluation_list(
-    q: Reader,
-    policy: PolicyRef,
-    window: Window,
-    where: Slice = ALL,
-    *,
-    book: str,
-    seed: int,
-    n: float | None = None,
-    budget_usd: float | None = None,
-    directions: Directions,
+    study: Study, policy: PolicyRef, *, seed: int, n: float | None = None, budget_usd: float | None = None
 ) -> EvaluationList:
-    """Draws the requests of a window and a slice whose answers say most about a shadow.
+    """Draws the requests of a study's slice whose answers say most about a shadow.
 
     Args:
-        q: reads the project.
+        study: its book prices the money term and the run.
         policy: the shadow.
-        window: UTC days.
-        where: the slice.
-        book: prices of the money term and of the run.
         seed: of the draw; another seed takes other requests with the same chances.
         n: requests that the draw takes on average.
         budget_usd: in place of n: what their answers may cost on average, at the tokens that were served.
-        directions: ranks the models.
 
     Raises:
         ValueError: if not exactly one of `n` and `budget_usd` is given, it is not above 0, or nothing has a price.
@@ -106,12 +93,14 @@ def evaluation_list(
     wanted = n if n is not None else budget_usd
     if wanted is None or not wanted > 0:
         raise ValueError(f"{'n' if n is not None else 'budget_usd'} must be above 0, got {wanted!r}")
-    frame = Frame(policy=policy, window=window, where=where, prices=evaluation.prices_on(q, book, window))
+    q, window = study.project, study.window
+    prices = q.first_prices(study.book, window.last)
+    frame = Frame(policy=policy, window=window, where=study.slice, prices=prices)
     found = evaluation.cells(q, frame)
     total = sum(row.n for row in found)
     if not total:
         return _nothing(policy, window, seed)
-    priority = priority_of(found, directions)
+    priority = priority_of(found, study.directions)
     scored = evaluation.scores(q, frame, priority, seed=str(seed), most=SCORED)
     expected = min(n, total) if n is not None else _affordable(scored, total, budget_usd or 0.0)
     chances = chances_of(scored, total, expected)

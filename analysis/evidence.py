@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shadowroute.analysis.cost_cube import CostCube
-from shadowroute.analysis.measures.break_even import EscalationBreakEven, break_even_of
-from shadowroute.analysis.measures.concentration import Concentration, concentration
-from shadowroute.analysis.measures.cost import Samples, samples_of
-from shadowroute.analysis.measures.executed import Executed, executed, executed_by_value
-from shadowroute.analysis.measures.frontier import Frontier, frontier
-from shadowroute.analysis.measures.judge_agreement import JudgeAgreement, judge_agreements
-from shadowroute.analysis.measures.latency import Latency, latency
-from shadowroute.analysis.measures.ledger import NO_COSTS, Costs, Ledger, ledger
-from shadowroute.analysis.measures.off_policy import OffPolicy, off_policy
-from shadowroute.analysis.measures.random_control import RandomControl, random_control
-from shadowroute.analysis.measures.rates import Clusters
-from shadowroute.analysis.measures.savings import Savings, savings
-from shadowroute.analysis.measures.stress import BreakEvenFactor, Stress, break_even_factors, stressed
-from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.measures.break_even import EscalationBreakEven
+from shadowroute.analysis.measures.concentration import Concentration
+from shadowroute.analysis.measures.executed import Executed
+from shadowroute.analysis.measures.frontier import Frontier
+from shadowroute.analysis.measures.judge_agreement import JudgeAgreement
+from shadowroute.analysis.measures.latency import Latency
+from shadowroute.analysis.measures.ledger import Ledger
+from shadowroute.analysis.measures.off_policy import OffPolicy
+from shadowroute.analysis.measures.random_control import RandomControl
+from shadowroute.analysis.measures.savings import Savings
+from shadowroute.analysis.measures.stress import BreakEvenFactor, Stress
+from shadowroute.analysis.policy_study import PolicyStudy
 from shadowroute.analysis.report import PolicyReport, policy_report
 from shadowroute.analysis.results import Measured
-from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
-from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.selection import PolicyRef, Segment
+from shadowroute.analysis.study import Study
 
 PRICE_FACTORS: Final = (0.5, 1.5, 2.0, 4.0)
 LENGTH_FACTORS: Final = (0.75, 1.25, 1.5, 2.0)
@@ -60,18 +56,6 @@ class SignalOffPolicy:
     signal: str
     source: str
     estimate: OffPolicy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
-    """What changing to a policy does to the bill; the attributes are those of `PolicyEvidence`."""
-
-    ledger: Ledger
-    escalation: EscalationBreakEven
-    stress: tuple[StressPoint, ...]
-    gone_at: tuple[BreakEvenFactor, ...]
-    concentration: Concentration
-    executed: Executed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,120 +94,55 @@ class PolicyEvidence:
     judges: tuple[JudgeAgreement, ...]
 
 
-def evidence(
-    q: Queries,
-    policy: PolicyRef,
-    window: Window,
-    *,
-    book: str,
-    by: Sequence[str] = (),
-    costs: Costs = NO_COSTS,
-    specs: Mapping[str, SignalSpec] | None = None,
-    signal: str = "",
-) -> PolicyEvidence:
-    """Measure one policy in every way there is.
-
-    Args:
-        q: reads the project.
-        policy: a shadow policy.
-        window: UTC days.
-        book: price book.
-        by: segment keys to split by.
-        costs: what no price book knows.
-        specs: what signals mean, by name; None for what their names are known to mean.
-        signal: what executed answers were scored by; empty for the signal that most of them have.
-    """
-    report = policy_report(q, policy, window, book=book, by=by, specs=specs)
-    found = money(q, policy, window, book=book, costs=costs, signal=signal)
-    scored = found.executed.signal
+def evidence(study: Study, policy: PolicyRef, *, by: Sequence[str] = ()) -> PolicyEvidence:
+    """Measure one policy of a study in every way there is; `by` are segment keys to split by."""
+    one = study.of(policy)
     return PolicyEvidence(
-        report=report,
-        ledger=found.ledger,
-        escalation=found.escalation,
-        stress=found.stress,
-        gone_at=found.gone_at,
-        concentration=found.concentration,
-        latency=latency(q, policy, window),
-        executed=found.executed,
-        by_segment=executed_by_segment(q, policy, window, by, signal=scored, book=book),
-        off_policy=off_policy_by_signal(q, policy, window, specs=specs),
-        random_control=random_control(q, policy, window, signal=scored, book=book),
-        frontier=frontier(q, policy, window, signal=scored, book=book),
-        savings=savings(q, policy, window, signal=scored, book=book),
-        judges=judge_agreements(q, window, specs=specs),
+        report=policy_report(study, policy, by=by),
+        ledger=one.ledger,
+        escalation=one.break_even,
+        stress=stress_points(one),
+        gone_at=one.gone_at,
+        concentration=one.concentration,
+        latency=one.latency,
+        executed=one.executed,
+        by_segment=executed_by_segment(one, by),
+        off_policy=off_policy_by_signal(study, policy),
+        random_control=one.random_control,
+        frontier=one.frontier,
+        savings=one.savings,
+        judges=study.judges,
     )
 
 
-def money(
-    q: Queries,
-    policy: PolicyRef,
-    window: Window,
-    where: Slice = ALL,
-    *,
-    book: str,
-    costs: Costs = NO_COSTS,
-    signal: str = "",
-) -> Money:
-    """The part of the evidence that is about dollars, on a slice; the other arguments are those of `evidence`."""
-    cube, samples = cost_cube(q, window, policy, book, where), samples_of(q, policy, window, where)
-    ran = executed(q, policy, window, where, signal=signal, book=book)
-
-    def clusters() -> float:
-        return q.effective_clusters(window, policy, where)
-
-    return Money(
-        ledger=ledger(
-            q, policy, window, where, book=book, costs=costs, quality_change=ran.quality_change, samples=samples
-        ),
-        escalation=break_even_of(
-            cube,
-            q.pairs(window, policy, where),
-            samples,
-            clusters=clusters,
-            router_usd_per_decision=costs.router_usd_per_decision,
-        ),
-        stress=tuple(_stress(cube, samples, clusters)),
-        gone_at=break_even_factors(cube, samples),
-        concentration=concentration(q, policy, window, where, book=book),
-        executed=ran,
-    )
-
-
-def executed_by_segment(
-    q: Queries, policy: PolicyRef, window: Window, by: Sequence[str], *, signal: str, book: str
-) -> tuple[SegmentExecuted, ...]:
+def executed_by_segment(one: PolicyStudy, by: Sequence[str]) -> tuple[SegmentExecuted, ...]:
     """What executed answers show on every value of the keys; values without an answer are left out."""
     return tuple(
-        SegmentExecuted(segment=Segment(key, value), executed=each)
+        SegmentExecuted(segment=part.where, executed=part.executed)
         for key in by
-        for value, each in executed_by_value(q, policy, window, key, signal=signal, book=book).items()
-        if each.n
+        for part in sorted(one.by(key), key=lambda part: str(part.where))
+        if isinstance(part.where, Segment) and part.executed.n
     )
 
 
-def off_policy_by_signal(
-    q: Queries, policy: PolicyRef, window: Window, *, specs: Mapping[str, SignalSpec] | None = None
-) -> tuple[SignalOffPolicy, ...]:
-    """The off-policy estimate of every signal that is old enough."""
-    return tuple(_off_policy(q, policy, window, specs or {}))
+def off_policy_by_signal(study: Study, policy: PolicyRef) -> tuple[SignalOffPolicy, ...]:
+    """The off-policy estimate of every signal that is old enough, on all traffic."""
+    whole = study.of(policy).whole
+    return tuple(
+        SignalOffPolicy(signal=row.name, source=row.source, estimate=whole.off_policy(row, days=days))
+        for row in study.seen
+        if (days := study.matured(row)) is not None
+    )
 
 
-def _stress(cube: CostCube, samples: Samples, clusters: Clusters) -> Iterator[StressPoint]:
-    models = sorted({line.model for line in cube.clean.cells if line.side == "shadow" and line.model})
-    cases = [
-        *((model, factor, Stress(prices={model: factor})) for model in models for factor in PRICE_FACTORS),
-        *(("length", factor, Stress(length=factor)) for factor in LENGTH_FACTORS),
-    ]
-    for what, factor, stress in cases:
-        yield StressPoint(what=what, factor=factor, relative=stressed(cube, stress, samples, clusters=clusters))
+def stress_points(one: PolicyStudy) -> tuple[StressPoint, ...]:
+    """The change of cost at fixed other prices and lengths."""
+    return tuple(
+        StressPoint(what=what, factor=factor, relative=one.stressed(stress)) for what, factor, stress in _cases(one)
+    )
 
 
-def _off_policy(
-    q: Queries, policy: PolicyRef, window: Window, specs: Mapping[str, SignalSpec]
-) -> Iterator[SignalOffPolicy]:
-    as_of = q.rolled_up_to()
-    for row in q.signals_seen(window):
-        matured = spec_of(row, specs).matured(window, as_of)
-        if matured is not None:
-            estimate = off_policy(q, policy, matured, signal=row)
-            yield SignalOffPolicy(signal=row.name, source=row.source, estimate=estimate)
+def _cases(one: PolicyStudy) -> Iterator[tuple[str, float, Stress]]:
+    for model in sorted({line.model for line in one.cube.clean.cells if line.side == "shadow" and line.model}):
+        yield from ((model, factor, Stress(prices={model: factor})) for factor in PRICE_FACTORS)
+    yield from (("length", factor, Stress(length=factor)) for factor in LENGTH_FACTORS)

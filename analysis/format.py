@@ -6,10 +6,11 @@ A quantity without a number is said as such; nothing here turns "unknown" into 0
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import date
 from typing import Final, Literal
 
-from shadowroute.analysis.measures.scaled import scaled
-from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, scaled
 
 Scale = Literal["percent", "points", "usd", "seconds", "ratio"]
 UNKNOWN: Final = "unknown"
@@ -125,6 +126,24 @@ def age(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds / 86_400:.0f} d"
+
+
+def day(when: date) -> str:
+    """`9 Nov`."""
+    return f"{when.day} {when:%b}"
+
+
+def days(first: date, last: date) -> str:
+    """`9 to 22 Nov`, `30 Nov to 2 Dec`, `9 Nov`."""
+    if first == last:
+        return day(first)
+    same_month = (first.year, first.month) == (last.year, last.month)
+    return f"{first.day if same_month else day(first)} to {day(last)}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""
 
 
 def _digits(value: float, scale: Scale, *, signed: bool) -> str:

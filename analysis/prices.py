@@ -9,7 +9,10 @@ from datetime import date
 from shadow.domain.outcome import Usage
 from shadow.prices.registry import BAND_EDGES_TOKENS, Price, PriceRow
 
-BLEND_INPUT, BLEND_OUTPUT = 0.75, 0.25
+
+def blend(input_price: float, output_price: float) -> float:
+    """Three parts input, one part output: what orders two models into cheaper and dearer."""
+    return 0.75 * input_price + 0.25 * output_price
 
 
 class PriceTable:
@@ -44,11 +47,9 @@ class PriceTable:
         ) / 1e6
 
     def blended(self, model: str, day: date) -> float | None:
-        """Three parts input, one part output: what orders two models into cheaper and dearer."""
+        """The one price that ranks a model; None if the book has none."""
         price = self.price(model, 0, day)
-        return (
-            None if price is None else BLEND_INPUT * price.input_usd_per_mtok + BLEND_OUTPUT * price.output_usd_per_mtok
-        )
+        return None if price is None else blend(price.input_usd_per_mtok, price.output_usd_per_mtok)
 
 
 def context_band(input_tokens: int) -> int:

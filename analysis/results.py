@@ -6,7 +6,7 @@ interval of width 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Rung = Literal["executed", "observed", "proxy", "none"]
@@ -79,3 +79,36 @@ class Undefined:
 
 
 Measured = Estimate | Range | Undefined
+
+
+def scaled(measured: Measured, *, factor: float = 1.0, shift: float = 0.0, unit: str = "") -> Measured:
+    """The same quantity in another unit, or added to what is known exactly: factor x measured + shift, bounds included.
+
+    Args:
+        measured: any.
+        factor: may be negative; then the ends change places.
+        shift: known exactly, in the new unit.
+        unit: the new unit; empty keeps it.
+    """
+    if isinstance(measured, Undefined):
+        return measured
+    unit = unit or measured.unit
+    if isinstance(measured, Range):
+        low, high = sorted((measured.low * factor + shift, measured.high * factor + shift))
+        moved = None if measured.interval is None else _moved(measured.interval, factor, shift)
+        return replace(measured, low=low, high=high, interval=moved, unit=unit)
+    value, interval = measured.value * factor + shift, _moved(measured.interval, factor, shift)
+    return replace(measured, value=value, interval=interval, unit=unit)
+
+
+def _moved(interval: Interval, factor: float, shift: float) -> Interval:
+    low, high = sorted((interval.low * factor + shift, interval.high * factor + shift))
+    return Interval(low, high, interval.level)
+
+
+def ends(measured: Estimate | Range) -> tuple[float, float]:
+    """Between which values the quantity lies: its interval, or the bounds of a range whose error is unknown."""
+    if measured.interval is not None:
+        return measured.interval.low, measured.interval.high
+    assert isinstance(measured, Range)  # noqa: S101  # an estimate has an interval
+    return measured.low, measured.high

@@ -10,6 +10,9 @@ from typing import Final
 SEGMENT_COLUMNS: Final = ("task", "user_tier", "complexity_band", "input_band")
 """Segment keys that every request has; besides them only `all` and `label:NAME`."""
 
+MONTH_DAYS: Final = 365.25 / 12
+"""Days of a month, so that twelve of them are a year."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shadowroute.analysis.results import RUNGS, Rung
-from shadowroute.analysis.rows import SignalRow
 from shadowroute.analysis.selection import Window
+
+GRID: Final = 20
+"""Steps between 0 and 1 in which the values of a signal are counted; bars lie on them."""
+
+USUAL_BAR: Final = 0.5
+"""From which score an answer is good enough, where no bar is declared."""
 
 DERIVED: Final = "derived"
 """Source of signals that the rollup reads out of the log itself."""
+
+
+ON_GRID: Final = "distributions are kept in steps of 5 %"
+
+
+def is_on_grid(value: float) -> bool:
+    """Whether a value lies between two bins."""
+    return abs(value * GRID - round(value * GRID)) < 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalRow:
+    """A signal that reached decisions of the window; `n` requests have it."""
+
+    name: str
+    source: str
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +65,9 @@ class SignalSpec:
             raise ValueError(f"{self.name}.matures_after must be at least 0 hours, got {self.matures_after_h!r}")
         if self.rung not in RUNGS:
             raise ValueError(f"{self.name}.rung must be one of {', '.join(RUNGS)}, got {self.rung!r}")
-        if self.bar is not None and not (0 <= self.bar <= 1 and abs(self.bar * 20 - round(self.bar * 20)) < 1e-9):
+        if self.bar is not None and not (0 <= self.bar <= 1 and is_on_grid(self.bar)):
             raise ValueError(
-                f"{self.name}.bar must be a multiple of 5 % from 0 % to 100 %, got {self.bar * 100:g} %;"
-                " distributions are kept in steps of 5 %"
+                f"{self.name}.bar must be a multiple of 5 % from 0 % to 100 %, got {self.bar * 100:g} %; {ON_GRID}"
             )
 
     def matured(self, window: Window, as_of: datetime | None) -> Window | None:
@@ -93,10 +114,3 @@ def spec_of(signal: SignalRow, specs: Mapping[str, SignalSpec] | None = None) ->
         if declared and declared.source in ("", signal.source):
             return replace(declared, source=signal.source)
     return SignalSpec(signal.name, source=signal.source, rung="proxy" if signal.source == DERIVED else "observed")
-
-
-def specs_of(
-    signals: Iterable[SignalRow], specs: Mapping[str, SignalSpec] | None = None
-) -> dict[tuple[str, str], SignalSpec]:
-    """`spec_of` of every signal that arrived, by name and source."""
-    return {(signal.name, signal.source): spec_of(signal, specs) for signal in signals}

@@ -1,4 +1,4 @@
-"""The SELECTs of `analysis/sql`, with what their headers promise."""
+"""The SELECTs of `analysis/sql`, with what their headers promise, and the parts that they share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import indent
 from typing import Final
 
 FOLDER: Final = Path(__file__).parent / "sql"
 
+_PART: Final = re.compile(r"^( *)-- part: (\w+)$", re.MULTILINE)
 _HEADER: Final = re.compile(r"^-- (what|grain|params): (.*)$")
 _PARAM: Final = re.compile(r"(\w+) ([A-Z]\w*(?:\([^)]*\))?)")
 
@@ -38,10 +40,10 @@ def statement(name: str) -> Statement:
         FileNotFoundError: if there is no such file.
         KeyError: if its header lacks a line.
     """
-    raw = (FOLDER / f"{name}.sql").read_text()
-    matches = (_HEADER.match(line) for line in raw.splitlines())
+    path = FOLDER / f"{name}.sql"
+    matches = (_HEADER.match(line) for line in path.read_text().splitlines())
     header = {match[1]: match[2] for match in matches if match}
-    body = "\n".join(line.split(" -- ")[0].rstrip() for line in raw.splitlines() if not line.startswith("--"))
+    body = "\n".join(line.split(" -- ")[0].rstrip() for line in body_of(path).splitlines())
     return Statement(
         name=name,
         what=header["what"],
@@ -49,6 +51,17 @@ def statement(name: str) -> Statement:
         params=dict(_PARAM.findall(header["params"])),
         text=body.strip(),
     )
+
+
+def body_of(path: Path) -> str:
+    """A file below its header; a line `-- part: NAME` stands for `parts/NAME.sql`, indented like the line.
+
+    Raises:
+        FileNotFoundError: if there is no such part.
+    """
+    lines = path.read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("--") or line.startswith("-- part: "))
+    return _PART.sub(lambda match: indent(body_of(FOLDER / "parts" / f"{match[2]}.sql"), match[1]), text)
 
 
 def names() -> list[str]:

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 BUCKETS: Final = 256
 
+ROUNDED: Final = 1e-11
+"""Share of what was summed up to which a difference is rounding and no difference."""
+
 Floats = NDArray[np.float64]
 
 
@@ -28,6 +31,12 @@ def spread(buckets: ArrayLike, values: ArrayLike) -> Floats:
     sums = np.zeros(BUCKETS)
     np.add.at(sums, np.asarray(buckets, dtype=np.int64), np.asarray(values, dtype=np.float64))
     return sums
+
+
+def effective_number(sizes: Floats) -> float:
+    """(sum of sizes)^2 / sum of squared sizes: as many equal ones would carry the same weight; 0 for nothing."""
+    squares = float(np.square(sizes).sum())
+    return float(sizes.sum()) ** 2 / squares if squares else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,9 +101,8 @@ class RatioSums:
 
     @property
     def effective_clusters(self) -> float:
-        """(sum of bucket sizes)^2 / sum of squared sizes: as many equal buckets would carry the same weight."""
-        squares = float(np.square(self.denominator).sum())
-        return self.total**2 / squares if squares else 0.0
+        """As many equal buckets would carry the same weight."""
+        return effective_number(self.denominator)
 
     @property
     def residuals(self) -> Floats:
@@ -106,4 +114,4 @@ class RatioSums:
     def is_constant(self) -> bool:
         """Whether every bucket has the same ratio, up to rounding: the spread between buckets then says nothing."""
         scale = np.abs(self.numerator).sum() + abs(self.value) * self.total
-        return bool(np.abs(self.residuals).max(initial=0.0) <= 1e-11 * scale)
+        return bool(np.abs(self.residuals).max(initial=0.0) <= ROUNDED * scale)

@@ -11,20 +11,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 from shadowroute.analysis.cost_cube import CostCube
-from shadowroute.analysis.measures.latency import quantiles_of
+from shadowroute.analysis.measures.latency_quantiles import quantiles_of
 from shadowroute.analysis.measures.rates import share_of
 from shadowroute.analysis.plan.loading import Plan
-from shadowroute.analysis.queries import Queries, money
-from shadowroute.analysis.queries import worksheet as rows
-from shadowroute.analysis.queries.worksheet import PlanRow, TaskCost, TaskRow
+from shadowroute.analysis.queries import money, tasks
+from shadowroute.analysis.queries.tasks import PlanRow, TaskCost, TaskRow
 from shadowroute.analysis.results import Measured
-from shadowroute.analysis.selection import PolicyRef, Segment, Window
+from shadowroute.analysis.selection import MONTH_DAYS, PolicyRef, Segment, Window
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.summaries import RatioSums
-
-DAYS_PER_MONTH: Final = 365.25 / 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,32 +77,23 @@ class Worksheet:
     unpriced: tuple[str, ...]
 
 
-def worksheet(q: Queries, window: Window, *, book: str, plans: Sequence[Plan] = (), level: float = 0.95) -> Worksheet:
-    """The worksheet of a project.
-
-    Args:
-        q: reads the project.
-        window: UTC days.
-        book: prices.
-        plans: plan files whose margins become quality thresholds.
-        level: nominal coverage of the intervals.
-    """
-    shadows = [row.policy for row in q.policies(window) if not row.is_live]
-    cubes = {policy: money.cost_cubes_by_value(q, window, policy, book, "task") for policy in shadows}
+def worksheet(study: Study, *, plans: Sequence[Plan] = ()) -> Worksheet:
+    """The worksheet of a study; the margins of `plans` become quality thresholds."""
+    shadows = [row.policy for row in study.shadows]
     return worksheet_of(
-        rows.tasks(q, window),
-        rows.plans(q, window),
-        rows.costs(q, window, book),
-        cubes,
-        window=window,
-        book=book,
+        study.once(tasks.tasks),
+        study.once(tasks.plans),
+        study.once(tasks.costs, study.book),
+        {policy: study.once(money.cost_cubes_by_value, policy, study.book, "task") for policy in shadows},
+        window=study.window,
+        book=study.book,
         plans=plans,
-        level=level,
+        level=study.level,
     )
 
 
 def worksheet_of(
-    tasks: Iterable[TaskRow],
+    task_rows: Iterable[TaskRow],
     made_plans: Iterable[PlanRow],
     costs: Iterable[TaskCost],
     cubes: Mapping[PolicyRef, Mapping[str, CostCube]],
@@ -116,7 +105,7 @@ def worksheet_of(
 ) -> Worksheet:
     """The same from rows."""
     by_task: dict[str, list[TaskRow]] = {}
-    for row in tasks:
+    for row in task_rows:
         by_task.setdefault(row.task, []).append(row)
     first_plans: dict[str, PlanRow] = {}
     for plan in made_plans:
@@ -132,7 +121,7 @@ def worksheet_of(
             cost_of.get(task),
             best_saving(cubes, task),
             total=total,
-            months=days / DAYS_PER_MONTH,
+            months=days / MONTH_DAYS,
             threshold=threshold(plans, task),
             level=level,
         )

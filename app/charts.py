@@ -12,6 +12,7 @@ import pandas as pd
 from shadowroute.analysis.format import Scale, brief
 from shadowroute.analysis.measures.divergence import Cell
 from shadowroute.analysis.results import Estimate, Measured, Range
+from shadowroute.analysis.signals import GRID
 from shadowroute.app.theme import CATEGORIES
 
 LIVE: Final = CATEGORIES[5]
@@ -94,7 +95,7 @@ def distributions(groups: Mapping[str, Sequence[float]], *, title: str) -> Chart
         title: of the axis.
     """
     rows = [
-        {"group": name, "from": f"{step / 20:.2f}", "share": share * _PERCENT}
+        {"group": name, "from": f"{step / GRID:.2f}", "share": share * _PERCENT}
         for name, shares in groups.items()
         for step, share in enumerate(shares)
     ]

@@ -7,43 +7,43 @@ sums, or one page of requests, never a table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from shadowroute.analysis.evidence import (
-    Money,
     SegmentExecuted,
     SignalOffPolicy,
+    StressPoint,
     executed_by_segment,
-    money,
     off_policy_by_signal,
+    stress_points,
 )
-from shadowroute.analysis.measures.cost import cost_of, samples_of
+from shadowroute.analysis.measures.break_even import EscalationBreakEven
+from shadowroute.analysis.measures.concentration import Concentration
+from shadowroute.analysis.measures.cost import cost_of
 from shadowroute.analysis.measures.executed import Executed
-from shadowroute.analysis.measures.executed import executed as executed_of
-from shadowroute.analysis.measures.frontier import Frontier, frontier
+from shadowroute.analysis.measures.frontier import Frontier
 from shadowroute.analysis.measures.latency import Latency
-from shadowroute.analysis.measures.latency import latency as latency_of
-from shadowroute.analysis.measures.ledger import NO_COSTS
-from shadowroute.analysis.measures.random_control import RandomControl, random_control
-from shadowroute.analysis.measures.rates import share_of
-from shadowroute.analysis.measures.savings import Savings, savings
-from shadowroute.analysis.measures.stress import Stress, stressed
+from shadowroute.analysis.measures.ledger import Ledger
+from shadowroute.analysis.measures.random_control import RandomControl
+from shadowroute.analysis.measures.savings import Savings
+from shadowroute.analysis.measures.stress import BreakEvenFactor, Stress
 from shadowroute.analysis.packet.content import packet
 from shadowroute.analysis.packet.manifest import key_from_environment
-from shadowroute.analysis.plan.meaning import costs_of, specs_of
+from shadowroute.analysis.plan.meaning import wishes_of
 from shadowroute.analysis.plan.registration import RegisteredPlan, recorded_plans
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries import projects as projects_of
-from shadowroute.analysis.queries.money import cost_cube
+from shadowroute.analysis.queries import requests as single
+from shadowroute.analysis.queries.requests import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace
 from shadowroute.analysis.report import PolicyReport, ProjectReport, policy_report, project_report
 from shadowroute.analysis.results import Measured
-from shadowroute.analysis.rows import PageKey, RequestFilter, RequestPage, RequestRow, RequestTrace, SignalRow
 from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
-from shadowroute.analysis.signals import SignalSpec
+from shadowroute.analysis.signals import SignalRow
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.verdict.judge import judge
 from shadowroute.analysis.verdict.results import Judgement
 from shadowroute.app import runtime
@@ -65,9 +65,13 @@ def _queries(project: str) -> Queries:
     return Queries(runtime.current().store.reader(), project)
 
 
-def _study(project: str) -> Queries:
-    """Queries of one computation: what it reads twice is read once."""
-    return _queries(project).remembering()
+def _study(
+    project: str, window: Window, policy: PolicyRef | None = None, where: Slice = ALL, *, book: str = "", **wanted: Any
+) -> Study:
+    """The study of one computation, asked as the policy's plan asks; an empty book is the project's."""
+    plan = None if policy is None else plan_of(project, policy)
+    wishes = {} if plan is None else wishes_of(plan.plan.document)
+    return Study(_queries(project), window, slice=where, book=book or _book(project), **wishes, **wanted)
 
 
 def _book(project: str) -> str:
@@ -153,7 +157,7 @@ def judgement(project: str, policy: str, plan_hash: str) -> Judgement:
     plan = plans(project)[policy]
     if plan.status.hash != plan_hash:
         raise ValueError(f"plan {plan.status.name} must be {plan_hash}, got {plan.status.hash}; load the page again")
-    return judge(_study(project), plan)
+    return judge(_queries(project), plan)
 
 
 def packet_zip(project: str, policy: PolicyRef, window: Window) -> bytes:
@@ -166,7 +170,7 @@ def packet_zip(project: str, policy: PolicyRef, window: Window) -> bytes:
 @_computed
 def overview(project: str, window: Window, where: Slice) -> ProjectReport:
     """Every shadow policy on one slice."""
-    return project_report(_study(project), window, book=_book(project), segment=where)
+    return project_report(_study(project, window, where=where))
 
 
 @_computed
@@ -174,10 +178,7 @@ def policy(
     project: str, window: Window, policy: PolicyRef, where: Slice, *, signal: SignalRow | None = None, book: str = ""
 ) -> PolicyReport:
     """One shadow policy on one slice; an empty book is the project's."""
-    return policy_report(
-        _study(project), policy, window, book=book or _book(project), segment=where, signal=signal,
-        specs=_specs(project, policy),
-    )  # fmt: skip
+    return policy_report(_study(project, window, policy, where, book=book, signal=signal), policy)
 
 
 @_computed
@@ -185,10 +186,7 @@ def by_segment(
     project: str, window: Window, policy: PolicyRef, key: str, *, signal: SignalRow | None = None, book: str = ""
 ) -> PolicyReport:
     """One shadow policy on every value of a segment key, the largest first; an empty book is the project's."""
-    return policy_report(
-        _study(project), policy, window, book=book or _book(project), by=(key,), signal=signal,
-        specs=_specs(project, policy),
-    )  # fmt: skip
+    return policy_report(_study(project, window, policy, book=book, signal=signal), policy, by=(key,))
 
 
 @_computed
@@ -196,36 +194,46 @@ def by_day(
     project: str, window: Window, policy: PolicyRef, where: Slice, book: str = ""
 ) -> dict[str, tuple[Measured, Measured]]:
     """Divergence by model and relative cost of one shadow policy per UTC day, at most the last 60."""
-    queries, book = _study(project), book or _book(project)
     days = [Window(day, day) for day in days_with_requests(project, window)][-LAST_DAYS:]
 
     def measured(day: Window) -> tuple[Measured, Measured]:
-        pairs = queries.pairs(day, policy, where)
-        clusters = partial(queries.effective_clusters, day, policy, where)
-        differs = share_of(pairs.model, subject="shadow decision", clusters=clusters)
-        return differs, cost_of(cost_cube(queries, day, policy, book, where), pairs, clusters=clusters).relative
+        one = _study(project, day, policy, where, book=book).of(policy)
+        # A day has too few executed answers to fit lengths on: same tokens are assumed for each alike.
+        return one.divergence.model, cost_of(one.cube, one.pairs, clusters=one.clusters).relative
 
     return {str(day.first): measured(day) for day in days}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """What changing to a policy does to the bill; the attributes are those of `PolicyEvidence`."""
+
+    ledger: Ledger
+    escalation: EscalationBreakEven
+    stress: tuple[StressPoint, ...]
+    gone_at: tuple[BreakEvenFactor, ...]
+    concentration: Concentration
+    executed: Executed
 
 
 @_computed
 def dollars(project: str, window: Window, policy: PolicyRef, where: Slice, book: str) -> Money:
     """The bill of one shadow policy on one slice, with the costs and the signal that its plan names."""
-    plan = plan_of(project, policy)
-    costs = NO_COSTS if plan is None else costs_of(plan.plan.document)
-    return money(_study(project), policy, window, where, book=book, costs=costs, signal=_signal(plan))
+    one = _study(project, window, policy, where, book=book).of(policy)
+    return Money(
+        ledger=one.ledger,
+        escalation=one.break_even,
+        stress=stress_points(one),
+        gone_at=one.gone_at,
+        concentration=one.concentration,
+        executed=one.executed,
+    )
 
 
 @_computed
 def what_if(project: str, window: Window, policy: PolicyRef, where: Slice, *, book: str, stress: Stress) -> Measured:
     """The change of cost at other prices and answer lengths."""
-    q = _study(project)
-    return stressed(
-        cost_cube(q, window, policy, book, where),
-        stress,
-        samples_of(q, policy, window, where),
-        clusters=partial(q.effective_clusters, window, policy, where),
-    )
+    return _study(project, window, policy, where, book=book).of(policy).stressed(stress)
 
 
 @_computed
@@ -233,64 +241,48 @@ def executed(
     project: str, window: Window, policy: PolicyRef, where: Slice
 ) -> tuple[Executed, tuple[SegmentExecuted, ...]]:
     """Answers of the shadow that were run: on the slice, and by the segments of the plan (without one: by task)."""
-    q, book, plan = _study(project), _book(project), plan_of(project, policy)
-    overall = executed_of(q, policy, window, where, signal=_signal(plan), book=book)
+    one, plan = _study(project, window, policy, where).of(policy), plan_of(project, policy)
     by = ("task",) if plan is None else plan.plan.segment_keys
-    if where != ALL or not overall.n:
-        return overall, ()
-    return overall, executed_by_segment(q, policy, window, by, signal=overall.signal, book=book)
+    return one.executed, executed_by_segment(one, by) if where == ALL and one.executed.n else ()
 
 
 @_computed
 def latency(project: str, window: Window, policy: PolicyRef, where: Slice) -> Latency:
     """Waiting times, live and predicted for the shadow."""
-    return latency_of(_study(project), policy, window, where)
+    return _study(project, window, policy, where).of(policy).latency
 
 
 @_computed
 def off_policy(project: str, window: Window, policy: PolicyRef) -> tuple[SignalOffPolicy, ...]:
     """What live's exploration says about the shadow, per signal; all traffic."""
-    return off_policy_by_signal(_study(project), policy, window, specs=_specs(project, policy))
+    return off_policy_by_signal(_study(project, window, policy), policy)
 
 
 @_computed
 def between_models(project: str, window: Window, policy: PolicyRef) -> tuple[Frontier, RandomControl, Savings]:
     """The shadow between single models, against a coin of the same spend, and of what any choice could save."""
-    q, book, signal = _study(project), _book(project), _signal(plan_of(project, policy))
-    return (
-        frontier(q, policy, window, signal=signal, book=book),
-        random_control(q, policy, window, signal=signal, book=book),
-        savings(q, policy, window, signal=signal, book=book),
-    )
-
-
-def _signal(plan: RegisteredPlan | None) -> str:
-    return "" if plan is None else plan.plan.document.must.quality[0].signal
-
-
-def _specs(project: str, policy: PolicyRef) -> dict[str, SignalSpec] | None:
-    plan = plan_of(project, policy)
-    return None if plan is None else specs_of(plan.plan.document)
+    one = _study(project, window, policy).of(policy)
+    return one.frontier, one.random_control, one.savings
 
 
 @_cached
 def requests(project: str, wanted: RequestFilter, after: PageKey | None, limit: int) -> RequestPage:
     """One page of requests, newest first."""
-    return _queries(project).requests(wanted, after=after, limit=limit)
+    return single.request_page(_queries(project), wanted, after=after, limit=limit)
 
 
 @_cached
 def request_count(project: str, wanted: RequestFilter) -> int:
     """How many requests the filter keeps."""
-    return _queries(project).request_count(wanted)
+    return single.request_count(_queries(project), wanted)
 
 
 def all_requests(project: str, wanted: RequestFilter) -> Iterator[RequestRow]:
     """Every request that the filter keeps, for a download; read page by page and never kept."""
-    return _queries(project).all_requests(wanted)
+    return single.all_requests(_queries(project), wanted)
 
 
 @_cached
 def trace(project: str, request_id: str) -> RequestTrace | None:
     """Everything about one request; None if the project does not hold it."""
-    return _queries(project).trace(request_id)
+    return single.request_trace(_queries(project), request_id)

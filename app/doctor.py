@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Final, Literal
 
-from shadowroute.analysis.caveats import KNOWN_CLUSTERS
 from shadowroute.analysis.format import age, count, counted, percent
 from shadowroute.analysis.measures.completeness import completeness_of
+from shadowroute.analysis.measures.rates import KNOWN_CLUSTERS
 from shadowroute.analysis.queries import Queries, projects
-from shadowroute.analysis.rows import Freshness
+from shadowroute.analysis.queries.rows import Freshness
 from shadowroute.analysis.selection import Window
 from shadowroute.collector.errors import StoreUnreachableError
 from shadowroute.collector.price_books import current_book
@@ -184,11 +184,9 @@ def _failures(queries: Queries, window: Window) -> Iterator[Check]:
 
 
 def _ids(queries: Queries, window: Window) -> Iterator[Check]:
-    kinds = {row.kind: row.n for row in queries.cluster_kinds(window)}
-    total = sum(kinds.values())
-    if not total:
+    share = queries.known_clusters_share(window)
+    if share is None:
         return
-    share = 1 - kinds.get("request", 0) / total
     text = f"user or session id on {percent(share)} of requests"
     if share >= KNOWN_CLUSTERS:
         yield Check.ok("ids", text)
@@ -212,7 +210,7 @@ def _prices(queries: Queries, window: Window) -> Iterator[Check]:
     unpriced = queries.models_unpriced(window, book)
     if not unpriced:
         yield Check.ok("prices", f"0 models without a price in book {book}" if book else "nothing to price yet")
-    total = max(1, sum(row.n for row in queries.live(window)))
+    total = max(1, sum(row.n for row in queries.policies(window) if row.is_live))
     for model, n in unpriced.items():
         yield Check.fail(
             "prices",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from textwrap import fill
 from urllib.parse import urlencode
 
-from shadowroute.analysis.format import count, counted
-from shadowroute.analysis.verdict.results import Condition, Judgement, Look, PlanStatus, SegmentFinding
-from shadowroute.analysis.verdict.wording import day
+from shadowroute.analysis.format import count, counted, day
+from shadowroute.analysis.plan.status import PlanStatus
+from shadowroute.analysis.verdict.results import Condition, Judgement, Look, SegmentFinding
 
 CODES = (
     "0 SHIP and validly signed · 1 REJECT · 2 NEED_MORE · 3 a person must decide (HOLD, or SHIP not signed / signature"

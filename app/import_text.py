@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shadow.domain.request import LABEL
 from shadowroute.analysis.format import count, counted
-from shadowroute.analysis.verdict.blockers import FAILED, KNOWN_CLUSTERS
+from shadowroute.analysis.measures.rates import FAILED, KNOWN_CLUSTERS
 
 if TYPE_CHECKING:
     from shadowroute.collector.replay.gaps import Gaps, PolicyGap

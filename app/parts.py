@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
 from shadowroute.analysis.caveats import Caveat
-from shadowroute.analysis.format import Scale, basis, headline, interval, note, percent, plain, sentence
+from shadowroute.analysis.format import basis, headline, interval, note, percent, plain, sentence
 from shadowroute.analysis.report import PolicyReport, SliceReport
 from shadowroute.analysis.results import Estimate, Measured, Range
-from shadowroute.analysis.rows import SignalRow
 from shadowroute.analysis.selection import SEGMENT_COLUMNS, PolicyRef
+from shadowroute.analysis.signals import SignalRow
 from shadowroute.app import charts, data, filters
 from shadowroute.app.caveats import BLOCKING
-from shadowroute.app.packet.section import Section
+from shadowroute.app.packet.section import Figure, Section
 from shadowroute.app.tables import Cell, csv_text
 from shadowroute.app.text_report import NOT_JUDGED
 
 _PAGES: Final = (("divergence", "Divergence"), ("cost", "Cost"), ("quality", "Quality"), ("requests", "Requests"))
+CONTROL: Final = "A/A control: the noise floor"
+"""The badge of a shadow that is the live policy on every day."""
+
 _BARE_DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _KEY_NAMES: Final = {
     "task": "Task",
@@ -30,24 +32,6 @@ _KEY_NAMES: Final = {
     "complexity_band": "Complexity",
     "input_band": "Input length",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A measured quantity as it is shown large.
-
-    Attributes:
-        meaning: what it is and compared with what; the hover text.
-        signed: whether it is a change.
-        beside: what stands beside its interval, for example what the number rests on.
-    """
-
-    label: str
-    measured: Measured
-    meaning: str
-    scale: Scale = "percent"
-    signed: bool = False
-    beside: str = ""
 
 
 def figure(shown: Figure, *, with_basis: bool = True) -> None:
@@ -127,7 +111,7 @@ def policy_links(policy: PolicyRef) -> None:
 def page_head(question: str, report: PolicyReport) -> None:
     """The question that the page answers, and about which policy."""
     st.subheader(question, anchor=False)
-    policy_title(report.policy, "A/A control: the noise floor" if report.is_control else _standing(report.policy))
+    policy_title(report.policy, CONTROL if report.is_control else _standing(report.policy))
 
 
 def _standing(policy: PolicyRef) -> str:

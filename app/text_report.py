@@ -7,9 +7,9 @@ from shutil import get_terminal_size
 from textwrap import fill
 from typing import Final
 
-from shadowroute.analysis.caveats import Caveat
+from shadowroute.analysis.caveats import NO_SHADOW, Caveat
 from shadowroute.analysis.format import brief, counted, headline, percent, sentence
-from shadowroute.analysis.measures.quality import Quality
+from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.report import PolicyReport, ProjectReport, SliceReport
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
 from shadowroute.app.caveats import ABOUT_LIVE, BLOCKING, own, shared
@@ -32,7 +32,7 @@ def report_text(report: ProjectReport, *, judged: str = "") -> str:
     """
     parts = [*([judged] if judged else []), _head(report, "" if judged else f"{NOT_JUDGED}   ")]
     if not report.policies:
-        parts.append("No shadow policy decided in this window.")
+        parts.append(NO_SHADOW)
     common = shared(report.policies)
     parts.extend(_policy(policy, own(policy, common)) for policy in report.policies)
     notes = _notes(report, common)
@@ -117,7 +117,8 @@ def _columns(part: SliceReport) -> dict[str, Measured]:
 def _notes(report: ProjectReport, common: Sequence[Caveat]) -> str:
     """What limits every policy, and whose answers the quality is about."""
     about_live = [ABOUT_LIVE] if any(policy.overall.quality.signal for policy in report.policies) else []
-    return "\n".join(_caveat(caveat) for caveat in (*report.caveats, *common, *about_live))
+    lines = [_caveat(caveat) for caveat in (*report.caveats, *common, *about_live)]
+    return "\n".join([*lines, *([_line("-", report.floor)] if report.floor and report.policies else [])])
 
 
 def _caveat(caveat: Caveat) -> str:

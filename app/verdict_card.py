@@ -12,7 +12,7 @@ from shadowroute.analysis.report import PolicyReport
 from shadowroute.analysis.selection import PolicyRef
 from shadowroute.analysis.verdict.results import Judgement, Verdict
 from shadowroute.app import data, filters, parts
-from shadowroute.app.packet.verdict_sections import conditions_section, numbers, segments_section, what_next
+from shadowroute.app.packet.verdict_sections import DOORS, conditions_section, numbers, segments_section, what_next
 
 _LOOKS: Final = {
     Verdict.SHIP: ("green", "check_circle"),
@@ -37,24 +37,12 @@ def verdict_card(judgement: Judgement, report: PolicyReport | None, scope: filte
         _answer(judgement)
         for blocker in judgement.blockers:
             st.warning(plain(sentence(blocker.text, blocker.next_step)), icon=":material/block:")
-        parts.figures(
-            [
-                parts.Figure(
-                    label=number.label,
-                    measured=number.measured,
-                    meaning=number.meaning,
-                    scale=number.scale,
-                    signed=number.signed,
-                    beside=number.beside,
-                )
-                for number in numbers(judgement.headline)
-            ]
-        )
+        parts.figures(list(numbers(judgement.headline)))
         _rests_on(judgement, scope)
         _conditions(judgement)
         _segments(judgement)
         if judgement.doors:
-            with st.expander("What would bring the missing evidence", icon=":material/meeting_room:"):
+            with st.expander(DOORS, icon=":material/meeting_room:"):
                 st.markdown("\n".join(f"- {plain(door)}" for door in judgement.doors))
         if report is not None:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):

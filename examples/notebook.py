@@ -4,17 +4,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shadowroute.analysis.measures.cost import cost
-from shadowroute.analysis.measures.executed import executed
-from shadowroute.analysis.measures.latency import latency
-from shadowroute.analysis.measures.ledger import ledger
-from shadowroute.analysis.measures.quality import quality
 from shadowroute.analysis.packet.content import packet
 from shadowroute.analysis.plan import load_plan, register
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import policy_report, project_report
 from shadowroute.analysis.results import Estimate, Measured, Range
 from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.verdict.judge import judge
 from shadowroute.collector.price_books import book_names, current_book
 from shadowroute.collector.store import open_store
@@ -40,24 +36,27 @@ with open_store(STORE, create=False) as store:
     if window is None:
         sys.exit(f"{PROJECT} has no figures yet")
 
-    everything = project_report(q, window, book=book)
+    study = Study(q, window, book=book)
+    everything = project_report(study)
     policy = everything.policies[0].policy
     print(f"{policy}: {everything.requests} requests, {window}")
+    print("noise floor:", everything.floor)
 
-    one = policy_report(q, policy, window, book=book, by=["task"])
+    one = policy_report(study, policy, by=["task"])
     print("differs:", said(one.overall.divergence.model))
     for part in one.segments:
         print(f"  {part.slice}: cost {said(part.cost.relative)}")
     for caveat in one.caveats:
         print("note:", caveat.text)
 
-    print("live quality, downgraded:", said(quality(q, policy, window, book=book).downgrade.mean))
+    figures = study.of(policy)
+    print("live quality, downgraded:", said(figures.quality.downgrade.mean))
     for name in book_names(client):
-        print(f"cost with {name}:", said(cost(q, policy, window, book=name).relative))
-    print("cost of extract:", said(cost(q, policy, window, Segment("task", "extract"), book=book).relative))
-    print("answers that were run:", said(executed(q, policy, window, signal="", book=book).quality_change))
-    print("p95 change, seconds:", said(latency(q, policy, window).p95_delta_s))
-    for line in ledger(q, policy, window, book=book).lines:
+        print(f"cost with {name}:", said(Study(q, window, book=name).of(policy).cost.relative))
+    print("cost of extract:", said(study.of(policy, Segment("task", "extract")).cost.relative))
+    print("answers that were run:", said(figures.executed.quality_change))
+    print("p95 change, seconds:", said(figures.latency.p95_delta_s))
+    for line in figures.ledger.lines:
         print(f"  {line.label}: {said(line.usd_per_month)}")
 
     plan = register(load_plan(Path(PLAN)), PROJECT, reader=client, writer=store.client())

@@ -19,6 +19,7 @@ from shadowroute.analysis.backtest.truth import TruthSum
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import project_report
 from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.study import Study
 from shadowroute.collector.price_books import pin
 from shadowroute.collector.progress import Progress, silent, watched
 from shadowroute.collector.replay.routed import RoutedFeed
@@ -55,7 +56,7 @@ def measure(case: Case, store: Store) -> BacktestDocument:
     """The measures of a case whose rows are in the store and rolled up; `seconds` is the time of this alone."""
     started = time.perf_counter()
     queries = Queries(store.reader(), case.project)
-    report = project_report(queries, Window(*case.days), book=case.catalogue.book_id)
+    report = project_report(Study(queries, Window(*case.days), book=case.catalogue.book_id))
     measured = {policy.policy: policy for policy in report.policies}
     shadows = [
         shadow_document(

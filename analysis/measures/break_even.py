@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from shadowroute.analysis.cost_cube import CostCube, Line, total
 from shadowroute.analysis.measures.change import Prediction, change_of, difference, why_not
-from shadowroute.analysis.measures.cost import Samples, samples_of
+from shadowroute.analysis.measures.cost import Samples
 from shadowroute.analysis.measures.escalation import escalation_of
-from shadowroute.analysis.measures.rates import Clusters, estimate, refusal
-from shadowroute.analysis.measures.scaled import scaled
-from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.money import cost_cube
-from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
-from shadowroute.analysis.rows import PairSums
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.measures.rates import JACKKNIFE, Clusters, estimate, refusal
+from shadowroute.analysis.queries.pairs import PairSums
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends, scaled
 from shadowroute.analysis.stats.ratio import t_interval
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
+
+NO_ESCALATION: Final = Undefined(reason="this policy never plans an escalation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,39 +53,6 @@ def break_even(first: float, check: float, router: float, large: float) -> float
     return 1 - (first + check + router) / large
 
 
-def escalation_break_even(
-    q: Queries,
-    policy: PolicyRef,
-    window: Window,
-    segment: Slice = ALL,
-    *,
-    book: str,
-    router_usd_per_decision: float = 0.0,
-    samples: Samples | None = None,
-    level: float = 0.95,
-) -> EscalationBreakEven:
-    """The break-even of a shadow policy in a window and a slice.
-
-    Args:
-        q: reads the project.
-        policy: a shadow policy.
-        window: UTC days.
-        segment: slice of the requests.
-        book: price book.
-        router_usd_per_decision: what deciding and checking costs per request.
-        samples: what executed answers say about cost; None reads them.
-        level: nominal coverage of all intervals.
-    """
-    return break_even_of(
-        cost_cube(q, window, policy, book, segment),
-        q.pairs(window, policy, segment),
-        samples or samples_of(q, policy, window, segment, level=level),
-        router_usd_per_decision=router_usd_per_decision,
-        clusters=lambda: q.effective_clusters(window, policy, segment),
-        level=level,
-    )
-
-
 def break_even_of(
     cube: CostCube,
     pairs: PairSums,
@@ -96,16 +62,25 @@ def break_even_of(
     router_usd_per_decision: float = 0.0,
     level: float = 0.95,
 ) -> EscalationBreakEven:
-    """The same from sums; `pairs` holds how often escalations were seen."""
+    """The break-even of a shadow policy.
+
+    Args:
+        cube: at the tokens that were served.
+        pairs: of the same requests; they hold how often escalations were seen.
+        samples: what executed answers say about cost.
+        clusters: effective clusters by key.
+        router_usd_per_decision: what deciding and checking costs per request.
+        level: nominal coverage of all intervals.
+    """
     rate = _rate(cube, samples, router_usd_per_decision, level)
     share = _share(pairs, samples, clusters, level)
-    high = None
-    if isinstance(share, Estimate | Range):
-        high = share.interval.high if share.interval else share.high if isinstance(share, Range) else None
+    distance = None
+    if isinstance(rate, Estimate) and not isinstance(share, Undefined):
+        distance = rate.value - ends(share)[1]
     return EscalationBreakEven(
         rate=rate,
         escalation=share,
-        distance=rate.value - high if isinstance(rate, Estimate) and high is not None else None,
+        distance=distance,
         wasted_usd=_wasted(cube, samples, clusters, level),
     )
 
@@ -119,7 +94,7 @@ def _rate(cube: CostCube, samples: Samples, router_usd: float, level: float) -> 
         names = ", ".join(second.unpriced())
         return Undefined(reason=f"no price in book {cube.book} for {names}", n=cube.n)
     if not second.cells:
-        return Undefined(reason="this policy never plans an escalation", n=cube.n)
+        return replace(NO_ESCALATION, n=cube.n)
     # Before anything escalates: what live paid, minus the first answers and the router.
     first = change_of(cube.only(lambda line: not _is_second(line)), samples.lengths, None)
     gap = -difference(first.predictions[0].usd, first.live) - router_usd * cube.requests
@@ -129,7 +104,7 @@ def _rate(cube: CostCube, samples: Samples, router_usd: float, level: float) -> 
         return refused
     error = first.predictions[0].error
     extra = replace(error, variance=error.variance / sums.total**2) if error and error.variance else None
-    return estimate(sums, t_interval(sums, level=level, extra=extra), unit="share", method="jackknife t over buckets")
+    return estimate(sums, t_interval(sums, level=level, extra=extra), unit="share", method=JACKKNIFE)
 
 
 def _share(pairs: PairSums, samples: Samples, clusters: Clusters, level: float) -> Measured:

@@ -16,18 +16,15 @@ from scipy import special
 
 from shadowroute.analysis.cost_cube import CostCube, Factors, Line
 from shadowroute.analysis.measures.length import Lengths
-from shadowroute.analysis.measures.rates import Clusters, bounded, estimate, refusal
+from shadowroute.analysis.measures.rates import JACKKNIFE, UNSEEN_ESCALATIONS, Clusters, bounded, estimate, refusal
+from shadowroute.analysis.next_steps import PRICE_MODEL, REPORT_SERVED
 from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
 from shadowroute.analysis.stats.hall import hall_ratio_interval
 from shadowroute.analysis.stats.proportion import wilson
 from shadowroute.analysis.stats.ratio import RatioError, combined, t_interval
-from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
-
-# Dollars of equal plans may differ by the order of summation; a difference this small next to the dollars is none.
-_SUMMATION = 1e-11
+from shadowroute.analysis.summaries import BUCKETS, ROUNDED, Floats, RatioSums
 
 _UNMEASURED = "nobody has measured how much the other models write"
-_UNSEEN = "escalations that nobody has seen may happen never or always"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,7 +95,7 @@ class Change:
         """
         if not self.why_not and not self.live.sum():
             return Undefined(reason="the live requests cost nothing", n=self.n)
-        how = _How(unit="ratio", whole=1.0, interval=t_interval, method="jackknife t over buckets", level=level)
+        how = _How(unit="ratio", whole=1.0, interval=t_interval, method=JACKKNIFE, level=level)
         return self._over(self.live, how, clusters)
 
     def per_request(self, clusters: Clusters, *, level: float = 0.95) -> Measured:
@@ -166,7 +163,7 @@ def change_of(
         ends = [predicted(happening, low, paid), predicted(happening, high, paid)]
     else:
         ends = [predicted(known, low), predicted(known + unseen, high)]
-    reasons = [_UNSEEN] if unseen.cells and not isinstance(rate, Estimate) else []
+    reasons = [UNSEEN_ESCALATIONS] if unseen.cells and not isinstance(rate, Estimate) else []
     reason = ", and ".join([*reasons, *([_UNMEASURED] if factors else [])])
     same = bool((ends[0].usd == ends[1].usd).all())
     return Change(
@@ -184,7 +181,7 @@ def why_not(cube: CostCube) -> Undefined | None:
     if not cube.n:
         return Undefined(
             reason="no request with known tokens in this window",
-            next_step="report what was served: request.served(reply), or observer.outcome(request_id, ...)",
+            next_step=REPORT_SERVED,
         )
     unpriced = cube.unpriced()
     if not unpriced:
@@ -194,15 +191,15 @@ def why_not(cube: CostCube) -> Undefined | None:
     names = ", ".join(unpriced)
     return Undefined(
         reason=f"no price in book {cube.book} for {names}: these requests are counted, never priced as 0",
-        next_step="add price_usd_per_million to models.yaml, or name the model under aliases of a priced one",
+        next_step=PRICE_MODEL,
         n=cube.n,
     )
 
 
 def difference(shadow: Floats, live: Floats) -> Floats:
     """Shadow minus live by bucket, without what the order of summation makes of equal dollars."""
-    gap = shadow - live
-    return np.where(np.abs(gap) <= _SUMMATION * (np.abs(shadow) + np.abs(live)), 0.0, gap)
+    gap = shadow - live  # of equal plans the order of summation may leave one
+    return np.where(np.abs(gap) <= ROUNDED * (np.abs(shadow) + np.abs(live)), 0.0, gap)
 
 
 def priced_rate(rate: Estimate, usd: float) -> RatioError:

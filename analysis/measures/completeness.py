@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-from shadowroute.analysis.rows import CompletenessRow
+from shadowroute.analysis.queries.rows import CompletenessRow
 from shadowroute.analysis.selection import PolicyRef
 
 COMPLETE: Final = 0.999

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.money import RequestSizes, request_sizes
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.queries.money import RequestSizes
 from shadowroute.analysis.stats import concentration as spread
 from shadowroute.analysis.stats.concentration import Sizes
 from shadowroute.analysis.stats.hall import skewness
@@ -68,25 +66,11 @@ class Concentration:
     one_in: int = 1
 
 
-def concentration(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str) -> Concentration:
-    """Where the money of a shadow policy is, in a window and a slice; one pass over the sample of requests.
-
-    Args:
-        q: reads the project.
-        policy: a shadow policy.
-        window: UTC days.
-        segment: slice of the requests.
-        book: price book.
-    """
-    diverging = q.pairs(window, policy, segment).model
-    return concentration_of(request_sizes(q, window, policy, book, segment), diverging=diverging)
-
-
 def concentration_of(sizes: RequestSizes, *, diverging: RatioSums) -> Concentration:
-    """The same from sums by size.
+    """Where the money of a shadow policy is.
 
     Args:
-        sizes: of single requests.
+        sizes: of single requests, from one pass over the sample.
         diverging: bucket sums of the diverging share, for the design effect.
     """
     why = "" if sizes.n else "no request with known tokens and prices in this window"
@@ -127,6 +111,11 @@ def _tail(sizes: Sizes | None) -> Tail | None:
         max_usd=sizes.largest,
         skewness=spread.skewness(sizes),
     )
+
+
+def too_narrow(heavy: str) -> str:
+    """The sentence about the interval of a cost with a heavy tail; `heavy` says why it is one."""
+    return f"The interval of the cost may be too narrow: {heavy.rstrip('.')}."
 
 
 def heavy_tail(change: RatioSums | None, concentration: Concentration | None = None) -> str | None:

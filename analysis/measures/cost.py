@@ -6,7 +6,7 @@ nothing was executed; their price and their cold cache are their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shadowroute.analysis.cost_cube import CostCube
@@ -15,19 +15,10 @@ from shadowroute.analysis.measures.concentration import Concentration, heavy_tai
 from shadowroute.analysis.measures.escalation import unseen_rate
 from shadowroute.analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, LengthFit, Lengths, at_bound, lengths_of
 from shadowroute.analysis.measures.rates import Clusters, missing_share
-from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.executions import (
-    ExecutedAnswer,
-    Frame,
-    executed_answers,
-    executed_frame,
-    executed_frame_by_value,
-)
-from shadowroute.analysis.queries.money import cost_cube
-from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.queries.executions import ExecutedAnswer
+from shadowroute.analysis.queries.pairs import PairSums
 from shadowroute.analysis.results import Measured
-from shadowroute.analysis.rows import PairSums
-from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.selection import Slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,71 +86,18 @@ class Samples:
     unknown_spend: int = 0
 
 
-def cost(
-    q: Queries,
-    policy: PolicyRef,
-    window: Window,
-    segment: Slice = ALL,
-    *,
-    book: str,
-    escalation: Measured | None = None,
-    concentration: Concentration | None = None,
-    level: float = 0.95,
-) -> CostDelta:
-    """The predicted cost of a shadow policy in a window and a slice.
+def samples_of(
+    answers: Sequence[ExecutedAnswer], *, unseen: float, scope: Slice, wider: Lengths = SAME_TOKENS, level: float = 0.95
+) -> Samples:
+    """What executed answers say about a policy's cost.
 
     Args:
-        q: reads the project.
-        policy: a shadow policy.
-        window: UTC days.
-        segment: slice of the requests.
-        book: price book; any book re-prices the whole window at once, each day at the prices that held on it.
-        escalation: share of the escalations that nobody has seen which happen; None takes it from executed answers.
-        concentration: of the same slice, if it was looked at; says whether the tail is heavy by single requests.
+        answers: of one slice; copies by signal or scorer count once.
+        unseen: weighted cascade requests of the slice whose outcome the live answer did not show.
+        scope: the slice.
+        wider: lengths over more traffic, for pairs of models that have too few answers in the slice.
         level: nominal coverage of all intervals.
     """
-    samples = samples_of(q, policy, window, segment, level=level)
-    return cost_of(
-        cost_cube(q, window, policy, book, segment),
-        q.pairs(window, policy, segment),
-        clusters=lambda: q.effective_clusters(window, policy, segment),
-        lengths=samples.lengths,
-        escalation=escalation or samples.escalation,
-        concentration=concentration,
-        level=level,
-    )
-
-
-def samples_of(q: Reader, policy: PolicyRef, window: Window, segment: Slice = ALL, *, level: float = 0.95) -> Samples:
-    """What executed answers say about a policy's cost in a slice; pairs of models with too few take all traffic's."""
-    answers = executed_answers(q, window, policy, segment)
-    frame = executed_frame(q, window, policy, segment) if _has_cascade(answers) else None
-    if segment == ALL or not answers:
-        return _samples(answers, frame, ALL, SAME_TOKENS, level)
-    return _samples(answers, frame, segment, lengths_of(executed_answers(q, window, policy), level=level), level)
-
-
-def samples_by_value(
-    q: Reader, policy: PolicyRef, window: Window, key: str, *, level: float = 0.95
-) -> Callable[[str], Samples]:
-    """The same for the values of a segment key: from a value to its samples."""
-    answers = executed_answers(q, window, policy, key=key)
-    wider = lengths_of(executed_answers(q, window, policy), level=level) if answers else SAME_TOKENS
-    frames = executed_frame_by_value(q, window, policy, key) if _has_cascade(answers) else {}
-
-    def of(value: str) -> Samples:
-        found = [answer for answer in answers if answer.segment_value == value]
-        return _samples(found, frames.get(value), Segment(key, value), wider, level)
-
-    return of
-
-
-def _has_cascade(answers: list[ExecutedAnswer]) -> bool:
-    return any(answer.is_cascade for answer in answers)
-
-
-def _samples(answers: list[ExecutedAnswer], frame: Frame | None, scope: Slice, wider: Lengths, level: float) -> Samples:
-    unseen = 0.0 if frame is None else float(frame.cascade.sum() - frame.known.sum())
     paid = {(a.sample, a.request_id, a.model, a.is_whole_plan): a.cost_usd for a in answers}
     return Samples(
         lengths=lengths_of(answers, scope=scope, wider=wider, level=level),
@@ -180,7 +118,17 @@ def cost_of(
     concentration: Concentration | None = None,
     level: float = 0.95,
 ) -> CostDelta:
-    """The same from a cube; `pairs` tells what was left out."""
+    """The predicted cost of a shadow policy.
+
+    Args:
+        cube: at the tokens that were served; another book prices the same window anew, each day at its own prices.
+        pairs: of the same requests; they tell what was left out.
+        clusters: effective clusters by key.
+        lengths: what the shadow's models read and write.
+        escalation: share of the escalations that nobody has seen which happen; None leaves a range.
+        concentration: of the same requests, if they were looked at one by one; says whether the tail is heavy.
+        level: nominal coverage of all intervals.
+    """
     planned = pairs.weight - pairs.failed_weight
     change = change_of(cube, lengths, escalation)
     same = change_of(cube, SAME_TOKENS, escalation)

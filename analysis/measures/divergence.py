@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from shadowroute.analysis.measures.direction import Direction, Directions
 from shadowroute.analysis.measures.rates import Clusters, estimate, refusal, share_of
-from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.pairs import MatrixRow, PairSums
+from shadowroute.analysis.queries.rows import Gaps
 from shadowroute.analysis.results import Measured, Undefined
-from shadowroute.analysis.rows import Gaps, MatrixRow, PairSums
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
 from shadowroute.analysis.stats.difference import difference_interval, paired_sums
 from shadowroute.analysis.summaries import RatioSums
+
+COMPARED: Final = "shadow decision that can be compared with the live one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +67,27 @@ class Divergence:
         return sum(cell.weight for cell in self.matrix if cell.direction == direction) / total if total else None
 
 
-def divergence(q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, book: str = "") -> Divergence:
-    """The divergence of a shadow policy in a window and a slice; `book` ranks the models of the matrix."""
-    return divergence_of(
-        q.pairs(window, policy, segment),
-        q.matrix(window, policy, segment),
-        gaps=q.gaps(window, policy),
-        directions=Directions(q.blended_prices(book, window.last)),
-        clusters=lambda: q.effective_clusters(window, policy, segment),
-    )
-
-
 def divergence_of(
-    pairs: PairSums, matrix: Sequence[MatrixRow], *, gaps: Gaps, directions: Directions, clusters: Clusters
+    pairs: PairSums,
+    matrix: Sequence[MatrixRow],
+    *,
+    gaps: Gaps,
+    directions: Directions,
+    clusters: Clusters,
+    level: float = 0.95,
 ) -> Divergence:
-    """The same from sums."""
-    subject = "shadow decision that can be compared with the live one"
+    """The divergence of a shadow policy; `directions` ranks the models of the matrix."""
+
+    def share(sums: RatioSums) -> Measured:
+        return share_of(sums, subject=COMPARED, clusters=clusters, level=level)
+
     return Divergence(
-        model=share_of(pairs.model, subject=subject, clusters=clusters),
-        tier=_tier_gap(gaps, pairs.n) or share_of(pairs.tier, subject=subject, clusters=clusters),
-        steps=_steps_gap(gaps, pairs.n) or share_of(pairs.steps, subject=subject, clusters=clusters),
+        model=share(pairs.model),
+        tier=_tier_gap(gaps, pairs.n) or share(pairs.tier),
+        steps=_steps_gap(gaps, pairs.n) or share(pairs.steps),
         n=pairs.model.n,
         diverging=float(pairs.model.numerator.sum()),
-        failed_share=pairs.failed_weight / pairs.weight if pairs.weight else None,
+        failed_share=pairs.failed_share,
         failed_weight=pairs.failed_weight,
         matrix=tuple(
             Cell(

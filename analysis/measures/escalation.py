@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shadowroute.analysis.measures.executed_draws import SMALL_MISSING, Drawn, not_covered, units
+from shadowroute.analysis.measures.executed_draws import SMALL_MISSING, Drawn, not_covered, units, unknown_paid
 from shadowroute.analysis.measures.rates import ROUNDING, Clusters, missing_share, range_of, share_of
-from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.executions import ExecutedAnswer
+from shadowroute.analysis.queries.pairs import PairSums
 from shadowroute.analysis.results import Measured, Undefined
-from shadowroute.analysis.rows import PairSums
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
 from shadowroute.analysis.summaries import RatioSums
 
 
@@ -41,23 +39,10 @@ class Escalation:
     known_share: float | None
 
 
-def escalation(
-    q: Queries, policy: PolicyRef, window: Window, segment: Slice = ALL, *, level: float = 0.95
-) -> Escalation:
-    """The escalation of a shadow policy and of live, in a window and a slice."""
-    return escalation_of(
-        q.pairs(window, policy, segment),
-        q.pairs(window, None, segment),
-        clusters=lambda: q.effective_clusters(window, policy, segment),
-        live_clusters=lambda: q.effective_clusters(window, None, segment),
-        level=level,
-    )
-
-
 def escalation_of(
     shadow: PairSums, live: PairSums, *, clusters: Clusters, live_clusters: Clusters, level: float = 0.95
 ) -> Escalation:
-    """The same from sums."""
+    """The escalation of a shadow policy and of live, on the same slice."""
     cascade = shadow.escalated.total
     unseen = missing_share(shadow.escalated_known.total, cascade)
     return Escalation(
@@ -123,7 +108,7 @@ def unseen_rate(answers: Iterable[ExecutedAnswer], unseen: float, *, level: floa
     missing = 1 - known.requests / drawn.requests
     if missing > SMALL_MISSING:
         return Undefined(
-            reason=f"of {missing:.1%} of the sample nobody knows whether a second model was paid",
+            reason=unknown_paid(missing),
             next_step="add escalated to the file",
             n=len(known.units),
         )

@@ -11,21 +11,8 @@ from shadowroute.analysis.measures.executed_cost import CostFrame, cost_change
 from shadowroute.analysis.measures.executed_draws import NOT_RUN, Drawn, Unit, frame_refusal, units
 from shadowroute.analysis.measures.executed_scores import ExecutedQuality, escalation_rate
 from shadowroute.analysis.prices import PriceTable
-from shadowroute.analysis.queries.executions import (
-    ExecutedAnswer,
-    Frame,
-    executed_answers,
-    executed_frame,
-    executed_frame_by_value,
-)
-from shadowroute.analysis.queries.executions import signals_executed as _signals_executed
-from shadowroute.analysis.queries.money import cost_cube, cost_cubes_by_value
-from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame
 from shadowroute.analysis.results import Measured, Undefined
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
-from shadowroute.collector.price_books import book_prices
-
-__all__ = ["NOTHING", "Executed", "executed", "executed_by_value", "executed_of", "signals_executed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,57 +69,6 @@ NOTHING = Executed(
 """What is known where nothing was run."""
 
 
-def executed(
-    q: Reader, policy: PolicyRef, window: Window, where: Slice = ALL, *, signal: str, book: str, level: float = 0.95
-) -> Executed:
-    """What executed answers show about a policy in a window and a slice.
-
-    Args:
-        q: of the project.
-        policy: a shadow policy.
-        window: UTC days of the live decisions.
-        where: slice of the requests.
-        signal: what the answers were scored by; empty for the signal that most of them have.
-        book: price book of the live costs and of the predictions.
-        level: nominal coverage of the intervals.
-    """
-    answers = executed_answers(q, window, policy, where)
-    if not answers:
-        return NOTHING
-    return executed_of(
-        answers,
-        executed_frame(q, window, policy, where),
-        cost_frame(cost_cube(q, window, policy, book, where)),
-        PriceTable(book_prices(q.client, book)),
-        signal=signal,
-        level=level,
-    )
-
-
-def executed_by_value(
-    q: Reader, policy: PolicyRef, window: Window, key: str, *, signal: str, book: str, level: float = 0.95
-) -> dict[str, Executed]:
-    """The same for every value of a segment key; `NOTHING` where no answer was run."""
-    frames = executed_frame_by_value(q, window, policy, key)
-    answers: dict[str, list[ExecutedAnswer]] = {value: [] for value in frames}
-    for answer in executed_answers(q, window, policy, key=key):
-        answers.setdefault(answer.segment_value, []).append(answer)
-    cubes = cost_cubes_by_value(q, window, policy, book, key)
-    prices = PriceTable(book_prices(q.client, book))
-    wanted = signal or most_scored([answer for group in answers.values() for answer in group])
-    return {
-        value: executed_of(
-            answers[value], frame, cost_frame(cubes.get(value, CostCube(book=book))), prices, signal=wanted, level=level
-        )
-        for value, frame in frames.items()
-    }
-
-
-def signals_executed(q: Reader, policy: PolicyRef, window: Window) -> dict[str, int]:
-    """Signals that executed answers of the policy were scored by, with their requests, the most frequent first."""
-    return _signals_executed(q, window, policy)
-
-
 def executed_of(
     answers: Sequence[ExecutedAnswer],
     frame: Frame,
@@ -142,7 +78,16 @@ def executed_of(
     signal: str = "",
     level: float = 0.95,
 ) -> Executed:
-    """The same from rows and sums."""
+    """What executed answers show about a policy.
+
+    Args:
+        answers: of one slice; a request can come several times: once per draw, signal and scorer.
+        frame: the requests that they stand for.
+        costs: dollars of these requests.
+        prices: of answers whose cost is not in the file.
+        signal: what the answers were scored by; empty for the signal that most of them have.
+        level: nominal coverage of the intervals.
+    """
     wanted = signal or most_scored(answers)
     return executed_of_units(units(answers, wanted), frame, costs, prices, signal=wanted, level=level)
 

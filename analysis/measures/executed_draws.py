@@ -18,7 +18,7 @@ from shadowroute.analysis.measures.rates import refusal
 from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame
 from shadowroute.analysis.results import Undefined
 from shadowroute.analysis.stats.survey import Jackknife, jackknife
-from shadowroute.analysis.summaries import Floats, RatioSums, spread
+from shadowroute.analysis.summaries import Floats, RatioSums, effective_number, spread
 
 MINIMUM_RUN: Final = 30
 """Answers below which no interval is given."""
@@ -132,12 +132,12 @@ class Drawn:
     @property
     def effective_answers(self) -> float:
         """(sum of weights)^2 / sum of squared weights: as many answers of equal weight carry the same."""
-        return _effective(self.stands_for)
+        return effective_number(self.stands_for)
 
     @property
     def effective_buckets(self) -> float:
         """The same by bucket."""
-        return _effective(self.sums())
+        return effective_number(self.sums())
 
     @property
     def effective_clusters(self) -> float:
@@ -145,7 +145,7 @@ class Drawn:
         sizes: dict[str, float] = {}
         for unit, size in zip(self.units, self.stands_for, strict=True):
             sizes[unit.answer.cluster_key] = sizes.get(unit.answer.cluster_key, 0.0) + float(size)
-        return _effective(np.array(list(sizes.values())))
+        return effective_number(np.array(list(sizes.values())))
 
     def mean(self, values: Floats, frame: Frame | None = None) -> Jackknife:
         """Hajek's mean of the values; with a frame, spread over all its requests: the rest counts as 0."""
@@ -153,11 +153,6 @@ class Drawn:
         if frame is None:
             return jackknife(np.stack([sums, sizes]), lambda t: t[0] / t[1])
         return jackknife(np.stack([frame.needed, frame.requests, sums, sizes]), lambda t: t[0] / t[1] * t[2] / t[3])
-
-
-def _effective(sizes: Floats) -> float:
-    squares = float(np.square(sizes).sum())
-    return float(sizes.sum()) ** 2 / squares if squares else 0.0
 
 
 def _shares(taken: Sequence[Unit]) -> dict[tuple[str, date], float]:
@@ -194,13 +189,22 @@ def too_few(drawn: Drawn, what: str = "run") -> Undefined | None:
     return None
 
 
+def is_off(stood: float, needed: float, variance: float) -> bool:
+    """Whether a draw stands for another number of requests than it should, beyond the luck of the draw."""
+    return abs(stood - needed) > max(_STRAY * math.sqrt(variance), _STRAY_SHARE * needed)
+
+
+def unknown_paid(missing: float) -> str:
+    """Why an escalation rate is not known; `missing` is the share of the sample, 0 to 1."""
+    return f"of {missing:.1%} of the sample nobody knows whether a second model was paid"
+
+
 def not_covered(drawn: Drawn, needed: float) -> Undefined | None:
     """Why the draws do not stand for the requests of the frame, or None: a draw of other requests says nothing here."""
     stood = drawn.requests
     # The draw's variance at the size that the frame has, or a small draw would look surer than it is.
     seen = float(((1 - drawn.chance) * np.square(drawn.stands_for)).sum())
-    error = math.sqrt(seen * max(needed / stood, 1.0)) if stood else 0.0
-    if abs(stood - needed) <= max(_STRAY * error, _STRAY_SHARE * needed):
+    if not is_off(stood, needed, seen * max(needed / stood, 1.0) if stood else 0.0):
         return None
     return Undefined(
         reason=f"the sample stands for {stood:,.0f} of the {needed:,.0f} requests that need an answer",

@@ -17,6 +17,7 @@ from shadowroute.analysis.measures.executed_draws import (
     frame_refusal,
     not_covered,
     too_few,
+    unknown_paid,
 )
 from shadowroute.analysis.measures.rates import refusal
 from shadowroute.analysis.queries.executions import Frame
@@ -239,6 +240,6 @@ def escalation_rate(drawn: Drawn, frame: Frame, level: float) -> Measured:
         high=high.value,
         n=low.n,
         unit="share",
-        why=f"of {missing:.1%} of the sample nobody knows whether a second model was paid",
+        why=unknown_paid(missing),
         interval=Interval(low.interval.low, high.interval.high, level),
     )

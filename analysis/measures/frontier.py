@@ -8,23 +8,19 @@ are no such metrics, and it is said. For specialists: the verdict reads none of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from shadowroute.analysis.measures.random_control import Flags, not_standing_for
-from shadowroute.analysis.prices import PriceTable
-from shadowroute.analysis.queries.executions import executed_frame
-from shadowroute.analysis.queries.model_answers import Trials, trials
-from shadowroute.analysis.queries.reader import Reader
-from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.measures.random_control import NONE_ALONE, Flags, not_standing_for
+from shadowroute.analysis.measures.rates import jackknifed
+from shadowroute.analysis.queries.model_answers import Trials
+from shadowroute.analysis.results import Estimate, Measured, Undefined
 from shadowroute.analysis.stats import frontier as metrics
 from shadowroute.analysis.stats.resampling import bucket_counts, drawn_interval
 from shadowroute.analysis.stats.survey import Jackknife, jackknife
-from shadowroute.analysis.summaries import Floats, spread
-from shadowroute.collector.price_books import book_prices
+from shadowroute.analysis.summaries import Floats, effective_number, spread
 
 Curve = metrics.DeferralCurve
 
@@ -34,9 +30,10 @@ CURVE_DRAWS: Final = 200
 """Draws of buckets for figures of a curve: each sorts the sample again."""
 
 _NOT_RUN = Undefined(
-    reason="no model was run alone on a sample of all requests",
+    reason=NONE_ALONE,
     next_step="draw from all requests, run each model alone (column policy empty), and import with live_score",
 )
+NO_SHADOW_ALONE = Undefined(reason="the shadow's own answers are not among those that were run alone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +77,8 @@ class Frontier:
     n: int
 
 
-def frontier(
-    q: Reader, policy: PolicyRef, window: Window, where: Slice = ALL, *, signal: str, book: str, level: float = 0.95
-) -> Frontier:
-    """The metrics of a shadow policy in a window and a slice; arguments as for `random_control`."""
-    prices = PriceTable(book_prices(q.client, book))
-    found = trials(q, window, policy, where, signal=signal, prices=prices)
-    requests = float(executed_frame(q, window, policy, where).requests.sum()) if found is not None else 0.0
-    return frontier_of(found, requests, level=level)
-
-
 def frontier_of(drawn: Trials | None, requests: float, *, level: float = 0.95) -> Frontier:
-    """The same from a sample that must stand for all `requests`."""
+    """The metrics of a shadow policy from a sample of single models' answers; arguments as for `random_control_of`."""
     if drawn is None:
         return _nothing(_NOT_RUN)
     sides = sides_of(drawn)
@@ -128,7 +115,7 @@ class _Sample:
         self._bucket = drawn.bucket[known]
         self._weight = drawn.stands_for[known]
         self._sizes = spread(self._bucket, self._weight)
-        self._effective = float(self._sizes.sum()) ** 2 / float(np.square(self._sizes).sum())
+        self._effective = effective_number(self._sizes)
         self._n = int(known.sum())
         single = {model: self._mean(model) for model in drawn.models}
         self._weak = min(single, key=lambda model: (single[model][1], model))
@@ -181,26 +168,20 @@ class _Sample:
         return Point(name=name, cost_usd=self._estimate(usd, "usd"), quality=self._estimate(score, "score"), n=self._n)
 
     def _estimate(self, found: Jackknife, unit: str) -> Estimate:
-        error = found.error(self._effective)
-        half = error.quantile(self._level) * error.standard_error
-        return self._made(found.value, Interval(found.value - half, found.value + half, self._level), unit)
-
-    def _made(self, value: float, interval: Interval, unit: str, method: str = "jackknife t over buckets") -> Estimate:
-        return Estimate(
-            value=value,
-            interval=interval,
-            n=self._n,
-            clusters=int(np.count_nonzero(self._sizes)),
-            effective_clusters=self._effective,
-            unit=unit,
-            method=method,
-        )
+        return jackknifed(found, self._sizes, n=self._n, unit=unit, level=self._level)
 
     def _drawn_estimate(self, value: float, draws: Floats, unit: str) -> Measured:
         if np.isfinite(draws).sum() < draws.size / 2:
             return Undefined(reason="the two models are too alike for a stable figure", n=self._n)
-        interval = drawn_interval(value, draws, effective_clusters=self._effective, level=self._level)
-        return self._made(value, interval, unit, method="bucket bootstrap t")
+        return Estimate(
+            value=value,
+            interval=drawn_interval(value, draws, effective_clusters=self._effective, level=self._level),
+            n=self._n,
+            clusters=int(np.count_nonzero(self._sizes)),
+            effective_clusters=self._effective,
+            unit=unit,
+            method="bucket bootstrap t",
+        )
 
     def _aiq(self, area: Callable[[Floats, Floats], float]) -> Measured:
         models = self._drawn.models
@@ -224,7 +205,7 @@ class _Sample:
         if why is not None:
             return why
         if SHADOW not in self._sides:
-            return Undefined(reason="the shadow's own answers are not among those that were run alone", n=self._n)
+            return replace(NO_SHADOW_ALONE, n=self._n)
         sums = np.stack([self._sums(self._column(name, 0)) for name in (SHADOW, self._weak, self._strong)])
         return self._estimate(jackknife(sums, lambda t: (t[0] - t[1]) / (t[2] - t[1])), "ratio")
 

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
 
 from shadowroute.analysis.measures.executed_draws import MINIMUM_RUN
-from shadowroute.analysis.measures.rates import ROUNDING, refusal
-from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.judges import JudgePairs, judge_pairs
-from shadowroute.analysis.queries.row_counts import row_counts
+from shadowroute.analysis.measures.rates import JACKKNIFE, ROUNDING, refusal
+from shadowroute.analysis.queries.judges import JudgePairs
 from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
 from shadowroute.analysis.selection import Window
-from shadowroute.analysis.signals import SignalSpec, spec_of
 from shadowroute.analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
 from shadowroute.analysis.stats.survey import jackknife
-from shadowroute.analysis.summaries import Floats, RatioSums
+from shadowroute.analysis.summaries import Floats, RatioSums, effective_number
 
 JUDGE: Final = "llm"
 """Source of a signal that a model gave."""
@@ -69,38 +67,18 @@ class JudgeAgreement:
         return isinstance(self.kappa, Estimate) and self.kappa.value >= MODERATE_KAPPA - ROUNDING
 
 
-def judge_agreements(
-    q: Queries, window: Window, *, specs: Mapping[str, SignalSpec] | None = None, level: float = 0.95
-) -> tuple[JudgeAgreement, ...]:
-    """Every judge of a window against every truth of its name; one row without figures for a judge without a truth.
-
-    Args:
-        q: reads the project.
-        window: UTC days of the requests; of busy ones the newest that hold `ENOUGH` live requests together.
-        specs: what signals mean, by name; their bars turn scores into labels.
-        level: nominal coverage of the intervals.
-    """
-    seen = q.signals_seen(window)
-    if not any(signal.source == JUDGE for signal in seen):
-        return ()
-    bars = {signal.name: bar for signal in seen if (bar := spec_of(signal, specs).bar) is not None}
-    return tuple(judge_agreements_of(judge_pairs(q, newest_days(q, window), bars), level=level))
-
-
-def newest_days(q: Queries, window: Window) -> Window:
+def newest_days(live_n: Mapping[date, int], window: Window) -> Window:
     """The newest days of a window that hold `ENOUGH` live requests: pairing scores reads the rows of the log."""
-    shadow = next((row.policy for row in q.policies(window) if not row.is_live), None)
-    counts = {} if shadow is None else {row.day: row.live_n for row in row_counts(q, window, shadow)}
     held = 0
-    for day in sorted(counts, reverse=True):
-        held += counts[day]
+    for day in sorted(live_n, reverse=True):
+        held += live_n[day]
         if held >= ENOUGH:
             return Window(day, window.last)
     return window
 
 
 def judge_agreements_of(pairs: Sequence[JudgePairs], *, level: float = 0.95) -> Iterator[JudgeAgreement]:
-    """The same from answers by label and bucket."""
+    """Every judge against every truth of its name; one row without figures for a judge without a truth."""
     for everything in (pair for pair in pairs if not pair.truth):
         truths = [pair for pair in pairs if pair.truth and pair.judge == everything.judge]
         if not truths:
@@ -190,10 +168,9 @@ class _Figures:
             found = jackknife(self._cells, figure)
         if not (np.isfinite(found.value) and np.isfinite(found.moved).all()):
             return Undefined(reason=f"too few {what}: one cluster holds all of them", next_step=_NEXT, n=self.n)
-        error = found.error(self._sums.effective_clusters)
-        half = error.quantile(self._level) * error.standard_error
-        interval = Interval(max(found.value - half, low), min(found.value + half, 1.0), self._level)
-        return self.made(found.value, interval, unit, "jackknife t over buckets")
+        whole = found.interval(self._sums.effective_clusters, self._level)
+        interval = Interval(max(whole.low, low), min(whole.high, 1.0), self._level)
+        return self.made(found.value, interval, unit, JACKKNIFE)
 
 
 def _corrected(
@@ -219,7 +196,7 @@ def _passed(everything: JudgePairs) -> tuple[float, float]:
     """Share that the judge passed, and its variance."""
     labels = everything.weights.sum(axis=1)
     sizes = labels.sum(axis=0)
-    effective = float(sizes.sum()) ** 2 / float(np.square(sizes).sum())
+    effective = effective_number(sizes)
     found = jackknife(np.stack([labels[1], sizes]), lambda t: t[0] / t[1])
     return found.value, found.error(effective).variance if effective > 1 else 0.0
 

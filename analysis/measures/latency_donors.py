@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from shadowroute.analysis.queries.latency import ExecutedTimes, LiveTimes
+from shadowroute.analysis.queries.times import ExecutedTimes, LiveTimes
 from shadowroute.analysis.stats.log_bins import Axis, by_bucket, moved_to
 from shadowroute.analysis.summaries import Floats
 

@@ -2,75 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import dataclass
 
-import numpy as np
-
-from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
-from shadowroute.analysis.measures.change import Change, change_of, priced_rate, why_not
-from shadowroute.analysis.measures.cost import Samples, samples_of
-from shadowroute.analysis.measures.floor import MONTH_DAYS, most_that_routing_could_save
-from shadowroute.analysis.measures.length import DEFAULT_BOUNDS, SAME_TOKENS, Lengths
+from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.cost import Samples
+from shadowroute.analysis.measures.ledger_lines import NO_COSTS, Book, Costs, LedgerLine
 from shadowroute.analysis.measures.rates import Clusters
-from shadowroute.analysis.measures.scaled import scaled
-from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.money import active_days, cost_cube
-from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
-from shadowroute.analysis.stats.ratio import RatioError, combined
-from shadowroute.analysis.summaries import BUCKETS
-
-__all__ = [
-    "MONTH_DAYS",
-    "NO_COSTS",
-    "Costs",
-    "Ledger",
-    "LedgerLine",
-    "ledger",
-    "ledger_of",
-    "most_that_routing_could_save",
-]
-
-LineKey = Literal["provider", "length", "cache", "escalation", "retries", "router", "evaluation", "bad_answers"]
-
-_REPEATED: Final = frozenset({"retry", "fallback"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """What no price book knows; the plan's `costs:` mapping.
-
-    Attributes:
-        router_usd_per_decision: classifier or router, per request, that live does not already pay.
-        running_usd_per_month: keeping it running: hosts, people, licences.
-        bad_answer_usd: what one bad answer costs (retry, support, churn); None leaves the line out.
-    """
-
-    router_usd_per_decision: float = 0.0
-    running_usd_per_month: float = 0.0
-    bad_answer_usd: float | None = None
-
-
-NO_COSTS: Final = Costs()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerLine:
-    """One line; signed, negative saves.
-
-    Attributes:
-        key: stable word.
-        usd_per_month: shadow minus live.
-        source: what it rests on, one sentence with its amounts.
-        is_assumed: whether it is a stated assumption rather than something measured or configured.
-    """
-
-    key: LineKey
-    label: str
-    usd_per_month: Measured
-    source: str
-    is_assumed: bool
+from shadowroute.analysis.results import Estimate, Measured, scaled
+from shadowroute.analysis.selection import MONTH_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,43 +36,6 @@ class Ledger:
     book: str
 
 
-def ledger(
-    q: Queries,
-    policy: PolicyRef,
-    window: Window,
-    segment: Slice = ALL,
-    *,
-    book: str,
-    costs: Costs = NO_COSTS,
-    quality_change: Measured | None = None,
-    samples: Samples | None = None,
-    level: float = 0.95,
-) -> Ledger:
-    """The net ledger of a shadow policy in a window and a slice.
-
-    Args:
-        q: reads the project.
-        policy: a shadow policy.
-        window: UTC days.
-        segment: slice of the requests.
-        book: price book.
-        costs: what no price book knows.
-        quality_change: mean score of the shadow minus live over all requests, for the price of bad answers.
-        samples: what executed answers say about cost; None reads them.
-        level: nominal coverage of all intervals.
-    """
-    return ledger_of(
-        cost_cube(q, window, policy, book, segment),
-        samples or samples_of(q, policy, window, segment, level=level),
-        requests=q.pairs(window, policy, segment).weight,
-        days=active_days(q, window, policy),
-        costs=costs,
-        quality_change=quality_change,
-        clusters=lambda: q.effective_clusters(window, policy, segment),
-        level=level,
-    )
-
-
 def ledger_of(
     cube: CostCube,
     samples: Samples,
@@ -145,7 +47,7 @@ def ledger_of(
     quality_change: Measured | None = None,
     level: float = 0.95,
 ) -> Ledger:
-    """The same from a cube.
+    """The net ledger of a shadow policy.
 
     Args:
         cube: at the tokens that were served.
@@ -158,7 +60,7 @@ def ledger_of(
         level: nominal coverage of all intervals.
     """
     months = days / MONTH_DAYS if days else 1.0
-    book = _Book(cube=cube, samples=samples, months=months, requests=requests, clusters=clusters, level=level)
+    book = Book(cube=cube, samples=samples, months=months, requests=requests, clusters=clusters, level=level)
     bad = None if costs.bad_answer_usd is None else book.bad_answers(costs.bad_answer_usd, quality_change)
     fixed = (book.router(costs), book.evaluation())
     priced = (book.provider(), book.length(), book.cache(), book.escalation())
@@ -173,207 +75,4 @@ def ledger_of(
         requests_per_month=requests / months,
         days=days,
         book=cube.book,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Book:
-    """Makes the lines; dollars of the window over `months` are dollars per month."""
-
-    cube: CostCube
-    samples: Samples
-    months: float
-    requests: float
-    clusters: Clusters
-    level: float
-
-    def per_month(self, change: Change) -> Measured:
-        measured = change.per_request(self.clusters, level=self.level)
-        return scaled(measured, factor=float(change.requests.sum()) / self.months)
-
-    def part(self, change: Change) -> Measured:
-        """The same for a line that may not occur at all: then it is 0, and no interval is made of it."""
-        if not change.why_not and all((p.usd == change.live).all() for p in change.predictions):
-            return _exact(0.0, "nothing of the kind", change.n, self.level)
-        return self.per_month(change)
-
-    def net(self, extra: RatioError | None = None) -> Measured:
-        """The priced lines together; retries stay, so they are on neither side."""
-        change = change_of(self.cube.only(lambda line: not _is_repeated(line)), *self._fitted)
-        if extra:
-            wider = (replace(p, error=combined(p.error, extra) if p.error else extra) for p in change.predictions)
-            change = replace(change, predictions=tuple(wider))
-        return self.per_month(change)
-
-    def with_bad_answers(self, line: LedgerLine, quality: Measured | None, costs: Costs, shift: float) -> Measured:
-        """The net of everything; an unknown price of bad answers leaves it unknown."""
-        bad = line.usd_per_month
-        if isinstance(bad, Undefined):
-            return bad
-        if isinstance(bad, Estimate) and isinstance(quality, Estimate):
-            error = priced_rate(quality, (costs.bad_answer_usd or 0.0) * self.requests)
-            return scaled(self.net(error), shift=shift + bad.value)
-        net = scaled(self.net(), shift=shift)
-        return net if isinstance(net, Undefined) else _added(net, bad)
-
-    def provider(self) -> LedgerLine:
-        first = self._primaries()
-        return LedgerLine(
-            key="provider",
-            label="Provider",
-            usd_per_month=self.per_month(change_of(first, SAME_TOKENS, None, warm=True)),
-            source=f"price book {self.cube.book or '(none)'}, at the tokens and the cache that were served",
-            is_assumed=False,
-        )
-
-    def length(self) -> LedgerLine:
-        lengths = self.samples.lengths
-        same = change_of(self._primaries(), SAME_TOKENS, None, warm=True)
-        fitted = change_of(self._primaries(), lengths, None, warm=True)
-        low, high = DEFAULT_BOUNDS
-        pairs = ", ".join(f"{fit.model} for {fit.live_model}" for fit in lengths.fits if fit.is_fitted)
-        source = f"fitted on executed answers: {pairs}" if pairs else "nothing was executed: same tokens assumed"
-        if self._unfitted():
-            source += f"; {', '.join(self._unfitted())} may write {low:g} to {high:g} times as much"
-        return LedgerLine(
-            key="length",
-            label="Answer length",
-            usd_per_month=self._step(same, fitted),
-            source=source,
-            is_assumed=bool(self._unfitted()),
-        )
-
-    def cache(self) -> LedgerLine:
-        first = self._primaries()
-        lost = CostCube(book=first.book, cells={line: _only_lost(dollars) for line, dollars in first.cells.items()})
-        return LedgerLine(
-            key="cache",
-            label="Cache lost",
-            usd_per_month=self.part(self._of_all(change_of(lost, self.samples.lengths, None))),
-            source="another model starts with a cold cache: cached tokens at the price of input",
-            is_assumed=True,
-        )
-
-    def escalation(self) -> LedgerLine:
-        second = self.cube.only(lambda line: "escalation" in line.kind)
-        seen = "executed answers" if isinstance(self.samples.escalation, Estimate) else "escalations that were seen"
-        return LedgerLine(
-            key="escalation",
-            label="Paid twice",
-            usd_per_month=self.part(self._of_all(change_of(second, *self._fitted))),
-            source=f"{seen}; what live pays for its own escalations is taken off",
-            is_assumed=False,
-        )
-
-    def retries(self) -> LedgerLine:
-        paid = self.cube.only(_is_repeated)
-        usd = float(paid.usd(warm=True).sum()) / self.months
-        return LedgerLine(
-            key="retries",
-            label="Retries and fallbacks",
-            usd_per_month=_exact(0.0, "assumed to stay", self.cube.n, self.level),
-            source=f"live pays ${usd:,.2f} a month for them; assumed to stay as they are",
-            is_assumed=True,
-        )
-
-    def router(self, costs: Costs) -> LedgerLine:
-        per_month = self.requests / self.months
-        usd = costs.router_usd_per_decision * per_month + costs.running_usd_per_month
-        source = (
-            f"${costs.router_usd_per_decision:g} for each of {per_month:,.0f} decisions a month"
-            f" and ${costs.running_usd_per_month:,.2f} for running it"
-        )
-        return LedgerLine(
-            key="router",
-            label="Router and classifier",
-            usd_per_month=_exact(usd, "configured", self.cube.n, self.level),
-            source=source if usd else "not configured, taken as nothing: costs.router_usd_per_decision of the plan",
-            is_assumed=not usd,
-        )
-
-    def evaluation(self) -> LedgerLine:
-        done = self.samples
-        source = f"${done.spend_usd:,.2f} for {done.executed:,} executed answers of the window, at that pace"
-        if done.unknown_spend:
-            source += f"; {done.unknown_spend:,} of them without a known cost"
-        return LedgerLine(
-            key="evaluation",
-            label="Evaluation",
-            usd_per_month=_exact(done.spend_usd / self.months, "paid", done.executed, self.level),
-            source=source if done.executed else "nothing was executed",
-            is_assumed=bool(done.unknown_spend),
-        )
-
-    def bad_answers(self, usd: float, change: Measured | None) -> LedgerLine:
-        per_point = -usd * self.requests / self.months
-        unknown = Undefined(
-            reason="the quality change is unknown, so bad answers have no price",
-            next_step="execute a sample and import it: shadowroute import executions FILE",
-        )
-        return LedgerLine(
-            key="bad_answers",
-            label="Bad answers",
-            usd_per_month=scaled(change or unknown, factor=per_point, unit="usd"),
-            source=f"${usd:,.2f} for each answer that is worse, at the measured quality change",
-            is_assumed=False,
-        )
-
-    @property
-    def _fitted(self) -> tuple[Lengths, Measured | None]:
-        return self.samples.lengths, self.samples.escalation
-
-    def _primaries(self) -> CostCube:
-        """The first answers of both sides."""
-        return self.cube.only(lambda line: "escalation" not in line.kind and not _is_repeated(line))
-
-    def _unfitted(self) -> list[str]:
-        lines = [line for line in self.cube.clean.cells if line.side == "shadow" and line.model != line.live_model]
-        return sorted({line.model for line in lines if not self.samples.lengths.of(line)})
-
-    def _of_all(self, change: Change) -> Change:
-        """A change of some lines, over all requests."""
-        return replace(change, requests=self.cube.requests, n=self.cube.n, why_not=why_not(self.cube.clean))
-
-    def _step(self, before: Change, after: Change) -> Measured:
-        """What the second prediction adds to the first; both are against the same live dollars."""
-        return self.part(replace(after, live=before.predictions[0].usd))
-
-
-def _is_repeated(line: Line) -> bool:
-    return line.side == "live" and line.kind in _REPEATED
-
-
-def _only_lost(dollars: Dollars) -> Dollars:
-    """What a cold start adds to the input."""
-    nothing = np.zeros(BUCKETS)
-    return replace(
-        dollars, input_usd=nothing, cache_usd=nothing, cold_usd=dollars.cold_usd - dollars.cache_usd, output_usd=nothing
-    )
-
-
-def _exact(usd: float, method: str, n: int, level: float) -> Estimate:
-    """An amount that is known or configured, so its interval has no width."""
-    return Estimate(
-        value=usd,
-        interval=Interval(usd, usd, level),
-        n=n,
-        clusters=0,
-        effective_clusters=0.0,
-        unit="usd",
-        method=method,
-    )
-
-
-def _added(one: Estimate | Range, other: Estimate | Range) -> Range:
-    """Bounds and intervals added end by end: both may be at their worst at once."""
-    ends = [(m.low, m.high) if isinstance(m, Range) else (m.value, m.value) for m in (one, other)]
-    bounds = [m.interval for m in (one, other) if m.interval]
-    both = len(bounds) == 2
-    return Range(
-        low=ends[0][0] + ends[1][0],
-        high=ends[0][1] + ends[1][1],
-        n=one.n,
-        unit="usd",
-        why="; ".join(m.why for m in (one, other) if isinstance(m, Range)),
-        interval=Interval(sum(b.low for b in bounds), sum(b.high for b in bounds), bounds[0].level) if both else None,
     )

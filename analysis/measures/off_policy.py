@@ -8,17 +8,14 @@ requests that have the signal; if one model's answers are rated more often than 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from shadowroute.analysis.measures.rates import estimate, refusal, share_of
-from shadowroute.analysis.queries.off_policy import Exploration, WeightedAnswers, exploration, weighted_answers
-from shadowroute.analysis.queries.reader import Reader
+from shadowroute.analysis.queries.exploration import Exploration, WeightedAnswers
 from shadowroute.analysis.results import Estimate, Measured, Undefined
-from shadowroute.analysis.rows import SignalRow
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
-from shadowroute.analysis.signals import DERIVED
+from shadowroute.analysis.signals import DERIVED, SignalRow
 from shadowroute.analysis.stats.ratio import ratio_error, t_interval
 from shadowroute.analysis.summaries import RatioSums
 
@@ -72,22 +69,14 @@ class OffPolicy:
 
 
 def off_policy(
-    q: Reader,
-    policy: PolicyRef,
-    window: Window,
-    where: Slice = ALL,
-    *,
-    signal: SignalRow,
-    level: float = 0.95,
+    signal: SignalRow, chance: Exploration, answers: Callable[[], WeightedAnswers | None], *, level: float = 0.95
 ) -> OffPolicy:
-    """A signal under a shadow policy in a window and a slice.
+    """A signal under a shadow policy.
 
     Args:
-        q: reads the project.
-        policy: the shadow.
-        window: UTC days; clip it to mature days first (`SignalSpec.matured`).
-        where: slice of the traffic.
         signal: name and source.
+        chance: what is known of chance in live's decisions.
+        answers: those with the signal, of days that are old enough; asked for only where live chose at random.
         level: nominal coverage of the intervals.
     """
     if signal.source == DERIVED:
@@ -95,18 +84,17 @@ def off_policy(
             f"{signal.name} is derived from the log, and off-policy estimates take signals that were sent",
             "name a signal that users, code or judges sent",
         )
-    chance = exploration(q, window)
     reason = _no_chance(chance)
     if reason:
         return refused(reason, _DOORS, n=chance.n)
-    answers = weighted_answers(q, window, policy, signal, where)
-    if answers is None:
+    found = answers()
+    if found is None:
         return refused(f"no request of this shadow has {signal.name}", "send the signal, or choose other days")
-    return off_policy_of(answers, level=level)
+    return off_policy_of(found, level=level)
 
 
 def off_policy_of(answers: WeightedAnswers, *, level: float = 0.95) -> OffPolicy:
-    """The same from sums."""
+    """The estimate from sums, or why they give none."""
     sums = answers.sums
     weights = sums.totals(sums.weight)
     live, robust = sums.totals(sums.reward), sums.totals(sums.doubly_robust)

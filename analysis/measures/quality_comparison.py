@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shadowroute.analysis.measures.rates import estimate, refusal
-from shadowroute.analysis.queries.quality import SignalCells
+from shadowroute.analysis.queries.signal_cells import SignalCells
 from shadowroute.analysis.results import Estimate, Measured, Undefined
 from shadowroute.analysis.signals import SignalSpec
 from shadowroute.analysis.stats.difference import difference_interval, paired_sums

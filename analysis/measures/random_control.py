@@ -7,26 +7,21 @@ a sample of **all** requests, not only of those that the shadow moves: a coin mo
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shadowroute.analysis.measures.executed_draws import MINIMUM_RUN
-from shadowroute.analysis.measures.rates import refusal
-from shadowroute.analysis.prices import PriceTable
-from shadowroute.analysis.queries.executions import executed_frame
-from shadowroute.analysis.queries.model_answers import Trials, trials
-from shadowroute.analysis.queries.reader import Reader
-from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.measures.executed_draws import MINIMUM_RUN, is_off
+from shadowroute.analysis.measures.rates import JACKKNIFE, jackknifed, refusal
+from shadowroute.analysis.queries.model_answers import Trials
+from shadowroute.analysis.results import Measured, Undefined
 from shadowroute.analysis.stats.survey import jackknife
 from shadowroute.analysis.summaries import Floats, RatioSums, spread
-from shadowroute.collector.price_books import book_prices
 
 Flags = NDArray[np.bool_]
 
+NONE_ALONE = "no model was run alone on a sample of all requests"
 _NEXT = "draw from all requests, run the shadow's model alone (column policy empty), and import with live_score"
 
 
@@ -51,26 +46,6 @@ class RandomControl:
     n: int
 
 
-def random_control(
-    q: Reader, policy: PolicyRef, window: Window, where: Slice = ALL, *, signal: str, book: str, level: float = 0.95
-) -> RandomControl:
-    """The control of a shadow policy in a window and a slice.
-
-    Args:
-        q: reads the project.
-        policy: the shadow.
-        window: UTC days of the live decisions.
-        where: slice of the requests.
-        signal: what the answers were scored by.
-        book: prices of answers whose cost is not in the file, and of live.
-        level: nominal coverage of the interval.
-    """
-    prices = PriceTable(book_prices(q.client, book))
-    found = trials(q, window, policy, where, signal=signal, prices=prices)
-    requests = float(executed_frame(q, window, policy, where).requests.sum()) if found is not None else 0.0
-    return random_control_of(found, requests, level=level)
-
-
 def random_control_of(drawn: Trials | None, requests: float, *, level: float = 0.95) -> RandomControl:
     """The control from a sample of all requests.
 
@@ -80,7 +55,7 @@ def random_control_of(drawn: Trials | None, requests: float, *, level: float = 0
         level: nominal coverage of the interval.
     """
     if drawn is None:
-        return _refused("no model was run alone on a sample of all requests", 0)
+        return _refused(NONE_ALONE, 0)
     moved_to = {shadow for shadow, live in zip(drawn.shadow_model, drawn.live_model, strict=True) if shadow != live}
     if drawn.cascades.any():
         return _refused("the shadow may escalate, and a coin that calls one model spends differently", len(drawn))
@@ -114,22 +89,11 @@ def _control(drawn: Trials, model: str, requests: float, level: float) -> Random
             "",
         )
     found = jackknife(totals, lambda t: (t[0] - t[1] / t[3] * t[2]) / t[4])
-    sizes = totals[4]
-    effective = float(sizes.sum()) ** 2 / float(np.square(sizes).sum())
-    error = found.error(effective)
-    half = error.quantile(level) * error.standard_error
     share = float(whole[1] / whole[3])
+    method = f"same-spend random mix, {JACKKNIFE}"
     return RandomControl(
         model=model,
-        advantage=Estimate(
-            value=found.value,
-            interval=Interval(found.value - half, found.value + half, level),
-            n=int(known.sum()),
-            clusters=int(np.count_nonzero(sizes)),
-            effective_clusters=effective,
-            unit="score",
-            method="same-spend random mix, jackknife t over buckets",
-        ),
+        advantage=jackknifed(found, totals[4], n=int(known.sum()), unit="score", level=level, method=method),
         shadow_change=float(whole[0] / whole[4]),
         control_change=float(share * whole[2] / whole[4]),
         moved_share=share,
@@ -149,8 +113,7 @@ def not_standing_for(drawn: Trials, known: Flags, requests: float) -> Undefined 
     if few:
         return few
     stood = float(drawn.stands_for.sum())
-    error = math.sqrt(float(((1 - drawn.chance) * np.square(drawn.stands_for)).sum()))
-    if abs(stood - requests) > max(4 * error, 0.05 * requests):
+    if is_off(stood, requests, float(((1 - drawn.chance) * np.square(drawn.stands_for)).sum())):
         return Undefined(reason=f"the sample stands for {stood:,.0f} of {requests:,.0f} requests", next_step=_NEXT, n=n)
     return None
 

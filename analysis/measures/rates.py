@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+
 from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
 from shadowroute.analysis.stats.proportion import share_interval
-from shadowroute.analysis.summaries import RatioSums
+from shadowroute.analysis.stats.survey import Jackknife
+from shadowroute.analysis.summaries import Floats, RatioSums, effective_number
 
 MINIMUM_CLUSTERS: Final = 40
 """Effective clusters below which no interval is given: at 200 heavy-tailed users a nominal 95 % covered 80 %."""
@@ -19,8 +22,19 @@ reviews instead of 5 % (tests/simulations/test_daily_looks.py)."""
 FEW_CLUSTERS: Final = 100
 """Effective clusters below which intervals are called approximate."""
 
+KNOWN_CLUSTERS: Final = 0.90
+"""Share of requests that must carry a user or session id; below it repeat users are mistaken for new ones."""
+
+FAILED: Final = 0.001
+"""Share of shadow decisions that may end without a plan."""
+
 ROUNDING: Final = 1e-9
 """Relative difference up to which two weighted counts are the same: summation order, never a row."""
+
+UNSEEN_ESCALATIONS: Final = "escalations that nobody has seen may happen never or always"
+"""Why a figure that depends on them is a range."""
+
+JACKKNIFE: Final = "jackknife t over buckets"
 
 Clusters = Callable[[], float]
 """Effective number of clusters by key; a query of its own, so it is asked only where the buckets say nothing."""
@@ -53,6 +67,31 @@ def estimate(sums: RatioSums, interval: Interval, *, unit: str, method: str) -> 
         n=sums.n,
         clusters=sums.clusters,
         effective_clusters=sums.effective_clusters,
+        unit=unit,
+        method=method,
+    )
+
+
+def jackknifed(
+    found: Jackknife, sizes: Floats, *, n: int, unit: str, level: float, method: str = JACKKNIFE
+) -> Estimate:
+    """A function of totals with its interval.
+
+    Args:
+        found: its value and what each bucket moves it by.
+        sizes: (256,) what each bucket holds, any unit.
+        n: requests or answers that it rests on.
+        unit: as in `Estimate`.
+        level: nominal coverage.
+        method: how the interval was made.
+    """
+    effective = effective_number(sizes)
+    return Estimate(
+        value=found.value,
+        interval=found.interval(effective, level),
+        n=n,
+        clusters=int(np.count_nonzero(sizes)),
+        effective_clusters=effective,
         unit=unit,
         method=method,
     )

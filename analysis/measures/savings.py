@@ -11,18 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shadowroute.analysis.measures.frontier import SHADOW, sides_of
+from shadowroute.analysis.measures.frontier import NO_SHADOW_ALONE, SHADOW, sides_of
 from shadowroute.analysis.measures.random_control import not_standing_for
-from shadowroute.analysis.prices import PriceTable
-from shadowroute.analysis.queries.executions import executed_frame
-from shadowroute.analysis.queries.model_answers import Trials, trials
-from shadowroute.analysis.queries.reader import Reader
-from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.measures.rates import jackknifed
+from shadowroute.analysis.queries.model_answers import Trials
+from shadowroute.analysis.results import Measured, Undefined
+from shadowroute.analysis.signals import USUAL_BAR
 from shadowroute.analysis.stats.frontier import SAVINGS_BAND, SavingsBand, possible_saving_share, savings_band
 from shadowroute.analysis.stats.survey import jackknife
 from shadowroute.analysis.summaries import Floats, spread
-from shadowroute.collector.price_books import book_prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,25 +43,7 @@ class Savings:
     n: int
 
 
-def savings(
-    q: Reader,
-    policy: PolicyRef,
-    window: Window,
-    where: Slice = ALL,
-    *,
-    signal: str,
-    book: str,
-    bar: float = 0.5,
-    level: float = 0.95,
-) -> Savings:
-    """The share of a shadow policy in a window and a slice; arguments as for `random_control`, `bar` as below."""
-    prices = PriceTable(book_prices(q.client, book))
-    found = trials(q, window, policy, where, signal=signal, prices=prices)
-    requests = float(executed_frame(q, window, policy, where).requests.sum()) if found is not None else 0.0
-    return savings_of(found, requests, bar=bar, level=level)
-
-
-def savings_of(drawn: Trials | None, requests: float, *, bar: float = 0.5, level: float = 0.95) -> Savings:
+def savings_of(drawn: Trials | None, requests: float, *, bar: float = USUAL_BAR, level: float = 0.95) -> Savings:
     """The share from answers of single models on a sample that must stand for all `requests`.
 
     Args:
@@ -83,7 +62,7 @@ def savings_of(drawn: Trials | None, requests: float, *, bar: float = 0.5, level
     known = np.logical_and.reduce([np.isfinite(score) & np.isfinite(usd) for score, usd in sides.values()])
     refused = not_standing_for(drawn, known, requests)
     if refused is None and SHADOW not in sides:
-        refused = Undefined(reason="the shadow's own answers are not among those that were run alone")
+        refused = NO_SHADOW_ALONE
     if refused is not None:
         return Savings(share=refused, band=None, warning="", bar=bar, dearest="", n=refused.n)
     weight, bucket = drawn.stands_for[known], drawn.bucket[known]
@@ -97,21 +76,10 @@ def savings_of(drawn: Trials | None, requests: float, *, bar: float = 0.5, level
     except ZeroDivisionError:
         why = Undefined(reason=f"no choice saves anything against {dearest} at this bar", n=int(known.sum()))
         return Savings(share=why, band=None, warning="", bar=bar, dearest=dearest, n=int(known.sum()))
-    sizes = spread(bucket, weight)
-    effective = float(sizes.sum()) ** 2 / float(np.square(sizes).sum())
-    error = jackknife(totals, lambda t: (t[0] - t[1]) / (t[0] - t[2])).error(effective)
-    half = error.quantile(level) * error.standard_error
+    found = jackknife(totals, lambda t: (t[0] - t[1]) / (t[0] - t[2]))
     band = savings_band(value)
     return Savings(
-        share=Estimate(
-            value=value,
-            interval=Interval(value - half, value + half, level),
-            n=int(known.sum()),
-            clusters=int(np.count_nonzero(sizes)),
-            effective_clusters=effective,
-            unit="share",
-            method="jackknife t over buckets",
-        ),
+        share=jackknifed(found, spread(bucket, weight), n=int(known.sum()), unit="share", level=level),
         band=band,
         warning=_warning(value) if band == "above" else "",
         bar=bar,

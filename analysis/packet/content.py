@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from typing import Final
 
 from shadowroute.analysis.evidence import PolicyEvidence, evidence
-from shadowroute.analysis.measures.ledger import NO_COSTS
-from shadowroute.analysis.plan.meaning import costs_of, specs_of
+from shadowroute.analysis.plan.meaning import wishes_of
 from shadowroute.analysis.plan.registration import RegisteredPlan
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.digests import book_digest, executions_digest, traffic_digest
 from shadowroute.analysis.report import ProjectReport, project_report
 from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.verdict.judge import judge
 from shadowroute.analysis.verdict.results import Judgement
 from shadowroute.analysis.worksheet import Worksheet, worksheet
@@ -88,8 +88,9 @@ def packet(
     judgement = None if plan is None else judge(q, plan, now=now)
     if judgement is not None:
         policy, window, book = judgement.policy, judgement.window, judgement.book
-    document = None if plan is None else plan.plan.document
-    report = project_report(q, window, book=book)
+    study = Study(q, window, book=book)
+    report = project_report(study)
+    asked = study if plan is None else replace(study, **wishes_of(plan.plan.document))
     return Packet(
         made_at=now,
         project=q.project,
@@ -109,15 +110,6 @@ def packet(
         ),
         judgement=judgement,
         report=report,
-        evidence=evidence(
-            q,
-            policy,
-            window,
-            book=book,
-            by=() if plan is None else plan.plan.segment_keys,
-            costs=NO_COSTS if document is None else costs_of(document),
-            specs=None if document is None else specs_of(document),
-            signal="" if document is None else document.must.quality[0].signal,
-        ),
-        worksheet=worksheet(q, window, book=book, plans=() if plan is None else (plan.plan,)),
+        evidence=evidence(asked, policy, by=() if plan is None else plan.plan.segment_keys),
+        worksheet=worksheet(study, plans=() if plan is None else (plan.plan,)),
     )

@@ -1,6 +1,6 @@
 """The plan file: what must be true before a policy may be rolled out, fixed and hashed before the data."""
 
-from shadowroute.analysis.plan.loading import load_plan, plan_of
+from shadowroute.analysis.plan.loading import Plan, load_plan, plan_of
 from shadowroute.analysis.plan.registration import RegisteredPlan, register
 
-__all__ = ["RegisteredPlan", "load_plan", "plan_of", "register"]
+__all__ = ["Plan", "RegisteredPlan", "load_plan", "plan_of", "register"]

@@ -9,9 +9,10 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from shadow.config.fields import Document, Name, NotNegative, Positive, Segment, Text
 from shadowroute.analysis.plan.amounts import Day, Duration, Limit, Percent, SegmentValue, share_of
+from shadowroute.analysis.signals import ON_GRID, is_on_grid
+from shadowroute.analysis.stats.sequential import HIGHEST_CONFIDENCE, LOWEST_CONFIDENCE, MOST_LOOKS
 
 MOST_SEGMENTS: Final = 8
-MOST_DAYS: Final = 400
 
 Points = Annotated[float, Field(gt=0, le=100)]
 """Percentage points of a score: 1.0 = one of 100 answers."""
@@ -36,8 +37,8 @@ class WindowDocument(Document):
             raise ValueError(f"ends must not be before starts, got {starts} to {value}; swap them, or correct one")
         if value is not None and starts is not None:
             days = (date.fromisoformat(value) - date.fromisoformat(starts)).days + 1
-            if days > MOST_DAYS:
-                raise ValueError(f"ends must be at most {MOST_DAYS} days after starts, got {days}; plan a nearer end")
+            if days > MOST_LOOKS:
+                raise ValueError(f"ends must be at most {MOST_LOOKS} days after starts, got {days}; plan a nearer end")
         return value
 
     @model_validator(mode="after")
@@ -140,9 +141,8 @@ class SignalDocument(Document):
     @field_validator("bar")
     @classmethod
     def _on_the_grid(cls, value: str | None) -> str | None:
-        steps = 0.0 if value is None else share_of(value) * 20
-        if abs(steps - round(steps)) > 1e-9:
-            raise ValueError(f"bar must be a multiple of 5 %, got {value}; distributions are kept in steps of 5 %")
+        if value is not None and not is_on_grid(share_of(value)):
+            raise ValueError(f"bar must be a multiple of 5 %, got {value}; {ON_GRID}")
         return value
 
 
@@ -205,6 +205,6 @@ class PlanDocument(Document):
     @field_validator("confidence")
     @classmethod
     def _useful(cls, value: str) -> str:
-        if not 0.5 <= share_of(value) <= 0.9999:
+        if not LOWEST_CONFIDENCE <= share_of(value) <= HIGHEST_CONFIDENCE:
             raise ValueError(f"confidence must be 50% to 99.99%, got {value}; 95% is usual")
         return value

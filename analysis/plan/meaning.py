@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from shadowroute.analysis.measures.ledger import Costs
+from typing import Any
+
+from shadowroute.analysis.measures.ledger_lines import Costs
 from shadowroute.analysis.plan.amounts import duration_of, share_of
 from shadowroute.analysis.plan.document import PlanDocument, SignalDocument
-from shadowroute.analysis.rows import SignalRow
-from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.signals import SignalRow, SignalSpec, spec_of
+
+
+def wishes_of(document: PlanDocument) -> dict[str, Any]:
+    """How a plan wants figures to be made, by the names of a study's arguments."""
+    return {
+        "scored_by": document.must.quality[0].signal,
+        "specs": specs_of(document),
+        "costs": costs_of(document),
+    }
 
 
 def costs_of(document: PlanDocument) -> Costs:

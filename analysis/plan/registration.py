@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from shadow.domain.ids import canonical_json
 from shadow.errors import ConfigError
 from shadowroute.analysis.plan.loading import Plan, plan_of
-from shadowroute.analysis.verdict.results import PlanEdit, PlanStatus
+from shadowroute.analysis.plan.status import PlanEdit, PlanStatus
 from shadowroute.collector.plans import PlanRecord, plan_records, record_plan, recorded_plan_names
 
 _NOTHING = "nothing"

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Final
 
-from shadowroute.analysis.queries.reader import Reader, Record, days
+from shadowroute.analysis.queries.reader import Reader, days
+from shadowroute.analysis.queries.records import Record
 from shadowroute.analysis.selection import Window
 from shadowroute.collector.price_books import book_prices
 

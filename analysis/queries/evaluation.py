@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from shadowroute.analysis.assemble import utc
 from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
+from shadowroute.analysis.queries.records import Record, row_of
 from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
 from shadowroute.analysis.summaries import Floats
 
@@ -128,31 +128,14 @@ class DrawnRow:
     chance: float
 
 
-def prices_on(reader: Reader, book: str, window: Window) -> dict[str, tuple[float, float]]:
-    """Input and output price of every model in a book on the last day of a window, context band 0."""
-    records = reader.select("evaluation_prices", book=book, on=window.last)
-    return {row["model"]: (row["input_usd_per_mtok"], row["output_usd_per_mtok"]) for row in records}
-
-
 def cells(reader: Reader, frame: Frame) -> list[CellRow]:
     """The cells of the requests that may be drawn, the largest first."""
-    return [
-        CellRow(
-            cell=_cell(record),
-            n=record["n"],
-            priced_n=record["priced_n"],
-            moved_usd=record["moved_usd"],
-            run_n=record["run_n"],
-        )
-        for record in reader.select("evaluation_cells", **frame.params)
-    ]
+    return [row_of(CellRow, record, cell=_cell(record)) for record in reader.select("evaluation_cells", **frame.params)]
 
 
 def scores(reader: Reader, frame: Frame, priority: Priority, *, seed: str, most: int) -> Scores:
     """Priorities of all requests, or of a simple random sample of `most` of them."""
-    records: Sequence[Mapping[str, Any]] = list(
-        reader.select("evaluation_scores", **frame.params, **priority.params, seed=seed, page=most)
-    )
+    records = list(reader.select("evaluation_scores", **frame.params, **priority.params, seed=seed, page=most))
     return Scores(
         score=np.array([row["score"] for row in records], dtype=np.float64),
         run_usd=np.array([row["run_usd"] if row["is_priced"] else np.nan for row in records], dtype=np.float64),
@@ -162,23 +145,8 @@ def scores(reader: Reader, frame: Frame, priority: Priority, *, seed: str, most:
 def draw(reader: Reader, frame: Frame, priority: Priority, *, seed: str, scale: float, floor: float) -> list[DrawnRow]:
     """The requests whose hash lies below their chance, floor <= scale x score <= 1, the surest first."""
     params = {**frame.params, **priority.params, "seed": seed, "scale": scale, "floor": floor}
-    return [
-        DrawnRow(
-            request_id=record["request_id"],
-            ts=utc(record["ts"]),
-            cell=_cell(record),
-            served_model=record["served_model"],
-            steps=record["steps"],
-            input_tokens=record["input_tokens"],
-            output_tokens=record["output_tokens"],
-            run_usd=record["run_usd"],
-            confidence=record["confidence"],
-            score=record["score"],
-            chance=record["chance"],
-        )
-        for record in reader.select("evaluation_draw", **params)
-    ]
+    return [row_of(DrawnRow, record, cell=_cell(record)) for record in reader.select("evaluation_draw", **params)]
 
 
-def _cell(record: Mapping[str, Any]) -> Cell:
+def _cell(record: Record) -> Cell:
     return Cell(record["task"], record["live_model"], record["shadow_model"], record["second_model"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from shadowroute.analysis.assemble import Record, by_value
 from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
+from shadowroute.analysis.queries.records import Record, by_value, column, row_of
 from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Slice, Window
-from shadowroute.analysis.summaries import Floats, spread
+from shadowroute.analysis.summaries import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Frame:
 
 
 def executed_answers(
-    reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL, *, key: str = "all"
+    reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL, key: str = "all"
 ) -> list[ExecutedAnswer]:
     """Every executed answer that says something about the policy, in a window and a slice.
 
@@ -137,6 +136,16 @@ def executed_answers(
     return [_answer(record, cascades) for record in records]
 
 
+def executed_answers_by_value(
+    reader: Reader, window: Window, policy: PolicyRef, key: str
+) -> dict[str, list[ExecutedAnswer]]:
+    """The same for every value of a segment key."""
+    groups: dict[str, list[ExecutedAnswer]] = {}
+    for answer in executed_answers(reader, window, policy, key=key):
+        groups.setdefault(answer.segment_value, []).append(answer)
+    return groups
+
+
 def executed_frame(reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL) -> Frame:
     """How many requests the answers stand for."""
     params = {**of_policy(policy), **days(window)}
@@ -149,37 +158,17 @@ def executed_frame_by_value(reader: Reader, window: Window, policy: PolicyRef, k
     return by_value(reader.per_value("executed_frame", key, **of_policy(policy), **days(window)), _frame)
 
 
-def signals_executed(reader: Reader, window: Window, policy: PolicyRef) -> dict[str, int]:
-    """Signals that executed answers of the policy were scored by, with their requests, the most frequent first."""
-    records = reader.select("executed_signals", **of_policy(policy), **days(window))
-    return {record["signal"]: record["n"] for record in records}
-
-
 def _frame(records: Sequence[Record]) -> Frame:
-    def column(name: str) -> Floats:
-        return spread([row["bucket"] for row in records], [row[name] for row in records])
-
-    return Frame(
-        requests=column("requests"),
-        needed=column("needed"),
-        cascade=column("cascade"),
-        known=column("known"),
-        paid_twice=column("paid_twice"),
-        n=sum(row["n"] for row in records),
-    )
+    names = ("requests", "needed", "cascade", "known", "paid_twice")
+    return Frame(**{name: column(records, name) for name in names}, n=sum(row["n"] for row in records))
 
 
 def _answer(record: Record, live_cascades: Iterable[str]) -> ExecutedAnswer:
-    plain: dict[str, Any] = {key: value for key, value in record.items() if not key.startswith("attempt_")}
-    same_plan = plain.pop("same_plan")
     same_model = record["shadow_model"] == record["live_model"]
     if same_model and record["live_model"] in live_cascades:
-        needs = not same_plan
+        needs = not record["same_plan"]
     else:
         needs = not same_model or bool(record["escalation_model"])
-    for name in ("escalated", "seen_escalated"):
-        plain[name] = None if plain[name] is None else bool(plain[name])
-    plain["is_whole_plan"] = bool(plain["is_whole_plan"])
     calls = zip(
         record["attempt_models"],
         record["attempt_input_tokens"],
@@ -188,4 +177,5 @@ def _answer(record: Record, live_cascades: Iterable[str]) -> ExecutedAnswer:
         record["attempt_output_tokens"],
         strict=True,
     )
-    return ExecutedAnswer(needs_execution=needs, live_calls=tuple(PaidCall(*call) for call in calls), **plain)
+    paid = tuple(PaidCall(*call) for call in calls)
+    return row_of(ExecutedAnswer, record, needs_execution=needs, live_calls=paid)

@@ -9,6 +9,7 @@ import numpy as np
 
 from shadowroute.analysis.queries.reader import Reader, days
 from shadowroute.analysis.selection import Window
+from shadowroute.analysis.signals import USUAL_BAR
 from shadowroute.analysis.summaries import BUCKETS, Floats
 
 
@@ -37,12 +38,13 @@ def judge_pairs(reader: Reader, window: Window, bars: Mapping[str, float]) -> li
     Args:
         reader: reads the project.
         window: UTC days of the requests.
-        bars: from which score an answer is good enough, by signal; 0.5 for the others.
+        bars: from which score an answer is good enough, by signal; `USUAL_BAR` for the others.
     """
     names = sorted(bars)
     weights: dict[tuple[str, str, str], Floats] = {}
     counts: dict[tuple[str, str, str], int] = {}
-    for row in reader.select("judge_pairs", **days(window), names=names, bars=[bars[name] for name in names]):
+    known = {"names": names, "bars": [bars[name] for name in names], "usual_bar": USUAL_BAR}
+    for row in reader.select("judge_pairs", **days(window), **known):
         key = row["judge"], row["truth_name"], row["truth_source"]
         cells = weights.setdefault(key, np.zeros((2, 2, BUCKETS)))
         cells[row["passed"], row["good"], row["bucket"]] += row["weight"]

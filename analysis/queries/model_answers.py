@@ -11,7 +11,7 @@ import numpy as np
 from shadow.domain.outcome import Usage
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.selection import PolicyRef, Slice, Window
 from shadowroute.analysis.summaries import Floats
 
 
@@ -53,8 +53,8 @@ class Trials:
         return len(self.stands_for)
 
 
-def trials(
-    reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL, *, signal: str, prices: PriceTable
+def trials(  # noqa: PLR0917  # as all query functions: reader, window, policy, what, where
+    reader: Reader, window: Window, policy: PolicyRef, where: Slice, signal: str, prices: PriceTable
 ) -> Trials | None:
     """The draw with most requests on which models alone were run and scored; None if there is none."""
     records = list(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shadowroute.analysis.assemble import by_value
 from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
 from shadowroute.analysis.queries.overall import cost_records
-from shadowroute.analysis.queries.reader import Reader, Record, conditions, days, of_policy
+from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
+from shadowroute.analysis.queries.records import Record, by_value, column, row_of
 from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
 from shadowroute.analysis.stats.concentration import Sizes
 from shadowroute.analysis.summaries import Floats, spread
@@ -42,7 +42,7 @@ def cheapest_dollars(reader: Reader, window: Window, policy: PolicyRef, book: st
     rows = list(reader.select("cheapest_dollars", **of_policy(policy), book=book, **days(window)))
     if any(row["is_unpriced"] for row in rows):
         return None
-    return spread([row["bucket"] for row in rows], [row["usd"] for row in rows])
+    return column(rows, "usd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,24 +97,9 @@ def _cube(book: str, records: Iterable[Record]) -> CostCube:
 
 
 def _line(record: Record) -> Line:
-    return Line(
-        live_model=record["live_model"],
-        shadow_model=record["shadow_model"],
-        side=record["side"],
-        kind=record["kind"],
-        model=record["model"],
-        is_contaminated=bool(record["contaminated"]),
-    )
+    return row_of(Line, record, is_contaminated=bool(record["contaminated"]))
 
 
 def _dollars(record: Record) -> Dollars:
-    buckets = record["buckets"]
-    return Dollars(
-        n=record["n"],
-        unpriced_n=record["unpriced_n"],
-        weight=spread(buckets, record["weight"]),
-        input_usd=spread(buckets, record["input_usd"]),
-        cache_usd=spread(buckets, record["cache_usd"]),
-        cold_usd=spread(buckets, record["cold_usd"]),
-        output_usd=spread(buckets, record["output_usd"]),
-    )
+    names = ("weight", "input_usd", "cache_usd", "cold_usd", "output_usd")
+    return row_of(Dollars, record, **{name: spread(record["buckets"], record[name]) for name in names})

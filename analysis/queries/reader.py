@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from clickhouse_connect.driver.client import Client
 
+from shadowroute.analysis.queries.records import Record
 from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Slice, Window
 from shadowroute.analysis.sql_files import statement
 
-LIVE: Final = {"role": "live", "policy": "", "version": ""}
-"""Parameters of a statement that takes a role, for the decisions of live."""
-
-Record = Mapping[str, Any]
 Memory = dict[tuple[object, ...], list[Record]]
 """File and parameters to the records that came back."""
 
@@ -82,6 +79,11 @@ def days(window: Window) -> dict[str, date]:
 def of_policy(policy: PolicyRef) -> dict[str, str]:
     """Parameters of a shadow policy."""
     return {"policy": policy.name, "version": policy.version}
+
+
+def role_of(policy: PolicyRef | None) -> dict[str, str]:
+    """Parameters of a statement that takes a role: a shadow policy, or live for None."""
+    return {"role": "live", "policy": "", "version": ""} if policy is None else {"role": "shadow", **of_policy(policy)}
 
 
 def conditions(where: Slice) -> dict[str, list[str]]:

@@ -22,14 +22,8 @@ WITH requests AS (
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
     AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
-    AND arrayAll(
-      (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
-        AND (found = v OR (v = 'other' AND found != ''
-          AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
-      {segment_keys:Array(String)}, {segment_values:Array(String)},
-      arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
-), lines AS (
+    -- part: in_segments
+), every_line AS (
   SELECT
     day,
     bucket,
@@ -76,38 +70,27 @@ SELECT
   groupArray(output_usd) AS output_usd
 FROM (
   SELECT
-    priced_lines.live_model AS live_model,
-    priced_lines.shadow_model AS shadow_model,
-    priced_lines.side AS side,
-    priced_lines.kind AS kind,
-    priced_lines.model AS model,
-    priced_lines.contaminated AS contaminated,
-    priced_lines.bucket AS bucket,
+    lines.live_model AS live_model,
+    lines.shadow_model AS shadow_model,
+    lines.side AS side,
+    lines.kind AS kind,
+    lines.model AS model,
+    lines.contaminated AS contaminated,
+    lines.bucket AS bucket,
     count() AS n,
     countIf(prices.model = '') AS unpriced_n,
-    sum(priced_lines.w) AS w,
-    sum(priced_lines.w * (input - cache_read - cache_write) * input_price) / 1e6 AS input_usd,
-    sum(priced_lines.w * (cache_read * cache_read_price + cache_write * cache_write_price)) / 1e6 AS cache_usd,
-    sum(priced_lines.w * if(cache_kept, cache_read * cache_read_price + cache_write * cache_write_price, (cache_read + cache_write) * input_price)) / 1e6 AS cold_usd,
-    sum(priced_lines.w * output * output_price) / 1e6 AS output_usd
+    sum(lines.w) AS w,
+    sum(lines.w * (input - cache_read - cache_write) * input_price) / 1e6 AS input_usd,
+    sum(lines.w * (cache_read * cache_read_price + cache_write * cache_write_price)) / 1e6 AS cache_usd,
+    sum(lines.w * if(cache_kept, cache_read * cache_read_price + cache_write * cache_write_price, (cache_read + cache_write) * input_price)) / 1e6 AS cold_usd,
+    sum(lines.w * output * output_price) / 1e6 AS output_usd
   FROM (
     SELECT
       day, bucket, live_model, shadow_model, contaminated, side, kind, model, cache_kept, w, input, cache_read, cache_write, output,
       toUInt8((input > 128000) + (input > 200000) + (input > 272000)) AS context_band
-    FROM lines
-  ) AS priced_lines
-  ASOF LEFT JOIN (
-    SELECT
-      model,
-      context_band,
-      effective_from,
-      input_usd_per_mtok AS input_price,
-      cache_read_usd_per_mtok AS cache_read_price,
-      cache_write_usd_per_mtok AS cache_write_price,
-      output_usd_per_mtok AS output_price
-    FROM price_books FINAL
-    WHERE book = {book:String}
-  ) AS prices ON priced_lines.model = prices.model AND priced_lines.context_band = prices.context_band AND priced_lines.day >= prices.effective_from
+    FROM every_line
+  ) AS lines
+  -- part: book_prices
   GROUP BY live_model, shadow_model, side, kind, model, contaminated, bucket
 )
 GROUP BY live_model, shadow_model, side, kind, model, contaminated

@@ -11,23 +11,7 @@ SELECT
   sum(1 / shadow.sample_rate) AS weight,
   sum(judged.value / shadow.sample_rate) AS score
 FROM (
-  SELECT
-    request_id,
-    live_model,
-    model,
-    bucket,
-    sample_rate
-  FROM decisions FINAL
-  WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
-    AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
-    AND status = 'ok' AND live_model != '' AND model != '' AND empty(contamination)
-    AND arrayAll(
-      (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
-        AND (found = v OR (v = 'other' AND found != ''
-          AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
-      {segment_keys:Array(String)}, {segment_values:Array(String)},
-      arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+  -- part: compared_requests
 ) AS shadow
 INNER JOIN (
   SELECT
@@ -71,14 +55,7 @@ INNER JOIN (
     ) AS asked ON answered.day = asked.day AND answered.session_key = asked.session_key AND answered.task = asked.task
       AND asked.asked_us > answered.answered_us
   ) AS seen
-  INNER JOIN (
-    SELECT
-      toDate(ts) AS day,
-      max(toUnixTimestamp64Micro(ts)) AS newest_us
-    FROM decisions
-    WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
-    GROUP BY day
-  ) AS known ON seen.day = known.day
+  -- part: known_until
   WHERE NOT is_unknown AND answered_us + 60 * 1000000 <= newest_us
   UNION ALL
   SELECT
@@ -114,14 +91,7 @@ INNER JOIN (
         AND session_key != ''
     ) AS asked ON answered.day = asked.day AND answered.session_key = asked.session_key AND asked.asked_us > answered.answered_us
   ) AS seen
-  INNER JOIN (
-    SELECT
-      toDate(ts) AS day,
-      max(toUnixTimestamp64Micro(ts)) AS newest_us
-    FROM decisions
-    WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
-    GROUP BY day
-  ) AS known ON seen.day = known.day
+  -- part: known_until
   WHERE answered_us + 1800 * 1000000 <= newest_us
 ) AS judged ON judged.request_id = shadow.request_id
 GROUP BY live_model, shadow_model, bucket, bin

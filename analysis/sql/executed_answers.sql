@@ -22,13 +22,7 @@ WITH run AS (
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
     AND decisions.status = 'ok' AND live_model != '' AND empty(contamination)
     AND (NOT startsWith({segment_key:String}, 'label:') OR mapContains(labels, substring({segment_key:String}, 7)))
-    AND arrayAll(
-      (k, v, seen) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
-        AND (seen = v OR (v = 'other' AND seen != ''
-          AND (k, seen) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
-      {segment_keys:Array(String)}, {segment_values:Array(String)},
-      arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+    -- part: in_segments
 ), judged AS (
   SELECT
     request_id,

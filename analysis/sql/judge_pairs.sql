@@ -1,13 +1,13 @@
 -- what: what model judges said of live answers, and beside it what people, code or a reference said of the same ones
 -- grain: one row per judge, truth, bucket and pair of answers; truth = '' is every answer that the judge scored
--- params: project String, first Date, last Date, names Array(String), bars Array(Float64)
+-- params: project String, first Date, last Date, names Array(String), bars Array(Float64), usual_bar Float64
 SELECT
   scored.1 AS judge,
   beside.1 AS truth_name,
   beside.2 AS truth_source,
   bucket,
-  toUInt8(scored.2 >= transform(scored.1, {names:Array(String)}, {bars:Array(Float64)}, 0.5) - 1e-9) AS passed,
-  toUInt8(beside.3 >= transform(beside.1, {names:Array(String)}, {bars:Array(Float64)}, 0.5) - 1e-9) AS good, -- 0 without a truth
+  toUInt8(scored.2 >= transform(scored.1, {names:Array(String)}, {bars:Array(Float64)}, {usual_bar:Float64}) - 1e-9) AS passed,
+  toUInt8(beside.3 >= transform(beside.1, {names:Array(String)}, {bars:Array(Float64)}, {usual_bar:Float64}) - 1e-9) AS good, -- 0 without a truth
   count() AS n,
   sum(1 / sample_rate) AS weight
 FROM (

@@ -39,13 +39,7 @@ FROM (
     WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
       AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
       AND status = 'ok' AND live_model != '' AND model != '' AND empty(contamination)
-      AND arrayAll(
-        (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
-          AND (found = v OR (v = 'other' AND found != ''
-            AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
-        {segment_keys:Array(String)}, {segment_values:Array(String)},
-        arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-          k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+      -- part: in_segments
   ) AS shadow
   INNER JOIN (
     SELECT
@@ -56,29 +50,7 @@ FROM (
     WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live' AND status = 'ok'
   ) AS live ON live.request_id = shadow.request_id
   INNER JOIN (
-    SELECT
-      request_id,
-      avg(assumeNotNull(newest.1)) AS value -- mean over scorers
-    FROM (
-      -- Without FINAL: a withdrawal may name another target of the same request than the signal that it withdraws.
-      SELECT
-        named.request_id AS request_id,
-        scorer,
-        argMax((signals.value, is_deleted), version) AS newest
-      FROM signals
-      INNER JOIN (
-        SELECT
-          request_id,
-          arrayJoin(arrayConcat([request_id, concat('span:', trace_id, span_id)],
-            if(response_id = '', [], [concat('response:', response_id)]))) AS target
-        FROM decisions FINAL
-        WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live'
-      ) AS named ON signals.target = named.target
-      WHERE signals.project = {project:String} AND signals.name = {name:String} AND signals.source = {source:String}
-      GROUP BY request_id, scorer
-    )
-    WHERE newest.2 = 0 AND newest.1 IS NOT NULL
-    GROUP BY request_id
+    -- part: judged_answers
   ) AS judged ON judged.request_id = shadow.request_id
 )
 GROUP BY bucket, task, complexity_band, live_plan, shadow_plan

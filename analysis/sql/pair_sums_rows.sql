@@ -24,13 +24,7 @@ FROM (
   FROM decisions FINAL
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = {role:String} AND (role = 'live' OR (policy = {policy:String} AND policy_version = {version:String}))
-    AND arrayAll(
-      (k, v, found) -> (NOT startsWith(k, 'label:') OR mapContains(labels, substring(k, 7)))
-        AND (found = v OR (v = 'other' AND found != ''
-          AND (k, found) NOT IN (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}))),
-      {segment_keys:Array(String)}, {segment_values:Array(String)},
-      arrayMap(k -> multiIf(k = 'task', task::String, k = 'user_tier', user_tier::String, k = 'complexity_band', complexity_band::String,
-        k = 'input_band', input_band::String, labels[substring(k, 7)]), {segment_keys:Array(String)}))
+    -- part: in_segments
 )
 GROUP BY bucket
 ORDER BY bucket

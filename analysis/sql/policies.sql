@@ -8,8 +8,7 @@ SELECT
   sum(count_daily.n) AS n,           -- decisions
   sum(w) AS weight,                  -- decisions, each counted 1/sample_rate times
   sumIf(w, status != 'ok') AS failed_weight, -- of those, without a plan
-  min(day) AS first_day,             -- UTC
-  max(day) AS last_day               -- UTC
+  arraySort(groupUniqArray(day)) AS days -- UTC days on which it decided
 FROM count_daily
 WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date}
 GROUP BY role, policy, policy_version

@@ -17,19 +17,6 @@ from shadowroute.analysis.summaries import Floats
 _EMPTY: Final = 1e-4
 
 
-def psi(reference: ArrayLike, current: ArrayLike) -> float:
-    """Population stability index, sum of (c - r) ln(c / r); 0 where equal, 0.1 is called a shift, 0.25 a large one.
-
-    A share of 0 counts as 0.0001, since the index is infinite there: merge rare categories before asking for it.
-
-    Args:
-        reference: (k,) weights, at least 0, any total above 0.
-        current: (k,) weights of the same categories.
-    """
-    r, c = (np.maximum(side, _EMPTY) for side in _shares(reference, current))
-    return float(np.sum((c - r) * np.log(c / r)))
-
-
 def js_distance(reference: ArrayLike, current: ArrayLike, *, base: float = 2) -> float:
     """Jensen-Shannon distance, the root of the divergence; 0 where equal, and 1 in base 2 where nothing is shared.
 

@@ -57,25 +57,6 @@ class DeferralCurve:
         return self.area - (self.weak + self.strong) / 2
 
 
-def deferral_curve(shares: ArrayLike, quality: ArrayLike, *, weak: float, strong: float) -> DeferralCurve:
-    """The curve through measured points, with both ends added.
-
-    Args:
-        shares: (k,) of requests sent to the strong model, each in 0 to 1, any order.
-        quality: (k,) mean quality at each.
-        weak: quality of the weak model alone.
-        strong: quality of the strong model alone.
-
-    Raises:
-        ValueError: if the two have different lengths or a share lies outside 0 to 1.
-    """
-    x, y = _paired(shares, quality, "shares", "quality")
-    if x.size and (x.min() < 0 or x.max() > 1):
-        raise ValueError(f"shares must lie in 0 to 1, got {x.min()!r} to {x.max()!r}; divide by all requests")
-    order = np.argsort(x, kind="stable")
-    return DeferralCurve(np.concatenate(([0.0], x[order], [1.0])), np.concatenate(([weak], y[order], [strong])))
-
-
 def curve_of_scores(
     score: ArrayLike, weak_quality: ArrayLike, strong_quality: ArrayLike, weight: ArrayLike | None = None
 ) -> DeferralCurve:

@@ -40,25 +40,6 @@ def wilson(share: float, n: float, *, quantile: float | None = None, level: floa
     return Interval(low, min(1.0, centre + half) if share < 1 else 1.0, level)
 
 
-def clopper_pearson(k: int, n: int, *, level: float = 0.95) -> Interval:
-    """The exact interval (Clopper and Pearson 1934), never below its level: for promises about independent rows.
-
-    Args:
-        k: successes.
-        n: independent trials, at least 1.
-        level: nominal coverage, two-sided; a one-sided bound of 0.95 is an end of the interval of 0.9.
-
-    Raises:
-        ValueError: if there are no trials, or k lies outside 0 to n.
-    """
-    if not 0 <= k <= n or not n:
-        raise ValueError(f"k must lie in 0 to n and n above 0, got {k} of {n}; an interval of no trials does not exist")
-    tail = (1 - level) / 2
-    low = float(special.betaincinv(k, n - k + 1, tail)) if k else 0.0
-    high = float(special.betainccinv(k + 1, n - k, tail)) if k < n else 1.0
-    return Interval(low, high, level)
-
-
 def effective_n(sums: RatioSums, *, share: float, variance: float, clusters: float) -> float:
     """Independent requests that carry as much as the clustered ones do.
 

@@ -31,7 +31,12 @@ Spending = Literal["obrien-fleming", "pocock"]
 # 1 - 1e-10 (6.5 standard errors) keeps every quantile finite and spends 1e-10 per look, which changes no digit shown.
 _HIGHEST_LEVEL: Final = 1 - 1e-10
 
-_MOST_LOOKS: Final = 400
+MOST_LOOKS: Final = 400
+"""Planned looks of one review, one a day."""
+
+LOWEST_CONFIDENCE: Final = 0.5
+HIGHEST_CONFIDENCE: Final = 0.9999
+
 _HIGHEST_BOUNDARY: Final = 8.0
 _NODES: Final = 200
 
@@ -56,14 +61,15 @@ class LookPlan:
     spending: Spending = "obrien-fleming"
 
     def __post_init__(self) -> None:
-        if not 0.5 <= self.confidence <= 0.9999:
-            raise ValueError(f"confidence must lie in 0.5 to 0.9999, got {self.confidence!r}; 0.95 is usual")
+        if not LOWEST_CONFIDENCE <= self.confidence <= HIGHEST_CONFIDENCE:
+            bounds = f"{LOWEST_CONFIDENCE} to {HIGHEST_CONFIDENCE}"
+            raise ValueError(f"confidence must lie in {bounds}, got {self.confidence!r}; 0.95 is usual")
         if self.kind == "open":
             if self.planned is not None:
                 raise ValueError(f"open monitoring has no planned looks, got {self.planned!r}; give kind='planned'")
-        elif self.planned is None or not 1 <= self.planned <= _MOST_LOOKS:
+        elif self.planned is None or not 1 <= self.planned <= MOST_LOOKS:
             raise ValueError(
-                f"planned looks must be 1 to {_MOST_LOOKS}, got {self.planned!r}; plan a nearer end, or monitor openly"
+                f"planned looks must be 1 to {MOST_LOOKS}, got {self.planned!r}; plan a nearer end, or monitor openly"
             )
 
     def level(self, look: int) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from shadow.domain.request import Request
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries.reader import Reader
-from shadowroute.analysis.queries.training import ScoredAnswer, scored_answers
+from shadowroute.analysis.queries.scored_answers import ScoredAnswer, scored_answers
 from shadowroute.analysis.selection import Window
 from shadowroute.analysis.summaries import Floats
 from shadowroute.analysis.training.examples import Examples, TooFewExamplesError

@@ -16,7 +16,7 @@ import numpy as np
 from shadowroute.analysis.results import Interval
 from shadowroute.analysis.stats.frontier import hull
 from shadowroute.analysis.stats.survey import Jackknife, jackknife
-from shadowroute.analysis.summaries import Floats, spread
+from shadowroute.analysis.summaries import Floats, effective_number, spread
 from shadowroute.analysis.training.examples import Examples, Rows, TooFewExamplesError
 
 POINTS: Final = 21
@@ -180,7 +180,7 @@ def cost_quality(examples: Examples, predicted: Mapping[str, Floats], rows: Rows
     corners = _corners(alone)
     mix = np.stack([spread(buckets, usd[c]) for c in corners] + [spread(buckets, score[c]) for c in corners])
     size = spread(buckets, np.ones(n))
-    effective = float(size.sum()) ** 2 / float(np.square(size).sum())
+    effective = effective_number(size)
     points, moved = [], []
     for threshold in thresholds(success):
         use = chosen(success, threshold)
@@ -196,7 +196,7 @@ def cost_quality(examples: Examples, predicted: Mapping[str, Floats], rows: Rows
                 score=value,
                 random_score=value - found.value,
                 advantage=found.value,
-                interval=_interval(found, effective, level),
+                interval=found.interval(effective, level),
             )
         )
         moved.append(found.moved)
@@ -206,7 +206,7 @@ def cost_quality(examples: Examples, predicted: Mapping[str, Floats], rows: Rows
         alone=tuple(alone),
         points=tuple(points),
         mean_advantage=mean,
-        mean_interval=_interval(Jackknife(mean, np.mean(moved, axis=0)), effective, level),
+        mean_interval=Jackknife(mean, np.mean(moved, axis=0)).interval(effective, level),
         n=n,
     )
 
@@ -225,9 +225,3 @@ def _advantage(totals: Floats) -> Floats:
     costs, scores = totals[3 : 3 + k] / size, totals[3 + k :] / size
     mixed = np.array([np.interp(usd[column], costs[:, column], scores[:, column]) for column in range(totals.shape[1])])
     return np.asarray(score - mixed, dtype=np.float64)
-
-
-def _interval(found: Jackknife, effective: float, level: float) -> Interval:
-    error = found.error(effective)
-    half = error.quantile(level) * error.standard_error
-    return Interval(found.value - half, found.value + half, level)

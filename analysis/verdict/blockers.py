@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Final
 
 from scipy import special
 
-from shadowroute.analysis.format import counted
-from shadowroute.analysis.measures.completeness import Completeness
-from shadowroute.analysis.measures.rates import VERDICT_CLUSTERS
-from shadowroute.analysis.queries.row_counts import RowCount
-from shadowroute.analysis.rows import ClusterKindRow, PolicyRow
+from shadowroute.analysis.format import counted, day, days, listed, percent
+from shadowroute.analysis.measures.completeness import COMPLETE
+from shadowroute.analysis.measures.rates import FAILED, KNOWN_CLUSTERS, VERDICT_CLUSTERS
+from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED
+from shadowroute.analysis.queries.rows import RowCount
+from shadowroute.analysis.verdict.facts import Facts
 from shadowroute.analysis.verdict.results import Blocker
-from shadowroute.analysis.verdict.wording import day, days, listed, percent
-
-FAILED: Final = 0.001
-"""Share of shadow decisions that may end without a plan."""
-
-KNOWN_CLUSTERS: Final = 0.90
-"""Share of requests that must carry a user or session key."""
+from shadowroute.analysis.verdict.wording import whole_percent
 
 UNCOSTED: Final = 0.05
 """Share of requests whose tokens may be unknown: nobody knows what they cost, and they are seldom like the rest."""
@@ -31,51 +25,6 @@ MISMATCH_P: Final = 0.001
 
 _EXPECTED: Final = 5.0
 """Expected rows below which a cell is added to the others of its day: the chi-square does not hold for fewer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What blockers look at.
-
-    Attributes:
-        policy: name of the shadow policy.
-        versions: rows of the shadow policy in the window, one per version.
-        live: rows of the live policies in the window.
-        known: shadow policies that decided in the window, for the message of a misspelt name.
-        completeness: of the shadow; None without live requests.
-        counts: rows by day and segment value, per segment key.
-        failed_share: of the shadow's decisions; None without any.
-        unpriced: models of live or of the shadow without a price.
-        book: the price book; empty if none is pinned.
-        uncosted_share: of the requests, those whose tokens are unknown; no figure of money holds them.
-        days: days with requests.
-        min_days: that the plan asks for.
-        immature: days at the end of the window whose signals are not known yet.
-        mature_on: day on which they will be.
-        signals: the signals that are waited for.
-        effective_clusters: of the shadow's decisions.
-        cluster_kinds: live requests by the unit that they are clustered by.
-        clusters_are_requests: whether the plan says that requests are independent.
-    """
-
-    policy: str
-    versions: Sequence[PolicyRow]
-    live: Sequence[PolicyRow]
-    known: Sequence[str]
-    completeness: Completeness | None
-    counts: Mapping[str, Sequence[RowCount]]
-    failed_share: float | None
-    unpriced: Sequence[str]
-    book: str
-    uncosted_share: float
-    days: int
-    min_days: int
-    immature: int
-    mature_on: date | None
-    signals: Sequence[str]
-    effective_clusters: float
-    cluster_kinds: Sequence[ClusterKindRow]
-    clusters_are_requests: bool
 
 
 def blockers(facts: Facts) -> tuple[Blocker, ...]:
@@ -108,7 +57,7 @@ def _rows(facts: Facts) -> Iterator[Blocker]:
     if done is not None and not done.is_complete:
         yield Blocker(
             code="incomplete",
-            text=f"{percent(1 - done.share)} of shadow rows are missing (limit 0.1 %)",
+            text=f"{percent(1 - done.share)} of shadow rows are missing (limit {percent(1 - COMPLETE)})",
             next_step="shadowroute doctor names the hours; start the window after them",
         )
     for key, counts in facts.counts.items():
@@ -127,8 +76,8 @@ def _rows(facts: Facts) -> Iterator[Blocker]:
     if facts.failed_share is not None and facts.failed_share > FAILED:
         yield Blocker(
             code="failed",
-            text=f"{percent(facts.failed_share)} of this shadow's decisions failed (limit 0.1 %)",
-            next_step="open Requests and filter by status",
+            text=f"{percent(facts.failed_share)} of this shadow's decisions failed (limit {percent(FAILED)})",
+            next_step=FILTER_STATUS,
         )
 
 
@@ -156,14 +105,13 @@ def _prices(facts: Facts) -> Iterator[Blocker]:
         yield Blocker(
             code="unpriced",
             text=f"No price in book {facts.book} for {listed(list(facts.unpriced))}",
-            next_step="add price_usd_per_million to models.yaml, or name the model under aliases of a priced one",
+            next_step=PRICE_MODEL,
         )
     if facts.uncosted_share > UNCOSTED:
         yield Blocker(
             code="uncosted",
             text=f"{percent(facts.uncosted_share)} of requests have no known tokens (limit {percent(UNCOSTED)})",
-            next_step="report what was served: request.served(reply), or observer.outcome(request_id, ...); of an"
-            " imported log, export its token columns",
+            next_step=f"{REPORT_SERVED}; of an imported log, export its token columns",
         )
 
 
@@ -185,12 +133,13 @@ def _time(facts: Facts) -> Iterator[Blocker]:
 
 
 def _clusters(facts: Facts) -> Iterator[Blocker]:
-    total = sum(row.n for row in facts.cluster_kinds)
-    named = sum(row.n for row in facts.cluster_kinds if row.kind != "request")
-    if total and named < KNOWN_CLUSTERS * total and not facts.clusters_are_requests:
+    known = facts.known_clusters_share
+    if known is not None and known < KNOWN_CLUSTERS and not facts.clusters_are_requests:
         yield Blocker(
             code="unknown_clusters",
-            text=f"Only {percent(named / total)} of requests carry a user or session id (limit 90 %)",
+            text=(
+                f"Only {percent(known)} of requests carry a user or session id (limit {whole_percent(KNOWN_CLUSTERS)})"
+            ),
             next_step="set from_request.user or from_request.session in shadow.yaml, or say clusters: request in a new"
             " plan if no user comes twice",
         )

@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from shadowroute.analysis.measures.scaled import scaled
-from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined, scaled
 from shadowroute.analysis.verdict.results import ConditionState
 
 HOPELESS: Final = 50.0

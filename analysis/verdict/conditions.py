@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shadowroute.analysis.format import counted
+from shadowroute.analysis.format import counted, percent
+from shadowroute.analysis.measures.break_even import NO_ESCALATION
 from shadowroute.analysis.plan.document import QualityDocument
 from shadowroute.analysis.results import Estimate, Measured, Range, Rung, Undefined
 from shadowroute.analysis.verdict.bounds import Missing, at_most, bounds, is_above, missing, negated
 from shadowroute.analysis.verdict.results import Condition, ConditionState
-from shadowroute.analysis.verdict.wording import about, milliseconds, percent, points, shown, whole_percent
+from shadowroute.analysis.verdict.wording import about, milliseconds, points, shown, whole_percent
 
 BELIEVED: Final[tuple[Rung, ...]] = ("executed", "observed")
 """Rungs that a quality condition may rest on: answers of the shadow's own plan. Live's answers and decisions never."""
@@ -143,7 +144,7 @@ def no_escalation(limit: str = "break-even") -> Condition:
         requirement=f"escalation below {limit}",
         state="met",
         is_harm=False,
-        measured=Undefined(reason="this policy never plans an escalation"),
+        measured=NO_ESCALATION,
         shown="no cascade",
         rung="none",
         n=0,

@@ -1,12 +1,13 @@
-"""What was measured of one slice for a plan, and what the plan says about it. No database here."""
+"""What was measured of one slice for a plan, and what the plan says about it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from shadowroute.analysis.plan.amounts import BREAK_EVEN, share_of
 from shadowroute.analysis.plan.loading import Plan
-from shadowroute.analysis.results import Estimate, Interval, Measured
+from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
 from shadowroute.analysis.selection import ALL, Segment
 from shadowroute.analysis.verdict.bounds import difference, negated
 from shadowroute.analysis.verdict.conditions import (
@@ -17,7 +18,7 @@ from shadowroute.analysis.verdict.conditions import (
     no_escalation,
     quality_condition,
 )
-from shadowroute.analysis.verdict.results import Condition
+from shadowroute.analysis.verdict.results import Condition, Headline
 from shadowroute.analysis.verdict.segments import Cell
 from shadowroute.analysis.verdict.wording import whole_percent
 
@@ -44,6 +45,34 @@ class Figures:
     latency_ms: Evidence | None = None
 
 
+_NO_DAY: Final = Undefined(
+    reason="no complete day with decisions of this policy", next_step="wait for the first complete day (UTC)"
+)
+
+UNKNOWN_HEADLINE: Final = Headline(
+    saving_usd_per_month=_NO_DAY,
+    cost_change=_NO_DAY,
+    quality_change=_NO_DAY,
+    quality_signal="",
+    quality_rung="none",
+    differs=_NO_DAY,
+    noise_floor=None,
+)
+"""Of a policy without a complete day."""
+
+
+def unknown_figures(plan: Plan) -> Figures:
+    """What is known without a complete day: nothing."""
+    nothing = Evidence(measured=_NO_DAY, rung="none", n=0)
+    return Figures(
+        cost=nothing,
+        quality=tuple(nothing for _ in plan.document.must.quality),
+        escalation=nothing,
+        break_even=_NO_DAY,
+        latency_ms=nothing,
+    )
+
+
 def conditions_of(plan: Plan, figures: Figures) -> tuple[Condition, ...]:
     """Every condition of the plan on all traffic, in the order of the file's reference."""
     must = plan.document.must
@@ -62,37 +91,16 @@ def cells_of(plan: Plan, figures: Figures) -> tuple[Cell, ...]:
 
     A segment that both policies serve alike carries its part of the router's price; that is no harm.
     """
-    segment = figures.segment
-    cells = []
-    wanted = plan.segment_saves_at_least(segment)
+    found = []
+    wanted = plan.segment_saves_at_least(figures.segment)
     if wanted is not None:
         cost = cost_condition(figures.cost, saves_at_least=wanted)
-        cells.append(
-            Cell(
-                segment=segment,
-                key=cost.key,
-                requirement=cost.requirement,
-                measured=cost.measured,
-                harm=difference(cost.measured, -wanted),
-                shown=cost.shown,
-                share=figures.share,
-            )
-        )
+        found.append((cost, difference(cost.measured, -wanted)))
     for asked, evidence in zip(plan.document.must.quality, figures.quality, strict=True):
-        margin = plan.loses_at_most(asked, segment)
+        margin = plan.loses_at_most(asked, figures.segment)
         quality = quality_condition(evidence, asked, loses_at_most=margin)
-        cells.append(
-            Cell(
-                segment=segment,
-                key=quality.key,
-                requirement=quality.requirement,
-                measured=quality.measured,
-                harm=difference(negated(quality.measured), margin),
-                shown=quality.shown,
-                share=figures.share,
-            )
-        )
-    return tuple(cells)
+        found.append((quality, difference(negated(quality.measured), margin)))
+    return tuple(Cell(figures.segment, condition, harm, figures.share) for condition, harm in found)
 
 
 def _escalation(below: str, figures: Figures) -> Condition:

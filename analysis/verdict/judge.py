@@ -7,25 +7,29 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Final
 
-from shadowroute.analysis.format import counted
+from shadowroute.analysis.format import counted, percent
+from shadowroute.analysis.measures.concentration import too_narrow
 from shadowroute.analysis.plan.amounts import share_of
 from shadowroute.analysis.plan.loading import Plan
-from shadowroute.analysis.plan.meaning import specs_of
+from shadowroute.analysis.plan.meaning import wishes_of
 from shadowroute.analysis.plan.registration import RegisteredPlan
+from shadowroute.analysis.plan.status import PlanStatus
 from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.results import Estimate
-from shadowroute.analysis.rows import SignalRow
-from shadowroute.analysis.selection import Window
-from shadowroute.analysis.signals import spec_of
+from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.verdict.blockers import blockers
-from shadowroute.analysis.verdict.figures import cells_of, conditions_of
-from shadowroute.analysis.verdict.gather import Gathered, gather
+from shadowroute.analysis.verdict.facts import facts_of
+from shadowroute.analysis.verdict.figures import UNKNOWN_HEADLINE, cells_of, conditions_of, unknown_figures
 from shadowroute.analysis.verdict.looks import Judged, judged_days
-from shadowroute.analysis.verdict.results import Condition, Judgement, PlanStatus, Verdict
+from shadowroute.analysis.verdict.plan_figures import PlanFigures
+from shadowroute.analysis.verdict.quality_evidence import lower_is_better
+from shadowroute.analysis.verdict.results import Condition, Judgement, Verdict
 from shadowroute.analysis.verdict.rule import verdict_of
 from shadowroute.analysis.verdict.segments import findings
 from shadowroute.analysis.verdict.sentences import Told, sentence
-from shadowroute.analysis.verdict.wording import money, percent
+from shadowroute.analysis.verdict.wording import money
 from shadowroute.collector.price_books import current_book
 
 RUN_QUEUE = (
@@ -50,74 +54,74 @@ def judge(q: Queries, plan: RegisteredPlan, *, now: datetime | None = None) -> J
         plan: the registered plan.
         now: the clock; None for the present. Days that were not over at that moment are left out.
     """
-    q = q.remembering()
-    data_through = q.rolled_up_to()
-    judged = judged_days(plan.plan, data_through=data_through, now=now or datetime.now(UTC))
-    book = plan.plan.document.price_book or current_book(q.client, q.project) or ""
-    gathered = gather(q, plan.plan, judged, book=book)
-    return judgement_of(q.project, plan, judged, gathered, data_through=data_through, book=book)
+    q, document = q.remembering(), plan.plan.document
+    judged = judged_days(plan.plan, data_through=q.rolled_up_to(), now=now or datetime.now(UTC))
+    study = study_of(q, plan.plan, judged)
+    live, versions = _newest_last(study.live), _newest_last(_named(study.shadows, document.policy))
+    if judged.window is None:
+        live, versions = [], []
+    policy = versions[-1].policy if versions else PolicyRef(document.policy, "")
+    days = sum(1 for row in q.row_counts(study.window, policy) if row.live_n) if judged.window else 0
+    found = PlanFigures(study, study.of(policy), plan.plan, days=days) if versions and live else None
 
-
-def judgement_of(
-    project: str,
-    plan: RegisteredPlan,
-    judged: Judged,
-    gathered: Gathered,
-    *,
-    data_through: datetime | None,
-    book: str,
-) -> Judgement:
-    """The judgement that follows from what was read; no database here."""
-    document = plan.plan.document
-    level = judged.look.level
-    stands = blockers(gathered.facts)
-    conditions = conditions_of(plan.plan, gathered.overall)
-    cells = [cell for figures in gathered.segments for cell in cells_of(plan.plan, figures)]
-    segments = findings(cells, level=level)
-    verdict = verdict_of(stands, conditions, segments, worth=gathered.worth)
+    stands = blockers(facts_of(study, plan.plan, judged, policy, versions=versions, live=live, days=days))
+    conditions = conditions_of(plan.plan, found.overall if found else unknown_figures(plan.plan))
+    cells = [cell for figures in (found.segments() if found else ()) for cell in cells_of(plan.plan, figures)]
+    segments = findings(cells, level=judged.look.level)
+    worth = found.worth() if found else ""
+    verdict = verdict_of(stands, conditions, segments, worth=worth)
+    headline = found.headline if found else replace(UNKNOWN_HEADLINE, quality_signal=document.must.quality[0].signal)
+    requests, executed = sum(row.n for row in live), found.executed[0].n if found else 0
     told = Told(
         policy=document.policy,
-        headline=gathered.headline,
+        headline=headline,
         blockers=stands,
         conditions=conditions,
         segments=segments,
-        worth=gathered.worth,
-        requests=gathered.requests,
-        executed=gathered.executed,
-        days=gathered.days,
+        worth=worth,
+        requests=requests,
+        executed=executed,
+        days=days,
         loses_at_most=plan.plan.loses_at_most(document.must.quality[0]),
         first_step=share_of(document.review.first_step),
         signatures=document.review.signatures,
-        lower_is_better=lower_is_better(plan.plan),
+        lower_is_better=lower_is_better(study, document.must.quality[0], document),
     )
     return Judgement(
         verdict=verdict,
         sentence=sentence(verdict, told),
-        project=project,
-        policy=gathered.policy,
-        live=gathered.live,
+        project=q.project,
+        policy=policy,
+        live=live[-1].policy if live else None,
         plan=replace(plan.status, days_before=days_before(plan.status, plan.plan, judged.window)),
-        window=judged.window or Window(plan.plan.starts, plan.plan.starts),
-        days=gathered.days,
+        window=study.window,
+        days=days,
         look=judged.look,
-        book=book,
-        requests=gathered.requests,
-        executed=gathered.executed,
-        headline=gathered.headline,
+        book=study.book,
+        requests=requests,
+        executed=executed,
+        headline=headline,
         blockers=stands,
         conditions=conditions,
         segments=segments,
         doors=doors(conditions) if verdict is Verdict.NEED_MORE else (),
-        worth=gathered.worth,
-        data_through=data_through,
-        caveats=tuple(_caveats(plan, judged, gathered)),
+        worth=worth,
+        data_through=study.as_of,
+        caveats=tuple(_caveats(plan, study, judged.window, found)),
+        controls=tuple(study.controls) if live else (),
     )
 
 
-def lower_is_better(plan: Plan) -> bool:
-    """Whether less of the first quality signal is better, as the plan says or its name is known."""
-    signal = plan.document.must.quality[0].signal
-    return spec_of(SignalRow(name=signal, source="", n=0), specs_of(plan.document)).lower_is_better
+def study_of(q: Queries, plan: Plan, judged: Judged) -> Study:
+    """The study of the judged days, asked as the plan asks; of the plan's first day before any is complete."""
+    document = plan.document
+    return Study(
+        q,
+        judged.window or Window(plan.starts, plan.starts),
+        book=document.price_book or current_book(q.client, q.project) or "",
+        level=judged.look.level,
+        **wishes_of(document),
+    )
 
 
 def days_before(status: PlanStatus, plan: Plan, window: Window | None) -> int:
@@ -138,25 +142,33 @@ def doors(conditions: Sequence[Condition]) -> tuple[str, ...]:
     return (RUN_QUEUE, *LATER) if wanted else ()
 
 
-def _caveats(plan: RegisteredPlan, judged: Judged, gathered: Gathered) -> Iterator[str]:
+def _named(rows: Sequence[PolicyRow], name: str) -> Sequence[PolicyRow]:
+    return [row for row in rows if row.policy.name == name]
+
+
+def _newest_last(rows: Sequence[PolicyRow]) -> Sequence[PolicyRow]:
+    return sorted(rows, key=lambda row: (row.last, row.first, row.n))
+
+
+def _caveats(plan: RegisteredPlan, study: Study, window: Window | None, found: PlanFigures | None) -> Iterator[str]:
     if plan.status.registered_at is None:
         yield "This plan is not recorded: the store could not be written, so nobody can prove that it came first."
-    seen = days_before(plan.status, plan.plan, judged.window)
+    seen = days_before(plan.status, plan.plan, window)
     if seen:
         yield f"The plan was registered after {counted(seen, 'day')} of its window: their data could already be seen."
     if plan.plan.document.clusters == "request":
         yield "Requests count as independent, because the plan says clusters: request."
-    if gathered.evaluation_usd:
+    if found and found.evaluation_usd:
         yield (
-            f"The saving counts {money(gathered.evaluation_usd)} a month for executed answers, as if they were run at"
+            f"The saving counts {money(found.evaluation_usd)} a month for executed answers, as if they were run at"
             " the pace of this window for ever; if this was the only time, it is higher by that."
         )
-    if gathered.uncosted_share > LEFT_OUT:
+    if found and found.uncosted_share > LEFT_OUT:
         yield (
-            f"{percent(gathered.uncosted_share)} of requests have no known tokens: every figure of money is about the"
+            f"{percent(found.uncosted_share)} of requests have no known tokens: every figure of money is about the"
             " others, and says nothing of these."
         )
-    if gathered.heavy_tail:
-        yield f"The interval of the cost may be too narrow: {gathered.heavy_tail.rstrip('.')}."
-    if gathered.live is not None and gathered.floor:
-        yield gathered.floor
+    if found and found.heavy_tail:
+        yield too_narrow(found.heavy_tail)
+    if window is not None and study.live:
+        yield study.floor.text

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from shadowroute.analysis.measures.noise_floor import Control
+from shadowroute.analysis.plan.status import PlanStatus
 from shadowroute.analysis.results import Measured, Rung
 from shadowroute.analysis.selection import PolicyRef, Segment, Window
 
@@ -95,37 +97,6 @@ class SegmentFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlanEdit:
-    """A later change of a registered plan, for example `must.quality.loses_at_most_points` from `1.0` to `2.0`."""
-
-    where: str
-    before: str
-    after: str
-    seen_on: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanStatus:
-    """The plan that judged.
-
-    Attributes:
-        hash: first 12 hex of the sha256 of its canonical content: that of the first registered content.
-        registered_at: UTC; None if it was never stored.
-        edits: how the file differs from what was registered; the first plan judges.
-        signatures: that the plan asks for after a SHIP.
-        days_before: days with data that could already be seen when it was registered; 0 if it came before the data,
-            or was never stored.
-    """
-
-    name: str
-    hash: str
-    registered_at: datetime | None
-    edits: tuple[PlanEdit, ...]
-    signatures: int = 1
-    days_before: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """How the intervals stay valid although somebody looks every day.
 
@@ -154,6 +125,8 @@ class Headline:
         saving_usd_per_month: net of everything the ledger knows; negative = costs more.
         quality_change: of the first quality condition, shadow minus live, -1 to 1.
         differs: share of requests.
+        noise_floor: share of requests on which live differs from itself, on the days of the controls; None where no
+            A/A shadow ran.
     """
 
     saving_usd_per_month: Measured
@@ -180,6 +153,7 @@ class Judgement:
         worth: why routing is not worth it at all; empty if it may be (R54).
         data_through: rollups are complete up to here, UTC.
         caveats: what a reader must know and what forbids nothing, a sentence each.
+        controls: the A/A shadows with the days on which they measured the noise floor.
     """
 
     verdict: Verdict
@@ -202,3 +176,4 @@ class Judgement:
     worth: str
     data_through: datetime | None
     caveats: tuple[str, ...] = ()
+    controls: tuple[Control, ...] = ()

@@ -17,31 +17,26 @@ from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
 from shadowroute.analysis.selection import Segment
 from shadowroute.analysis.stats.multiple import benjamini_hochberg
 from shadowroute.analysis.verdict.bounds import bounds
-from shadowroute.analysis.verdict.results import SegmentFinding
+from shadowroute.analysis.verdict.results import Condition, SegmentFinding
 
 MINIMUM_N: Final = 30
 MINIMUM_CLUSTERS: Final = 10
 """Requests (or executed answers) and clusters below which a segment is not judged."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One condition on one segment.
 
     Attributes:
-        key: of the condition.
-        measured: the quantity, in its own direction.
-        harm: the same so that above 0 is a harm: cost change less what is allowed, loss less the margin.
-        shown: in words.
+        condition: of the plan, with the segment's figure.
+        harm: the same quantity so that above 0 is a harm: cost change less what is allowed, loss less the margin.
         share: of all requests.
     """
 
     segment: Segment
-    key: str
-    requirement: str
-    measured: Measured
+    condition: Condition
     harm: Measured
-    shown: str
     share: float | None
 
 
@@ -54,10 +49,10 @@ def findings(cells: Sequence[Cell], *, level: float) -> tuple[SegmentFinding, ..
     found = [
         SegmentFinding(
             segment=cell.segment,
-            key=cell.key,
-            requirement=cell.requirement,
-            measured=cell.measured,
-            shown=too_few(cell) or cell.shown,
+            key=cell.condition.key,
+            requirement=cell.condition.requirement,
+            measured=cell.condition.measured,
+            shown=too_few(cell) or cell.condition.shown,
             q_value=q_value,
             is_harm=q_value is not None and q_value <= 1 - level,
             share=cell.share,
@@ -69,7 +64,7 @@ def findings(cells: Sequence[Cell], *, level: float) -> tuple[SegmentFinding, ..
 
 def too_few(cell: Cell) -> str | None:
     """Why the cell is too small to be judged; None if it is not."""
-    measured = cell.measured
+    measured = cell.condition.measured
     if isinstance(measured, Undefined):
         return None
     if measured.n < MINIMUM_N:

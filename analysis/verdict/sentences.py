@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shadowroute.analysis.format import count, counted
-from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
-from shadowroute.analysis.verdict.bounds import bounds, negated
+from shadowroute.analysis.format import count, counted, listed, percent
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined, ends
+from shadowroute.analysis.verdict.bounds import negated
 from shadowroute.analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
-from shadowroute.analysis.verdict.wording import bare, listed, money, percent, points, span, whole_percent
+from shadowroute.analysis.verdict.wording import bare, money, points, span, whole_percent
 
 NO_ANSWERS: Final = "Not yet: nobody has seen its answers."
 
@@ -159,7 +159,6 @@ def _blocked(told: Told) -> str:
 
 def saves(saving: Measured) -> str:
     """`save $18,400 a month (16,300 to 20,500)`, or what it would cost more, or what is not known."""
-    interval = bounds(saving)
     match saving:
         case Estimate() if saving.value >= 0:
             return f"save {money(saving.value)} a month ({_dollars(saving.interval)})"
@@ -168,8 +167,7 @@ def saves(saving: Measured) -> str:
             assert isinstance(more, Estimate)  # noqa: S101  # an estimate the other way round
             return f"cost {money(more.value)} more a month ({_dollars(more.interval)})"
         case Range():
-            low, high = (saving.low, saving.high) if interval is None else (interval.low, interval.high)
-            return _between(low, high)
+            return _between(*ends(saving))
     return f"change the bill by an amount that is not known ({saving.reason})"
 
 
@@ -190,14 +188,10 @@ def quality(told: Told) -> str:
     allowed = f"you allow {bare(told.loses_at_most, points)}"
     # A change counts as better or worse; more of a signal is not always better.
     sign = -1.0 if told.lower_is_better else 1.0
-    interval = bounds(change)
-    low, high = (change.low, change.high) if isinstance(change, Range) else (change.value, change.value)
-    if interval is not None:
-        low, high = interval.low, interval.high
-    ends = f"{_fewer(sign * low)} to {_fewer(sign * high)}"
+    between = " to ".join(_fewer(sign * end) for end in ends(change))
     if isinstance(change, Range):
-        return f"{ends} {signal}, in points ({allowed}; {change.why})"
-    return f"{_fewer(sign * change.value, unit=True)} {signal} ({ends}; {allowed})"
+        return f"{between} {signal}, in points ({allowed}; {change.why})"
+    return f"{_fewer(sign * change.value, unit=True)} {signal} ({between}; {allowed})"
 
 
 def _fewer(change: float, *, unit: bool = False) -> str:

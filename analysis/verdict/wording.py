@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
-from typing import Final
 
 from shadowroute.analysis.format import number, usd
-from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends
 
 Write = Callable[[float], str]
-UNKNOWN: Final = "unknown"
-
-
-def percent(share: float) -> str:
-    """`27.1 %`."""
-    return number(share, "percent")
 
 
 def whole_percent(share: float) -> str:
@@ -48,11 +40,7 @@ def shown(measured: Measured, write: Write) -> str:
         case Estimate():
             return f"{write(measured.value)} ({span(measured.interval.low, measured.interval.high, write)})"
         case Range():
-            low, high = (
-                (measured.low, measured.high)
-                if measured.interval is None
-                else (measured.interval.low, measured.interval.high)
-            )
+            low, high = ends(measured)
             return f"{bare(low, write)} to {write(high)}"
         case Undefined():
             return measured.reason
@@ -68,22 +56,6 @@ def bare(value: float, write: Write) -> str:
     return write(value).partition(" ")[0].replace("$", "")
 
 
-def day(when: date) -> str:
-    """`9 Nov`."""
-    return f"{when.day} {when:%b}"
-
-
-def days(first: date, last: date) -> str:
-    """`9 to 22 Nov`, `30 Nov to 2 Dec`."""
-    same_month = (first.year, first.month) == (last.year, last.month)
-    return f"{first.day if same_month else day(first)} to {day(last)}"
-
-
 def about(n: int) -> int:
     """A count that is a forecast, to two digits."""
     return round(n, -max(len(str(n)) - 2, 0))
-
-
-def listed(parts: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1] if parts else ""

@@ -35,7 +35,7 @@ def calculator(
 ) -> None:
     """Expected cost, latency, quality, escalation and risk over route shares. Reads no store."""
     from shadow.errors import ConfigError
-    from shadowroute.analysis.as_json import plain
+    from shadowroute.analysis.as_json import to_json
     from shadowroute.analysis.calculator_file import load_mix, mix_of
 
     if (file is None) == (not route):
@@ -53,7 +53,7 @@ def calculator(
             ).expected()
         except (ConfigError, ValueError) as error:
             raise typer.BadParameter(str(error)) from None
-    print(json.dumps({"schema": SCHEMA, **plain(made)}, indent=2) if as_json else _text(made))
+    print(json.dumps(to_json(made, SCHEMA), indent=2) if as_json else _text(made))
 
 
 def _text(made: Expected) -> str:

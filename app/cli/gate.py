@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from shadowroute.app.cli.choosing import chosen_project
 from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption
-from shadowroute.app.cli.report import chosen_project
+from shadowroute.app.cli.registering import checked_plan, registered
 from shadowroute.app.cli.writing import check_writable
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def gate(
         judgement = judged(plan, store=store, project=project, policy=policy)
     else:
         raise typer.BadParameter("the gate needs --plan FILE, or --packet DIR to check what was judged before")
-    from shadowroute.analysis.verdict.as_json import judgement_json
+    from shadowroute.analysis.verdict.judgement_json import judgement_json
     from shadowroute.app.gate_text import gate_comment, gate_text
 
     file = str(plan or packet)
@@ -101,17 +102,14 @@ def from_packet(folder: Path, *, policy: str) -> Judgement:
 
 def judged(file: Path, *, store: str, project: str, policy: str) -> Judgement:
     """The judgement by a plan file, which is recorded in the store first."""
-    from shadowroute.analysis.plan import load_plan
     from shadowroute.analysis.queries import Queries
     from shadowroute.analysis.verdict.judge import judge
-    from shadowroute.app.cli.registering import registered_plan
     from shadowroute.collector.store import open_store
 
-    load_plan(file)  # a bad plan is said before any store is opened
+    plan = checked_plan(file, policy=policy)
     with open_store(store, create=False) as opened:
         queries = Queries(opened.reader(), chosen_project(opened, project))
-        registered = registered_plan(file, opened, queries.project, policy=policy)
-        return judge(queries, registered)
+        return judge(queries, registered(plan, opened, queries.project))
 
 
 def answer(judgement: Judgement) -> tuple[int, str]:

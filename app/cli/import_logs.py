@@ -221,8 +221,9 @@ def wanted_of(
 def _import(log: Log, wanted: Wanted, store: str, *, as_json: bool) -> None:
     from shadowroute.analysis.as_json import to_json
     from shadowroute.analysis.queries import Queries
-    from shadowroute.analysis.report import project_report
+    from shadowroute.analysis.report import SCHEMA, project_report
     from shadowroute.analysis.selection import Window
+    from shadowroute.analysis.study import Study
     from shadowroute.app.import_text import document_of, summary_text
     from shadowroute.app.text_report import report_text
     from shadowroute.collector.replay.job import run
@@ -231,9 +232,9 @@ def _import(log: Log, wanted: Wanted, store: str, *, as_json: bool) -> None:
     with call_progress() as progress, open_store(store) as used:
         done = run(log, wanted, used, progress)
         queries = Queries(used.reader(), wanted.project)
-        made = project_report(queries, Window(done.first, done.last), book=done.book)
+        made = project_report(Study(queries, Window(done.first, done.last), book=done.book))
     if as_json:
-        print(json.dumps(document_of(done) | {"report": to_json(made)}, indent=2))
+        print(json.dumps(document_of(done) | {"report": to_json(made, SCHEMA)}, indent=2))
     else:
         print(summary_text(done, used.dsn))
         print()

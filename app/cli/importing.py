@@ -62,7 +62,7 @@ def executions(
 ) -> None:
     """Load answers that were run on purpose, for a sample of requests with known chances: the whole file or nothing."""
     from shadowroute.analysis.evaluation_list import COLUMNS
-    from shadowroute.app.cli.report import chosen_project
+    from shadowroute.app.cli.choosing import chosen_project
     from shadowroute.collector.executions import write
     from shadowroute.collector.replay.readers.executions import Given, read_executions, unread_columns
     from shadowroute.collector.store import open_store

@@ -22,6 +22,8 @@ ProjectOption = Annotated[
     str,
     typer.Option("--project", envvar="SHADOWROUTE_PROJECT", help="Project; not needed where the store holds only one."),
 ]
+FromOption = Annotated[str, typer.Option("--from", help="First UTC day, YYYY-MM-DD; default: the first with requests.")]
+ToOption = Annotated[str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD; default: the last with requests.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of text.")]
 
 

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
-from shadowroute.app.cli.report import chosen_policies, chosen_project, chosen_window
+from shadowroute.app.cli.choosing import chosen_policies, chosen_study
+from shadowroute.app.cli.options import (
+    DEFAULT_STORE,
+    FromOption,
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    ToOption,
+    day,
+)
 
 if TYPE_CHECKING:
     from shadowroute.analysis.evaluation_list import EvaluationList
@@ -28,10 +36,8 @@ def queue(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed takes other requests with the same chances.")] = 1,
     segment: Annotated[list[str] | None, typer.Option(help="Only requests with key=value; may be repeated.")] = None,
-    first: Annotated[
-        str, typer.Option("--from", help="First UTC day, YYYY-MM-DD; default: the first with requests.")
-    ] = "",
-    last: Annotated[str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD; default: the last with requests.")] = "",
+    first: FromOption = "",
+    last: ToOption = "",
     project: ProjectOption = "",
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per request.")] = False,
@@ -41,12 +47,11 @@ def queue(
 
     Reads only and calls no model. Every request on which the shadow's answer could differ may be drawn.
     """
+    from dataclasses import replace
+
     from shadowroute.analysis.evaluation_list import COLUMNS, evaluation_list, records
-    from shadowroute.analysis.measures.direction import Directions
-    from shadowroute.analysis.queries import Queries
     from shadowroute.analysis.selection import Segment, slice_of
     from shadowroute.app.tables import csv_text
-    from shadowroute.collector.price_books import current_book
     from shadowroute.collector.store import open_store
 
     if as_json and as_csv:
@@ -57,25 +62,14 @@ def queue(
     except ValueError as error:
         raise typer.BadParameter(f"--segment: {error}") from None
     with open_store(store, create=False) as opened:
-        queries = Queries(opened.reader(), chosen_project(opened, project))
-        window = chosen_window(queries, first_day, last_day)
-        found = [each for each in chosen_policies(queries, window, policy) if version in {"", each.version}]
+        study = replace(chosen_study(opened, project, first_day, last_day), slice=where)
+        known = chosen_policies(study, policy)
+        found = [each for each in known if version in {"", each.version}]
         if len(found) != 1:
-            versions = ", ".join(each.version for each in chosen_policies(queries, window, policy))
+            versions = ", ".join(each.version for each in known)
             raise typer.BadParameter(f"--version must be one of {versions}, got {version!r}")
-        book = current_book(queries.client, queries.project) or ""
         try:
-            made = evaluation_list(
-                queries,
-                found[0],
-                window,
-                where,
-                book=book,
-                seed=seed,
-                n=n,
-                budget_usd=budget_usd,
-                directions=Directions(queries.blended_prices(book, window.last)),
-            )
+            made = evaluation_list(study, found[0], seed=seed, n=n, budget_usd=budget_usd)
         except ValueError as error:
             raise typer.BadParameter(
                 re.sub(r"\bn\b", "--n", str(error)).replace("budget_usd", "--budget-usd")

@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from shadowroute.analysis.plan import RegisteredPlan
+    from shadowroute.analysis.plan import Plan, RegisteredPlan
     from shadowroute.collector.store import Store
 
 
-def registered_plan(file: Path, store: Store, project: str, *, policy: str = "") -> RegisteredPlan:
-    """The plan of a file, recorded in the store if its content is new.
+@dataclass(frozen=True, slots=True)
+class PlanFile:
+    """A plan that was read, and the name of its file."""
+
+    plan: Plan
+    name: str
+
+
+def checked_plan(file: Path, *, policy: str = "") -> PlanFile:
+    """The plan of a file; a bad one is said before any store is opened.
 
     Args:
         file: the plan.
-        store: where it judges.
-        project: of the store.
         policy: that the plan must be about; empty = whichever it is about.
 
     Raises:
         ConfigError: the file breaks a rule.
         typer.BadParameter: the plan is about another policy.
     """
-    from shadowroute.analysis.plan import load_plan, register
+    from shadowroute.analysis.plan import load_plan
 
     plan = load_plan(file)
     if policy and policy != plan.document.policy:
         raise typer.BadParameter(f"--policy must be the plan's, {plan.document.policy}, got {policy!r}")
-    return register(plan, project, reader=store.reader(), writer=store.client(), author=_author(), source=file.name)
+    return PlanFile(plan, file.name)
+
+
+def registered(file: PlanFile, store: Store, project: str) -> RegisteredPlan:
+    """The plan that judges a project of the store: recorded there if its content is new."""
+    from shadowroute.analysis.plan import register
+
+    return register(
+        file.plan, project, reader=store.reader(), writer=store.client(), author=_author(), source=file.name
+    )
 
 
 def _author() -> str:

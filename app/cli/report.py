@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from shadowroute.app.cli.exits import NothingStoredError
-from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
-
-if TYPE_CHECKING:
-    from shadowroute.analysis.queries import Queries
-    from shadowroute.analysis.report import ProjectReport
-    from shadowroute.analysis.rows import SignalRow
-    from shadowroute.analysis.selection import PolicyRef, Window
-    from shadowroute.collector.store import Store
+from shadowroute.app.cli.choosing import chosen_keys, chosen_policies, chosen_signal, chosen_study
+from shadowroute.app.cli.options import (
+    DEFAULT_STORE,
+    FromOption,
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    ToOption,
+    day,
+)
 
 
 def report(
     *,
     project: ProjectOption = "",
     policy: Annotated[str, typer.Option(help="Only this shadow policy.")] = "",
-    first: Annotated[
-        str, typer.Option("--from", help="First UTC day, YYYY-MM-DD; default: the first with requests.")
-    ] = "",
-    last: Annotated[str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD; default: the last with requests.")] = "",
+    first: FromOption = "",
+    last: ToOption = "",
     by: Annotated[
         list[str] | None, typer.Option(help="Segment key to break down by: task, user_tier, ... May be repeated.")
     ] = None,
@@ -53,8 +51,10 @@ def report(
             "--csv, --by and --signal have no meaning in a packet; its plan names segments and signals"
         )
     first_day, last_day = day(first), day(last)
+    from dataclasses import replace
+
     from shadowroute.analysis.as_json import to_json
-    from shadowroute.analysis.queries import Queries
+    from shadowroute.analysis.report import SCHEMA, project_report
     from shadowroute.app.cli.report_packet import PacketRequest, write_packet
     from shadowroute.app.tables import csv_text
     from shadowroute.app.text_report import CSV_HEADER, csv_rows, report_text
@@ -68,110 +68,13 @@ def report(
         write_packet(wanted)
         return
     with open_store(store, create=False) as opened:
-        queries = Queries(opened.reader(), chosen_project(opened, project))
-        window = chosen_window(queries, first_day, last_day)
-        made = _report(queries, window, policy=policy, by=by or [], signal=signal)
+        study = chosen_study(opened, project, first_day, last_day)
+        only = chosen_policies(study, policy) if policy else None
+        asked = replace(study, policies=only, signal=chosen_signal(study, signal) if signal else None)
+        made = project_report(asked, by=chosen_keys(study, by or []))
     if as_json:
-        print(json.dumps(to_json(made), indent=2))
+        print(json.dumps(to_json(made, SCHEMA), indent=2))
     elif as_csv:
         print(csv_text(CSV_HEADER, csv_rows(made)), end="")
     else:
         print(report_text(made))
-
-
-def chosen_project(store: Store, asked: str) -> str:
-    """The project to report on: the one asked for, or the only one of the store.
-
-    Raises:
-        NothingStoredError: the store holds no decision.
-        typer.BadParameter: it does not hold this project, or holds several and none was asked for.
-    """
-    from shadowroute.analysis.queries import projects
-
-    known = projects(store.reader())
-    if not known:
-        raise NothingStoredError(f"{store.dsn} holds no decisions yet; send some, or run shadowroute demo")
-    names = ", ".join(known)
-    if asked and asked not in known:
-        raise typer.BadParameter(f"--project must be one that the store holds ({names}), got {asked!r}")
-    if not asked and len(known) > 1:
-        raise typer.BadParameter(f"--project must be given, because the store holds several: {names}")
-    return asked or known[0]
-
-
-def chosen_window(queries: Queries, first: date | None, last: date | None) -> Window:
-    """The days asked for; an open end is the first or last day that has figures.
-
-    Raises:
-        NothingStoredError: there are no figures yet.
-        typer.BadParameter: the days are in the wrong order.
-    """
-    from shadowroute.analysis.selection import Window
-
-    available = queries.window_available()
-    if available is None:
-        raise NothingStoredError(
-            f"project {queries.project} has no figures yet; run shadowroute rollup, or wait for `up`"
-        )
-    try:
-        return Window(first or available.first, last or available.last)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _report(queries: Queries, window: Window, *, policy: str, by: list[str], signal: str) -> ProjectReport:
-    from shadowroute.analysis.report import project_report
-    from shadowroute.collector.price_books import current_book
-
-    return project_report(
-        queries,
-        window,
-        book=current_book(queries.client, queries.project) or "",
-        only=chosen_policies(queries, window, policy) if policy else None,
-        by=chosen_keys(queries, window, by) if by else (),
-        signal=chosen_signal(queries, window, signal) if signal else None,
-    )
-
-
-def chosen_keys(queries: Queries, window: Window, wanted: list[str]) -> list[str]:
-    """The segment keys asked for.
-
-    Raises:
-        typer.BadParameter: one of them is no key of any decision in the window.
-    """
-    shadows = [row.policy for row in queries.policies(window) if not row.is_live]
-    known = sorted({row.key for policy in shadows for row in queries.segments(window, policy)})
-    for key in wanted:
-        if key not in known:
-            raise typer.BadParameter(
-                f"--by must be a segment key of {window} ({', '.join(known) or 'none'}), got {key!r}"
-            )
-    return wanted
-
-
-def chosen_policies(queries: Queries, window: Window, name: str) -> list[PolicyRef]:
-    """Every version of the named shadow policy that decided in the window.
-
-    Raises:
-        typer.BadParameter: it did not decide there.
-    """
-    shadows = [row.policy for row in queries.policies(window) if not row.is_live]
-    found = [policy for policy in shadows if policy.name == name]
-    if not found:
-        names = ", ".join(dict.fromkeys(policy.name for policy in shadows)) or "none"
-        raise typer.BadParameter(f"--policy must have decided in {window} ({names}), got {name!r}")
-    return found
-
-
-def chosen_signal(queries: Queries, window: Window, name: str) -> SignalRow:
-    """The named signal, from the source that most requests have it from.
-
-    Raises:
-        typer.BadParameter: no decision of the window has it.
-    """
-    seen = queries.signals_seen(window)
-    for row in seen:
-        if row.name == name:
-            return row
-    names = ", ".join(dict.fromkeys(row.name for row in seen)) or "none"
-    raise typer.BadParameter(f"--signal must have been seen in {window} ({names}), got {name!r}")

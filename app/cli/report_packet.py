@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from shadowroute.app.cli.registering import registered_plan
+from shadowroute.app.cli.choosing import chosen_policies, chosen_study
+from shadowroute.app.cli.registering import checked_plan, registered
 
 if TYPE_CHECKING:
     from shadowroute.analysis.packet.content import Packet
-    from shadowroute.analysis.queries import Queries
-    from shadowroute.analysis.selection import PolicyRef, Window
+    from shadowroute.analysis.selection import PolicyRef
+    from shadowroute.analysis.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ def write_packet(wanted: PacketRequest) -> None:
     Raises:
         ConfigError: the plan is wrong, or the folder holds something else.
     """
-    from shadowroute.analysis.as_json import plain
+    from shadowroute.analysis.as_json import to_json
     from shadowroute.analysis.packet.content import SCHEMA
     from shadowroute.analysis.packet.manifest import key_from_environment
     from shadowroute.app.cli.writing import check_writable
@@ -65,7 +66,7 @@ def write_packet(wanted: PacketRequest) -> None:
     if wanted.page:
         wanted.page.write_text(page.html(packet), encoding="utf-8")
     if wanted.as_json:
-        print(json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2))
+        print(json.dumps(to_json(packet, SCHEMA), indent=2))
     elif wanted.as_md:
         print(page.markdown(packet), end="")
     else:
@@ -74,40 +75,30 @@ def write_packet(wanted: PacketRequest) -> None:
 
 def _made(wanted: PacketRequest) -> Packet:
     from shadowroute.analysis.packet.content import packet
-    from shadowroute.analysis.plan import load_plan
-    from shadowroute.analysis.queries import Queries
-    from shadowroute.app.cli.report import chosen_project, chosen_window
-    from shadowroute.collector.price_books import current_book
     from shadowroute.collector.store import open_store
 
     now = datetime.now(UTC)
     if wanted.plan and (wanted.first or wanted.last):
         raise typer.BadParameter("--from and --to exclude --plan: the plan names the days")
-    if wanted.plan:
-        load_plan(wanted.plan)  # a bad plan is said before any store is opened
+    file = checked_plan(wanted.plan, policy=wanted.policy) if wanted.plan else None
     with open_store(wanted.store, create=False) as opened:
-        q = Queries(opened.reader(), chosen_project(opened, wanted.project))
-        plan = registered_plan(wanted.plan, opened, q.project, policy=wanted.policy) if wanted.plan else None
-        window = chosen_window(q, wanted.first, wanted.last)
-        policy = _policy(q, window, plan.plan.document.policy if plan else wanted.policy)
-        return packet(q, policy, window, book=current_book(q.client, q.project) or "", now=now, plan=plan)
+        study = chosen_study(opened, wanted.project, wanted.first, wanted.last)
+        plan = registered(file, opened, study.project.project) if file else None
+        policy = _policy(study, plan.plan.document.policy if plan else wanted.policy)
+        return packet(study.project, policy, study.window, book=study.book, now=now, plan=plan)
 
 
-def _policy(q: Queries, window: Window, name: str) -> PolicyRef:
+def _policy(study: Study, name: str) -> PolicyRef:
     """The newest version of the policy; a plan judges even a policy that has not decided yet."""
     from shadowroute.analysis.selection import PolicyRef
-    from shadowroute.app.cli.report import chosen_policies
 
     if not name:
         raise typer.BadParameter("a packet is about one policy: give --policy NAME, or --plan FILE")
-    versions = {
-        row.policy: (row.last, row.first, row.n)
-        for row in q.policies(window)
-        if not row.is_live and row.policy.name == name
-    }
+    versions = [row for row in study.shadows if row.policy.name == name]
     if not versions:
-        chosen_policies(q, window, name)
-    return max(versions, key=lambda policy: versions[policy], default=PolicyRef(name, ""))
+        chosen_policies(study, name)
+    newest = max(versions, key=lambda row: (row.last, row.first, row.n), default=None)
+    return PolicyRef(name, "") if newest is None else newest.policy
 
 
 def _text(packet: Packet) -> str:

@@ -89,10 +89,9 @@ def _of_files(queries: Path, outcomes: Path, models: Sequence[str], prices: Path
 def _of_store(store: str, project: str, signal: str, models: Sequence[str], days: tuple[str, str]) -> Examples:
     from shadowroute.analysis.prices import PriceTable
     from shadowroute.analysis.queries import Queries
-    from shadowroute.analysis.queries.reader import Reader
     from shadowroute.analysis.training.from_store import examples_from_store
-    from shadowroute.app.cli.report import chosen_project, chosen_window
-    from shadowroute.collector.price_books import book_prices, current_book
+    from shadowroute.app.cli.choosing import chosen_project, chosen_window
+    from shadowroute.collector.price_books import current_book
     from shadowroute.collector.store import open_store
 
     first, last = day(days[0]), day(days[1])
@@ -100,10 +99,8 @@ def _of_store(store: str, project: str, signal: str, models: Sequence[str], days
         queries = Queries(opened.reader(), chosen_project(opened, project))
         window = chosen_window(queries, first, last)
         book = current_book(queries.client, queries.project)
-        prices = PriceTable(book_prices(queries.client, book) if book else ())
-        return examples_from_store(
-            Reader(queries.client, queries.project), window, signal=signal, models=models, prices=prices
-        )
+        prices = queries.price_table(book) if book else PriceTable(())
+        return examples_from_store(queries, window, signal=signal, models=models, prices=prices)
 
 
 @contextmanager

@@ -8,17 +8,23 @@ from typing import Annotated
 
 import typer
 
-from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, ProjectOption, StoreOption, day
-from shadowroute.app.cli.report import chosen_project, chosen_window
+from shadowroute.app.cli.choosing import chosen_study
+from shadowroute.app.cli.options import (
+    DEFAULT_STORE,
+    FromOption,
+    JsonOption,
+    ProjectOption,
+    StoreOption,
+    ToOption,
+    day,
+)
 
 
 def worksheet(
     *,
     project: ProjectOption = "",
-    first: Annotated[
-        str, typer.Option("--from", help="First UTC day, YYYY-MM-DD; default: the first with requests.")
-    ] = "",
-    last: Annotated[str, typer.Option("--to", help="Last UTC day, YYYY-MM-DD; default: the last with requests.")] = "",
+    first: FromOption = "",
+    last: ToOption = "",
     plan: Annotated[
         list[Path] | None, typer.Option(help="Plan file whose margins are the quality thresholds; may be repeated.")
     ] = None,
@@ -28,11 +34,9 @@ def worksheet(
 ) -> None:
     """Print the routing worksheet: one row per task, the route to optimise first on top. Reads only."""
     from shadowroute.analysis.plan import load_plan
-    from shadowroute.analysis.queries import Queries
     from shadowroute.analysis.worksheet import worksheet as make
     from shadowroute.app.tables import csv_text
     from shadowroute.app.worksheet_text import CSV_HEADER, csv_rows, worksheet_json, worksheet_text
-    from shadowroute.collector.price_books import current_book
     from shadowroute.collector.store import open_store
 
     if as_json and as_csv:
@@ -40,10 +44,7 @@ def worksheet(
     first_day, last_day = day(first), day(last)
     plans = [load_plan(path) for path in plan or []]
     with open_store(store, create=False) as opened:
-        queries = Queries(opened.reader(), chosen_project(opened, project))
-        window = chosen_window(queries, first_day, last_day)
-        book = current_book(queries.client, queries.project) or ""
-        sheet = make(queries, window, book=book, plans=plans)
+        sheet = make(chosen_study(opened, project, first_day, last_day), plans=plans)
     if as_json:
         print(json.dumps(worksheet_json(sheet), indent=2))
     elif as_csv:

@@ -22,6 +22,7 @@ from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import ProjectReport, project_report
 from shadowroute.analysis.selection import Window
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.verdict.judge import judge
 from shadowroute.analysis.verdict.results import Judgement
 from shadowroute.app.demo.executed import SAMPLED, AnswerSample, drawn
@@ -80,7 +81,7 @@ def run(
     progress("roll up and measure", 0, 1)
     rollup_now(store)
     queries = Queries(store.reader(), routing.project)
-    report = project_report(queries, Window(traffic.first_day, traffic.last_day), book=book)
+    report = project_report(Study(queries, Window(traffic.first_day, traffic.last_day), book=book))
     judgements = {
         policy: judge(
             queries,

@@ -11,10 +11,10 @@ from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from shadow.errors import ConfigError
-from shadowroute.analysis.as_json import plain
+from shadowroute.analysis.as_json import to_json
 from shadowroute.analysis.packet.content import SCHEMA, Packet
 from shadowroute.analysis.packet.manifest import MANIFEST, Integrity, seal, verify
-from shadowroute.analysis.verdict.as_json import judgement_from_json
+from shadowroute.analysis.verdict.judgement_json import judgement_from_json
 from shadowroute.analysis.verdict.results import Judgement
 from shadowroute.app.packet.page import html
 from shadowroute.app.tables import csv_text
@@ -52,7 +52,7 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
     check_room(folder)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        JSON: json.dumps({"schema": SCHEMA, **plain(packet)}, indent=2) + "\n",
+        JSON: json.dumps(to_json(packet, SCHEMA), indent=2) + "\n",
         PAGE: html(packet),
         WORKSHEET: csv_text(CSV_HEADER, csv_rows(packet.worksheet)),
     }

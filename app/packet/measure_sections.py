@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from shadowroute.analysis.evidence import PolicyEvidence, SignalOffPolicy
 from shadowroute.analysis.format import Scale, brief, count, percent
 from shadowroute.analysis.measures.frontier import Frontier
 from shadowroute.analysis.measures.judge_agreement import JudgeAgreement
-from shadowroute.analysis.measures.latency import Latency, Quantiles
+from shadowroute.analysis.measures.latency import Latency
+from shadowroute.analysis.measures.latency_quantiles import Quantiles
 from shadowroute.analysis.measures.random_control import RandomControl
 from shadowroute.analysis.measures.savings import Savings
 from shadowroute.analysis.report import ProjectReport, SliceReport
@@ -17,6 +19,8 @@ from shadowroute.analysis.worksheet import Worksheet
 from shadowroute.app.packet.quality_sections import executed_section, live_quality_section, points
 from shadowroute.app.packet.section import Section
 from shadowroute.app.worksheet_text import HEADER, RULE, cells
+
+ABOVE_FLOOR: Final = "Above the noise floor of the A/A control"
 
 
 def measure_sections(evidence: PolicyEvidence) -> Iterator[Section]:
@@ -126,7 +130,7 @@ def others_section(report: ProjectReport) -> Section:
 def _divergence(evidence: PolicyEvidence) -> Section:
     found = evidence.report.overall.divergence
     excess = evidence.report.excess
-    above = "" if excess is None else f"Above the noise floor of the A/A control: {_said(excess, signed=True)}."
+    above = "" if excess is None else f"{ABOVE_FLOOR}: {_said(excess, signed=True)}."
     return Section(
         title="Decides differently",
         text=(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from shadowroute.analysis.evidence import SegmentExecuted
 from shadowroute.analysis.format import basis, brief, count, counted, headline, percent, sentence
 from shadowroute.analysis.measures.executed import Executed
-from shadowroute.analysis.measures.quality import Quality
+from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.results import Estimate, Measured, Undefined
 from shadowroute.app import charts
 from shadowroute.app.caveats import ABOUT_LIVE

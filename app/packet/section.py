@@ -1,4 +1,4 @@
-"""A part of a packet's page: a question, what answers it in words, a table, and perhaps a chart."""
+"""What pages and packets show: a quantity in large, and a part with its question, words, table, and perhaps a chart."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from shadowroute.app.charts import Chart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """One of the three numbers of the first screen.
+class Figure:
+    """A measured quantity as it is shown large.
 
     Attributes:
+        meaning: what it is and compared with what; the hover text of a page.
         signed: whether it is a change.
-        meaning: what it is and compared with what.
         beside: what stands beside its interval: what it rests on, or the noise floor.
     """
 
     label: str
     measured: Measured
-    scale: Scale
-    signed: bool
     meaning: str
+    scale: Scale = "percent"
+    signed: bool = False
     beside: str = ""
 
 

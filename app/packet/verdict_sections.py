@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from shadowroute.analysis.format import count, headline, percent, sentence
 from shadowroute.analysis.verdict.results import Condition, Headline, Judgement
-from shadowroute.app.packet.section import Number, Section
+from shadowroute.app.packet.section import Figure, Section
+
+DOORS: Final = "What would bring the missing evidence"
 
 
-def numbers(shown: Headline) -> Iterator[Number]:
+def numbers(shown: Headline) -> Iterator[Figure]:
     """The three numbers of the first screen: cost, quality, decides differently."""
-    yield Number(
+    yield Figure(
         label="Cost",
         measured=shown.cost_change,
-        scale="percent",
         signed=True,
         meaning="What it would cost, with everything that the ledger and the plan know, against what live did cost.",
     )
-    yield Number(
+    yield Figure(
         label=f"Quality ({shown.quality_signal})",
         measured=shown.quality_change,
         scale="points",
@@ -26,11 +28,9 @@ def numbers(shown: Headline) -> Iterator[Number]:
         meaning="Points of its own answers against live's, over all requests; never read from live's answers alone.",
         beside="" if shown.quality_rung == "none" else shown.quality_rung,
     )
-    yield Number(
+    yield Figure(
         label="Decides differently",
         measured=shown.differs,
-        scale="percent",
-        signed=False,
         meaning="Share of requests where its primary model is another one than live's; the floor is how often live"
         " differs from itself.",
         beside="" if shown.noise_floor is None else f"floor {headline(shown.noise_floor, 'percent')}",
@@ -49,7 +49,7 @@ def verdict_sections(judgement: Judgement) -> Iterator[Section]:
     if judgement.segments:
         yield segments_section(judgement)
     if judgement.doors:
-        yield Section(title="What would bring the missing evidence", text=judgement.doors)
+        yield Section(title=DOORS, text=judgement.doors)
 
 
 def conditions_section(judgement: Judgement) -> Section:

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from shadow.errors import ConfigError
 from shadow.prices.registry import Price, registry_prices
+from shadowroute.analysis.prices import blend
 from shadowroute.app.starting_set.litellm_config import ListedModel, LiteLLMConfig, unique_aliases
 
 WINDOW_DAYS: Final = 14
-BLEND_INPUT, BLEND_OUTPUT = 0.75, 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def _blended_usd(model: ListedModel) -> float | None:
     found = _price(model)
     if found is None:
         return None
-    return BLEND_INPUT * found[1].input_usd_per_mtok + BLEND_OUTPUT * found[1].output_usd_per_mtok
+    return blend(found[1].input_usd_per_mtok, found[1].output_usd_per_mtok)
 
 
 def _price(model: ListedModel) -> tuple[str, Price] | None:

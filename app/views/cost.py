@@ -7,7 +7,6 @@ from dataclasses import replace
 import streamlit as st
 
 from shadowroute.analysis.cost_cube import UNNAMED
-from shadowroute.analysis.evidence import Money
 from shadowroute.analysis.format import counted, headline, interval, percent, plain, times, usd
 from shadowroute.analysis.measures.break_even import EscalationBreakEven
 from shadowroute.analysis.measures.cost import CostDelta
@@ -15,7 +14,7 @@ from shadowroute.analysis.measures.escalation import Escalation
 from shadowroute.analysis.measures.executed import Executed
 from shadowroute.analysis.measures.stress import Stress
 from shadowroute.analysis.results import Undefined
-from shadowroute.analysis.selection import PolicyRef
+from shadowroute.analysis.selection import MONTH_DAYS, PolicyRef
 from shadowroute.app import charts, data, empty, filters, parts
 from shadowroute.app.packet.money_sections import (
     concentration_section,
@@ -23,8 +22,7 @@ from shadowroute.app.packet.money_sections import (
     ledger_section,
     stress_section,
 )
-
-_MONTH_DAYS = 30
+from shadowroute.app.packet.section import Figure
 
 
 def render() -> None:
@@ -74,21 +72,21 @@ def _book(project: str) -> str:
 def _figures(cost: CostDelta, ran: Executed) -> None:
     parts.figures(
         [
-            parts.Figure(
+            Figure(
                 label="Change against live",
                 measured=cost.relative,
                 meaning="What it would have cost on the same requests, at the tokens that live used, against what live"
                 " did cost. A model that did not answer starts with a cold cache.",
                 signed=True,
             ),
-            parts.Figure(
+            Figure(
                 label="The same, cache kept warm",
                 measured=cost.warm_relative,
                 meaning="If the other model had found the same cached prefix as the one that answered. The truth lies"
                 " between the two.",
                 signed=True,
             ),
-            parts.Figure(
+            Figure(
                 label="Change per 1,000 requests",
                 measured=times(cost.per_request_usd, 1000),
                 meaning="The same in dollars.",
@@ -97,7 +95,7 @@ def _figures(cost: CostDelta, ran: Executed) -> None:
             ),
             *(
                 [
-                    parts.Figure(
+                    Figure(
                         label="Corrected by executed answers",
                         measured=ran.cost_change,
                         meaning="The prediction, corrected by what the answers that were run really cost.",
@@ -118,7 +116,7 @@ def a_month(cost: CostDelta, days: int) -> str:
         cost: of the window.
         days: that the requests were spread over.
     """
-    change = times(cost.per_request_usd, cost.weight / days * _MONTH_DAYS)
+    change = times(cost.per_request_usd, cost.weight / days * MONTH_DAYS)
     if isinstance(change, Undefined):
         return ""
     bounds = interval(change, "usd", signed=True)
@@ -164,7 +162,7 @@ def _dollars(amount: float | None) -> str:
     return "unknown" if amount is None else usd(amount)
 
 
-def _what_if(scope: filters.Scope, policy: PolicyRef, book: str, money: Money) -> None:
+def _what_if(scope: filters.Scope, policy: PolicyRef, book: str, money: data.Money) -> None:
     """Two sliders on top of the table of fixed cases."""
     models = list(dict.fromkeys(point.what for point in money.stress if point.what != "length"))
     section = stress_section(money.stress, money.gone_at)
@@ -179,7 +177,7 @@ def _what_if(scope: filters.Scope, policy: PolicyRef, book: str, money: Money) -
     relative = data.what_if(scope.project, scope.window, policy, scope.slice, book=book, stress=stress)
     parts.figures(
         [
-            parts.Figure(
+            Figure(
                 label="Cost against live, then",
                 measured=relative,
                 meaning="At these prices and lengths; lengths are those of answers of models that live did not name.",
@@ -197,19 +195,19 @@ def _escalation(escalation: Escalation, even: EscalationBreakEven) -> None:
     if not escalation.n_cascade:
         return
     st.subheader("How often does it pay twice?", anchor=False)
-    live = parts.Figure(
+    live = Figure(
         label="Live, for comparison",
         measured=escalation.live,
         meaning="How often the live policy paid a second model, of all requests.",
     )
     parts.figures(
         [
-            parts.Figure(
+            Figure(
                 label="Of all requests",
                 measured=escalation.shadow_overall,
                 meaning="The cheap answer fails its check and a second model is paid.",
             ),
-            parts.Figure(
+            Figure(
                 label="Of its cascades",
                 measured=escalation.shadow,
                 meaning="Of the requests where it tries a cheaper model first.",

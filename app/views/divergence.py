@@ -12,7 +12,8 @@ from shadowroute.analysis.measures.latency import Latency
 from shadowroute.analysis.report import PolicyReport
 from shadowroute.analysis.selection import PolicyRef
 from shadowroute.app import charts, data, empty, filters, parts
-from shadowroute.app.packet.measure_sections import latency_section
+from shadowroute.app.packet.measure_sections import ABOVE_FLOOR, latency_section
+from shadowroute.app.packet.section import Figure
 from shadowroute.app.tables import Cell
 
 _DIRECTIONS = {
@@ -50,7 +51,7 @@ def render() -> None:
 
 def _latency(latency: Latency, policy: PolicyRef) -> None:
     st.subheader("How long would people wait?", anchor=False)
-    predicted = parts.Figure(
+    predicted = Figure(
         label="Predicted change of the p95",
         measured=latency.p95_delta_s,
         meaning="Seconds that the slowest 5 % of answers would take more (or less), on the same requests.",
@@ -64,17 +65,17 @@ def _latency(latency: Latency, policy: PolicyRef) -> None:
 def _figures(divergence: Divergence) -> None:
     parts.figures(
         [
-            parts.Figure(
+            Figure(
                 label="Another model",
                 measured=divergence.model,
                 meaning="Share of requests where the primary model differs.",
             ),
-            parts.Figure(
+            Figure(
                 label="Another tier",
                 measured=divergence.tier,
                 meaning="Share of requests where the primary model is of another class: small, medium, large.",
             ),
-            parts.Figure(
+            Figure(
                 label="Another plan",
                 measured=divergence.steps,
                 meaning="Share of requests where anything differs, fallbacks and escalations included.",
@@ -100,9 +101,8 @@ def _notes(report: PolicyReport) -> None:
     if report.excess is not None:
         bounds = interval(report.excess, "points", signed=True)
         floor = headline(report.excess, "points", signed=True)
-        st.caption(f"Above the noise floor of the A/A control: {floor}" + (f" ({bounds})." if bounds else "."))
-    elif report.floor:
-        st.caption(report.floor)
+        st.caption(f"{ABOVE_FLOOR}: {floor}" + (f" ({bounds})." if bounds else "."))
+    st.caption(report.floor)
     parts.caveats(caveat for caveat in report.caveats if caveat.code in {"failed", "incomplete", "few_clusters"})
 
 

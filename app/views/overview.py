@@ -13,6 +13,7 @@ from shadowroute.analysis.results import Undefined
 from shadowroute.analysis.verdict.results import Judgement
 from shadowroute.app import data, empty, filters, parts
 from shadowroute.app.caveats import ABOUT_LIVE, own, shared
+from shadowroute.app.packet.section import Figure
 from shadowroute.app.verdict_card import packet_button, verdict_card
 
 
@@ -31,6 +32,7 @@ def render() -> None:
     common = shared(shown)
     about_live = [ABOUT_LIVE] if any(policy.overall.quality.signal for policy in shown) else []
     parts.caveats((*report.caveats, *common, *about_live))
+    parts.caption(plain(report.floor))
     judged = _judgements(scope)
     measured = {policy.policy: policy for policy in shown}
     for judgement in judged:
@@ -72,7 +74,7 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope)
         cells = st.columns(4)
         with cells[0]:
             parts.figure(
-                parts.Figure(
+                Figure(
                     label="Decides differently",
                     measured=overall.divergence.model,
                     meaning="Share of requests where its primary model is another one than live's.",
@@ -80,7 +82,7 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope)
             )
         with cells[1]:
             parts.figure(
-                parts.Figure(
+                Figure(
                     label="Predicted cost",
                     measured=overall.cost.relative,
                     meaning="What it would have cost on the same requests, at live's tokens, against what live cost."
@@ -101,15 +103,14 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope)
 
 
 def _control(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
-    """The live policy beside itself: only its divergence means something."""
-    model = report.overall.divergence.model
-    bounds = interval(model, "percent")
+    """The live policy beside itself: only its divergence means something, and the sentence above says it."""
+    bounds = interval(report.overall.divergence.model, "percent")
     with st.container(border=True, key=f"card-{report.policy.name}-{report.policy.version}"):
-        parts.policy_title(report.policy, "A/A control: the noise floor")
+        parts.policy_title(report.policy, parts.CONTROL)
         st.markdown(
-            f"The live policy beside itself differs on **{headline(model, 'percent')}** of requests"
-            + (f" ({bounds})." if bounds else ".")
-            + " Another policy's divergence means something only above this."
+            f"**{headline(report.overall.divergence.model, 'percent')}** of requests"
+            + (f" ({bounds})" if bounds else "")
+            + ": another policy's divergence means something only above this."
         )
         parts.caveats(caveats)
 
@@ -118,7 +119,7 @@ def _escalation(report: PolicyReport) -> None:
     escalation = report.overall.escalation
     meaning = "Share of requests where the cheap answer fails its check and a second model is paid."
     if escalation.n_cascade:
-        parts.figure(parts.Figure(label="Paid twice", measured=escalation.shadow_overall, meaning=meaning))
+        parts.figure(Figure(label="Paid twice", measured=escalation.shadow_overall, meaning=meaning))
         return
     st.metric("Paid twice", "no cascade", help=meaning)
     st.caption("This policy never asks a second model.")

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from shadowroute.analysis.format import number, percent, plain
-from shadowroute.analysis.measures.quality import ABOUT_LIVE, Distribution, Quality
-from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.measures.live_quality import ABOUT_LIVE, Distribution, Quality
 from shadowroute.analysis.selection import PolicyRef
+from shadowroute.analysis.signals import GRID, SignalRow
 from shadowroute.app import charts, data, empty, filters, parts, runtime
 from shadowroute.app.packet.measure_sections import frontier_section, off_policy_section
 from shadowroute.app.packet.quality_sections import comparison_lines, executed_section, live_quality_section
+from shadowroute.app.packet.section import Figure
 
 _DOWNGRADED = "would be downgraded"
 _REST = "the rest"
@@ -71,7 +72,7 @@ def _executed(scope: filters.Scope, policy: PolicyRef) -> None:
     allowed = _allowed(scope, policy, overall.signal)
     parts.figures(
         [
-            parts.Figure(
+            Figure(
                 label=f"{overall.signal}, shadow minus live",
                 measured=overall.quality_change,
                 meaning="Over all requests: where both plans are the same, the difference is 0.",
@@ -79,19 +80,19 @@ def _executed(scope: filters.Scope, policy: PolicyRef) -> None:
                 signed=True,
                 beside=f"executed{allowed}",
             ),
-            parts.Figure(
+            Figure(
                 label="Where they differ",
                 measured=overall.diverging_quality_change,
                 meaning="Over the requests that the shadow would have answered otherwise.",
                 scale="points",
                 signed=True,
             ),
-            parts.Figure(
+            Figure(
                 label="Shadow, where they differ",
                 measured=overall.shadow_score,
                 meaning=f"Mean {overall.signal} of its answers that were run.",
             ),
-            parts.Figure(
+            Figure(
                 label="Live, where they differ",
                 measured=overall.live_score,
                 meaning=f"Mean {overall.signal} of live's answers to the same requests.",
@@ -158,7 +159,7 @@ def _figures(quality: Quality) -> None:
     )
     parts.figures(
         [
-            parts.Figure(label=f"Live {quality.signal}, {name}", measured=group.mean, meaning=meaning)
+            Figure(label=f"Live {quality.signal}, {name}", measured=group.mean, meaning=meaning)
             for (name, group), meaning in zip(groups, meanings, strict=True)
         ]
     )
@@ -196,8 +197,8 @@ def _distribution(quality: Quality, policy: PolicyRef) -> None:
 
 
 def _bins(groups: Mapping[str, Sequence[float]]) -> list[tuple[str, ...]]:
-    steps = [step for step in range(21) if any(bins[step] for bins in groups.values())]
-    return [(f"{step / 20:.2f}", *(percent(bins[step]) for bins in groups.values())) for step in steps]
+    steps = [step for step in range(GRID + 1) if any(bins[step] for bins in groups.values())]
+    return [(f"{step / GRID:.2f}", *(percent(bins[step]) for bins in groups.values())) for step in steps]
 
 
 render()

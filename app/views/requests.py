@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from shadowroute.analysis.format import count
-from shadowroute.analysis.rows import PageKey, RequestFilter, RequestRow
+from shadowroute.analysis.queries.requests import PageKey, RequestFilter, RequestRow
 from shadowroute.app import data, filters, parts
 from shadowroute.app.tables import Cell
 

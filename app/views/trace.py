@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from shadowroute.analysis.format import UNKNOWN, count, plain, usd
-from shadowroute.analysis.rows import AttemptRow, DecisionRow, RequestTrace
+from shadowroute.analysis.queries.requests import AttemptRow, DecisionRow, RequestTrace
 from shadowroute.app import data, filters, parts
 from shadowroute.app.tables import Cell
 
@@ -175,7 +175,7 @@ def _signals(trace: RequestTrace) -> None:
     parts.table(
         ("time (UTC)", "name", "source", "scorer", "value", "label", "explanation"),
         [
-            (s.ts.strftime("%Y-%m-%d %H:%M:%S"), s.name, s.source, s.scorer, s.value, s.label, s.explanation)
+            (s.at.strftime("%Y-%m-%d %H:%M:%S"), s.name, s.source, s.scorer, s.value, s.label, s.explanation)
             for s in trace.signals
         ],
         name="signals",

@@ -14,6 +14,12 @@ ReviewReason = Literal["last_step_refused", "refused_in_a_row"]
 Contamination = Literal["fallback", "cache_hit", "pinned", "rewritten"]
 CONTAMINATIONS: Final[tuple[Contamination, ...]] = get_args(Contamination)
 
+REFUSED: Final = "quality"
+"""`error_type` of an attempt whose answer the validators refused: no error of the provider."""
+
+UNJUDGED: Final = "validator_error"
+"""`error_type` of an attempt whose validator failed: an unvalidated answer is not served."""
+
 
 def contaminations(said: Any) -> tuple[Contamination, ...]:
     """The contamination that a host gives: one word, or several.

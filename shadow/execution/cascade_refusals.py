@@ -7,10 +7,9 @@ from collections import OrderedDict
 from dataclasses import replace
 from typing import Final
 
-from shadow.domain.outcome import Outcome
+from shadow.domain.outcome import REFUSED, Outcome
 from shadow.domain.policy import Decision
 from shadow.domain.request import Request
-from shadow.execution.inspection import REFUSED
 from shadow.runtime.forks import on_fork_in_child
 
 TASKS_AT_MOST: Final = 1000

@@ -5,17 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from shadow.domain.outcome import Answer
+from shadow.domain.outcome import REFUSED, UNJUDGED, Answer
 from shadow.domain.policy import ACCEPTED, Decision, Escalating, Examining, Policy, Step, Verdict
 from shadow.domain.request import Request
 from shadow.execution.validator_context import LiveValidatorContext
 from shadow.runtime.frozen import quickly_made
-
-REFUSED: Final = "quality"
-"""`error_type` of an attempt whose answer the validators refused."""
-
-UNJUDGED: Final = "validator_error"
-"""`error_type` of an attempt whose validator failed: an unvalidated answer is not served."""
 
 
 @quickly_made

@@ -13,7 +13,7 @@ docs/router.md, "Which answer is served", has the rules as a table. In short:
 
 from __future__ import annotations
 
-from shadow.domain.outcome import Answer, AttemptKind, Outcome
+from shadow.domain.outcome import REFUSED, Answer, AttemptKind, Outcome
 from shadow.domain.policy import Decision, Policy, Step
 from shadow.domain.request import Request
 from shadow.domain.snapshot import STATELESS, Snapshot
@@ -22,7 +22,7 @@ from shadow.execution.attempt_ledger import Ledger
 from shadow.execution.cost_limits import CostCap
 from shadow.execution.dispatch import Dispatch
 from shadow.execution.draft import Draft
-from shadow.execution.inspection import PASSED, REFUSED, Correction, Finding, Inspector
+from shadow.execution.inspection import PASSED, Correction, Finding, Inspector
 from shadow.execution.recovery import Recovery
 from shadow.execution.request_limits import Admission
 from shadow.execution.steps import Steps

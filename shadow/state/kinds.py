@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from shadow.domain.outcome import REFUSED, UNJUDGED
+
 Kind = Literal["answered", "failed", "limited", "silent"]
 """The result of one attempt for a model's health. Silent: no information, because the request was at fault or the
 caller left."""
 
-ANSWERED: Final = frozenset({"", "quality", "validator_error"})
+ANSWERED: Final = frozenset({"", REFUSED, UNJUDGED})
 """A refused answer is still an answer of a healthy provider."""
 
 FAILED: Final = frozenset(

@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Self
 
-from shadow.domain.outcome import Attempt, Outcome
+from shadow.domain.outcome import REFUSED, Attempt, Outcome
 from shadow.domain.policy import Decision, Failure
 from shadow.domain.request import NOTHING, Request
 from shadow.domain.snapshot import STATELESS, Snapshot
@@ -31,9 +31,6 @@ from shadow.state.settings import Described, SpendingLimit, StateSettings
 from shadow.state.spending import Spending
 from shadow.state.switches import FileWatcher, Switches
 from shadow.state.warm_prompts import WarmPrompts
-
-REFUSED: Final = "quality"
-"""`error_type` of an attempt whose answer the validators refused."""
 
 
 class State:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from shadow.domain.outcome import Attempt, JudgeCall, Outcome
+from shadow.domain.outcome import REFUSED, Attempt, JudgeCall, Outcome
 from shadow.domain.policy import Decision, Failure
 from shadow.domain.request import Request, nothing
 from shadow.domain.signals import Signal
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 LIVE: Final = Part({keys.ROLE: "live", keys.SAMPLE_RATE: 1.0})
 NEEDS_REVIEW: Final = "needs_review"
 """Name of the signal on requests that a person should review."""
-REFUSED: Final = "quality"
-"""`error_type` of an attempt with a refused answer: no error of the provider."""
 
 
 @quickly_made

@@ -11,19 +11,22 @@ import numpy as np
 import pytest
 
 from shadowroute.analysis.cost_cube import CostCube
-from shadowroute.analysis.measures.break_even import escalation_break_even
-from shadowroute.analysis.measures.concentration import concentration
-from shadowroute.analysis.measures.cost import cost
-from shadowroute.analysis.measures.divergence import divergence
-from shadowroute.analysis.measures.escalation import escalation
-from shadowroute.analysis.measures.ledger import Costs, ledger, most_that_routing_could_save
-from shadowroute.analysis.measures.quality import quality
+from shadowroute.analysis.measures.ledger_lines import Costs
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.money import cost_cube, cost_cubes_by_value, request_sizes
-from shadowroute.analysis.queries.quality import asked, signal_cells
+from shadowroute.analysis.queries.pairs import (
+    PairSums,
+    effective_clusters,
+    effective_clusters_by_value,
+    matrix,
+    pairs,
+    pairs_by_value,
+)
+from shadowroute.analysis.queries.signal_cells import asked, signal_cells
 from shadowroute.analysis.results import Estimate, Range
-from shadowroute.analysis.rows import PairSums, SignalRow
 from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Slice
+from shadowroute.analysis.signals import SignalRow
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.summaries import RatioSums
 from shadowroute.collector.rollup import Rollup
 from tests.support.decision_rows import insert
@@ -84,11 +87,11 @@ def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]
     """A slice of one segment is the same, read from sums or from decisions."""
     q, _ = traffic
     rows = Cross((segment,))
-    assert q.pairs(WINDOW, CHEAP, segment).n > 300
-    assert_same(q.pairs(WINDOW, CHEAP, segment), q.pairs(WINDOW, CHEAP, rows))
-    assert_same(q.pairs(WINDOW, None, segment), q.pairs(WINDOW, None, rows))
+    assert pairs(q, WINDOW, CHEAP, segment).n > 300
+    assert_same(pairs(q, WINDOW, CHEAP, segment), pairs(q, WINDOW, CHEAP, rows))
+    assert_same(pairs(q, WINDOW, None, segment), pairs(q, WINDOW, None, rows))
     assert_same_dollars(cost_cube(q, WINDOW, CHEAP, BOOK, segment), cost_cube(q, WINDOW, CHEAP, BOOK, rows))
-    rolled, read = q.matrix(WINDOW, CHEAP, segment), q.matrix(WINDOW, CHEAP, rows)
+    rolled, read = matrix(q, WINDOW, CHEAP, segment), matrix(q, WINDOW, CHEAP, rows)
     assert [(c.live_model, c.shadow_model, c.n) for c in rolled] == [(c.live_model, c.shadow_model, c.n) for c in read]
     assert [c.clean_weight for c in rolled] == pytest.approx([c.clean_weight for c in read], rel=1e-12)
     cells = (signal_cells(q, WINDOW, CHEAP, THUMBS, where) for where in (segment, rows))
@@ -110,15 +113,15 @@ def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]
 def test_values_of_a_key_are_the_segments(traffic: tuple[Queries, list[dict[str, Any]]], key: str) -> None:
     """One query for a whole key gives what a query per value gives, and the values add up to all traffic."""
     q, _ = traffic
-    by_value = q.pairs_by_value(WINDOW, CHEAP, key)
+    by_value = pairs_by_value(q, WINDOW, CHEAP, key)
     cubes = cost_cubes_by_value(q, WINDOW, CHEAP, BOOK, key)
     assert {row.value for row in q.segments(WINDOW, CHEAP) if row.key == key} == set(by_value)
     for value, sums in by_value.items():
-        assert_same(sums, q.pairs(WINDOW, CHEAP, Segment(key, value)))
+        assert_same(sums, pairs(q, WINDOW, CHEAP, Segment(key, value)))
         assert_same_dollars(cubes[value], cost_cube(q, WINDOW, CHEAP, BOOK, Segment(key, value)))
     if not key.startswith("label:"):
         total = sum(sums.weight for sums in by_value.values())
-        assert total == pytest.approx(q.pairs(WINDOW, CHEAP).weight, rel=1e-12)
+        assert total == pytest.approx(pairs(q, WINDOW, CHEAP).weight, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -129,16 +132,17 @@ def test_measures_agree_with_a_plain_count(traffic: tuple[Queries, list[dict[str
     q, rows = traffic
     mine = [row for row in rows if row.get("policy") == CHEAP.name and _inside(row, where)]
     planned = [row for row in mine if row.get("status", "ok") == "ok"]
-    found = divergence(q, CHEAP, WINDOW, where, book=BOOK)
+    one = Study(q, WINDOW, slice=where, book=BOOK).of(CHEAP)
+    found = one.divergence
     assert found.n == len(planned)
     assert found.diverging == pytest.approx(sum(row["model"] != row["live_model"] for row in planned) / 0.66, rel=1e-9)
     assert found.failed_share == pytest.approx(1 - len(planned) / len(mine), rel=1e-9)
     cascade = [row for row in planned if row.get("escalation_model")]
     known = [row for row in cascade if row["escalated"] is not None]
-    paid = escalation(q, CHEAP, WINDOW, where)
+    paid = one.escalation
     assert paid.known_share == pytest.approx(len(known) / len(cascade), rel=1e-9)
     assert paid.shadow.low == pytest.approx(sum(row["escalated"] for row in known) / len(cascade), rel=1e-9)  # type: ignore[union-attr]  # a range: two thirds are unseen
-    assert quality(q, CHEAP, WINDOW, where, book=BOOK).signal == "thumbs"
+    assert one.quality.signal == "thumbs"
 
 
 @pytest.mark.parametrize("where", [ALL, Segment("task", "extract")], ids=str)
@@ -159,7 +163,7 @@ def test_costs_agree_with_a_plain_sum(traffic: tuple[Queries, list[dict[str, Any
     escalated = sum(_usd(row, "big") for row in mine if row.get("escalated") == 1) / 0.66
     unknown = [row for row in mine if row.get("escalation_model") and row["escalated"] is None]
     unseen = sum(_usd(_with_draft(row), "big") for row in unknown) / 0.66
-    found = cost(q, CHEAP, WINDOW, where, book=BOOK)
+    found = Study(q, WINDOW, book=BOOK).of(CHEAP, where).cost
     assert found.n == len(mine)
     assert found.unpriced == ()
     assert found.live_usd == pytest.approx(live, rel=1e-9)
@@ -178,19 +182,20 @@ def test_money_measures_agree_with_the_cube(traffic: tuple[Queries, list[dict[st
     live, shadow = float(sums.live.numerator.sum()), float(sums.shadow.numerator.sum())
     assert found.cost.sum == pytest.approx(live, rel=1e-9)
     assert found.change.moments[0] == pytest.approx(shadow - live, rel=1e-9)
-    assert concentration(q, CHEAP, WINDOW, book=BOOK).one_in == 1
-    bill = ledger(q, CHEAP, WINDOW, book=BOOK, costs=Costs(router_usd_per_decision=0.001))
+    study = Study(q, WINDOW, book=BOOK, costs=Costs(router_usd_per_decision=0.001))
+    assert study.of(CHEAP).concentration.one_in == 1
+    bill = study.of(CHEAP).ledger
     lows = [line.usd_per_month for line in bill.lines]
     assert isinstance(bill.net, Range)
     assert bill.net.low == pytest.approx(
         sum(float(getattr(m, "low", getattr(m, "value", "nan"))) for m in lows), rel=1e-9
     )
     assert bill.days == WINDOW.days
-    most = most_that_routing_could_save(q, WINDOW, BOOK)
+    most = study.most_saved
     assert isinstance(most, Estimate)
     assert bill.live_usd_per_month is not None
     assert -bill.net.low < most.value < bill.live_usd_per_month
-    rate = escalation_break_even(q, CHEAP, WINDOW, book=BOOK).rate
+    rate = Study(q, WINDOW, book=BOOK).of(CHEAP).break_even.rate
     assert isinstance(rate, Estimate)
     escalated = cost_cube(q, WINDOW, CHEAP, BOOK).only(
         lambda line: line.side == "shadow" and "escalation" in line.kind and not line.is_contaminated
@@ -238,9 +243,9 @@ def test_an_overflowing_value_is_found_as_other(engine_folder: Path) -> None:
         insert(store.client(), "decisions", tasks)
         Rollup(store).run_once()
         q = Queries(store.reader(), "p")
-        assert q.pairs(WINDOW, None, Segment("task", "other")).n == 20
-        assert q.pairs(WINDOW, None, Cross((Segment("task", "other"), Segment("user_tier", "pro")))).n == 20
-        assert q.pairs(WINDOW, None, Cross((Segment("task", "other"), Segment("user_tier", "free")))).n == 0
+        assert pairs(q, WINDOW, None, Segment("task", "other")).n == 20
+        assert pairs(q, WINDOW, None, Cross((Segment("task", "other"), Segment("user_tier", "pro")))).n == 20
+        assert pairs(q, WINDOW, None, Cross((Segment("task", "other"), Segment("user_tier", "free")))).n == 0
 
 
 def test_counts_agree_with_a_plain_count(traffic: tuple[Queries, list[dict[str, Any]]]) -> None:
@@ -249,7 +254,7 @@ def test_counts_agree_with_a_plain_count(traffic: tuple[Queries, list[dict[str, 
     live = [row for row in rows if row.get("role", "live") == "live"]
     cheap = [row for row in rows if row.get("policy") == CHEAP.name]
     assert q.outcomes(WINDOW) == Counter(row["outcome_status"] for row in live)
-    assert [(row.kind, row.n) for row in q.cluster_kinds(WINDOW)] == [("user", len(live))]
+    assert q.cluster_kinds(WINDOW) == {"user": len(live)}
     assert sum(row.n for row in q.failures(WINDOW)) == sum(row.get("status") == "error" for row in cheap)
     found = {row.policy: row for row in q.policies(WINDOW) if not row.is_live}
     assert found[CHEAP].n == len(cheap)
@@ -266,9 +271,9 @@ def test_effective_clusters_are_those_of_the_rows(
     """Users come back on other days; sums with random signs still know them, to three standard errors of 4.4 %."""
     q, _ = traffic
     for segment in (ALL, *SEGMENTS):
-        exact = q.effective_clusters(WINDOW, policy, Cross((segment,)))
+        exact = effective_clusters(q, WINDOW, policy, Cross((segment,)))
         assert exact > 40
-        assert q.effective_clusters(WINDOW, policy, segment) == pytest.approx(exact, rel=3 * 0.0442)
-    by_value = q.effective_clusters_by_value(WINDOW, policy, "task")
-    assert by_value["chat"] == pytest.approx(q.effective_clusters(WINDOW, policy, Segment("task", "chat")), rel=1e-12)
-    assert q.effective_clusters(WINDOW, PolicyRef("nobody", "1")) == 0.0
+        assert effective_clusters(q, WINDOW, policy, segment) == pytest.approx(exact, rel=3 * 0.0442)
+    by_value = effective_clusters_by_value(q, WINDOW, policy, "task")
+    assert by_value["chat"] == pytest.approx(effective_clusters(q, WINDOW, policy, Segment("task", "chat")), rel=1e-12)
+    assert effective_clusters(q, WINDOW, PolicyRef("nobody", "1")) == 0.0

@@ -15,6 +15,7 @@ from shadowroute.analysis.evaluation_list import FLOOR, EvaluationList, chances_
 from shadowroute.analysis.measures.direction import Directions
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.evaluation import Scores
+from shadowroute.analysis.study import Study
 from shadowroute.collector.serve import rollup_now
 from shadowroute.collector.store import Store
 from tests.support.mixed_traffic import BOOK, CHEAP, WINDOW, store_traffic
@@ -37,10 +38,9 @@ def traffic(read_only: Store) -> tuple[Draw, list[dict[str, Any]]]:
     rows = store_traffic(store.client())
     rollup_now(store)
     queries = Queries(store.reader(), "p")
-    directions = Directions(queries.blended_prices(BOOK, WINDOW.last))
 
     def draw(seed: int = 1, **options: Any) -> EvaluationList:
-        return evaluation_list(queries, CHEAP, WINDOW, book=BOOK, seed=seed, directions=directions, **options)
+        return evaluation_list(Study(queries, WINDOW, book=BOOK), CHEAP, seed=seed, **options)
 
     framed = [
         row

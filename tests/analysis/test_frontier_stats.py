@@ -21,6 +21,11 @@ def gsm8k() -> tuple[np.ndarray, np.ndarray]:
     return weak, strong
 
 
+def deferral_curve(shares: list[float], quality: list[float], *, weak: float, strong: float) -> frontier.DeferralCurve:
+    """The curve through measured points of increasing share, with both ends added."""
+    return frontier.DeferralCurve(np.array([0.0, *shares, 1.0]), np.array([weak, *quality, strong]))
+
+
 def test_the_oracle_of_gsm8k_has_the_published_figures() -> None:
     """r_w, r_s, CPT50, CPT80, best accuracy and APGR of RouteLLM's own table."""
     curve = frontier.oracle_curve(*gsm8k())
@@ -34,8 +39,8 @@ def test_the_oracle_of_gsm8k_has_the_published_figures() -> None:
 
 def test_drawing_lots_recovers_half() -> None:
     """A random router has APGR 0.5 and CPT(50 %) 0.5 exactly, with or without points on its line."""
-    bare = frontier.deferral_curve([], [], weak=0.25, strong=0.75)
-    dotted = frontier.deferral_curve([0.75, 0.25], [0.625, 0.375], weak=0.25, strong=0.75)
+    bare = deferral_curve([], [], weak=0.25, strong=0.75)
+    dotted = deferral_curve([0.25, 0.75], [0.375, 0.625], weak=0.25, strong=0.75)
     for curve in (bare, dotted):
         assert frontier.average_gap_recovered(curve) == 0.5
         assert frontier.call_share(curve, 0.5) == 0.5
@@ -52,7 +57,7 @@ def test_equal_scores_are_drawing_lots() -> None:
 
 def test_a_falling_curve_is_reached_where_it_first_crosses() -> None:
     """Interpolation needs rising quality; a curve that rises, falls and rises again is crossed on its first rise."""
-    curve = frontier.deferral_curve([0.2, 0.5], [0.8, 0.3], weak=0.0, strong=1.0)
+    curve = deferral_curve([0.2, 0.5], [0.8, 0.3], weak=0.0, strong=1.0)
     assert frontier.call_share(curve, 0.4) == pytest.approx(0.1)
     assert frontier.call_share(curve, 0.9) == pytest.approx(0.5 + 0.5 * 0.6 / 0.7)
 
@@ -60,9 +65,9 @@ def test_a_falling_curve_is_reached_where_it_first_crosses() -> None:
 def test_no_gap_is_no_figure() -> None:
     """Two equally good models have no gap to recover; a level outside 0 to 1 is refused."""
     with pytest.raises(ZeroDivisionError, match="no gap"):
-        frontier.average_gap_recovered(frontier.deferral_curve([], [], weak=0.5, strong=0.5))
+        frontier.average_gap_recovered(deferral_curve([], [], weak=0.5, strong=0.5))
     with pytest.raises(ValueError, match="0 to 1"):
-        frontier.call_share(frontier.deferral_curve([], [], weak=0.0, strong=1.0), 50)
+        frontier.call_share(deferral_curve([], [], weak=0.0, strong=1.0), 50)
 
 
 @pytest.mark.parametrize(

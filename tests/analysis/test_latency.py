@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shadowroute.analysis.measures.latency import latency_of, quantiles_of
-from shadowroute.analysis.queries.latency import ExecutedTimes
+from shadowroute.analysis.measures.latency import latency_of
+from shadowroute.analysis.measures.latency_quantiles import quantiles_of
+from shadowroute.analysis.queries.times import ExecutedTimes
 from shadowroute.analysis.results import Estimate, Range, Undefined
 from shadowroute.analysis.stats.log_bins import DOUBLED, RESOLUTION, Axis, added, bin_of, by_bucket, quantile_s
 from tests.support.timed import live, pairs, rows_of

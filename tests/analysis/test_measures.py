@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from shadowroute.analysis.assemble import pair_sums
 from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
 from shadowroute.analysis.measures.cost import CostDelta, cost_of
 from shadowroute.analysis.measures.direction import Directions
 from shadowroute.analysis.measures.divergence import Divergence, divergence_of
 from shadowroute.analysis.measures.escalation import Escalation, escalation_of
+from shadowroute.analysis.queries.pairs import MatrixRow, pair_sums
+from shadowroute.analysis.queries.rows import Gaps
 from shadowroute.analysis.results import Estimate, Interval, Range, Undefined
-from shadowroute.analysis.rows import Gaps, MatrixRow
 from shadowroute.analysis.summaries import spread
 
 BUCKETS = 100

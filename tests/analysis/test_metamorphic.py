@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import pytest
 
+from shadowroute.analysis.format import days
 from shadowroute.collector.rollup import Rollup
 from shadowroute.collector.store import Store
 from tests.support.stores import fresh_store
@@ -164,7 +165,10 @@ def test_a_currency_changes_no_share_and_no_verdict(chains: Chains) -> None:
 
 def test_weeks_later_is_the_same(chains: Chains) -> None:
     """Rows, prices, plan and clock moved by whole weeks."""
-    expected = changed(with_words(chains.of("base"), {BOOK: "shifted"}), _day_shifted)
+    base = chains.of("base")
+    ends = [dt.date.fromisoformat(base["packet"]["window"][end]) for end in ("first", "last")]
+    words = {BOOK: "shifted", days(*ends): days(*(end + SHIFT for end in ends))}
+    expected = changed(with_words(base, words), _day_shifted)
     assert_same(expected, chains.of("weeks"), but=(*CLOCK, *HASHES))
 
 

@@ -11,19 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowroute.analysis.assemble import pair_sums
 from shadowroute.analysis.cost_cube import CostCube, Dollars, Factors, Line
 from shadowroute.analysis.measures.break_even import break_even, break_even_of
 from shadowroute.analysis.measures.change import change_of
 from shadowroute.analysis.measures.concentration import Concentration, Tail, concentration_of, design_effect, heavy_tail
 from shadowroute.analysis.measures.cost import Samples, cost_of
-from shadowroute.analysis.measures.ledger import Costs, Ledger, ledger_of
+from shadowroute.analysis.measures.ledger import Ledger, ledger_of
+from shadowroute.analysis.measures.ledger_lines import Costs
 from shadowroute.analysis.measures.length import SAME_TOKENS, Lengths
-from shadowroute.analysis.measures.scaled import scaled
 from shadowroute.analysis.measures.stress import Stress, break_even_factors, stressed
 from shadowroute.analysis.queries.money import RequestSizes
-from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
-from shadowroute.analysis.rows import PairSums
+from shadowroute.analysis.queries.pairs import PairSums, pair_sums
+from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined, scaled
 from shadowroute.analysis.stats import concentration as tails
 from shadowroute.analysis.stats.concentration import Sizes
 from shadowroute.analysis.stats.length import LengthSums

@@ -7,11 +7,12 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from shadowroute.analysis.measures.off_policy import OffPolicy, off_policy, off_policy_of
+from shadowroute.analysis.measures.off_policy import OffPolicy, off_policy_of
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.results import Estimate, Undefined
-from shadowroute.analysis.rows import SignalRow
 from shadowroute.analysis.selection import PolicyRef, Segment, Window
+from shadowroute.analysis.signals import SignalRow
+from shadowroute.analysis.study import Study
 from shadowroute.analysis.summaries import BUCKETS
 from shadowroute.collector.rollup import Rollup
 from shadowroute.collector.store import Store
@@ -115,12 +116,12 @@ WINDOW = Window(DAY, DAY)
 def test_a_shadow_is_measured_where_live_explores(store: Store) -> None:
     """From the store: the change holds the truth overall and in a segment, and a segment narrows n."""
     q = store_sample(store, propensity={"small": 0.3, "big": 0.7})
-    found = off_policy(q, CHEAP, WINDOW, signal=THUMBS)
+    found = Study(q, WINDOW).of(CHEAP).off_policy(THUMBS)
     assert found.n == 1_500
     change = (MEANS[0, 1] - MEANS[0, 0]) * 0.7 / 2 + (MEANS[1, 0] - MEANS[1, 1]) * 0.3 / 2
     interval = estimated(found.value_change).interval
     assert interval.low < change < interval.high < 0
-    code = off_policy(q, CHEAP, WINDOW, Segment("task", "code"), signal=THUMBS)
+    code = Study(q, WINDOW).of(CHEAP, Segment("task", "code")).off_policy(THUMBS)
     assert code.n == 750
     assert estimated(code.value_change).value == pytest.approx((MEANS[0, 1] - MEANS[0, 0]) * 0.7, abs=0.06)
 
@@ -128,20 +129,20 @@ def test_a_shadow_is_measured_where_live_explores(store: Store) -> None:
 def test_a_deterministic_live_policy_is_refused(store: Store) -> None:
     """Propensity 1 everywhere: where the shadow differs, nothing was ever seen."""
     q = store_sample(store, propensity={"big": 1.0, "small": 1.0}, explores=0.0)
-    assert "live chose without chance on every request" in reason(off_policy(q, CHEAP, WINDOW, signal=THUMBS))
+    assert "live chose without chance on every request" in reason(Study(q, WINDOW).of(CHEAP).off_policy(THUMBS))
 
 
 def test_unknown_propensities_are_refused(store: Store) -> None:
     """A live policy that does not say how likely its choice was."""
     q = store_sample(store, propensity={"big": 0.7, "small": None})
-    assert "do not say with which probability" in reason(off_policy(q, CHEAP, WINDOW, signal=THUMBS))
+    assert "do not say with which probability" in reason(Study(q, WINDOW).of(CHEAP).off_policy(THUMBS))
 
 
 def test_what_nobody_sent_is_refused(store: Store) -> None:
     """No such signal, a signal derived from the log, and no day: each has its reason."""
     q = store_sample(store, propensity={"big": 0.7, "small": 0.3})
     judge, retry = SignalRow(name="judge", source="llm", n=0), SignalRow(name="no_user_retry", source="derived", n=0)
-    assert reason(off_policy(q, CHEAP, WINDOW, signal=judge)) == "no request of this shadow has judge"
-    assert "derived from the log" in reason(off_policy(q, CHEAP, WINDOW, signal=retry))
+    assert reason(Study(q, WINDOW).of(CHEAP).off_policy(judge)) == "no request of this shadow has judge"
+    assert "derived from the log" in reason(Study(q, WINDOW).of(CHEAP).off_policy(retry))
     earlier = Window(DAY - dt.timedelta(days=9), DAY - dt.timedelta(days=8))
-    assert reason(off_policy(q, CHEAP, earlier, signal=THUMBS)) == "no live decision in this window"
+    assert reason(Study(q, earlier).of(CHEAP).off_policy(THUMBS)) == "no live decision in this window"

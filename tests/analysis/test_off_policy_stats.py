@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shadowroute.analysis.stats.off_policy import FOLDS, GroupedSums, direct, doubly_robust, effective_size, ips, snips
-from shadowroute.analysis.summaries import BUCKETS, Floats
+from shadowroute.analysis.stats.off_policy import FOLDS, GroupedSums
+from shadowroute.analysis.summaries import BUCKETS, Floats, effective_number
+from tests.support.off_policy_rows import direct, doubly_robust, ips, snips
 
 OBD = Path(__file__).parents[1] / "data" / "obd"
 ON_POLICY = 42 / 10_000
@@ -58,7 +59,7 @@ def test_open_bandit_men() -> None:
     value, interval = snips(weights, clicks)
     assert ips(weights, clicks) == pytest.approx(0.004534, abs=5e-7)
     assert value == pytest.approx(0.004604, abs=5e-7)
-    assert effective_size(weights) == pytest.approx(2467, abs=0.5)
+    assert effective_number(weights) == pytest.approx(2467, abs=0.5)
     assert interval.low < ips(weights, clicks) < interval.high
 
 

@@ -10,13 +10,12 @@ import pytest
 
 from shadowroute.analysis import caveats
 from shadowroute.analysis.measures.direction import Directions
-from shadowroute.analysis.measures.quality import Quality, quality_of
+from shadowroute.analysis.measures.live_quality import Quality, quality_of
 from shadowroute.analysis.measures.simpson import simpson_of
-from shadowroute.analysis.queries.quality import BINS, AskedSums, SignalCells
+from shadowroute.analysis.queries.signal_cells import BINS, AskedSums, SignalCells
 from shadowroute.analysis.results import Estimate, Undefined
-from shadowroute.analysis.rows import SignalRow
 from shadowroute.analysis.selection import Window
-from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.signals import SignalRow, SignalSpec, spec_of
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 PRICES = Directions({"big": 10.0, "small": 1.0, "twin": 10.0})

@@ -11,13 +11,23 @@ from typing import Any
 
 import pytest
 
-from shadowroute.analysis.as_json import SCHEMA, plain, to_json
+from shadowroute.analysis.as_json import plain, to_json
 from shadowroute.analysis.caveats import Caveat, about_policy, about_project
+from shadowroute.analysis.measures.noise_floor import Control
 from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.report import ProjectReport, policy_report, project_report
+from shadowroute.analysis.queries.requests import (
+    RequestFilter,
+    all_requests,
+    request_count,
+    request_page,
+    request_trace,
+)
+from shadowroute.analysis.queries.rows import PolicyRow
+from shadowroute.analysis.report import SCHEMA, ProjectReport, policy_report, project_report
 from shadowroute.analysis.results import Estimate, Interval, Measured, Range, Undefined
-from shadowroute.analysis.rows import PolicyRow, RequestFilter, SignalRow
 from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Window, slice_of
+from shadowroute.analysis.signals import SignalRow
+from shadowroute.analysis.study import Study
 from shadowroute.collector.rollup import Rollup
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, insert
@@ -37,7 +47,7 @@ def q(engine_folder: Path) -> Iterator[Queries]:
 
 @pytest.fixture(scope="module")
 def report(q: Queries) -> ProjectReport:
-    return project_report(q, WINDOW, book=BOOK, by=("task", "label:team"))
+    return project_report(Study(q, WINDOW, book=BOOK), by=("task", "label:team"))
 
 
 def codes(report: ProjectReport) -> set[str]:
@@ -61,7 +71,10 @@ def test_the_control_is_the_noise_floor(report: ProjectReport) -> None:
     assert model.value == 0
     assert model.interval.high > 0
     assert control.excess is None
-    assert (cheap.floor, control.floor) == ("", "")
+    days = Window(WINDOW.first, WINDOW.last)
+    assert report.controls == (Control(policy=CONTROL, days=(days,), is_whole=True),)
+    assert cheap.floor == control.floor == report.floor
+    assert report.floor.startswith("Live differs from itself on 0.0 % of requests (noise floor of the A/A shadow main")
     assert isinstance(cheap.excess, Estimate)
     assert isinstance(cheap.overall.divergence.model, Estimate)
     assert cheap.excess.value == pytest.approx(cheap.overall.divergence.model.value)
@@ -86,7 +99,7 @@ def test_segments_are_the_declared_keys_largest_first(report: ProjectReport, q: 
     assert [s.share for s in tasks] == sorted((s.share or 0 for s in tasks), reverse=True)
     assert sum(s.share or 0 for s in tasks) == pytest.approx(1)
     assert {str(s.slice) for s in segments} - {str(s.slice) for s in tasks} == {"label:team=a", "label:team=b"}
-    alone = policy_report(q, CHEAP, WINDOW, book=BOOK, segment=Segment("task", "chat")).overall
+    alone = policy_report(Study(q, WINDOW, slice=Segment("task", "chat"), book=BOOK), CHEAP).overall
     among = next(s for s in tasks if s.slice == Segment("task", "chat"))
     # Summation order differs between one value and all values of a key: equal to rounding, not to the bit.
     assert (alone.share, alone.divergence.n, alone.cost.n) == (among.share, among.divergence.n, among.cost.n)
@@ -100,8 +113,8 @@ def test_a_slice_of_two_segments_is_part_of_one(q: Queries) -> None:
     """A cross is measured by the same code, from the rows."""
     cross = slice_of((Segment("task", "chat"), Segment("user_tier", "pro")))
     assert isinstance(cross, Cross)
-    part = policy_report(q, CHEAP, WINDOW, book=BOOK, segment=cross).overall
-    whole = policy_report(q, CHEAP, WINDOW, book=BOOK, segment=Segment("task", "chat")).overall
+    part = policy_report(Study(q, WINDOW, slice=cross, book=BOOK), CHEAP).overall
+    whole = policy_report(Study(q, WINDOW, slice=Segment("task", "chat"), book=BOOK), CHEAP).overall
     assert 0 < part.divergence.n < whole.divergence.n
     assert part.share is not None
     assert whole.share is not None
@@ -117,7 +130,7 @@ def test_what_limits_the_figures_is_said(report: ProjectReport) -> None:
 
 def test_models_without_a_price_and_no_book(q: Queries) -> None:
     """An unknown book prices nothing: costs are undefined, divergence is not touched."""
-    unknown = project_report(q, WINDOW, book="nobody's")
+    unknown = project_report(Study(q, WINDOW, book="nobody's"))
     assert "unpriced" in codes(unknown)
     assert isinstance(unknown.policies[0].overall.cost.relative, Undefined)
     assert isinstance(unknown.policies[0].overall.divergence.model, Estimate)
@@ -127,12 +140,12 @@ def test_models_without_a_price_and_no_book(q: Queries) -> None:
 
 def test_only_some_policies_can_be_asked_for(q: Queries) -> None:
     """`only` keeps the rest out of the report."""
-    assert [p.policy for p in project_report(q, WINDOW, book=BOOK, only=[CONTROL]).policies] == [CONTROL]
+    assert [p.policy for p in project_report(Study(q, WINDOW, [CONTROL], book=BOOK)).policies] == [CONTROL]
 
 
 def test_an_empty_window_says_so(q: Queries) -> None:
     """No policies, no figures, one sentence with what to do."""
-    empty = project_report(q, Window.ending(dt.date(2020, 1, 7), 7), book=BOOK)
+    empty = project_report(Study(q, Window.ending(dt.date(2020, 1, 7), 7), book=BOOK))
     assert (empty.policies, empty.requests, empty.known_clusters_share) == ((), 0, None)
     assert [caveat.code for caveat in empty.caveats] == ["no_requests"]
 
@@ -146,7 +159,7 @@ def test_missing_ids_and_a_changed_live_policy_are_said(store: Store) -> None:
     ]
     insert(store.client(), "decisions", rows)
     Rollup(store).run_once()
-    found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
+    found = project_report(Study(Queries(store.reader(), "p"), WINDOW))
     assert {caveat.code for caveat in found.caveats} == {"no_shadows", "live_changed", "unknown_clusters"}
     assert found.known_clusters_share == pytest.approx(0.75)
     assert any("Only 75.0 % of requests" in caveat.text for caveat in found.caveats)
@@ -154,7 +167,7 @@ def test_missing_ids_and_a_changed_live_policy_are_said(store: Store) -> None:
 
 def test_json_says_the_kind_of_every_measure(report: ProjectReport) -> None:
     """The document survives JSON, names its schema, and no measure is a bare number."""
-    document = json.loads(json.dumps(to_json(report), allow_nan=False))
+    document = json.loads(json.dumps(to_json(report, SCHEMA), allow_nan=False))
     assert document["schema"] == SCHEMA == "shadowroute/report/1"
     assert document["window"] == {"first": "2026-11-16", "last": "2026-11-19"}
     overall = document["policies"][0]["overall"]
@@ -183,7 +196,8 @@ def test_json_refuses_what_is_no_number() -> None:
 def test_signals_seen_are_sorted_by_frequency(q: Queries) -> None:
     """The first one is the default of a report."""
     assert [row.name for row in q.signals_seen(WINDOW)] == ["thumbs"]
-    named = policy_report(q, CHEAP, WINDOW, book=BOOK, signal=SignalRow(name="judge", source="llm", n=0)).overall
+    judge = SignalRow(name="judge", source="llm", n=0)
+    named = policy_report(Study(q, WINDOW, book=BOOK, signal=judge), CHEAP).overall
     assert isinstance(named.quality.all.mean, Undefined)
 
 
@@ -197,13 +211,13 @@ def test_window_available_is_what_was_rolled_up(q: Queries) -> None:
 def test_pages_of_requests_meet(q: Queries) -> None:
     """Page after page gives every request once, newest first, and as many as the count says."""
     where = RequestFilter(window=WINDOW, policy=CHEAP, differs=True, slice=Segment("task", "chat"))
-    page = q.requests(where, limit=100)
+    page = request_page(q, where, limit=100)
     rows = list(page.rows)
     while page.next:
-        page = q.requests(where, after=page.next, limit=100)
+        page = request_page(q, where, after=page.next, limit=100)
         rows.extend(page.rows)
-    assert rows == list(q.all_requests(where))
-    assert len(rows) == len({row.request_id for row in rows}) == q.request_count(where)
+    assert rows == list(all_requests(q, where))
+    assert len(rows) == len({row.request_id for row in rows}) == request_count(q, where)
     assert rows == sorted(rows, key=lambda row: row.key, reverse=True)
     assert all(row.shadow_model == "small" and row.model != "small" for row in rows)
 
@@ -211,14 +225,14 @@ def test_pages_of_requests_meet(q: Queries) -> None:
 def test_a_page_has_no_next_at_the_end(q: Queries) -> None:
     """A full last page does not lead to an empty one."""
     where = RequestFilter(window=WINDOW, status="ok")
-    assert q.requests(where, limit=3000).next is None
-    assert q.requests(where, limit=2999).next is not None
+    assert request_page(q, where, limit=3000).next is None
+    assert request_page(q, where, limit=2999).next is not None
 
 
 def test_a_trace_holds_every_decision_and_signal(four_requests: Store) -> None:
     """Live, shadows, attempts in order, and signals by whichever name they used; None for an unknown id."""
     q = Queries(four_requests.reader(), "p")
-    trace = q.trace("r3")
+    trace = request_trace(q, "r3")
     assert trace is not None
     assert trace.live is not None
     assert [(a.kind, a.model, a.error_type) for a in trace.live.attempts] == [
@@ -227,11 +241,11 @@ def test_a_trace_holds_every_decision_and_signal(four_requests: Store) -> None:
     ]
     assert [shadow.policy for shadow in trace.shadows] == [PolicyRef("cheap", "2")]
     assert trace.live.ts == dt.datetime(2026, 11, 17, 9, 30, tzinfo=dt.UTC)
-    by_response = q.trace("r2")
+    by_response = request_trace(q, "r2")
     assert by_response is not None
     assert [(signal.name, signal.value) for signal in by_response.signals] == [("thumbs", 0.0)]
-    assert q.trace("nobody") is None
-    assert Queries(four_requests.reader(), "q").trace("r3") is None
+    assert request_trace(q, "nobody") is None
+    assert request_trace(Queries(four_requests.reader(), "q"), "r3") is None
 
 
 # What a figure is about
@@ -281,7 +295,7 @@ def test_a_policy_that_went_live_is_no_control(store: Store) -> None:
         rows += [row | live, row | shadow | {"role": "shadow", "model": "small"}]
     insert(store.client(), "decisions", rows)
     Rollup(store).run_once()
-    found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
+    found = project_report(Study(Queries(store.reader(), "p"), WINDOW))
     assert [policy.is_control for policy in found.policies] == [False, False]
     assert ["not known: no A/A shadow ran" in policy.floor for policy in found.policies] == [True, True]
 
@@ -297,7 +311,7 @@ def test_a_sample_is_not_taken_for_a_loss(store: Store) -> None:
                 rows.append(row | {"role": "shadow", "policy": policy, "sample_rate": 0.1})
     insert(store.client(), "decisions", rows)
     Rollup(store).run_once()
-    found = project_report(Queries(store.reader(), "p"), WINDOW, book="")
+    found = project_report(Study(Queries(store.reader(), "p"), WINDOW))
     said = {p.policy.name: {caveat.code for caveat in p.caveats} for p in found.policies}
     assert "incomplete" not in said["sampled"]
     assert "incomplete" in said["lossy"]
@@ -347,7 +361,7 @@ def test_a_cost_that_a_few_requests_decide_is_said(report: ProjectReport) -> Non
 
 def test_an_imported_log_is_not_told_to_change_the_sdk_alone() -> None:
     """Who imports cannot report what was served: the sentence names the export too."""
-    row = PolicyRow(policy=CHEAP, is_live=True, n=1, weight=1.0, failed_weight=0.0, first=DAY, last=DAY)
+    row = PolicyRow(policy=CHEAP, is_live=True, n=1, weight=1.0, failed_weight=0.0, days=(DAY,))
     (found,) = (
         each
         for each in about_project(live=[row], shadows=[row], known_clusters_share=0.5)

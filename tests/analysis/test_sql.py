@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shadowroute.analysis import sql_files
+from shadowroute.analysis.queries import Queries
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 
@@ -113,8 +114,8 @@ def rollups(store: Store) -> Store:
 def test_policies(rollups: Store) -> None:
     """One row per policy with its decisions and failures, live first."""
     assert run(rollups, "policies", **DAYS) == [
-        (1, "main", "1", 20, 20.0, 0.0, D16, D16),
-        (0, "cheap", "2", 20, 20.0, 1.0, D16, D17),
+        (1, "main", "1", 20, 20.0, 0.0, [D16]),
+        (0, "cheap", "2", 20, 20.0, 1.0, [D16, D17]),
     ]
 
 
@@ -199,9 +200,12 @@ def test_levels(store: Store) -> None:
 
 
 def test_prices(rollups: Store) -> None:
-    """Three parts input to one part output, at the latest price that is in force on the day."""
-    assert run(rollups, "prices", book="b", on=D16) == [("big", 17.5), ("small", 1.75)]
-    assert run(rollups, "prices", book="b", on=D17) == [("big", 25.0), ("small", 1.75)]
+    """Of band 0, the latest that is in force on the day; one price of them ranks a model."""
+    assert run(rollups, "prices", book="b", on=D16) == [("big", 10.0, 40.0), ("small", 1.0, 4.0)]
+    assert run(rollups, "prices", book="b", on=D17)[0][0] == "big"
+    queries = Queries(rollups.client(), "p")
+    assert queries.blended_prices("b", D16) == {"big": 17.5, "small": 1.75}
+    assert queries.blended_prices("b", D17) == {"big": 25.0, "small": 1.75}
     assert run(rollups, "prices", book="b", on=dt.date(2025, 12, 31)) == []
 
 

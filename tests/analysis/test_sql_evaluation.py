@@ -106,14 +106,3 @@ def test_evaluation_draw(frame: Store) -> None:
     assert [row[13] for row in run(frame, "evaluation_draw", **FRAME, **SCORED, scale=0.0, floor=0.999999)] == [
         0.999999
     ] * 4
-
-
-def test_evaluation_prices(store: Store) -> None:
-    """The prices of the day, band 0 only."""
-    insert(
-        store.client(),
-        "price_books",
-        [{}, {"effective_from": D17, "input_usd_per_mtok": 20.0}, {"context_band": 1, "input_usd_per_mtok": 99.0}],
-    )
-    assert run(store, "evaluation_prices", book="b", on=D16) == [("big", 10.0, 40.0)]
-    assert run(store, "evaluation_prices", book="b", on=D17) == [("big", 20.0, 40.0)]

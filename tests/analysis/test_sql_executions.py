@@ -13,7 +13,6 @@ from shadowroute.analysis.queries.executions import (
     executed_answers,
     executed_frame,
     executed_frame_by_value,
-    signals_executed,
 )
 from shadowroute.analysis.queries.reader import Reader
 from shadowroute.analysis.selection import Cross, PolicyRef, Segment, Window
@@ -164,10 +163,3 @@ def test_executed_frame_rows(four_requests: Store) -> None:
     assert run(four_requests, "executed_frame_rows", **params, **code_of_a) == [("", 1, 1, 1.0, 1.0, 1.0, 0.0, 0.0)]
     where = Cross((Segment("label:team", "a"), Segment("user_tier", "other")))
     assert executed_frame(Reader(four_requests.reader(), "p"), WINDOW, CHEAP, where).n == 1
-
-
-def test_executed_signals(answered: Store) -> None:
-    """Signals of answers that count for the policy, with requests; the most frequent first."""
-    insert_executions(answered.client(), [{"request_id": "r2", "signal": "resolved"}])
-    assert run(answered, "executed_signals", **POLICY, **DAYS) == [("resolved", 2), ("thumbs", 1)]
-    assert signals_executed(Reader(answered.reader(), "p"), WINDOW, CHEAP) == {"resolved": 2, "thumbs": 1}

@@ -9,7 +9,7 @@ import pytest
 from shadowroute.analysis.measures import judge_agreement
 from shadowroute.analysis.measures.judge_agreement import newest_days
 from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.selection import Window
+from shadowroute.analysis.selection import PolicyRef, Window
 from shadowroute.collector.serve import rollup_now
 from shadowroute.collector.store import Store
 from tests.analysis.test_sql import D16, D17, run
@@ -45,12 +45,12 @@ def test_judge_pairs(store: Store) -> None:
             {**human, "target": "r3", "value": 1.0},
         ],
     )
-    assert run(store, "judge_pairs", **WINDOW, names=["resolved"], bars=[0.6]) == [
+    assert run(store, "judge_pairs", **WINDOW, names=["resolved"], bars=[0.6], usual_bar=0.5) == [
         ("judge_resolved", "", "", 1, 1, 0, 1, 1.0),
         ("judge_resolved", "", "", 2, 0, 0, 1, 2.0),
         ("judge_resolved", "resolved", "human", 1, 1, 0, 1, 1.0),
     ]
-    assert run(store, "judge_pairs", **WINDOW, names=[], bars=[])[2] == (
+    assert run(store, "judge_pairs", **WINDOW, names=[], bars=[], usual_bar=0.5)[2] == (
         ("judge_resolved", "resolved", "human", 1, 1, 1, 1, 1.0)
     )
 
@@ -66,7 +66,8 @@ def test_busy_windows_are_read_from_their_newest_days(store: Store, monkeypatch:
     insert(store.client(), "decisions", rows)
     rollup_now(store)
     q, window = Queries(store.client(), "p"), Window(dt.date(2026, 11, 16), dt.date(2026, 11, 19))
-    assert newest_days(q, window) == window
+    live_n = {row.day: row.live_n for row in q.row_counts(window, PolicyRef("cheap", "2"))}
+    assert newest_days(live_n, window) == window
     for enough, first in ((10, 18), (11, 17), (20, 17), (30, 16)):
         monkeypatch.setattr(judge_agreement, "ENOUGH", enough)
-        assert newest_days(q, window) == Window(dt.date(2026, 11, first), window.last)
+        assert newest_days(live_n, window) == Window(dt.date(2026, 11, first), window.last)

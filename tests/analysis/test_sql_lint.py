@@ -79,3 +79,27 @@ def test_every_statement_has_a_test() -> None:
     sources = [path.read_text() for path in Path(__file__).parent.glob("test_sql*.py")]
     tested = {name for text in sources for name in re.findall(r"^def test_(\w+)\(", text, re.MULTILINE)}
     assert [name for name in sql_files.names() if name not in tested] == []
+
+
+def test_a_part_that_no_statement_uses_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that does not say what it is; a used one passes."""
+    lines = found(tmp_path, "SELECT 1\n", monkeypatch, "analysis/sql/parts")
+    assert [line.split(";")[0] for line in lines] == [
+        "analysis/sql/parts/some.sql: must stand in a statement",
+        "analysis/sql/parts/some.sql: must have a header line `-- what: ...`",
+    ]
+    (tmp_path / "analysis/sql/parts/some.sql").write_text("-- what: one\nSELECT 1\n")
+    monkeypatch.setattr(sql_files, "FOLDER", tmp_path / "analysis/sql")
+    (tmp_path / "analysis/sql/parts/some.sql").write_text("-- what: one\nAND status = 'ok'\n")
+    (tmp_path / "analysis/sql/user.sql").write_text(GOOD + "-- part: some\n")
+    assert list(sql_lint.problems()) == []
+
+
+def test_a_part_stands_where_its_line_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indented like the line, without its header, and with parts of its own."""
+    monkeypatch.setattr(sql_files, "FOLDER", tmp_path)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/outer.sql").write_text("-- what: outer\nFROM (\n  -- part: inner\n)\n")
+    (tmp_path / "parts/inner.sql").write_text("-- what: inner\nSELECT 1\n")
+    (tmp_path / "some.sql").write_text("-- what: some\nSELECT 2\n  -- part: outer\n")
+    assert sql_files.body_of(tmp_path / "some.sql") == "SELECT 2\n  FROM (\n    SELECT 1\n  )"

@@ -7,15 +7,13 @@ from typing import Any
 
 import pytest
 
-from shadowroute.analysis.measures.frontier import frontier
-from shadowroute.analysis.measures.random_control import random_control
-from shadowroute.analysis.measures.savings import savings
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.model_answers import trials
 from shadowroute.analysis.results import Undefined
-from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.selection import ALL, PolicyRef, Window
 from shadowroute.analysis.sql_files import statement
+from shadowroute.analysis.study import Study
 from shadowroute.collector.price_books import book_prices
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
@@ -94,7 +92,7 @@ def test_trials(run_alone: Store) -> None:
     """Columns by request: means over scorers, costs from the file or from tokens, live's from its attempts."""
     queries = Queries(run_alone.reader(), "p")
     prices = PriceTable(book_prices(run_alone.client(), "b"))
-    made = trials(queries, Window(D16, D16), CHEAP, signal="resolved", prices=prices)
+    made = trials(queries, Window(D16, D16), CHEAP, ALL, "resolved", prices)
     assert made is not None
     assert made.models == ("big", "small")
     assert made.score["small"].tolist() == [0.5, 0.25]
@@ -112,7 +110,7 @@ def test_trials(run_alone: Store) -> None:
 def test_measures_of_a_store_with_too_few(run_alone: Store) -> None:
     """Two answers give no figure, and no error."""
     queries = Queries(run_alone.reader(), "p")
-    given: dict[str, Any] = {"signal": "resolved", "book": "b"}
-    assert isinstance(random_control(queries, CHEAP, Window(D16, D16), **given).advantage, Undefined)
-    assert isinstance(frontier(queries, CHEAP, Window(D16, D16), **given).gap_recovered, Undefined)
-    assert isinstance(savings(queries, CHEAP, Window(D16, D16), **given).share, Undefined)
+    one = Study(queries, Window(D16, D16), book="b", scored_by="resolved").of(CHEAP)
+    assert isinstance(one.random_control.advantage, Undefined)
+    assert isinstance(one.frontier.gap_recovered, Undefined)
+    assert isinstance(one.savings.share, Undefined)

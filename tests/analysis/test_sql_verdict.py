@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.row_counts import RowCount, row_counts
+from shadowroute.analysis.queries.rows import RowCount
 from shadowroute.analysis.selection import PolicyRef, Window
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
@@ -34,11 +34,11 @@ def test_row_counts(store: Store) -> None:
         ],
     )
     q, window, cheap = Queries(store.reader(), "p"), Window(D16, D17), PolicyRef("cheap", "2")
-    assert row_counts(q, window, cheap) == [
+    assert q.row_counts(window, cheap) == [
         RowCount(day=D16, segment_value="", live_n=20, shadow_n=11, shadow_weight=22.0),
         RowCount(day=D17, segment_value="", live_n=5, shadow_n=0, shadow_weight=0.0),
     ]
-    assert row_counts(q, window, cheap, "task") == [
+    assert q.row_counts(window, cheap, "task") == [
         RowCount(day=D16, segment_value="chat", live_n=8, shadow_n=0, shadow_weight=0.0),
         RowCount(day=D16, segment_value="code", live_n=12, shadow_n=9, shadow_weight=18.0),
     ]

@@ -10,10 +10,9 @@ from scipy import stats
 
 from shadowroute.analysis.results import Undefined
 from shadowroute.analysis.stats.agreement import Corrected, Share, cohen_kappa, rogan_gladen
-from shadowroute.analysis.stats.distance import js_distance, psi
+from shadowroute.analysis.stats.distance import js_distance
 from shadowroute.analysis.stats.multiple import benjamini_hochberg
 from shadowroute.analysis.stats.ordinal import brunner_munzel
-from shadowroute.analysis.stats.proportion import clopper_pearson
 from shadowroute.analysis.summaries import BUCKETS, Floats
 
 # Benjamini and Hochberg (1995), section 3: 15 outcomes of a trial.
@@ -37,27 +36,6 @@ def test_adjusted_values_keep_order_and_refuse_nonsense() -> None:
         benjamini_hochberg([0.2, 1.2])
 
 
-@pytest.mark.parametrize(
-    ("k", "n", "low", "high"),
-    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
-)
-def test_clopper_pearson_is_newcombes(k: int, n: int, low: float, high: float) -> None:
-    """Newcombe (1998), table I, method 5, and scipy to rounding."""
-    ours = clopper_pearson(k, n)
-    assert (round(ours.low, 4), round(ours.high, 4)) == (low, high)
-    theirs = stats.binomtest(k, n).proportion_ci(0.95, method="exact")
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
-
-
-def test_psi_is_the_known_value() -> None:
-    """Golden value of method 8; symmetric; 0 where equal whatever the totals; finite with an empty category."""
-    before, after = [0.5, 0.3, 0.2], [0.4, 0.4, 0.2]
-    assert psi(before, after) == pytest.approx(0.0510825624, abs=1e-10)
-    assert psi(after, before) == pytest.approx(psi(before, after), rel=1e-12)
-    assert psi([5, 3, 2], [50, 30, 20]) == pytest.approx(0, abs=1e-12)
-    assert math.isfinite(psi([1, 0], [0, 1]))
-
-
 def test_js_distance_says_its_base() -> None:
     """Golden values of method 8 in both bases; 0 where equal, 1 in base 2 where nothing is shared."""
     before, after = [0.5, 0.3, 0.2], [0.4, 0.4, 0.2]
@@ -70,7 +48,7 @@ def test_js_distance_says_its_base() -> None:
 @pytest.mark.parametrize("weights", [([1, 2], [1, 2, 3]), ([0, 0], [1, 1]), ([-1, 2], [1, 1])])
 def test_distances_refuse_what_is_no_distribution(weights: tuple[list[float], list[float]]) -> None:
     """Other categories, nothing at all or a negative weight: an error, never NaN."""
-    for distance in (psi, js_distance):
+    for distance in (js_distance,):
         with pytest.raises(ValueError, match="weights must be"):
             distance(*weights)
 

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 
 from shadowroute.analysis.stats.signed import Side, signed_interval
 from shadowroute.analysis.stats.survey import (
-    difference,
-    hajek,
-    horvitz_thompson,
     inclusion_probabilities,
     jackknife,
-    neyman,
-    stratified,
-    stratified_variance,
 )
 
 VALUES = np.array([3.0, -1.0, 4.0, 1.0, -5.0, 9.0, 2.0, 6.0])
@@ -30,75 +24,6 @@ def every_sample() -> list[tuple[np.ndarray, float]]:
     """All 256 Poisson samples of the population of 8, with the chance of each."""
     masks = [np.array(bits, dtype=bool) for bits in itertools.product((False, True), repeat=8)]
     return [(mask, float(np.where(mask, CHANCES, 1 - CHANCES).prod())) for mask in masks]
-
-
-def test_every_sample_of_a_population_of_eight() -> None:
-    """Over all samples the total has no bias, and the mean of its variance estimates is its true variance."""
-    made = [(horvitz_thompson(VALUES[mask], CHANCES[mask]), chance) for mask, chance in every_sample()]
-    assert sum(chance for _, chance in made) == pytest.approx(1, abs=1e-12)
-    assert sum(each.value * chance for each, chance in made) == pytest.approx(VALUES.sum(), abs=1e-12)
-    true_variance = sum((each.value - VALUES.sum()) ** 2 * chance for each, chance in made)
-    assert sum(each.variance * chance for each, chance in made) == pytest.approx(true_variance, rel=1e-12)
-
-
-def test_a_wrong_model_costs_no_bias() -> None:
-    """The difference estimator is unbiased whatever was predicted, and better the better that was."""
-    total = PREDICTED.sum()
-    made = [(difference(total, (VALUES - PREDICTED)[mask], CHANCES[mask]), chance) for mask, chance in every_sample()]
-    assert sum(each.value * chance for each, chance in made) == pytest.approx(VALUES.sum(), abs=1e-12)
-    full = np.ones(8, dtype=bool)
-    assert difference(VALUES.sum(), np.zeros(8), CHANCES[full]).variance == 0
-
-
-def test_every_stratified_sample() -> None:
-    """Over all simple samples of 2 of 4 and 3 of 4: no bias in the total, none in its variance."""
-    made = [
-        stratified([VALUES[list(first)], VALUES[4:][list(second)]], [4, 4])
-        for first in itertools.combinations(range(4), 2)
-        for second in itertools.combinations(range(4), 3)
-    ]
-    values = np.array([each.value for each in made])
-    assert values.mean() == pytest.approx(VALUES.sum(), abs=1e-12)
-    assert np.mean([each.variance for each in made]) == pytest.approx(values.var(), rel=1e-12)
-
-
-def test_a_mean_does_not_vary_with_the_size_of_the_sample() -> None:
-    """Where all values are alike, Hajek's mean is exact; a total over a known size is not."""
-    alike = np.full(5, 0.7)
-    assert hajek(alike, CHANCES[:5]).value == pytest.approx(0.7, abs=1e-15)
-    assert hajek(alike, CHANCES[:5]).variance == pytest.approx(0, abs=1e-15)
-    assert horvitz_thompson(alike, CHANCES[:5]).variance > 0
-
-
-def test_neyman_is_never_worse_than_proportional() -> None:
-    """Two strata, equal costs: n_h as N_h S_h by the closed form, and a smaller variance than in proportion to size."""
-    sizes, spreads = [8_000, 2_000], [0.1, 0.5]
-    taken = neyman(sizes, spreads, [1, 1], 900, minimum=30)
-    assert taken == [400, 500]
-    proportional = [720, 180]
-    assert stratified_variance(sizes, spreads, taken) < stratified_variance(sizes, spreads, proportional)
-    without_limits = (8_000 * 0.1 + 2_000 * 0.5) ** 2 / 900 - 8_000 * 0.01 - 2_000 * 0.25
-    assert stratified_variance(sizes, spreads, taken) == pytest.approx(without_limits, rel=1e-12)
-
-
-@given(st.lists(st.tuples(st.integers(60, 10_000), st.floats(0.01, 1), st.floats(0.1, 10)), min_size=2, max_size=5))
-def test_neyman_keeps_its_limits(strata: list[tuple[int, float, float]]) -> None:
-    """At least 30 of every stratum, never more than it has or the budget pays; never worse than equal shares."""
-    sizes, spreads, costs = (np.array(column, dtype=float) for column in zip(*strata, strict=True))
-    budget = 31 * float(costs.sum()) + 100
-    taken = np.array(neyman(sizes, spreads, costs, budget))
-    assert (taken >= 30).all()
-    assert (taken <= sizes).all()
-    assert float((taken * costs).sum()) <= budget + 1e-6
-    equal = np.minimum(np.full(len(sizes), budget / costs.sum()), sizes)
-    # Whole units: at most one unit per stratum is lost to rounding.
-    assert stratified_variance(sizes, spreads, taken + 1.0) <= stratified_variance(sizes, spreads, equal) * (1 + 1e-9)
-
-
-def test_neyman_refuses_a_budget_below_its_minimum() -> None:
-    """A sample too small to have a variance is not drawn."""
-    with pytest.raises(ValueError, match="must pay for 30 units of each stratum, which cost 120"):
-        neyman([100, 100], [1, 1], [1, 3], 119)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=2, max_size=60), st.floats(0.05, 0.95), st.floats(0.05, 1))

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from shadowroute.analysis.measures.completeness import Completeness
-from shadowroute.analysis.queries.row_counts import RowCount
-from shadowroute.analysis.rows import ClusterKindRow, PolicyRow
+from shadowroute.analysis.queries.rows import PolicyRow, RowCount
 from shadowroute.analysis.selection import PolicyRef, Window
-from shadowroute.analysis.verdict.blockers import Facts, blockers, mismatch_p
+from shadowroute.analysis.verdict.blockers import blockers, mismatch_p
+from shadowroute.analysis.verdict.facts import Facts
 from shadowroute.analysis.verdict.looks import judged_days
 from tests.support.plans import plan_with
 
@@ -28,8 +28,7 @@ def row(name: str, *, is_live: bool = False, version: str = "1", last: int = 13)
         n=1000,
         weight=1000.0,
         failed_weight=0.0,
-        first=FIRST,
-        last=FIRST + dt.timedelta(days=last),
+        days=tuple(FIRST + dt.timedelta(days=place) for place in range(last + 1)),
     )
 
 
@@ -60,7 +59,7 @@ WELL = Facts(
     mature_on=None,
     signals=["resolved"],
     effective_clusters=180.0,
-    cluster_kinds=[ClusterKindRow(kind="user", n=950), ClusterKindRow(kind="request", n=50)],
+    known_clusters_share=0.95,
     clusters_are_requests=False,
 )
 
@@ -101,12 +100,7 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
         ),
         ({"effective_clusters": 64.0}, "few_clusters", "64 effective clusters (100 needed)"),
         (
-            {
-                "cluster_kinds": [
-                    ClusterKindRow(kind="session", n=89),
-                    ClusterKindRow(kind="request", n=11),
-                ]
-            },
+            {"known_clusters_share": 0.89},
             "unknown_clusters",
             "Only 89.0 % of requests carry a user or session id (limit 90 %)",
         ),
@@ -140,13 +134,9 @@ def test_each_blocker_alone(changes: dict[str, Any], code: str, text: str) -> No
         {"counts": {"all": counts(*[100] * 14)}},
         {"days": 7},
         {"effective_clusters": 100.0},
-        {
-            "cluster_kinds": [
-                ClusterKindRow(kind="user", n=90),
-                ClusterKindRow(kind="request", n=10),
-            ]
-        },
-        {"cluster_kinds": [ClusterKindRow(kind="request", n=10)], "clusters_are_requests": True},
+        {"known_clusters_share": 0.9},
+        {"known_clusters_share": None},
+        {"known_clusters_share": 0.0, "clusters_are_requests": True},
     ],
 )
 def test_what_is_within_the_limits_blocks_nothing(changes: dict[str, Any]) -> None:

@@ -12,11 +12,12 @@ import pytest
 from shadowroute.analysis.measures.noise_floor import REPEATABLE
 from shadowroute.analysis.plan import RegisteredPlan, load_plan, register
 from shadowroute.analysis.plan.registration import judged_by
+from shadowroute.analysis.plan.status import PlanStatus
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.results import Estimate, Undefined
 from shadowroute.analysis.selection import Window
 from shadowroute.analysis.verdict.judge import days_before, judge
-from shadowroute.analysis.verdict.results import Judgement, PlanStatus, Verdict
+from shadowroute.analysis.verdict.results import Judgement, Verdict
 from shadowroute.collector.store import Store
 from tests.support.judged_fortnight import BOOK, FIRST, LAST, LIVE, PLAN, PROJECT, SHADOW, Fortnight, fill
 from tests.support.stores import fresh_store

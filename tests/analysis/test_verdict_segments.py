@@ -10,6 +10,7 @@ from scipy.stats import norm
 
 from shadowroute.analysis.results import Estimate, Interval, Measured
 from shadowroute.analysis.selection import Segment
+from shadowroute.analysis.verdict.results import Condition
 from shadowroute.analysis.verdict.segments import Cell, findings, p_of_no_harm
 from tests.support.measured import NOT_RUN, between, estimate
 
@@ -17,15 +18,19 @@ HALF = float(norm.ppf(0.975))
 
 
 def cell(name: str, harm: Measured, measured: Measured | None = None) -> Cell:
-    return Cell(
-        segment=Segment("task", name),
+    condition = Condition(
         key="cost",
         requirement="costs no more than live",
+        state="met",
+        is_harm=False,
         measured=measured or harm,
-        harm=harm,
         shown="figure",
-        share=0.1,
+        rung="executed",
+        n=1000,
+        why="",
+        next_step="",
     )
+    return Cell(Segment("task", name), condition, harm, 0.1)
 
 
 def at(z: float, *, n: int = 1000, clusters: float = 200.0) -> Measured:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shadowroute.analysis.format import listed
 from shadowroute.analysis.plan.document import QualityDocument
 from shadowroute.analysis.results import Measured, Undefined
 from shadowroute.analysis.selection import Segment
@@ -21,7 +22,7 @@ from shadowroute.analysis.verdict.conditions import (
 from shadowroute.analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
 from shadowroute.analysis.verdict.rule import verdict_of
 from shadowroute.analysis.verdict.sentences import Told, quality, saves, sentence
-from shadowroute.analysis.verdict.wording import about, listed, money, points
+from shadowroute.analysis.verdict.wording import about, money, points
 from tests.support.measured import NOT_RUN, between, estimate
 
 ASKED = QualityDocument(signal="resolved", loses_at_most_points=1.0)

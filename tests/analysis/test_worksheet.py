@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
-from shadowroute.analysis.queries.worksheet import PlanRow, TaskCost, TaskRow
+from shadowroute.analysis.queries.tasks import PlanRow, TaskCost, TaskRow
 from shadowroute.analysis.results import Estimate, Undefined
-from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.selection import MONTH_DAYS, PolicyRef, Window
 from shadowroute.analysis.stats.log_bins import BinRow, bin_of
-from shadowroute.analysis.worksheet import DAYS_PER_MONTH, Worksheet, worksheet_of
+from shadowroute.analysis.worksheet import Worksheet, worksheet_of
 from shadowroute.app.worksheet_text import csv_rows, worksheet_json, worksheet_text
 
 DAY = dt.date(2026, 11, 16)
@@ -98,7 +98,7 @@ def sheet() -> Worksheet:
 def test_the_route_to_optimise_first_is_on_top(sheet: Worksheet) -> None:
     """Money times the best shadow's saving: 60 % of 35 before 10 % of 70; what has no price comes last."""
     assert [row.task for row in sheet.rows] == ["chat", "extract", ""]
-    months = 7 / DAYS_PER_MONTH
+    months = 7 / MONTH_DAYS
     assert [row.saving_usd_per_month for row in sheet.rows[:2]] == pytest.approx([21 / months, 7 / months])
     assert [row.saved_by for row in sheet.rows] == [CHEAP, CHEAP, None]
     assert sheet.unpriced == ("mystery",)

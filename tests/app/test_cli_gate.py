@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from shadow.runtime import exits
-from shadowroute.analysis.verdict.as_json import SCHEMA, judgement_schema
+from shadowroute.analysis.verdict.judgement_json import SCHEMA, judgement_schema
 from shadowroute.app.cli.root import run
 from shadowroute.collector.plans import plan_records
 from shadowroute.collector.store import Store

@@ -61,8 +61,8 @@ def test_every_request_arrives_with_every_shadow(demo: Demo) -> None:
 
 def test_the_clusters_are_the_users(demo: Demo) -> None:
     """Users come back, so the user and not the request is the unit of analysis."""
-    (kind,) = Queries(demo.store.reader(), PROJECT).cluster_kinds(Window(FIRST_DAY, demo.traffic.last_day))
-    assert (kind.kind, kind.n) == ("user", 6_000)
+    kinds = Queries(demo.store.reader(), PROJECT).cluster_kinds(Window(FIRST_DAY, demo.traffic.last_day))
+    assert kinds == {"user": 6_000}
     users = "SELECT uniqExact(cluster_key) FROM decisions WHERE project = {project:String} AND role = 'live'"
     assert demo.store.reader().query(users, {"project": PROJECT}).result_rows == [(demo.traffic.users,)]
 

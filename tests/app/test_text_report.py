@@ -11,8 +11,9 @@ import typer
 
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import ProjectReport, project_report
+from shadowroute.analysis.study import Study
 from shadowroute.app.cli import exits
-from shadowroute.app.cli.report import chosen_keys, chosen_project, chosen_window
+from shadowroute.app.cli.choosing import chosen_keys, chosen_project, chosen_window
 from shadowroute.app.tables import csv_text
 from shadowroute.app.text_report import CSV_HEADER, csv_rows, report_text
 from shadowroute.collector.store import Store
@@ -22,7 +23,7 @@ from tests.support.page_week import BOOK
 @pytest.fixture(scope="module")
 def report(filled: Store) -> ProjectReport:
     queries = Queries(filled.reader(), "support-api")
-    return project_report(queries, chosen_window(queries, None, None), book=BOOK, by=("task",))
+    return project_report(Study(queries, chosen_window(queries, None, None), book=BOOK), by=("task",))
 
 
 def test_the_text_starts_with_what_it_is(report: ProjectReport) -> None:
@@ -35,10 +36,10 @@ def test_the_text_starts_with_what_it_is(report: ProjectReport) -> None:
 def test_an_unknown_segment_key_is_refused(filled: Store) -> None:
     """A misspelt key must not give a report without segments, as if there were none."""
     queries = Queries(filled.reader(), "support-api")
-    window = chosen_window(queries, None, None)
-    assert chosen_keys(queries, window, ["task"]) == ["task"]
+    study = Study(queries, chosen_window(queries, None, None))
+    assert chosen_keys(study, ["task"]) == ["task"]
     with pytest.raises(typer.BadParameter, match=r"--by must be a segment key of .*task.*, got 'tusk'"):
-        chosen_keys(queries, window, ["tusk"])
+        chosen_keys(study, ["tusk"])
 
 
 def test_every_policy_and_segment_has_a_row(report: ProjectReport) -> None:

@@ -19,8 +19,10 @@ from typing import Any, Final, Self
 
 from shadowroute.analysis.packet.content import packet
 from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.reader import Memory, Record
+from shadowroute.analysis.queries.reader import Memory
+from shadowroute.analysis.queries.records import Record
 from shadowroute.analysis.report import project_report
+from shadowroute.analysis.study import Study
 from shadowroute.app.packet.files import write
 from shadowroute.collector.store import Store, open_store
 from tests.benchmarks.fill import BOOK, PROJECT, WINDOW
@@ -75,7 +77,7 @@ def measure(store: Store) -> dict[str, Any]:
     for _ in range(RUNS + 1):
         q.seconds.clear()
         began = time.perf_counter()
-        report = project_report(q, WINDOW, book=BOOK)
+        report = project_report(Study(q, WINDOW, book=BOOK))
         took.append(time.perf_counter() - began)
         parts.append({name: sum(all_of) for name, all_of in q.seconds.items()})
     if len(report.policies) != 3:

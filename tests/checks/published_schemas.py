@@ -12,7 +12,7 @@ from typing import Any
 
 from shadowroute.analysis.json_schema import schema_of
 from shadowroute.analysis.packet.content import SCHEMA, Packet
-from shadowroute.analysis.verdict.as_json import judgement_schema
+from shadowroute.analysis.verdict.judgement_json import judgement_schema
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs/reference"
 

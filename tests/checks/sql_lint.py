@@ -14,6 +14,8 @@ import sqlglot
 from sqlglot import expressions as exp
 from sqlglot.errors import SqlglotError
 
+from shadowroute.analysis.sql_files import body_of
+
 ROOT = Path(__file__).resolve().parents[2]
 
 HEADER = re.compile(r"^-- (what|grain|params): (\S.*)$")
@@ -26,6 +28,8 @@ def problems() -> Iterator[str]:
     """One line per problem: file, then what is wrong and what would be right."""
     for path in sorted((ROOT / "analysis/sql").glob("*.sql")):
         yield from _named(path, [*_header(path), *_parameters(path), *_select_only(path)])
+    for path in sorted((ROOT / "analysis/sql/parts").glob("*.sql")):
+        yield from _named(path, _used(path))
     for path in sorted((ROOT / "collector/sql").glob("*.sql")):
         yield from _named(path, [*_header(path), *_parameters(path), *_parses(path)])
     for path in sorted((ROOT / "collector/migrations").glob("*.sql")):
@@ -41,19 +45,23 @@ def _head(path: Path) -> dict[str, str]:
     return {match[1]: match[2] for match in matches if match}
 
 
-def _body(path: Path) -> str:
-    return "\n".join(line for line in path.read_text().splitlines() if not line.startswith("--"))
-
-
 def _header(path: Path) -> Iterator[str]:
     for word in ("what", "grain", "params"):
         if word not in _head(path):
             yield f"must have a header line `-- {word}: ...`; say it in one line (params: none, if it takes none)"
 
 
+def _used(path: Path) -> Iterator[str]:
+    users = [file for file in (ROOT / "analysis/sql").rglob("*.sql") if f"-- part: {path.stem}\n" in file.read_text()]
+    if not users:
+        yield "must stand in a statement; delete a part that none uses"
+    if "what" not in _head(path):
+        yield "must have a header line `-- what: ...`; say it in one line"
+
+
 def _parameters(path: Path) -> Iterator[str]:
     declared = dict(DECLARED.findall(_head(path).get("params", "")))
-    used = dict(USED.findall(_body(path)))
+    used = dict(USED.findall(body_of(path)))
     for name in sorted(declared.keys() ^ used.keys()):
         yield f"parameter {name} must be both declared and used; fix the header or the statement"
     for name in sorted(declared.keys() & used.keys()):
@@ -89,7 +97,7 @@ def _select_only(path: Path) -> Iterator[str]:
 
 def _parsed(path: Path) -> list[exp.Expr]:
     # The parser does not know MODIFY QUERY; as a view of its own the new SELECT is parsed like any other.
-    text = REPLACED_VIEW.sub(r"CREATE MATERIALIZED VIEW \1 TO \1 AS", _body(path))
+    text = REPLACED_VIEW.sub(r"CREATE MATERIALIZED VIEW \1 TO \1 AS", body_of(path))
     return [statement for statement in sqlglot.parse(text, dialect="clickhouse") if statement is not None]
 
 

@@ -16,9 +16,10 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.money import cost_cube
-from shadowroute.analysis.queries.quality import signal_cells
-from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.queries.pairs import pairs
+from shadowroute.analysis.queries.signal_cells import signal_cells
 from shadowroute.analysis.selection import ALL, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.signals import SignalRow
 from shadowroute.collector import rollup
 from shadowroute.collector.errors import StoreUnreachableError
 from shadowroute.collector.price_books import pin
@@ -50,16 +51,16 @@ def measured(client: Client, policy: tuple[str, str], book: str = "plain", where
     """What the product's own queries add up to."""
     queries = Queries(client, "default")
     ref = PolicyRef(*policy)
-    pairs = queries.pairs(WINDOW, ref, where)
+    decided = pairs(queries, WINDOW, ref, where)
     costs = cost_cube(queries, WINDOW, ref, book, where).sums()
     signals = signal_cells(queries, WINDOW, ref, THUMBS, where)
     return Sums(
-        compared=pairs.model.total,
-        diverging=float(pairs.model.numerator.sum()),
-        failed=pairs.failed_weight,
-        cascades=pairs.escalated.total,
-        escalations_known=pairs.escalated_known.total,
-        escalations=float(pairs.escalated.numerator.sum()),
+        compared=decided.model.total,
+        diverging=float(decided.model.numerator.sum()),
+        failed=decided.failed_weight,
+        cascades=decided.escalated.total,
+        escalations_known=decided.escalated_known.total,
+        escalations=float(decided.escalated.numerator.sum()),
         live_usd=float(costs.live.numerator.sum()),
         shadow_usd=float(costs.shadow.numerator.sum()),
         unknown_usd=float(costs.unknown.numerator.sum()),

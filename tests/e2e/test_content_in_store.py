@@ -13,6 +13,7 @@ from shadow.domain.policy import Policy
 from shadow.domain.request import Request
 from shadow.observer import Observer
 from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.requests import request_trace
 from shadowroute.collector.serve import ingest
 from shadowroute.collector.store import Store
 from tests.support.sdk import FunctionPolicy, always, routing
@@ -70,7 +71,7 @@ def test_by_default_no_word_of_a_user_is_in_the_store_the_log_or_a_repr(
     assert tables_with_canary(store) == set()
     assert CANARY not in "\n".join(record.getMessage() for record in caplog.records if record.name == "shadowroute")
     assert CANARY not in shown
-    trace = Queries(store.reader(), "default").trace(request_id)
+    trace = request_trace(Queries(store.reader(), "default"), request_id)
     assert trace is not None
     assert (trace.prompt, trace.answer) == ("", "")
 
@@ -79,7 +80,7 @@ def test_content_that_was_asked_for_is_in_one_table_and_on_the_requests_page(sto
     """`otel_traces` alone; nothing is computed from it."""
     request_id, _ = serve(store, "full")
     assert tables_with_canary(store) == {"otel_traces"}
-    trace = Queries(store.reader(), "default").trace(request_id)
+    trace = request_trace(Queries(store.reader(), "default"), request_id)
     assert trace is not None
     assert f"{CANARY} prompt" in trace.prompt
     assert f"{CANARY} answer" in trace.answer

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
-from shadowroute.analysis.measures.executed import executed
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.results import Estimate
 from shadowroute.analysis.selection import Window
+from shadowroute.analysis.study import Study
 from shadowroute.collector.store import open_store
 from tests.e2e.test_up import STORE, send
 from tests.support.cli import free_ports, running_up, shadowroute
@@ -62,7 +62,7 @@ def check_measure(dsn: str) -> None:
         window = queries.window_available()
         assert isinstance(window, Window)
         (policy,) = [row.policy for row in queries.policies(window) if not row.is_live]
-        found = executed(queries, policy, window, signal="resolved", book="")
+        found = Study(queries, window, scored_by="resolved").of(policy).executed
         assert (found.n, found.drawn, found.samples) == (N, N, ("all",))
         assert isinstance(found.quality_change, Estimate)
         assert found.quality_change.value == pytest.approx(-0.2)

@@ -18,9 +18,11 @@ from shadow.prices.registry import BANDS, BEGINNING, Price, PriceRow
 from shadowroute import app
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.money import cost_cube
-from shadowroute.analysis.queries.quality import signal_cells
+from shadowroute.analysis.queries.requests import request_trace
+from shadowroute.analysis.queries.signal_cells import signal_cells
 from shadowroute.analysis.report import project_report
 from shadowroute.analysis.results import Estimate
+from shadowroute.analysis.study import Study
 from shadowroute.app import runtime
 from shadowroute.collector.price_books import pin
 from shadowroute.collector.serve import CollectorServer, rollup_now
@@ -87,7 +89,7 @@ def test_opentelemetry_for_javascript_is_measured(
     q = Queries(store.client(), "checkout")
     window = q.window_available()
     assert window is not None
-    report = project_report(q, window, book="book", by=["label:team", "task"])
+    report = project_report(Study(q, window, book="book"), by=["label:team", "task"])
     assert report.requests == REQUESTS
     (policy,) = report.policies
     assert policy.policy.name == "cheap"
@@ -103,7 +105,7 @@ def test_opentelemetry_for_javascript_is_measured(
     assert (thumbs.name, thumbs.source, thumbs.n) == ("thumbs", "user", REQUESTS)
     scores = signal_cells(q, window, policy.policy, thumbs)
     assert sum(s.score.numerator.sum() for s in scores) == pytest.approx(REQUESTS * 0.8)
-    trace = q.trace("node-7")
+    trace = request_trace(q, "node-7")
     assert trace is not None
     page = overview(store)
     assert "checkout: 400 requests" in page
@@ -186,7 +188,7 @@ def test_curl_with_otlp_json_is_measured(server: CollectorServer, store: Store) 
     q = Queries(store.client(), "default")
     window = q.window_available()
     assert window is not None
-    (policy,) = project_report(q, window, book="").policies
+    (policy,) = project_report(Study(q, window)).policies
     assert (policy.policy.name, cost_cube(q, window, policy.policy, "").n) == ("cheap", 1)
     (signal,) = q.signals_seen(window)
     assert (signal.name, signal.n) == ("resolved", 1)

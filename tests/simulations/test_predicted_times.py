@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shadowroute.analysis.measures.latency import Comparison
+from shadowroute.analysis.measures.latency_comparison import Comparison
 from shadowroute.analysis.results import Estimate
 from tests.support.draws import DRAWS, Figure, slack
 from tests.support.timed import live, pairs

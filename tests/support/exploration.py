@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from shadowroute.analysis.queries.off_policy import WeightedAnswers
+from shadowroute.analysis.queries.exploration import WeightedAnswers
 from shadowroute.analysis.stats.off_policy import GroupedSums
 from shadowroute.analysis.summaries import BUCKETS
 

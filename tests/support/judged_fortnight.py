@@ -22,6 +22,7 @@ from tests.support.decision_rows import insert
 
 PROJECT: Final = "support-api"
 FIRST: Final = dt.date(2025, 3, 3)
+SECOND_WEEK: Final = dt.date(2025, 3, 10)
 LAST: Final = dt.date(2025, 3, 16)
 BOOK: Final = "book-fortnight"
 SHADOW: Final = PolicyRef("cheap-first", "9f3c1e0a77b2")
@@ -57,6 +58,8 @@ class Fortnight:
         user_share: share of requests that carry a user key.
         explores: chance that live itself gives `small` what the shadow gives it; then every request has the signal.
         live_changes: whether another version of live decides from the second week on.
+        control: whether live's first version runs as a shadow too, on all days. It names another model for every 25th
+            request of the first week and for every 4th of the second.
     """
 
     requests: int = 4000
@@ -70,6 +73,7 @@ class Fortnight:
     user_share: float = 1.0
     explores: float = 0.0
     live_changes: bool = False
+    control: bool = False
 
 
 def fill(store: Store, truth: Fortnight = Fortnight(), *, seed: int = 7) -> None:
@@ -83,6 +87,9 @@ def fill(store: Store, truth: Fortnight = Fortnight(), *, seed: int = 7) -> None
         diverges = live["task"] != "chat"
         if live["ts"].date() != LAST or dice.random() >= truth.lost:
             rows.append(_shadow(live, "small" if diverges else "big"))
+        if truth.control:
+            is_other = number % (25 if live["ts"].date() < SECOND_WEEK else 4) == 0
+            rows.append(_shadow(live, "small" if is_other else live["model"], LIVE))
         if diverges and dice.random() < truth.executed:
             answers.append(_answer(live, truth, dice))
     insert(client, "decisions", rows)
@@ -104,7 +111,7 @@ def _live(number: int, truth: Fortnight, dice: random.Random) -> dict[str, Any]:
     explored = task != "chat" and dice.random() < truth.explores
     model, tier = ("small", "small") if explored else ("big", "large")
     chance = 1.0 if task == "chat" or not truth.explores else truth.explores if explored else 1 - truth.explores
-    version = "41ab07d3e5f6" if truth.live_changes and at.date() >= FIRST + dt.timedelta(days=7) else LIVE.version
+    version = "41ab07d3e5f6" if truth.live_changes and at.date() >= SECOND_WEEK else LIVE.version
     return {
         "project": PROJECT, "ts": at, "request_id": f"r{number}", "policy": LIVE.name, "policy_version": version,
         "cluster_key": user, "cluster_kind": "user" if named else "request",
@@ -117,9 +124,9 @@ def _live(number: int, truth: Fortnight, dice: random.Random) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shadow(live: dict[str, Any], model: str) -> dict[str, Any]:
+def _shadow(live: dict[str, Any], model: str, policy: PolicyRef = SHADOW) -> dict[str, Any]:
     return {
-        **live, "role": "shadow", "policy": SHADOW.name, "policy_version": SHADOW.version, "model": model,
+        **live, "role": "shadow", "policy": policy.name, "policy_version": policy.version, "model": model,
         "tier": "large" if model == "big" else "small", "steps_id": model, "propensity": 1.0,
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from shadowroute.analysis.backtest.case import Case, Inputs, load
 from shadowroute.analysis.backtest.result import TruthDocument
 from shadowroute.analysis.backtest.run import run as run_backtest
 from shadowroute.analysis.backtest.run import truth_of
-from shadowroute.analysis.measures.executed import Executed, cost_frame, executed, executed_of_units
+from shadowroute.analysis.measures.executed import Executed, cost_frame, executed_of_units
 from shadowroute.analysis.measures.executed_cost import CostFrame, residual_usd
 from shadowroute.analysis.measures.executed_draws import Unit, units
 from shadowroute.analysis.prices import PriceTable
@@ -22,8 +22,8 @@ from shadowroute.analysis.queries.executions import Frame, executed_answers, exe
 from shadowroute.analysis.queries.money import cost_cube
 from shadowroute.analysis.results import Estimate, Measured
 from shadowroute.analysis.selection import PolicyRef, Window
-from shadowroute.analysis.stats.survey import hajek
-from shadowroute.analysis.summaries import RatioSums
+from shadowroute.analysis.study import Study
+from shadowroute.analysis.summaries import Floats, RatioSums
 from shadowroute.app.cli.root import run as shadowroute
 from shadowroute.collector.price_books import book_prices
 from shadowroute.collector.store import Store
@@ -80,18 +80,24 @@ class Pair:
         needed, live = float(self.frame.needed.sum()), float(self.costs.live.sum())
         gaps = np.array([(unit.score or 0.0) - (unit.live_score or 0.0) for unit in drawn])
         missed = np.array([residual_usd(unit, self.prices) or 0.0 for unit in drawn])
-        quality, cost = hajek(gaps, chance), hajek(missed, chance)
+        quality, quality_error = _hajek(gaps, chance)
+        cost, cost_error = _hajek(missed, chance)
         predicted = float((self.costs.predicted - self.costs.live).sum())
         return (
+            _near((predicted + needed * cost) / live, needed * cost_error / live, self.truth.cost_change),
             _near(
-                (predicted + needed * cost.value) / live, needed * cost.standard_error / live, self.truth.cost_change
-            ),
-            _near(
-                needed * quality.value / self.frame.requests.sum(),
-                needed * quality.standard_error / self.frame.requests.sum(),
+                needed * quality / self.frame.requests.sum(),
+                needed * quality_error / self.frame.requests.sum(),
                 self.truth.quality_change,
             ),
         )
+
+
+def _hajek(values: Floats, chance: Floats) -> tuple[float, float]:
+    """The population's mean from a Poisson sample, sum of y/p over sum of 1/p, and its standard error by the design."""
+    size = float((1 / chance).sum())
+    mean = float((values / chance).sum()) / size
+    return mean, float(np.sqrt(((1 - chance) * np.square((values - mean) / chance)).sum())) / size
 
 
 def _near(value: float, error: float, truth: float | None) -> bool:
@@ -143,7 +149,8 @@ def pairs(case: Case, store: Store, folder: Path) -> list[Pair]:
 def measured(pair: Pair, store: Store) -> Executed:
     """The measure itself, from the store."""
     queries = Queries(store.reader(), pair.case.project)
-    return executed(queries, pair.policy, Window(*pair.case.days), signal=SIGNAL, book=pair.case.catalogue.book_id)
+    study = Study(queries, Window(*pair.case.days), book=pair.case.catalogue.book_id, scored_by=SIGNAL)
+    return study.of(pair.policy).executed
 
 
 def write_answers(case: Case, place: int, file: Path, *, probability: float, only: set[str] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shadowroute.analysis.queries.latency import Escalates, LiveTimes, PairTimes
+from shadowroute.analysis.queries.times import Escalates, LiveTimes, PairTimes
 from shadowroute.analysis.stats.log_bins import RATIO, BinRow
 
 

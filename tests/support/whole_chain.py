@@ -17,14 +17,14 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from shadowroute.analysis.as_json import plain
-from shadowroute.analysis.measures.off_policy import off_policy
 from shadowroute.analysis.packet.content import packet
 from shadowroute.analysis.plan import plan_of
 from shadowroute.analysis.plan.registration import judged_by
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import project_report
-from shadowroute.analysis.rows import SignalRow
 from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.signals import SignalRow
+from shadowroute.analysis.study import Study
 from tests.support.decision_rows import insert
 from tests.support.execution_rows import insert_executions
 
@@ -135,8 +135,8 @@ def figures(client: Client, rows: Chain, project: str, *, book: str = BOOK) -> d
     thumbs = SignalRow(name="resolved", source="user", n=0)
     made_of = {
         "packet": plain(made),
-        "report": plain(project_report(q, rows.window, book=book, by=("user_tier",), only=[SHADOW, PLAIN])),
-        "off_policy": plain(off_policy(q, PLAIN, rows.window, signal=thumbs)),
+        "report": plain(project_report(Study(q, rows.window, [SHADOW, PLAIN], book=book), by=("user_tier",))),
+        "off_policy": plain(Study(q, rows.window).of(PLAIN).off_policy(thumbs)),
     }
     values: dict[str, Any] = json.loads(json.dumps(made_of))
     return values

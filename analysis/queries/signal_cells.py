@@ -10,15 +10,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from shadowroute.analysis.queries.overall import PairCell, pair_cells, signal_records
-from shadowroute.analysis.queries.reader import Reader, Record, days, of_policy
-from shadowroute.analysis.rows import SignalRow
+from shadowroute.analysis.queries.overall import pair_cells, signal_records
+from shadowroute.analysis.queries.reader import Reader, days, of_policy
+from shadowroute.analysis.queries.records import Record, by_value, column, grouped
 from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
-from shadowroute.analysis.signals import DERIVED
-from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums, spread
+from shadowroute.analysis.signals import DERIVED, GRID, SignalRow
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
-BINS: Final = 21
-"""Values of a signal in steps of 0.05; the last bin holds the value 1 alone."""
+BINS: Final = GRID + 1
+"""Values of a signal in steps of 1/GRID; the last bin holds the value 1 alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +77,7 @@ def signal_cells(
 ) -> list[SignalCells]:
     """One signal in a slice, by pair of planned models."""
     if where == ALL:
-        return _overall_cells(signal_records(reader, window, policy, signal))
+        return _cells(signal_records(reader, window, policy, signal))
     rows = "derived_rows" if signal.source == DERIVED else "signal_rows"
     return _cells(reader.in_slice("signal_cells", rows, where, **_of_signal(window, policy, signal)))
 
@@ -86,21 +86,25 @@ def signal_cells_by_value(
     reader: Reader, window: Window, policy: PolicyRef, signal: SignalRow, key: str
 ) -> dict[str, list[SignalCells]]:
     """The same for every value of a segment key."""
-    records = reader.per_value("signal_cells", key, **_of_signal(window, policy, signal))
-    return {value: _cells(group) for value, group in _grouped(records, "segment_value").items()}
+    return by_value(reader.per_value("signal_cells", key, **_of_signal(window, policy, signal)), _cells)
 
 
 def asked(reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL) -> list[AskedSums]:
     """Requests in a slice that could have had a signal, by pair of planned models."""
     if where == ALL:
-        return _overall_asked(pair_cells(reader, window, policy))
+        return [
+            AskedSums(
+                live_model=cell.live_model, shadow_model=cell.shadow_model, requests=cell.sums("weight"), n=cell.n
+            )
+            for cell in pair_cells(reader, window, policy)
+            if cell.is_pair and not cell.is_contaminated
+        ]
     return _asked(reader.in_slice("signal_asked", "signal_asked_rows", where, **of_policy(policy), **days(window)))
 
 
 def asked_by_value(reader: Reader, window: Window, policy: PolicyRef, key: str) -> dict[str, list[AskedSums]]:
     """The same for every value of a segment key."""
-    records = reader.per_value("signal_asked", key, **of_policy(policy), **days(window))
-    return {value: _asked(group) for value, group in _grouped(records, "segment_value").items()}
+    return by_value(reader.per_value("signal_asked", key, **of_policy(policy), **days(window)), _asked)
 
 
 def total(cells: Sequence[SignalCells]) -> SignalCells:
@@ -112,58 +116,21 @@ def _of_signal(window: Window, policy: PolicyRef, signal: SignalRow) -> dict[str
     return {**of_policy(policy), "name": signal.name, "source": signal.source, **days(window)}
 
 
-def _grouped(records: Iterable[Record], *columns: str) -> dict[Any, list[Record]]:
-    """Records by the value of one column, or by the values of several."""
-    groups: dict[Any, list[Record]] = {}
-    for record in records:
-        key = record[columns[0]] if len(columns) == 1 else tuple(record[column] for column in columns)
-        groups.setdefault(key, []).append(record)
-    return groups
-
-
 def _cells(records: Iterable[Record]) -> list[SignalCells]:
+    """Cells of records with a bucket each, or of those of all traffic, whose columns are arrays over the buckets."""
     found = []
-    for (live, shadow), rows in _grouped(records, "live_model", "shadow_model").items():
-        weights = np.zeros((BUCKETS, BINS))
-        np.add.at(
-            weights, ([row["bucket"] for row in rows], [row["bin"] for row in rows]), [row["weight"] for row in rows]
-        )
-        found.append(
-            SignalCells(
-                live_model=live,
-                shadow_model=shadow,
-                weights=weights,
-                scores=spread([row["bucket"] for row in rows], [row["score"] for row in rows]),
-                n=sum(row["n"] for row in rows),
-            )
-        )
-    return found
-
-
-def _overall_cells(records: Iterable[Record]) -> list[SignalCells]:
-    found = []
-    for (live, shadow), rows in _grouped(records, "live_model", "shadow_model").items():
-        weights = np.zeros((BUCKETS, BINS))
+    for (live, shadow), rows in grouped(records, "live_model", "shadow_model").items():
+        weights, scores = np.zeros((BUCKETS, BINS)), np.zeros(BUCKETS)
         for row in rows:
-            weights[:, row["bin"]] = row["weight"]
+            buckets = row.get("bucket", slice(None))
+            weights[buckets, row["bin"]] += row["weight"]
+            scores[buckets] += row["score"]
         found.append(
             SignalCells(
-                live_model=live,
-                shadow_model=shadow,
-                weights=weights,
-                scores=np.sum([row["score"] for row in rows], axis=0),
-                n=sum(row["n"] for row in rows),
+                live_model=live, shadow_model=shadow, weights=weights, scores=scores, n=sum(row["n"] for row in rows)
             )
         )
     return found
-
-
-def _overall_asked(cells: Iterable[PairCell]) -> list[AskedSums]:
-    return [
-        AskedSums(live_model=cell.live_model, shadow_model=cell.shadow_model, requests=cell.sums("weight"), n=cell.n)
-        for cell in cells
-        if cell.is_pair and not cell.is_contaminated
-    ]
 
 
 def _asked(records: Iterable[Record]) -> list[AskedSums]:
@@ -171,10 +138,10 @@ def _asked(records: Iterable[Record]) -> list[AskedSums]:
         AskedSums(
             live_model=live,
             shadow_model=shadow,
-            requests=spread([row["bucket"] for row in rows], [row["weight"] for row in rows]),
+            requests=column(rows, "weight"),
             n=sum(row["n"] for row in rows),
         )
-        for (live, shadow), rows in _grouped(records, "live_model", "shadow_model").items()
+        for (live, shadow), rows in grouped(records, "live_model", "shadow_model").items()
     ]
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
-from shadowroute.analysis.queries.reader import LIVE, Reader, conditions, days, of_policy
+from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy, role_of
+from shadowroute.analysis.queries.records import row_of
 from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
 from shadowroute.analysis.stats.log_bins import BinRow
 
@@ -77,63 +75,22 @@ class DecisionTimes:
 
 def live_times(reader: Reader, window: Window, where: Slice = ALL) -> list[LiveTimes]:
     """Times of live requests in a slice; one pass over the sample of requests."""
-    return [
-        LiveTimes(
-            model=record["served_model"],
-            input_band=record["input_band"],
-            is_single=bool(record["is_single"]),
-            n=record["n"],
-            unknown_n=record["unknown_n"],
-            bins=_bins(record),
-            stands_for=record["stands_for"],
-        )
-        for record in reader.select("latency_live", **days(window), **conditions(where))
-    ]
+    records = reader.select("latency_live", **days(window), **conditions(where))
+    return [row_of(LiveTimes, record, model=record["served_model"]) for record in records]
 
 
-def pair_times(reader: Reader, policy: PolicyRef, window: Window, where: Slice = ALL) -> list[PairTimes]:
+def pair_times(reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL) -> list[PairTimes]:
     """Times on a shadow's requests in a slice; one pass over the sample of requests."""
-    return [
-        PairTimes(
-            first_model=record["first_model"],
-            second_model=record["second_model"],
-            escalates=record["escalates"],
-            input_band=record["input_band"],
-            n=record["n"],
-            requests=record["requests"],
-            left_out=record["left_out"],
-            bins=_bins(record),
-        )
-        for record in reader.select("latency_pairs", **of_policy(policy), **days(window), **conditions(where))
-    ]
+    records = reader.select("latency_pairs", **of_policy(policy), **days(window), **conditions(where))
+    return [row_of(PairTimes, record) for record in records]
 
 
 def executed_times(reader: Reader, policy: PolicyRef) -> list[ExecutedTimes]:
     """Times of executed answers: of models alone, and of the policy's whole plan."""
-    return [
-        ExecutedTimes(
-            model=record["model"],
-            is_whole_plan=bool(record["is_whole_plan"]),
-            bin=record["bin"],
-            n=record["n"],
-            weight=record["weight"],
-        )
-        for record in reader.select("latency_executed", **of_policy(policy))
-    ]
+    return [row_of(ExecutedTimes, record) for record in reader.select("latency_executed", **of_policy(policy))]
 
 
-def decision_times(reader: Reader, policy: PolicyRef | None, window: Window) -> list[DecisionTimes]:
+def decision_times(reader: Reader, window: Window, policy: PolicyRef | None) -> list[DecisionTimes]:
     """Times that a shadow policy (None: the live one) took to decide."""
-    role = LIVE if policy is None else {"role": "shadow", **of_policy(policy)}
-    return [
-        DecisionTimes(n=record["n"], bins=_bins(record))
-        for record in reader.select("decision_times", **role, **days(window))
-    ]
-
-
-def _bins(record: Mapping[str, Any]) -> BinRow:
-    return BinRow(
-        record["bucket"],
-        np.asarray(record["bins"], dtype=np.float64),
-        np.asarray(record["weights"], dtype=np.float64),
-    )
+    records = reader.select("decision_times", **role_of(policy), **days(window))
+    return [row_of(DecisionTimes, record) for record in records]

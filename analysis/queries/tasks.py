@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Final
 
-import numpy as np
-
-from shadowroute.analysis.queries.reader import Reader, Record, days
+from shadowroute.analysis.queries.reader import Reader, days
+from shadowroute.analysis.queries.records import row_of
 from shadowroute.analysis.selection import Window
 from shadowroute.analysis.stats.log_bins import BinRow
+
+_UNTIMED: Final = {"timed_n": 0, "bins": (), "weights": ()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,43 +60,16 @@ def tasks(reader: Reader, window: Window) -> list[TaskRow]:
     """Live requests by task and bucket; their times are those of the sample."""
     times = {(record["task"], record["bucket"]): record for record in reader.select("worksheet_times", **days(window))}
     return [
-        TaskRow(
-            task=record["task"],
-            bucket=record["bucket"],
-            n=record["n"],
-            token_n=record["token_n"],
-            input_tokens=record["input_tokens"],
-            output_tokens=record["output_tokens"],
-            judged_n=record["judged_n"],
-            refused_n=record["refused_n"],
-            **_timed(record["bucket"], times.get((record["task"], record["bucket"]))),
-        )
+        row_of(TaskRow, {**record, **times.get((record["task"], record["bucket"]), _UNTIMED)})
         for record in reader.select("worksheet_tasks", **days(window))
     ]
 
 
-def _timed(bucket: int, record: Record | None) -> dict[str, Any]:
-    bins, weights = (record["bins"], record["weights"]) if record else ((), ())
-    counted = BinRow(bucket, np.asarray(bins, dtype=np.float64), np.asarray(weights, dtype=np.float64))
-    return {"timed_n": record["timed_n"] if record else 0, "bins": counted}
-
-
 def plans(reader: Reader, window: Window) -> list[PlanRow]:
     """The most frequent plans of each task, the first one first."""
-    return [
-        PlanRow(task=record["task"], model=record["model"], steps=record["steps"], n=record["n"])
-        for record in reader.select("worksheet_plans", **days(window))
-    ]
+    return [row_of(PlanRow, record) for record in reader.select("worksheet_plans", **days(window))]
 
 
 def costs(reader: Reader, window: Window, book: str) -> list[TaskCost]:
     """What each task cost."""
-    return [
-        TaskCost(
-            task=record["task"],
-            usd=record["usd"],
-            unpriced=tuple(record["unpriced"]),
-            days=frozenset(record["days"]),
-        )
-        for record in reader.select("worksheet_costs", book=book, **days(window))
-    ]
+    return [row_of(TaskCost, record) for record in reader.select("worksheet_costs", book=book, **days(window))]

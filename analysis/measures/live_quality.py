@@ -5,9 +5,8 @@ Every figure is about the model that answered, never about the shadow's model: i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -15,20 +14,17 @@ import numpy as np
 from shadowroute.analysis.measures.direction import Direction, Directions
 from shadowroute.analysis.measures.quality_comparison import Comparison, Group, compared, incomparable
 from shadowroute.analysis.measures.rates import Clusters, missing_share, share_of
-from shadowroute.analysis.queries import Queries
-from shadowroute.analysis.queries.quality import AskedSums, SignalCells, asked, signal_cells, total
+from shadowroute.analysis.next_steps import SEND_SIGNAL
+from shadowroute.analysis.queries.signal_cells import AskedSums, SignalCells, total
 from shadowroute.analysis.results import Estimate, Measured, Undefined
-from shadowroute.analysis.rows import SignalRow
-from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
-from shadowroute.analysis.signals import SignalSpec, spec_of
+from shadowroute.analysis.selection import Window
+from shadowroute.analysis.signals import GRID, SignalRow, SignalSpec, spec_of
 from shadowroute.analysis.stats.nonresponse import manski_bounds, share_at_least
 from shadowroute.analysis.summaries import BUCKETS, RatioSums
 
 ABOUT_LIVE: Final = "These are answers of the model that answered, not of the shadow's model."
 
-_NO_SIGNAL: Final = Undefined(
-    reason="no signal arrived for these requests", next_step='send one: observer.signal(reply.id, "resolved", 1)'
-)
+_NO_SIGNAL: Final = Undefined(reason="no signal arrived for these requests", next_step=SEND_SIGNAL)
 _NO_REQUEST: Final = Undefined(reason="no request in this group")
 _NO_BAR: Final = Undefined(reason="no bar is set for this signal", next_step="set signals.NAME.bar in the plan")
 
@@ -92,48 +88,6 @@ class Quality:
     note: str
 
 
-def quality(
-    q: Queries,
-    policy: PolicyRef,
-    window: Window,
-    segment: Slice = ALL,
-    *,
-    book: str,
-    signal: SignalRow | None = None,
-    specs: Mapping[str, SignalSpec] | None = None,
-    as_of: datetime | None = None,
-    level: float = 0.95,
-) -> Quality:
-    """A signal on the live answers in a window and a slice.
-
-    Args:
-        q: reads the project.
-        policy: the shadow.
-        window: UTC days; those that are too young for the signal are left out.
-        segment: slice of the traffic.
-        book: price book that ranks the models.
-        signal: name and source; None for the most frequent one.
-        specs: how signals are read, by name, for example those of a plan.
-        as_of: what arrived before this is stored; None takes every day for old enough.
-        level: nominal coverage of the intervals.
-    """
-    chosen = signal or next(iter(q.signals_seen(window)), None)
-    spec = spec_of(chosen, specs) if chosen else None
-    days = spec.matured(window, as_of) if spec else window
-    whole = asked(q, window, policy, segment)
-    return quality_of(
-        signal_cells(q, days, policy, chosen, segment) if chosen and days else [],
-        whole if days == window else asked(q, days, policy, segment) if days else [],
-        whole=whole,
-        signal=chosen,
-        spec=spec,
-        days=days,
-        directions=Directions(q.blended_prices(book, window.last)),
-        clusters=lambda: q.effective_clusters(window, policy, segment),
-        level=level,
-    )
-
-
 def quality_of(
     cells: Sequence[SignalCells],
     requests: Sequence[AskedSums],
@@ -146,7 +100,7 @@ def quality_of(
     whole: Sequence[AskedSums] | None = None,
     level: float = 0.95,
 ) -> Quality:
-    """The same from sums.
+    """A signal on the live answers.
 
     Args:
         cells: the signal on days that are old enough.
@@ -260,7 +214,7 @@ def _distribution(group: Group, spec: SignalSpec | None, clusters: Clusters, lev
 def _reaching(cells: SignalCells, spec: SignalSpec, clusters: Clusters, level: float) -> tuple[Measured, float | None]:
     if spec.bar is None:
         return _NO_BAR, None
-    step = round(spec.bar * 20)
+    step = round(spec.bar * GRID)
     good = cells.weights[:, :step] if spec.lower_is_better else cells.weights[:, step:]
     sums = RatioSums(numerator=good.sum(axis=1), denominator=cells.weights.sum(axis=1), n=cells.n)
     found = share_of(sums, subject="request with this signal", clusters=clusters, level=level)

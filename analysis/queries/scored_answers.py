@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from shadow.domain.outcome import Usage
 from shadowroute.analysis.queries.reader import Reader, days
+from shadowroute.analysis.queries.records import row_of
 from shadowroute.analysis.selection import Window
+
+_TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +46,5 @@ class ScoredAnswer:
 def scored_answers(reader: Reader, window: Window, signal: str) -> Iterator[ScoredAnswer]:
     """Answers that live served, and those of models that were run alone, in the order of request ids."""
     for row in reader.select("training_rows", **days(window), name=signal):
-        yield ScoredAnswer(
-            request_id=row["request_id"],
-            day=row["day"],
-            cluster_key=row["cluster_key"],
-            task=row["task"],
-            user_tier=row["user_tier"],
-            complexity_band=row["complexity_band"],
-            input_band=row["input_band"],
-            model=row["model"],
-            score=row["score"],
-            weight=row["weight"],
-            propensity=row["propensity"],
-            usage=Usage(
-                input_tokens=row["input_tokens"],
-                output_tokens=row["output_tokens"],
-                cache_read_tokens=row["cache_read_tokens"],
-                cache_write_tokens=row["cache_write_tokens"],
-            ),
-            is_executed=bool(row["is_executed"]),
-        )
+        usage = Usage(**{name: row[name] for name in _TOKENS})
+        yield row_of(ScoredAnswer, row, usage=usage)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
-from shadowroute.analysis.rows import SignalRow
 from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
+from shadowroute.analysis.signals import SignalRow
 from shadowroute.analysis.stats.off_policy import Codes, GroupedSums
 from shadowroute.analysis.summaries import Floats
 
