@@ -107,7 +107,7 @@ def about_judges(judges: Sequence[JudgeAgreement]) -> Iterator[Caveat]:
         if not known:
             yield Caveat(
                 "judge_unvalidated",
-                f"{name} is the score of a model, and nothing here shows that it agrees with anybody.",
+                f"{name} is the score of a model, and nothing here shows that it agrees with another source.",
                 "let people score some of the answers that it scored, under the same signal name",
             )
         for each in known:

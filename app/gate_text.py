@@ -28,7 +28,7 @@ def gate_text(judgement: Judgement, *, file: str, code: int, reason: str) -> str
         *_table(judgement),
         *(_wrapped(f"harmed    {_finding(finding)}", "  ", "            ") for finding in _harms(judgement)),
         *(_wrapped(f"blocked   {b.text} -> {b.next_step}", "  ", "            ") for b in judgement.blockers),
-        *(_wrapped(f"door      {door}", "  ", "            ") for door in judgement.doors),
+        *(_wrapped(f"answers   {door}", "  ", "            ") for door in judgement.doors),
         *(_wrapped(f"edited    {text}", "  ", "            ") for text in edits(judgement, file)),
         *(
             _wrapped(f"note      {caveat}", "  ", "            ")

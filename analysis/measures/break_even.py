@@ -143,7 +143,7 @@ def _wasted(cube: CostCube, samples: Samples, clusters: Clusters, level: float) 
         change_of(cube, samples.lengths, rate),
         live=np.zeros(BUCKETS),
         predictions=tuple(Prediction(usd=usd, error=None) for usd in (ends if unseen.any() else [known])),
-        why_range="the first answers that nobody has checked may all pass or all fail",
+        why_range="unchecked first answers may all pass or all fail",
     )
     if not highest.any() and not change.why_not:
         return Undefined(reason="no first answer is known to be refused", n=cube.n)

@@ -24,7 +24,7 @@ from shadowroute.analysis.stats.proportion import wilson
 from shadowroute.analysis.stats.ratio import RatioError, combined, t_interval
 from shadowroute.analysis.summaries import BUCKETS, ROUNDED, Floats, RatioSums
 
-_UNMEASURED = "nobody has measured how much the other models write"
+_UNMEASURED = "how much the other models write was not measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

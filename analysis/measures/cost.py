@@ -125,7 +125,7 @@ def cost_of(
         pairs: of the same requests; they tell what was left out.
         clusters: effective clusters by key.
         lengths: what the shadow's models read and write.
-        escalation: share of the escalations that nobody has seen which happen; None leaves a range.
+        escalation: share of the unseen escalations which happen; None leaves a range.
         concentration: of the same requests, if they were looked at one by one; says whether the tail is heavy.
         level: nominal coverage of all intervals.
     """

@@ -82,7 +82,7 @@ def _known(pairs: PairSums, clusters: Clusters, level: float) -> Measured:
 
 
 def unseen_rate(answers: Iterable[ExecutedAnswer], unseen: float, *, level: float = 0.95) -> Measured | None:
-    """How often the escalations that nobody has seen happen, from executed answers; None if none was run.
+    """How often the unseen escalations happen, from executed answers; None if none was run.
 
     Undefined where the draw stands for other requests than these, or where many of its answers do not say it: cheap
     answers that fail are not like the others.

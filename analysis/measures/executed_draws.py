@@ -196,7 +196,7 @@ def is_off(stood: float, needed: float, variance: float) -> bool:
 
 def unknown_paid(missing: float) -> str:
     """Why an escalation rate is not known; `missing` is the share of the sample, 0 to 1."""
-    return f"of {missing:.1%} of the sample nobody knows whether a second model was paid"
+    return f"of {missing:.1%} of the sample it is unknown whether a second model was paid"
 
 
 def not_covered(drawn: Drawn, needed: float) -> Undefined | None:

@@ -88,7 +88,7 @@ def judge_agreements_of(pairs: Sequence[JudgePairs], *, level: float = 0.95) -> 
 
 
 def _unknown(everything: JudgePairs) -> JudgeAgreement:
-    why = Undefined(reason="nobody else scored these answers", next_step=_NEXT)
+    why = Undefined(reason="no other source scored these answers", next_step=_NEXT)
     return JudgeAgreement(
         judge=everything.judge,
         truth="",

@@ -69,7 +69,7 @@ def latency_of(
         executed: of answers that were run.
         live_decides: how long live took to decide.
         shadow_decides: how long the shadow did.
-        priors: model to its expected seconds (`latency_s` of models.yaml), for models that nobody has ever timed.
+        priors: model to its expected seconds (`latency_s` of models.yaml), for models without any known time.
         level: nominal coverage of the intervals.
     """
 

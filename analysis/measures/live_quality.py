@@ -240,6 +240,6 @@ def _nothing(why: Undefined) -> Distribution:
 
 def _unranked(models: Sequence[str]) -> Undefined:
     return Undefined(
-        reason=f"no price for {', '.join(models)}, so nobody can tell which requests are downgraded",
+        reason=f"no price for {', '.join(models)}, so it is unknown which requests are downgraded",
         next_step="add price_usd_per_million to models.yaml",
     )

@@ -140,7 +140,7 @@ def without_control(chance: Exploration) -> str:
         return REPEATABLE
     return (
         f"How often live differs from itself is not known: {_NO_CONTROL}, and {_untold(chance)} whether chance made"
-        " them (live.decides in shadow.yaml is unknown or randomly; of an imported log nobody said it)."
+        " them (live.decides in shadow.yaml is unknown or randomly; an imported log does not say it)."
     )
 
 

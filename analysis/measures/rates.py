@@ -31,7 +31,7 @@ FAILED: Final = 0.001
 ROUNDING: Final = 1e-9
 """Relative difference up to which two weighted counts are the same: summation order, never a row."""
 
-UNSEEN_ESCALATIONS: Final = "escalations that nobody has seen may happen never or always"
+UNSEEN_ESCALATIONS: Final = "unseen escalations may happen never or always"
 """Why a figure that depends on them is a range."""
 
 JACKKNIFE: Final = "jackknife t over buckets"

@@ -1,1 +1,1 @@
-"""The evidence packet: everything that a rollout was judged by, in files that anybody can check without a store."""
+"""The evidence packet: everything that a rollout was judged by, in files that can be checked without a store."""

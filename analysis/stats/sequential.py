@@ -1,4 +1,4 @@
-"""How wide today's interval must be if somebody looks every day and stops when it pleases him.
+"""How wide today's interval must be for a person who looks every day and may stop on any day.
 
 A judgement is looked at daily. Both ways of staying valid come down to one number, the `level` of today's two-sided
 interval, which every interval of this package takes:

@@ -152,7 +152,7 @@ def _newest_last(rows: Sequence[PolicyRow]) -> Sequence[PolicyRow]:
 
 def _caveats(plan: RegisteredPlan, study: Study, window: Window | None, found: PlanFigures | None) -> Iterator[str]:
     if plan.status.registered_at is None:
-        yield "This plan is not recorded: the store could not be written, so nobody can prove that it came first."
+        yield "This plan is not recorded: the store could not be written, so it cannot be proven that it came first."
     seen = days_before(plan.status, plan.plan, window)
     if seen:
         yield f"The plan was registered after {counted(seen, 'day')} of its window: their data could already be seen."

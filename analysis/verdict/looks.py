@@ -1,4 +1,4 @@
-"""Which days are judged today, and how wide intervals must be because somebody looks every day."""
+"""Which days are judged today, and how wide intervals must be because of a look every day."""
 
 from __future__ import annotations
 

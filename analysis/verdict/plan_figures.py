@@ -143,7 +143,7 @@ class PlanFigures:
         if delta.length_range == delta.relative:
             return evidence
         low, high = DEFAULT_BOUNDS
-        why = f"models that nobody has run write {low:g} to {high:g} times as much"
+        why = f"models that were never run write {low:g} to {high:g} times as much"
         return replace(evidence, doubt=net_relative(delta.length_range, self._ledger, delta.relative), doubt_why=why)
 
     def _without_evaluation(self, change: Measured) -> Measured:

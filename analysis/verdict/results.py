@@ -98,7 +98,7 @@ class SegmentFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How the intervals stay valid although somebody looks every day.
+    """How the intervals stay valid with a look every day.
 
     Attributes:
         kind: `planned` (group-sequential, fixed end) or `open` (confidence sequence).

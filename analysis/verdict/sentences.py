@@ -12,7 +12,7 @@ from shadowroute.analysis.verdict.bounds import negated
 from shadowroute.analysis.verdict.results import Blocker, Condition, Headline, SegmentFinding, Verdict
 from shadowroute.analysis.verdict.wording import bare, money, points, span, whole_percent
 
-NO_ANSWERS: Final = "Not yet: nobody has seen its answers."
+NO_ANSWERS: Final = "Not yet: its answers have not been seen."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`shadowroute import litellm|otel|csv|parquet`: day 0, judged from a log that somebody else wrote."""
+"""`shadowroute import litellm|otel|csv|parquet`: day 0, judged from a log of another tool."""
 
 from __future__ import annotations
 

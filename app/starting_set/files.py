@@ -188,7 +188,7 @@ choose:
 """
 
 _PLAN: Final = """\
-# What must be true before cheap-first may serve anybody. Its first content is recorded and judges: correct it before.
+# What must be true before cheap-first may serve a user. Its first content is recorded and judges: correct it before.
 plan: cheap-first-{month}
 policy: cheap-first
 window: {{starts: {starts}, ends: {ends}, min_days: 7}}

@@ -141,7 +141,7 @@ def _signal(signals: Sequence[SignalRow]) -> SignalRow | None:
 
 
 def _no_signal() -> None:
-    st.info("No signal yet: nobody has said how good an answer was.", icon=":material/info:")
+    st.info("No signal yet: no answer has been rated.", icon=":material/info:")
     st.code('observer.signal(reply.id, "resolved", 1)      # in any process, at any later time', language="python")
     st.code(
         f"curl {runtime.current().otlp_url}/v1/signals -H 'content-type: application/json' \\\n"

@@ -31,7 +31,7 @@ class Gate:
     def __post_init__(self) -> None:
         if not self.token and not is_loopback(self.host):
             raise ConfigError(
-                f"a token must be given to listen on {self.host}: anybody there could write; "
+                f"a token must be given to listen on {self.host}: every host in that network could write; "
                 "set --token or SHADOWROUTE_TOKEN, or listen on 127.0.0.1"
             )
 

@@ -179,8 +179,8 @@ def test_need_more_because_nobody_has_seen_its_answers() -> None:
     headline = with_saving(between(4_210, 19_290, unit="usd"), quality_change=NOT_RUN, quality_rung="none")
     text = said(conditions=(ranged, answers(NOT_RUN, "none")), headline=headline)
     assert text.startswith(
-        "Not yet: nobody has seen its answers. cheap-first would save $4,210 to $19,300 a month, depending on how often"
-        " its cheap answers fail their check; waiting will not tell. Next: run the first answers"
+        "Not yet: its answers have not been seen. cheap-first would save $4,210 to $19,300 a month, depending on how"
+        " often its cheap answers fail their check; waiting will not tell. Next: run the first answers"
     )
 
 

@@ -94,15 +94,15 @@ def test_every_verdict_has_its_exit_code(
     code: int,
     first: str,
 ) -> None:
-    """Worse answers, none at all, one harmed segment; NEED_MORE names the doors."""
+    """Worse answers, none at all, one harmed segment; NEED_MORE names what would bring answers."""
     with another(engine_folder, truth) as store:
         assert gate(store, tmp_path) == code
     out = " ".join(capsys.readouterr().out.split())
     assert out.startswith(f"{first} cheap-first")
     assert f"exit {code}" in out
-    assert ("door Today: draw requests with shadowroute queue" in out) == (first == "NEED_MORE")
+    assert ("answers Today: draw requests with shadowroute queue" in out) == (first == "NEED_MORE")
     for later in ("mirror", "replay with a loader", "captured content"):
-        assert (f"door In a later version: {later}" in out) == (first == "NEED_MORE")
+        assert (f"answers In a later version: {later}" in out) == (first == "NEED_MORE")
 
 
 def test_json_follows_the_published_schema(good: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

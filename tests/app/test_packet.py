@@ -222,5 +222,5 @@ def test_a_judge_that_nobody_checked_is_said_to_be_none(measured: Packet) -> Non
     assert (judge.judge, judge.truth) == ("judge", "")
     text = page.markdown(measured)
     assert "## Can the judges be believed?" in text
-    assert f"| judge | nobody | 0 of {judge.judged} | unknown: nobody else scored these answers |" in text
-    assert "judge is the score of a model, and nothing here shows that it agrees with anybody." in text
+    assert f"| judge | nobody | 0 of {judge.judged} | unknown: no other source scored these answers |" in text
+    assert "judge is the score of a model, and nothing here shows that it agrees with another source." in text
