@@ -19,6 +19,7 @@ ROUNDED: Final = 1e-11
 """Share of what was summed up to which a difference is rounding and no difference."""
 
 Floats = NDArray[np.float64]
+Buckets = NDArray[np.int64]
 
 
 def spread(buckets: ArrayLike, values: ArrayLike) -> Floats:

@@ -18,7 +18,7 @@ from shadowroute.analysis.measures.rates import refusal
 from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame
 from shadowroute.analysis.results import Undefined
 from shadowroute.analysis.stats.survey import Jackknife, jackknife
-from shadowroute.analysis.summaries import Floats, RatioSums, effective_number, spread
+from shadowroute.analysis.summaries import Buckets, Floats, RatioSums, effective_number, spread
 
 MINIMUM_RUN: Final = 30
 """Answers below which no interval is given."""
@@ -90,7 +90,7 @@ class Drawn:
     """
 
     units: tuple[Unit, ...]
-    bucket: Floats
+    bucket: Buckets
     stands_for: Floats
     chance: Floats
 

@@ -12,7 +12,7 @@ from shadow.domain.outcome import Usage
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
 from shadowroute.analysis.selection import PolicyRef, Slice, Window
-from shadowroute.analysis.summaries import Floats
+from shadowroute.analysis.summaries import Buckets, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class Trials:
     """
 
     sample: str
-    bucket: Floats
+    bucket: Buckets
     stands_for: Floats
     chance: Floats
     live_score: Floats

@@ -27,7 +27,7 @@ def of(weak: np.ndarray, strong: np.ndarray, picks_strong: np.ndarray, confidenc
     n = weak.size
     return Trials(
         sample="s",
-        bucket=np.arange(n, dtype=float) % 256,
+        bucket=np.arange(n) % 256,
         stands_for=np.ones(n),
         chance=np.ones(n),
         live_score=strong,

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
 from shadowroute.analysis.cost_cube import CostCube, Dollars, Line
 from shadowroute.analysis.measures.change import change_of
@@ -20,7 +19,7 @@ from shadowroute.analysis.queries.executions import ExecutedAnswer
 from shadowroute.analysis.results import Estimate, Undefined
 from shadowroute.analysis.selection import Segment
 from shadowroute.analysis.stats.length import LengthSums, fit_log_log, total_error
-from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums, spread
+from shadowroute.analysis.summaries import BUCKETS, Buckets, Floats, RatioSums, spread
 from tests.support.groups import need_data
 
 SPLITS: Final = 200
@@ -74,7 +73,7 @@ def answer(number: int, **changed: object) -> ExecutedAnswer:
     return replace(made, **changed)  # type: ignore[arg-type]  # fields of the test's own choice
 
 
-def samples(buckets: NDArray[np.int64], other: Floats, own: Floats) -> LengthSums:
+def samples(buckets: Buckets, other: Floats, own: Floats) -> LengthSums:
     ratio = RatioSums(numerator=spread(buckets, other), denominator=spread(buckets, own), n=len(own))
     return LengthSums(output=ratio, input=ratio)
 

@@ -30,7 +30,7 @@ def sample(rng: np.random.Generator, choice: str, *, models: tuple[str, str] = (
     }[choice]
     return Trials(
         sample="s",
-        bucket=rng.integers(0, 256, 1_500)[user].astype(float),
+        bucket=rng.integers(0, 256, 1_500)[user],
         stands_for=np.full(DRAWN, REQUESTS / DRAWN),
         chance=np.full(DRAWN, DRAWN / REQUESTS),
         live_score=live_score,
