@@ -31,7 +31,7 @@ settings.load_profile("shadowroute")
 IN_OWN_PROCESS = "SHADOWROUTE_IN_OWN_PROCESS"
 """Set in the process that a test marked `own_process` has for itself."""
 
-THREADS_END_WITHIN_S = 20.0
+THREADS_END_WITHIN_S = 90.0
 """A busy machine needs a while until a thread that was told to end has ended."""
 
 

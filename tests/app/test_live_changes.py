@@ -78,7 +78,7 @@ def test_the_report_says_it(changed: Store, capsys: pytest.CaptureFixture[str]) 
     store = ("--store", str(changed.dsn))
     assert SENTENCE in plain(command(capsys, "report", *store))
     found = json.loads(command(capsys, "report", *store, "--json"))
-    assert is_said(found["floor"])
+    assert (found["floor"], found["controls"]) == (SENTENCE, [CONTROL])
     assert {each["policy"]["name"]: each["is_control"] for each in found["policies"]} == {
         SHADOW.name: False,
         LIVE.name: False,

@@ -63,7 +63,7 @@ def test_overview_has_four_measures_per_policy(fortnight: Store) -> None:
     said = texts(at)
     assert said.count("Measured, not judged") == 3
     assert said.count("A/A control: the noise floor") == 1
-    assert "The live policy beside itself differs on **0.0 %** of requests" in said
+    assert "another policy's divergence means something only above this" in said
     assert "never of the shadow's" in said
 
 

@@ -75,7 +75,8 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
 def run(folder: Path, *arguments: str) -> str:
     """Standard output of a command that must find its way to the owner."""
     done = shadowroute(*arguments, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    fine = (0, 1) if arguments[0] == "doctor" else (0,)  # a finding of doctor is no fault of the way to the owner
+    assert done.returncode in fine, done.stderr
     return done.stdout
 
 

@@ -62,7 +62,7 @@ def raises(request: Any) -> None:
 
 
 def hangs(request: Any) -> None:
-    time.sleep(0.2)
+    time.sleep(1.0)  # longer than a busy machine may be late to notice
 
 
 def mutates(request: Any) -> None:
