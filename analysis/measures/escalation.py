@@ -67,7 +67,7 @@ def _rate(pairs: PairSums, who: str, *, overall: bool, clusters: Clusters, level
     if unseen <= ROUNDING * cascade:
         return share_of(low, subject=f"decision of {who}", clusters=clusters, level=level)
     why = (
-        f"the first model did not answer {unseen:,.0f} of {cascade:,.0f} cascade requests, so nobody has seen whether"
+        f"the first model did not answer {unseen:,.0f} of {cascade:,.0f} cascade requests, so it is unknown whether"
         " its answer passes"
     )
     return range_of(low, high, subject=f"decision of {who}", why=why, clusters=clusters, level=level)

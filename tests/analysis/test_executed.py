@@ -251,7 +251,7 @@ def test_the_rate_of_unseen_escalations_is_of_the_requests_that_were_drawn_from(
     failed = [replace(each, status="error") if place % 10 == 0 else each for place, each in enumerate(ran)]
     unsure = unseen_rate(failed, N)
     assert unsure is not None
-    assert refusal(unsure).startswith("of 10.0% of the sample nobody knows")
+    assert refusal(unsure).startswith("of 10.0% of the sample it is unknown")
     assert unseen_rate([replace(each, escalated=None) for each in ran], N) is None
 
 

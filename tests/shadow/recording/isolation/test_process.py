@@ -121,8 +121,9 @@ def asked(runners: list[Posted]) -> Posted:
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Posted]:
-    """One process for the tests that leave it as it was."""
+    """One process for the tests that leave it as it was; it runs before the first of them begins."""
     made = Posted(Asked())
+    made.ask("")
     yield made
     made.end()
 
