@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.groups import ROOT
 
-PACKAGES = ("shadow", "shadowroute.collector", "shadowroute.analysis")
+PACKAGES = ("shadow", "shadowroute.collector", "shadowroute.analysis", "shadowroute.app")
 DOORS_AT_MOST = 8
 LINES_AT_MOST = 320
 
@@ -27,7 +27,7 @@ def test_no_modules_import_each_other() -> None:
     """Imports in functions and for types only count too: whoever reads one module would have to read the other."""
     graph = grimp.build_graph(*PACKAGES, include_external_packages=False, exclude_type_checking_imports=False)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
-    assert len(imports) > 400
+    assert len(imports) > 450
     assert first_circle(imports) == []
 
 
@@ -42,9 +42,9 @@ def test_only_doors_stand_at_the_root_of_the_sdk() -> None:
     assert len(doors) <= DOORS_AT_MOST, doors
 
 
-@pytest.mark.parametrize("folder", ["shadow", "collector", "app"])
+@pytest.mark.parametrize("folder", ["shadow", "collector", "analysis", "app"])
 def test_no_module_is_too_long_to_read(folder: str) -> None:
-    """A hub that knows everything begins as a file that somebody adds to."""
+    """A hub that knows everything begins as a file that grows."""
     files = list((ROOT / folder).rglob("*.py"))
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in files}
     assert lengths
