@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from shadow.config.canonical import FirstKeys, canonical_form
 from shadow.config.source import read_source
 from shadow.config.validation import validated
@@ -130,5 +132,17 @@ def load_plan(path: Path) -> Plan:
 
 
 def plan_of(content: Mapping[str, Any]) -> Plan:
-    """The plan of stored content."""
-    return Plan(PlanDocument.model_validate(dict(content)))
+    """The plan of stored content.
+
+    Raises:
+        ConfigError: another version recorded it, and this one has no such key or value.
+    """
+    try:
+        return Plan(PlanDocument.model_validate(dict(content)))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        key = ".".join(map(str, wrong["loc"]))
+        raise ConfigError(
+            f"plan {content.get('plan')} was recorded by another version: {key}: {wrong['msg']}; update shadowroute, or"
+            " start a new plan under a new name"
+        ) from error

@@ -11,9 +11,9 @@ from shadow.domain.ids import canonical_json
 from shadow.errors import ConfigError
 from shadowroute.analysis.plan import load_plan, plan_of, register
 from shadowroute.analysis.plan.meaning import specs_of
-from shadowroute.analysis.plan.registration import judged_by
+from shadowroute.analysis.plan.registration import judged_by, recorded_plans
 from shadowroute.analysis.selection import Segment
-from shadowroute.collector.plans import PlanRecord, plan_records
+from shadowroute.collector.plans import PlanRecord, plan_records, record_plan
 from shadowroute.collector.store import Store
 from tests.support.groups import ROOT
 from tests.support.plans import plan_with
@@ -150,6 +150,20 @@ def test_a_store_that_may_only_be_read_judges_and_says_so(tmp_path: Path, store:
         assert judged.plan == plan
         assert judged.status.registered_at is None
     assert plan_records(store.client(), "p", plan.name) == []
+
+
+def test_a_plan_of_another_version_is_left_out_of_pages_and_named_where_it_would_judge(
+    tmp_path: Path, store: Store
+) -> None:
+    """A key that this version does not have: the other plans are shown, and a gate says what to do."""
+    plan = plan_with(tmp_path)
+    other = plan.content | {"plan": "other", "seasons": 4}
+    record_plan(store.client(), "p", "other", "0" * 12, canonical_json(other), author="", source="")
+    register(plan, "p", reader=store.reader(), writer=store.client())
+    assert [each.plan.name for each in recorded_plans(store.reader(), "p")] == [plan.name]
+    renamed = plan_with(tmp_path, "plan: cheap-first-2026-11", "plan: other")
+    with pytest.raises(ConfigError, match=r"plan other was recorded by another version: seasons: .*update shadowroute"):
+        register(renamed, "p", reader=store.reader(), writer=store.client())
 
 
 def test_an_edit_is_dated_by_the_day_it_was_first_seen(tmp_path: Path) -> None:
