@@ -1,6 +1,6 @@
 """OTLP in, ClickHouse out.
 
-`store` is where rows are and who may open it; `otlp` makes rows of what is sent; `doors` are the ports; `rollup` keeps
-the sums; `serve` runs all of it; `replay` sends what happened at another time. The typed tables are `executions`,
-`plans` and `price_books`.
+`store` holds the rows and controls access to them; `otlp` turns OTLP bodies into rows; `doors` are the ports; `rollup`
+keeps the sums; `serve` runs all of it; `replay` sends past requests. The typed tables are `executions`, `plans` and
+`price_books`.
 """

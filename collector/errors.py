@@ -2,13 +2,13 @@
 
 StoreError
 ├── StoreBusyError          another process owns the embedded store
-├── StoreMissingError       there is no store at the address, and the command makes none
+├── StoreMissingError       there is no store at the address, and the command does not create one
 ├── StoreUnreachableError   the server, or the owning process, does not answer
 ├── MigrationError          an applied migration was edited, or one failed
-├── PriceBookConflictError  a price book would change its prices
-├── LostRecordsError        of what a job sent, not everything arrived (in shadowroute.collector.replay.feed)
+├── PriceBookConflictError  the prices of a price book would change
+├── LostRecordsError        records of a job were lost (in shadowroute.collector.replay.feed)
 └── StatementRefusedError   the ClickHouse interface of an embedded store does not run this statement
-PortInUseError              a port that the collector wants is taken
+PortInUseError              a port of the collector is in use
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from shadow.errors import ShadowError
 
 
 class StoreError(ShadowError):
-    """The store cannot be used as asked."""
+    """The store cannot be used as requested."""
 
 
 class StoreBusyError(StoreError):
-    """Another process has the embedded store open; the text names it and says what to do."""
+    """Another process has the embedded store open; the text names it and the next step."""
 
     def __init__(self, message: str, *, pid: int | None = None) -> None:
         self.pid = pid
@@ -29,21 +29,21 @@ class StoreBusyError(StoreError):
 
 
 class StoreMissingError(StoreError):
-    """There is no store at the address, and the command that asked makes none."""
+    """There is no store at the address, and the command does not create one."""
 
     def __init__(self, dsn: object) -> None:
         super().__init__(
-            f"store must exist, and there is none at {dsn}; correct --store, or make one with shadowroute up,"
+            f"store must exist, and there is none at {dsn}; correct --store, or create one with shadowroute up,"
             " backtest or migrate"
         )
 
 
 class StoreUnreachableError(StoreError):
-    """A ClickHouse server, or the process that owns the embedded store, did not answer or refused us."""
+    """A ClickHouse server, or the process that owns the embedded store, did not answer or refused access."""
 
 
 class MigrationError(StoreError):
-    """A numbered migration differs from what was applied, or failed; carries `.number`."""
+    """A numbered migration differs from the applied one, or failed; carries `.number`."""
 
     def __init__(self, number: int, message: str) -> None:
         self.number = number
@@ -51,7 +51,7 @@ class MigrationError(StoreError):
 
 
 class PortInUseError(ShadowError):
-    """A port is taken; carries `.port`. The text names the holder where the system tells."""
+    """A port is in use; carries `.port`. The text names the holder if the system reports it."""
 
     def __init__(self, message: str, *, port: int) -> None:
         self.port = port
@@ -71,7 +71,7 @@ class PriceBookConflictError(StoreError):
 
 
 def said_first(error: BaseException) -> str:
-    """What the operating system said, if it is behind the error; else what the server said first."""
+    """The message of the operating system if it caused the error, else the server's first line."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

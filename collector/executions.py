@@ -1,4 +1,4 @@
-"""Executed answers into the store: append-only, each once, however often a file is imported."""
+"""Executed answers in the store: append-only, each once, even if a file is imported again."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Execution:
 
     Attributes:
         sample: name of the draw.
-        policy: whose whole plan was run; empty = the model alone.
+        policy: the policy of the executed plan; empty = the model alone.
         policy_version: empty = any.
         inclusion_probability: chance that the draw takes the request, (0, 1].
-        status: `ok`, or `error` where no answer came.
-        executed_at: when the answer was made; None = not told.
+        status: `ok`, or `error` without an answer.
+        executed_at: time of the answer; None = not given.
     """
 
     sample: str
@@ -52,7 +52,7 @@ class Execution:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What makes it one execution; two rows with one key are the same answer."""
+        """The key of an execution; two rows with one key are the same answer."""
         return (
             self.sample,
             self.request_id,
@@ -75,7 +75,7 @@ _COLUMNS: Final = ("project", *_NAMES, "version")
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What an import changed: rows that are new, that replaced an older record, and that were there already."""
+    """Result of an import: new rows, rows that replaced an older record, and known rows."""
 
     new: int
     replaced: int
@@ -85,17 +85,17 @@ class Written:
 def write(
     client: Client, project: str, rows: Sequence[Execution], *, now: datetime, progress: Progress = silent
 ) -> Written:
-    """Store what is not there yet. A repeated import changes nothing.
+    """Store the new rows. A repeated import changes nothing.
 
     Args:
         client: of the calling thread.
-        project: whose requests they answer.
+        project: of the answered requests.
         rows: no two with one key.
-        now: time of the import, for rows that do not say when they were made.
-        progress: told how many rows are stored.
+        now: time of the import, for rows without a time.
+        progress: gets the number of stored rows.
 
     Raises:
-        ConfigError: a row differs from the record that the store holds, and does not say that it is newer.
+        ConfigError: a row differs from the stored record and has no later time.
     """
     held = _held(client, project, {row.sample for row in rows})
     wanted = [row for row in rows if row.key not in held or _is_newer(row, held[row.key])]
@@ -108,7 +108,7 @@ def write(
 
 
 def deciders(client: Client, project: str, request_ids: Sequence[str]) -> dict[str, frozenset[str]]:
-    """Per request that the project knows: the shadow policies that decided on it."""
+    """By known request of the project: the shadow policies that decided on it."""
     found: dict[str, frozenset[str]] = {}
     for some in _lists(request_ids):
         rows = client.query(
@@ -152,7 +152,7 @@ def _held(client: Client, project: str, samples: set[str]) -> Mapping[tuple[str,
 
 
 def _is_newer(row: Execution, held: Execution) -> bool:
-    """Whether a row replaces the one that is stored; equal ones do not.
+    """Whether a row replaces the stored one; an equal row does not.
 
     Raises:
         ConfigError: it differs and is not newer.

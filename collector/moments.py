@@ -1,4 +1,4 @@
-"""Moments: which are believed, and what one without a zone means."""
+"""Moments: their valid range, and the zone of one without a zone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_2000_US: Final = 946_684_800_000_000
 YEAR_2100_US: Final = 4_102_444_800_000_000
-"""Epoch microseconds between which a moment is believed: what lies outside is in another unit, or no time."""
+"""Range of valid moments, epoch microseconds: a number outside is in another unit, or not a time."""
 DAY_US: Final = 86_400_000_000
 
 

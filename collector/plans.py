@@ -1,4 +1,4 @@
-"""Plans as they were first judged by: append-only, because a plan that changes after the data proves nothing."""
+"""Plans as first judged: append-only, because a plan that changes after the data proves nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shadowroute.collector.moments import utc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
-    """One content of a plan, and when it was first seen.
+    """One content of a plan, with the time it was first seen.
 
     Attributes:
         content: canonical JSON.
@@ -27,7 +27,7 @@ class PlanRecord:
 
 
 def plan_records(client: Client, project: str, plan: str) -> list[PlanRecord]:
-    """Every content that the plan had, the first one first; a content that came twice counts as first seen."""
+    """Every content of the plan, the first one first; a repeated content counts as first seen."""
     found = client.query(
         "SELECT hash, argMin(content, seen_at) AS content, min(seen_at) AS first_seen,"
         " argMin(author, seen_at) AS author FROM plans WHERE project = {project:String} AND plan = {plan:String}"
@@ -41,7 +41,7 @@ def plan_records(client: Client, project: str, plan: str) -> list[PlanRecord]:
 
 
 def recorded_plan_names(client: Client, project: str) -> list[str]:
-    """Plans that were ever recorded for a project, the one that was recorded last first."""
+    """All recorded plans of a project, the latest first."""
     found = client.query(
         "SELECT plan FROM plans WHERE project = {project:String} GROUP BY plan ORDER BY min(seen_at) DESC, plan",
         parameters={"project": project},
@@ -54,12 +54,12 @@ def record_plan(client: Client, project: str, plan: str, hash_: str, content: st
 
     Args:
         client: of the calling thread, one that may write.
-        project: that it judges.
+        project: judged by the plan.
         plan: name of the plan.
         hash_: of the content.
         content: canonical JSON.
         author: login name; empty if unknown.
-        source: file that it came from.
+        source: file of the plan.
     """
     # The store's clock, not ours: records of several machines must have one order.
     client.command(

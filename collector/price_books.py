@@ -1,4 +1,4 @@
-"""Price books: named sets of prices that never change, and which one a project uses.
+"""Price books: named sets of prices that never change, and the book of each project.
 
 A figure in dollars names its book, so a book must mean the same tomorrow. Models may be added to it; the prices of a
 model that it has are settled. A project uses the book that was pinned last for it, else the one pinned for all.
@@ -23,11 +23,11 @@ _COLUMNS: Final = ("book", "provider", "model", "context_band", "effective_from"
 
 
 def pin(client: Client, project: str, rows: Sequence[PriceRow], book: str, source: str) -> None:
-    """Store what the book lacks, and make it the project's book from now on.
+    """Store the missing prices of the book, and make it the project's book from now on.
 
     Args:
         client: of the calling thread.
-        project: whose book it becomes; empty = every project that has no book of its own.
+        project: the project that uses it; empty = every project without a book of its own.
         rows: prices of the book, every band and day of each model.
         book: its name.
         source: file or command that pinned it, for people.
@@ -79,7 +79,7 @@ def book_prices(client: Client, book: str) -> list[PriceRow]:
 
 
 def catalogue_of(file: Path | None) -> tuple[Catalogue, str]:
-    """Models and prices of a models.yaml, the registry's without one; and where they come from, for `pin`.
+    """Models and prices of a models.yaml, the registry's without one; and their source, for `pin`.
 
     Raises:
         ConfigError: the file is wrong.
@@ -105,7 +105,7 @@ def _pinned(client: Client, project: str) -> str | None:
 
 
 def _missing(book: str, rows: Sequence[PriceRow], stored: Iterable[PriceRow]) -> list[PriceRow]:
-    """Rows of models that the book lacks; a model that it has must have the same prices on the same days."""
+    """Rows of new models; a model of the book must have the same prices on the same days."""
     settled = _by_model(stored)
     added = []
     for model, prices in _by_model(rows).items():

@@ -1,4 +1,4 @@
-"""How long work tells of itself: a phase, how much of it is done, and how much there is."""
+"""Progress of long work: the phase, the amount done, and the total."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar
 
 Progress = Callable[[str, int, int], None]
-"""Called with a phase, how much of it is done, and how much there is; 0 = not known yet."""
+"""Called with the phase, the amount done, and the total; 0 = not known yet."""
 
 TOLD_EVERY: Final = 200
 """Items between two reports."""
@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 def silent(phase: str, done: int, total: int) -> None:
-    """For work that nobody watches."""
+    """For work without a progress display."""
 
 
 def watched(items: Iterable[T], progress: Progress, phase: str, total: int = 0) -> Iterator[T]:
-    """The items, told of now and then and at their end."""
+    """The items; progress is reported at intervals and at the end."""
     done = 0
     for done, item in enumerate(items, 1):
         yield item

@@ -1,6 +1,6 @@
 """The rollup worker: daily sums per hash bucket and counts, rebuilt from deduplicated rows and swapped in whole.
 
-A day of a project is rebuilt when something of it arrived, into private stage tables, and takes the place of the old
+A day of a project is rebuilt after each arrival, into private stage tables, and takes the place of the old
 partition in one step. So redelivery changes nothing, a reader never sees half a day, and two workers on one server
 cannot mix their rows.
 """
@@ -65,7 +65,7 @@ _locks_guard = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollupResult:
-    """What a run did.
+    """Result of a run.
 
     Attributes:
         days: project-days rebuilt.
@@ -91,7 +91,7 @@ class _Day:
 
 
 class _StoppedError(Exception):
-    """The worker was told to stop between two days; the run is not recorded, so that the next one does it all."""
+    """The worker was stopped between two days; the run is not recorded, so that the next one repeats it."""
 
 
 class Rollup:
@@ -99,8 +99,8 @@ class Rollup:
 
     Args:
         store: embedded in this process, or a server's.
-        labels: request labels that are segments. A label that was one once stays one in this store, so that a run
-            that was not told of it does not take its figures away.
+        labels: request labels that are segments. A label stays a segment in this store, so that a run
+            without the option keeps its figures.
     """
 
     def __init__(self, store: Store, *, labels: Sequence[str] = ()) -> None:
@@ -120,7 +120,7 @@ class Rollup:
             return self._run(self._store.client(), threading.Event())
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Run soon after something arrived, else once a minute, until `stop` is set; failures are logged.
+        """Run soon after an arrival, else once a minute, until `stop` is set; failures are logged.
 
         At most a tenth of the time is spent, however long a rebuild takes.
         """
@@ -138,7 +138,10 @@ class Rollup:
             except _StoppedError:
                 return
             except (Error, StoreError):  # the second comes where a thread's first connection fails
-                _log.exception("rollup failed; figures stay as of the last run, the next try is in 30 s")
+                _log.exception(
+                    "rollup failed; requests and records are unaffected, figures stay as of the last run; "
+                    "check the store; next try in 30 s"
+                )
                 pause = _PAUSE_AFTER_ERROR_S
             stop.wait(pause)
 
@@ -173,7 +176,7 @@ class Rollup:
         return client.query(_sql("arrivals"), parameters={"since": since}).result_rows[0]
 
     def _labels(self, client: Client) -> tuple[list[str], list[str]]:
-        """Labels that are segments, and which of them are new to this store."""
+        """Labels that are segments, and those of them that are new to this store."""
         known = {
             name for (name,) in client.query(
                 "SELECT DISTINCT substring(segment_key, 7) FROM segment_values WHERE startsWith(segment_key, 'label:')"
@@ -183,7 +186,7 @@ class Rollup:
 
 
 def _last_start(client: Client) -> datetime:
-    """Start of the newest run that finished; the epoch if there was none."""
+    """Start of the newest finished run; the epoch if there was none."""
     ((newest, runs),) = client.query("SELECT max(started_at), count() FROM rollup_runs").result_rows
     return utc(newest) if runs else EPOCH + _OVERLAP
 
@@ -205,7 +208,7 @@ def _until(stop: threading.Event, days: Sequence[_Day]) -> Iterator[_Day]:
 
 @contextmanager
 def _stages(client: Client) -> Iterator[dict[str, str]]:
-    """Empty private twins of the rollup tables; dropped afterwards, as are those that a killed run left behind."""
+    """Empty private copies of the rollup tables; dropped afterwards, with the copies of a killed run."""
     left = client.query(
         "SELECT name FROM system.tables WHERE database = currentDatabase() AND match(name, '_stage_[0-9a-f]{8}$')"
         " AND metadata_modification_time < now() - INTERVAL 1 HOUR"

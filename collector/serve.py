@@ -1,6 +1,6 @@
 """The collector as one thread with its own event loop: OTLP port, ClickHouse port, rollup worker.
 
-An embedded store has one owner, so whoever owns it serves it: `up` for good, `ingest` for the length of a job.
+An embedded store has one owner, and the owner serves it: `up` until it is stopped, `ingest` for the length of a job.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class CollectorServer:
 
     Args:
         store: embedded or a server's; its clients are made per thread.
-        host: where the OTLP port listens; beyond loopback a token is needed. The ClickHouse port never leaves loopback.
+        host: address of the OTLP port; beyond loopback a token is needed. The ClickHouse port never leaves loopback.
         otlp_port: 0 takes a free one.
         clickhouse_port: 0 takes a free one, None serves none. A server's store has an interface of its own.
-        token: what senders must show.
+        token: required of senders.
         rollup: run the rollup worker.
         labels: request labels that are segments.
         ui_url: of the review app, for the owner file.
@@ -61,7 +61,7 @@ class CollectorServer:
 
     Raises:
         PortInUseError: a port is taken.
-        ConfigError: the host is none of this machine, or it is not loopback and there is no token.
+        ConfigError: the host does not belong to this machine, or it is not loopback and there is no token.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class CollectorServer:
         self._servers: list[Server] = []
 
     def start(self) -> None:
-        """Serve; returns once both ports answer. What was started is stopped again if that fails."""
+        """Serve; returns once both ports answer. After a failure everything is stopped again."""
         try:
             self._start()
         except BaseException:
@@ -128,7 +128,7 @@ class CollectorServer:
             self._store.owner = self._owner
 
     def stop(self) -> None:
-        """Stop listening, answer what is under way, store what waits, and remove the owner file."""
+        """Stop listening, finish requests in progress, store waiting rows, and remove the owner file."""
         if self._store.dsn.path is not None and self._store.owner is self._owner:
             remove_owner(self._store.dsn.path)
             self._store.owner = None
@@ -143,7 +143,7 @@ class CollectorServer:
             bound.close()
 
     def status(self) -> dict[str, Any]:
-        """What was stored and refused since the start; also at `/-/status`."""
+        """Counts of stored and refused items since the start; also at `/-/status`."""
         return self._receiver.status()
 
     def __enter__(self) -> Self:
@@ -190,7 +190,7 @@ class CollectorServer:
 
 @dataclass(frozen=True, slots=True)
 class IngestEndpoint:
-    """Where spans of this store are sent: base URL and headers of an OTLP/HTTP exporter."""
+    """Destination of spans for this store: base URL and headers of an OTLP/HTTP exporter."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -213,7 +213,7 @@ def ingest(store: Store) -> Iterator[IngestEndpoint]:
 
 
 def rollup_now(store: Store, *, labels: Sequence[str] = ()) -> RollupResult:
-    """Bring the rollups up to date with everything that is stored, wherever the store is.
+    """Bring the rollups of any store up to date.
 
     Args:
         store: any kind; a store that another process serves is asked to do it.

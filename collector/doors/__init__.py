@@ -1,1 +1,1 @@
-"""What others reach over HTTP: OTLP, signals, status, and the SQL of an embedded store."""
+"""The HTTP interfaces: OTLP, signals, status, and the SQL of an embedded store."""

@@ -1,7 +1,7 @@
-"""Who may talk to the collector.
+"""Access control of the collector.
 
-On loopback without a token, senders are local processes; a web page in a local browser is kept out by refusing every
-request that carries an Origin or names another Host (DNS rebinding). Anywhere else a bearer token is required.
+On loopback without a token, senders are local processes; a web page in a local browser is kept out: every
+request with an Origin or another Host is refused (DNS rebinding). Anywhere else a bearer token is required.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from shadowroute.collector.otlp.limits import RefusalError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """Lets a request in, or refuses it.
+    """Admits or refuses a request.
 
     Attributes:
         host: address that the receiver is bound to.
-        token: what senders must show; empty = none, which only a loopback address allows.
-        owner_token: what the store's own commands show; always accepted.
+        token: required of senders; empty = none, which only a loopback address allows.
+        owner_token: token of the store's own commands; always accepted.
     """
 
     host: str
@@ -36,10 +36,10 @@ class Gate:
             )
 
     def check(self, headers: Mapping[str, str]) -> None:
-        """Let a sender in.
+        """Admit a sender.
 
         Raises:
-            RefusalError: 401 without the token, 403 from a browser's page or under another host name.
+            RefusalError: 401 without the token, 403 for a web page or another host name.
         """
         if self._shows(headers, self.token) or self._shows(headers, self.owner_token):
             return
@@ -50,7 +50,7 @@ class Gate:
         self._check_local(headers)
 
     def check_owner(self, headers: Mapping[str, str]) -> None:
-        """Let only the store's own commands in.
+        """Admit only the store's own commands.
 
         Raises:
             RefusalError: 401 without the owner's token.

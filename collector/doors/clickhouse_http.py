@@ -55,7 +55,7 @@ _SETTING: Final = re.compile(
     r"|session_timezone|log_comment|final|limit|offset|extremes|transform_null_in|wait_for_async_insert"
     r"|deduplicate_blocks_in_dependent_materialized_views"
 )
-"""Settings that may be sent: limits, formats, ways to run. None that names a file or carries an expression."""
+"""Allowed settings: limits, formats, execution. None of them names a file or carries an expression."""
 _STATUSES: Final[Mapping[int, int]] = {
     47: 400, 60: 404, 62: 400, 81: 404, 115: 400, 158: 400, 159: 408, 164: 403, 241: 507, 396: 400, 497: 403, 516: 403,
 }  # fmt: skip
@@ -65,7 +65,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class _HttpError(Exception):
-    """An answer in the protocol's own form."""
+    """An answer in the protocol's form."""
 
     def __init__(self, message: str, *, code: int, name: str, status: int | None = None) -> None:
         self.code = code
@@ -75,7 +75,7 @@ class _HttpError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
-    """A request, taken apart."""
+    """The parts of a request."""
 
     sql: str
     database: str
@@ -102,7 +102,7 @@ def routes(engine_path: str, database: str, token: str) -> list[Route]:
 
 
 class _Interface:
-    """The two handlers and what they share."""
+    """The two handlers and their shared state."""
 
     def __init__(self, path: str, database: str, token: str) -> None:
         self._path = path
@@ -111,7 +111,7 @@ class _Interface:
         self._slots: anyio.CapacityLimiter | None = None
 
     async def ping(self, request: Request) -> Response:
-        """Liveness, as clients ask for it before their first statement; needs no password."""
+        """Liveness, requested by clients before their first statement; needs no password."""
         try:
             _require_local(request)
         except _HttpError as error:
@@ -176,7 +176,7 @@ def _start(session: EngineSession, statement: _Statement) -> bytes | int:
 
 
 async def _stream(session: EngineSession, first: bytes, tag: str) -> AsyncIterator[bytes]:
-    """The rest of a read. A failure on the way is told in the body, marked as the client expects it."""
+    """The rest of a read. A late failure is reported in the body, with the marker that clients expect."""
     try:
         data = first
         while data:
@@ -191,7 +191,7 @@ async def _stream(session: EngineSession, first: bytes, tag: str) -> AsyncIterat
 
 
 async def _close(session: EngineSession) -> None:
-    # A client that went away cancels this task: the handle must be given back all the same.
+    # A disconnected client cancels this task: the handle must still be released.
     with anyio.CancelScope(shield=True):
         await run_in_threadpool(session.close)
 
@@ -229,7 +229,7 @@ def _settings(query: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _body(request: Request, query: dict[str, str]) -> bytes:
-    """The plain body; fields of a form go to `query` instead, where clients put what is too long for an address."""
+    """The plain body; fields of a form go to `query` instead; clients put long values there."""
     if int(request.headers.get("content-length") or 0) > MAX_BODY:
         raise BodyError(_TOO_LARGE, status=413)
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -254,7 +254,7 @@ _TOO_LARGE: Final = f"body must be at most {MAX_BODY >> 20} MiB; send the rows i
 
 
 def _require_local(request: Request) -> None:
-    """Against DNS rebinding and pages of other sites: the name must be local, and no browser may ask."""
+    """Against DNS rebinding and pages of other sites: the name must be local, and requests of browsers are refused."""
     host = request.headers.get("host", "")
     if not host or not names_loopback(host):
         raise _HttpError(f"Host must be 127.0.0.1 or localhost, got {host!r}", code=516, name="AUTHENTICATION_FAILED")
@@ -263,7 +263,7 @@ def _require_local(request: Request) -> None:
 
 
 def _password(request: Request) -> str:
-    """The password, wherever the protocol lets a client put it."""
+    """The password, from any place that the protocol allows."""
     given = request.headers.get("x-clickhouse-key") or request.query_params.get("password")
     if given:
         return given
@@ -279,7 +279,7 @@ def _password(request: Request) -> str:
 
 
 def _failed(error: _HttpError | BodyError | StatementRefusedError | EngineError) -> Response:
-    """The answer to a statement that was not run, or failed before its first row, in the protocol's own form."""
+    """The error answer to a statement without a first row, in the protocol's form."""
     if isinstance(error, EngineError):
         status = _STATUSES.get(error.code, 500)
         return PlainTextResponse(f"{error}\n", status, headers={"X-ClickHouse-Exception-Code": str(error.code)})
@@ -288,5 +288,5 @@ def _failed(error: _HttpError | BodyError | StatementRefusedError | EngineError)
     elif isinstance(error, StatementRefusedError):
         code, name = (62, "SYNTAX_ERROR") if error.syntax else (497, "ACCESS_DENIED")
         error = _HttpError(str(error), code=code, name=name)
-    _log.info("refused a statement: %s", error)
+    _log.info("statement refused, nothing was changed; correct it in the client: %s", error)
     return PlainTextResponse(f"{error}\n", error.status, headers={"X-ClickHouse-Exception-Code": str(error.code)})

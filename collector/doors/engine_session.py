@@ -1,7 +1,7 @@
 """One HTTP request's own handle on the embedded engine; its settings and its database end with it.
 
-A handle costs 0.1 ms. Sharing one would need settings to be set and taken back, and a handle that was once made
-read-only stays so.
+A handle costs 0.1 ms. Sharing one would need settings to be set and reset, and a read-only handle cannot be made
+writable again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class EngineError(Exception):
 
     @classmethod
     def of(cls, error: Exception) -> EngineError:
-        """From what the engine's binding raises, which has the code only in its text."""
+        """From an error of the engine's binding, which has the code only in its text."""
         match = _ENGINE_ERROR.search(str(error))
         return cls(match[0].strip(), code=int(match[1])) if match else cls(str(error), code=1002)
 
@@ -72,10 +72,10 @@ class EngineSession:
             raise EngineError.of(error) from error
 
     def check(self, sql: str, params: Mapping[str, str]) -> Kind:
-        """Whether the statement may run, and what it is.
+        """The kind of an allowed statement.
 
         Raises:
-            StatementRefusedError: it may not.
+            StatementRefusedError: the statement is not allowed.
             EngineError: the engine cannot read it.
         """
         with _engine_errors():

@@ -1,4 +1,4 @@
-"""uvicorn in a thread, set up for machines that send: bounded, quiet, and clear to an exporter that speaks gRPC."""
+"""uvicorn in a thread, set up for exporters: bounded, quiet, and with a clear answer to gRPC."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _HTTP2_PREFACE: Final = b"PRI * HTTP/2"
 
 
 class Server(uvicorn.Server):
-    """A server whose thread others wait for. Outside the main thread uvicorn leaves the signals alone."""
+    """A server that other threads can wait for. Outside the main thread uvicorn installs no signal handlers."""
 
     def wait_until_started(self, timeout_s: float = 10.0) -> None:
         """Block until the port answers.
 
         Raises:
-            StoreError: it does not within the time-out.
+            StoreError: no answer within the time-out.
         """
         deadline = time.monotonic() + timeout_s
         while not self.started:

@@ -1,4 +1,4 @@
-"""What the receiver counted since it started: for `/-/status`, `/metrics`, doctor and the Overview page."""
+"""Counts of the receiver since its start, for `/-/status`, `/metrics`, doctor and the Overview page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listening sockets, and who holds a port that is taken."""
+"""Listening sockets, and the holder of a port in use."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def listen(host: str, port: int, option: str) -> socket.socket:
         option: the option that chooses this port, for the message.
 
     Raises:
-        PortInUseError: another socket listens there; the text names its process where the system tells.
-        ConfigError: the address is none of this machine.
+        PortInUseError: another socket listens there; the text names its process if the system reports it.
+        ConfigError: the address does not belong to this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -51,7 +51,7 @@ def require_free_port(host: str, port: int, option: str) -> None:
 
     Raises:
         PortInUseError: another socket listens there.
-        ConfigError: the address is none of this machine.
+        ConfigError: the address does not belong to this machine.
     """
     listen(host, port, option).close()
 
@@ -71,7 +71,7 @@ def _taken(host: str, port: int, option: str) -> str:
 
 
 def holder_of_port(port: int) -> str:
-    """`pid N, command` of the process that listens on a port; empty where the system does not tell."""
+    """`pid N, command` of the process that listens on a port; empty if the system does not report it."""
     inodes = {inode for table in ("tcp", "tcp6") for inode in _listening_inodes(Path("/proc/net") / table, port)}
     for process in _processes():
         with suppress(OSError):

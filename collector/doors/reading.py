@@ -15,7 +15,7 @@ from shadowroute.collector.doors.wire import zlib_frames
 from shadowroute.collector.otlp.limits import MEBIBYTE, Limits, RefusalError
 
 GZIP: Final = 31
-"""What zlib calls a gzip member."""
+"""zlib's window setting for a gzip member."""
 
 
 class Budget:
@@ -29,7 +29,7 @@ class Budget:
         """Reserve bytes.
 
         Raises:
-            RefusalError: 429, too much is waiting to be stored.
+            RefusalError: 429, too many bytes wait to be stored.
         """
         if self.used + size > self._limit:
             raise RefusalError(

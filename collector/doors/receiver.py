@@ -1,6 +1,6 @@
-"""OTLP/HTTP: `/v1/traces` and `/v1/logs`, and what this port says about itself.
+"""OTLP/HTTP: `/v1/traces` and `/v1/logs`, and the status of this port.
 
-A sender gets 200 only after its rows are stored. Anything else names the reason, and says with Retry-After whether the
+A sender gets 200 only after its rows are stored. Every other status comes with a reason, and with Retry-After if the
 same body may succeed later.
 """
 
@@ -87,7 +87,7 @@ class Receiver:
         ]
 
     def status(self) -> dict[str, Any]:
-        """What was stored and refused since the start."""
+        """Counts of stored and refused items since the start."""
         writer = self._writer.stats
         return {
             "schema": "shadowroute/receiver-status/1",
@@ -126,9 +126,7 @@ class Receiver:
         try:
             await asyncio.wrap_future(self._writer.submit(rows, token))
         except WriteError as error:
-            raise RefusalError(
-                503, f"the store did not take the rows: {error}", kind="store", retry_after_s=2
-            ) from error
+            raise RefusalError(503, f"the rows are not stored: {error}", kind="store", retry_after_s=2) from error
 
     async def _signals(self, request: Request) -> Response:
         if _media_type(request) != replies.JSON:

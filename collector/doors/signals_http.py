@@ -38,8 +38,8 @@ class Signal:
     """A valid signal, ready to store.
 
     Attributes:
-        target: as the store names it: a request id, or `response:ID`.
-        time: when it was observed, ISO 8601 in UTC.
+        target: as in the store: a request id, or `response:ID`.
+        time: of the observation, ISO 8601 in UTC.
         token: deduplication token.
     """
 
@@ -101,7 +101,7 @@ def _check_texts(texts: Mapping[str, str]) -> None:
     if bool(texts["request_id"]) == bool(texts["response_id"]):
         _refuse("request_id or response_id", "given, exactly one of them", texts["request_id"] or "")
     if not texts["name"]:
-        _refuse("name", "given: what was judged", "")
+        _refuse("name", "given, for example resolved", "")
     if texts["source"] and texts["source"] not in _SOURCES:
         _refuse("source", f"one of {', '.join(_SOURCES)}", texts["source"])
 

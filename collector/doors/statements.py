@@ -1,9 +1,9 @@
-"""Which SQL the embedded store's HTTP interface runs: one read, or one insert into our own tables.
+"""Filter of the SQL on the embedded store's HTTP interface: one read, or one insert into our own tables.
 
-The engine judges its own language: its classifier tells reads from writes, and `EXPLAIN AST` gives the tree that it
+The engine parses its own language: its classifier tells reads from writes, and `EXPLAIN AST` gives the tree that it
 would run. The tree is checked against what is allowed, because the classifier alone calls `file('/etc/passwd')` a read,
-and because the engine's `default` database resolves any path as a table name (tested on 26.9). What the tree does not
-show is not let in: a SETTINGS clause could carry expressions and names of files, so settings travel beside the
+and because the engine's `default` database resolves any path as a table name (tested on 26.9). Anything outside
+the tree is refused: a SETTINGS clause could carry expressions and names of files, so settings travel beside the
 statement, and inserted VALUES are data (`engine_session.py`).
 """
 
@@ -39,7 +39,7 @@ _FILES_AS_TABLES: Final = "default"
 _UNPROTECTED: Final = re.compile(rf"(^|\s){_FILES_AS_TABLES}(\.|\s|$)")
 
 Kind = Literal["select", "show", "insert"]
-"""`show` is every read that is no SELECT: SHOW, DESCRIBE, EXISTS, EXPLAIN."""
+"""`show` is every read other than SELECT: SHOW, DESCRIBE, EXISTS, EXPLAIN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,14 @@ class _Node:
 
 
 def check(connection: Any, sql: str, *, database: str, params: Mapping[str, str], functions: frozenset[str]) -> Kind:
-    """Let a statement pass, or say why not.
+    """Allow or refuse a statement.
 
     Args:
         connection: an engine handle.
         sql: the statement, without inserted data.
         database: the handle's current one; the only one that an insert may name.
         params: values of `{name:Type}` parameters; an identifier may be one of them.
-        functions: what `table_functions` gave.
+        functions: result of `table_functions`.
 
     Raises:
         StatementRefusedError: the statement is not one read or one insert into our tables, or does not parse.
@@ -84,7 +84,7 @@ def table_functions(connection: Any) -> frozenset[str]:
 
 
 def refusal(tree: str, functions: frozenset[str]) -> str:
-    """Why a statement with this syntax tree is refused; empty if nothing in it reaches beyond the store.
+    """The reason to refuse a statement with this syntax tree; empty if nothing in it reaches beyond the store.
 
     Args:
         tree: output of `EXPLAIN AST`.
@@ -109,7 +109,7 @@ def _classified(connection: Any, sql: str, database: str) -> Kind:
         raise StatementRefusedError("statement must be valid SQL, and the engine cannot parse it", syntax=True)
     if report["statement_count"] != 1:
         raise StatementRefusedError(
-            f"request must hold one statement, got {report['statement_count']}; send them apart"
+            f"request must hold one statement, got {report['statement_count']}; send them separately"
         )
     if found == "READ_ONLY":
         return "show"
@@ -119,7 +119,7 @@ def _classified(connection: Any, sql: str, database: str) -> Kind:
         return "insert"
     raise StatementRefusedError(
         f"statement must be a read or an INSERT into this store's tables, got {word!r}; "
-        "the process that runs the store changes everything else"
+        "only the process that owns the store makes other changes"
     )
 
 
@@ -130,7 +130,7 @@ def _root(root: _Node) -> str:
 
 
 def _source(child: _Node) -> str:
-    """A source of rows is a table, a subquery or a harmless function: a list of what is allowed, not of what is not."""
+    """A source of rows is a table, a subquery or a harmless function: a list of what is allowed."""
     if child.kind == "Function" and child.name.lower() not in SAFE_TABLE_FUNCTIONS:
         return f"it reads from {child.name}(...)"
     if child.kind not in ("Function", "TableIdentifier", "Subquery"):

@@ -1,4 +1,4 @@
-"""Bodies of the ClickHouse HTTP protocol: compressed frames in, and where the SQL ends and the data begins."""
+"""Bodies of the ClickHouse HTTP protocol: compressed frames, and the border between SQL and data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import zstandard
 
 _PIECE: Final = 1 << 20
 _ZSTD_PIECE: Final = 1 << 12
-"""zstandard inflates what it is fed in one go; small pieces bound what one of them can become."""
+"""zstandard inflates each input piece in one go; small pieces bound the size of the result."""
 
 _NAME: Final = r"(?:`(?:[^`\\]|\\.)+`|\"(?:[^\"\\]|\\.)+\"|\w+)"
 _COLUMN_LIST: Final = r"\((?:[^()`\"]|`(?:[^`\\]|\\.)+`|\"(?:[^\"\\]|\\.)+\")*\)"
@@ -35,12 +35,12 @@ class BodyError(Exception):
 def inflate(body: bytes, encoding: str, *, limit: int) -> bytes:
     """The plain bytes of a body that may be several concatenated frames.
 
-    A client sends an insert as several frames, one after the other: decoding only the first loses rows in silence.
+    A client sends an insert as several frames, one after the other: decoding only the first would lose rows silently.
 
     Args:
         body: as received.
         encoding: `Content-Encoding`; empty or `identity` for plain bytes.
-        limit: most bytes that it may become.
+        limit: largest inflated size, bytes.
 
     Raises:
         BodyError: unknown encoding (415), broken or cut frames (400), too large (413).

@@ -1,7 +1,7 @@
 """OTLP bodies into the protobuf messages.
 
 OTLP/JSON is protobuf's JSON mapping with one exception: trace and span ids are hex, not base64. So the ids are
-rewritten where they can stand, and protobuf's own parser does the rest.
+rewritten in the fields that may hold them, and protobuf's own parser does the rest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PATHS: Final[Mapping[type[Message], tuple[str, ...]]] = {
     ExportTraceServiceRequest: ("resourceSpans", "scopeSpans", "spans"),
     ExportLogsServiceRequest: ("resourceLogs", "scopeLogs", "logRecords"),
 }
-"""Where the items with ids stand."""
+"""Paths of the items with ids."""
 _Message = TypeVar("_Message", bound=Message)
 
 
@@ -31,7 +31,7 @@ def from_protobuf(body: bytes, kind: type[_Message]) -> _Message:
     """The request of a protobuf body.
 
     Raises:
-        RefusalError: 400, the body is no such message.
+        RefusalError: 400, the body is not such a message.
     """
     try:
         return kind.FromString(body)
@@ -44,7 +44,7 @@ def from_json(body: bytes, kind: type[_Message]) -> _Message:
     """The request of a JSON body.
 
     Raises:
-        RefusalError: 400, the body is no such document.
+        RefusalError: 400, the body is not such a document.
     """
     document = load_object(body)
     for item in _items(document, *_PATHS[kind]):
@@ -62,7 +62,7 @@ def load_object(body: bytes) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        RefusalError: 400, the body is not JSON, or no object.
+        RefusalError: 400, the body is not a JSON object.
     """
     try:
         document = json.loads(body)
@@ -75,7 +75,7 @@ def load_object(body: bytes) -> dict[str, Any]:
 
 
 def _items(document: Mapping[str, Any], *path: str) -> Iterator[dict[str, Any]]:
-    """Objects at a path of lists; whatever has another shape is left to the parser, which names it."""
+    """Objects at a path of lists; other shapes are left to the parser, which reports them."""
     name, *rest = path
     for item in _list(document, name):
         if rest:

@@ -1,4 +1,4 @@
-"""OTLP trace requests to rows. What is wrong with one span rejects that span; the others are stored."""
+"""OTLP trace requests to rows. An invalid span is rejected; the others are stored."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class InvalidSpanError(Exception):
 
 @dataclass(slots=True)
 class Decoded:
-    """Rows of one request, and what was rejected.
+    """Rows of one request, and its rejected items.
 
     Attributes:
         rejected: number of spans or log records that are not stored.
-        reasons: why, with how many of them; a reason quotes the value that broke it.
+        reasons: with the number of items; a reason quotes the wrong value.
     """
 
     rows: SpanRows = field(default_factory=SpanRows)
@@ -48,13 +48,13 @@ class Decoded:
         self.reasons[reason if known else "other reasons"] += 1
 
     def message(self) -> str:
-        """What partial_success tells the sender; empty if nothing was rejected."""
+        """The text of partial_success; empty if nothing was rejected."""
         return "; ".join(f"{count} rejected: {reason}" for reason, count in self.reasons.most_common(5))
 
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """What the spans of one resource and scope share."""
+    """The common parts of the spans of one resource and scope."""
 
     service: str
     resource: dict[str, str]
@@ -66,7 +66,7 @@ def decode_traces(request: ExportTraceServiceRequest, limits: Limits, *, now_ns:
 
     Args:
         request: parsed request.
-        limits: what one request may carry.
+        limits: of one request.
         now_ns: receiver's time, epoch nanoseconds; spans more than a day later are rejected.
 
     Raises:
@@ -87,7 +87,7 @@ def decode_traces(request: ExportTraceServiceRequest, limits: Limits, *, now_ns:
 
 
 def decoded(items: Iterable[tuple[Item, Origin]], add: Callable[[SpanRows, Item, Origin], None]) -> Decoded:
-    """The rows of items that break no rule, and the others counted."""
+    """The rows of valid items; the others are counted."""
     found = Decoded()
     for item, origin in items:
         try:
@@ -109,7 +109,7 @@ def check_number(sent: int, what: str, limits: Limits, *, kind: str) -> None:
 
 
 def attribute_map(attributes: Iterable[KeyValue]) -> dict[str, str]:
-    """Attributes as text; of a key that is sent twice the last counts."""
+    """Attributes as text; the last value of a repeated key counts."""
     # Most values are strings: reading one is cheaper than a call that asks which field is set.
     return {sent.key: sent.value.string_value or as_text(sent.value) for sent in attributes}
 
@@ -134,7 +134,7 @@ def check_attributes(sent: Collection[KeyValue], limits: Limits) -> dict[str, st
 
 
 def check_time(time_ns: int, now_ns: int) -> None:
-    """Refuse what no clock can have said.
+    """Refuse an impossible time.
 
     Raises:
         InvalidSpanError: before 2000, or more than a day ahead of the receiver.

@@ -1,4 +1,4 @@
-"""What one request may cost, and how a request that asks for more is refused.
+"""Limits of one request, and the refusal of a request beyond them.
 
 Every limit holds before the work it guards: bytes while they arrive, inflated bytes while they inflate.
 """
@@ -18,7 +18,7 @@ class Limits:
     Attributes:
         body_bytes: on the wire.
         inflated_bytes: after decompression.
-        ratio: inflated by wire bytes; asked beyond one MiB only, so that small repetitive bodies pass.
+        ratio: inflated by wire bytes; applied beyond one MiB only, so that small repetitive bodies pass.
         spans: spans or log records in one request.
         attributes: attributes of one span.
         details: events and links of one span.

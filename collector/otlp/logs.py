@@ -24,7 +24,7 @@ from shadowroute.collector.otlp.limits import Limits
 from shadowroute.collector.otlp.rows import SpanRows
 
 EVENT_NAME_KEY: Final = "event.name"
-"""Where SDKs before the `event_name` field put the event's name."""
+"""Attribute with the event's name, of SDKs before the `event_name` field."""
 
 
 def decode_logs(request: ExportLogsServiceRequest, limits: Limits, *, now_ns: int | None = None) -> Decoded:
@@ -32,7 +32,7 @@ def decode_logs(request: ExportLogsServiceRequest, limits: Limits, *, now_ns: in
 
     Args:
         request: parsed request.
-        limits: what one request may carry.
+        limits: of one request.
         now_ns: receiver's time, epoch nanoseconds; records more than a day later are rejected.
 
     Raises:
@@ -63,8 +63,8 @@ def add_evaluation(
 
     Args:
         rows: where to append.
-        time_ns: when the signal was observed, epoch nanoseconds.
-        attributes: `gen_ai.evaluation.*` and what names the target.
+        time_ns: of the observation, epoch nanoseconds.
+        attributes: `gen_ai.evaluation.*` and the attributes that name the target.
         resource: attributes of the sending process.
         target: trace id and span id of the judged span, hex; None if only an attribute names the target.
     """

@@ -1,6 +1,6 @@
 """Rules for attributes that measures are computed from; a span that breaks one is rejected with the reason.
 
-Rejected, not repaired: a negative token count read as zero would be a wrong cost that nobody sees.
+Rejected, not repaired: a negative token count read as zero would be an unnoticed wrong cost.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Rule = Callable[[str], str]
 """Text of a value to the rule it breaks; empty if it is fine."""
 
 
-# Python reads more than the store does: other scripts' digits, 1_000, spaces around a number. What only one of the two
-# reads would be accepted here and be unknown there; and thousands of digits raise.
+# Python reads more than the store does: other scripts' digits, 1_000, spaces around a number. A value that only one of
+# the two reads would be accepted here and unknown there; and thousands of digits raise.
 _INTEGER: Final = re.compile(r"[0-9]{1,20}")
 _DOUBLE: Final = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
@@ -102,7 +102,7 @@ def broken_rule(attributes: Mapping[str, str]) -> str:
 
 
 def _cache_exceeds_input(attributes: Mapping[str, str]) -> str:
-    """Cache tokens are part of the input tokens; a sender that reports them apart would be priced wrongly."""
+    """Cache tokens are part of the input tokens; if they were reported separately, the price would be wrong."""
     total = attributes.get(keys.USAGE_INPUT_TOKENS)
     cached = sum(int(attributes[key]) for key in _CACHE if key in attributes)
     if total is None or cached <= int(total):

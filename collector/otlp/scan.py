@@ -31,7 +31,7 @@ def check_protobuf(body: bytes, limits: Limits) -> None:
 
 
 def check_json(body: bytes, limits: Limits) -> None:
-    """Refuse a body with more objects than any request that is allowed could have.
+    """Refuse a body with more objects than any allowed request.
 
     Raises:
         RefusalError: 413.
@@ -54,7 +54,7 @@ def _nested(body: bytes, start: int, end: int, path: tuple[int, ...]) -> Iterato
 
 
 def _messages(body: bytes, position: int, end: int, field: int) -> Iterator[tuple[int, int]]:
-    """Start and end of each message in a field; ends quietly where the bytes make no sense, as the parser will tell."""
+    """Start and end of each message in a field; ends silently at invalid bytes, which the parser reports."""
     while position < end:
         tag, position = _varint(body, position, end)
         kind = tag & 7

@@ -1,8 +1,8 @@
-"""Sends requests that happened at another time through an SDK, each at its own time, and lets none of them be lost.
+"""Sends past requests through an SDK, each at its own time, and loses none of them.
 
-Every figure would be about fewer requests than it says, so a feed waits while too much is on its way, and at the end
-compares what the recorder counted with what was sent. What a router answers anew is fed by `routed`, what was answered
-already by `logged`.
+A lost request would make every figure wrong, so a feed waits while too much is in transit, and at the end compares the
+recorder's counts with the sent requests. `routed` feeds requests that a router answers anew, `logged` those with a
+recorded answer.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from shadowroute.collector.errors import StoreError
 from shadowroute.collector.serve import IngestEndpoint
 
 CHECK_EVERY: Final = 100
-"""Requests between two looks at how much is on its way."""
+"""Requests between two checks of the backlog."""
 MOST_UNDER_WAY: Final = 30_000
-"""Requests and spans on their way to the store: the batch that is being stored, and the next ones."""
+"""Requests and spans in transit to the store: the batch that is being stored, and the next ones."""
 LIMITS: Final = Limits(budget_s=5.0, max_pending=2 * MOST_UNDER_WAY)
-"""Nothing waits for a shadow here: a slow policy is to be measured, not switched off, and no request is shed."""
+"""No request waits for a shadow here: a slow policy is measured, not switched off, and no request is shed."""
 BATCH_SPANS: Final = 6_000
 """Spans per POST: an insert costs the store as much for a thousand rows as for six thousand."""
 LINGER_S: Final = 10.0
 WAIT_S: Final = 0.01
 SEND_TIMEOUT_S: Final = 60.0
-"""What one batch may take. A job has time, and a batch that is given up too early is sent again and again."""
+"""Time-out of one batch, seconds. A job has time, and a batch with a short time-out is sent again and again."""
 FLUSH_TIMEOUT_S: Final = 120.0
 CLOSE_TIMEOUT_S: Final = 5.0
-"""After a check there is nothing left to wait for, and after an error nobody needs the rest."""
+"""After a check nothing is left to wait for, and after an error the rest is not needed."""
 
 
 class LostRecordsError(StoreError):
-    """Some of what was sent did not arrive, so no figure of the run may be believed."""
+    """Some records did not arrive, so no figure of the run is reliable."""
 
 
 class EventClock:
@@ -56,15 +56,15 @@ class EventClock:
 
 
 class Counting(Protocol):
-    """A recorder or a router, as a feed sees it."""
+    """The interface of a recorder or router to a feed."""
 
     @property
     def stats(self) -> RecorderStats:
-        """What it counts."""
+        """Its counts."""
         ...
 
     def flush(self, timeout_s: float = ...) -> bool:
-        """Wait until everything arrived; False after that time."""
+        """Wait until everything arrived; False after the time-out."""
         ...
 
 
@@ -73,7 +73,7 @@ class Feed(ABC):
 
     Args:
         routing: the settings; their limits are those of a feed.
-        endpoint: where the spans go.
+        endpoint: for the spans.
     """
 
     def __init__(self, routing: Routing, endpoint: IngestEndpoint) -> None:
@@ -108,10 +108,10 @@ class Feed(ABC):
             self.sink.close(CLOSE_TIMEOUT_S)
 
     def finish(self) -> None:
-        """Wait for everything, and compare what was recorded, shed and dropped with what was sent.
+        """Wait for everything, and compare the recorded, shed and dropped requests with the sent ones.
 
         Raises:
-            LostRecordsError: something did not arrive.
+            LostRecordsError: records did not arrive.
         """
         arrived = self._counting.flush(FLUSH_TIMEOUT_S)
         stats = self._counting.stats
@@ -131,10 +131,10 @@ class Feed(ABC):
             raise self._stuck()
 
     def _note(self) -> None:
-        """One request was handed over; waits while too many are on their way.
+        """Count one request; waits while too many are in transit.
 
         Raises:
-            LostRecordsError: the store takes nothing any more.
+            LostRecordsError: the store accepts no more records.
         """
         self._sent += 1
         if self._sent % CHECK_EVERY:
@@ -149,7 +149,7 @@ class Feed(ABC):
 
     def _stuck(self) -> LostRecordsError:
         return LostRecordsError(
-            f"the store took nothing for {FLUSH_TIMEOUT_S:.0f} s after {self._sent:,} requests, and"
+            f"the store accepted nothing for {FLUSH_TIMEOUT_S:.0f} s after {self._sent:,} requests, and"
             f" {self._counting.stats.backlog:,} records wait; run it again where the machine or the server has less"
             " to do"
         )

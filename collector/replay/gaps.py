@@ -1,4 +1,4 @@
-"""What a log does not say, and what that costs each shadow: counted while the calls are sent."""
+"""Gaps of a log and their effect on each shadow, counted while the calls are sent."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from shadow.policies.composed import Composed
 from shadowroute.collector.replay.record import Record, Skipped
 
 UNDECIDED: Final = "unknown_feature"
-"""Error type of a decision that needs what is not known of the request."""
+"""Error type of a decision that needs an unknown feature of the request."""
 
 
 @dataclass(slots=True)
 class SkippedReason:
-    """Records that are not imported for one reason, and where the first stands."""
+    """Records that are not imported for one reason, and the place of the first."""
 
     reason: str
     n: int
@@ -26,13 +26,13 @@ class SkippedReason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyGap:
-    """What the log costs one shadow policy.
+    """Effect of the gaps on one shadow policy.
 
     Attributes:
         reads: features that its rules depend on; None for a function, which may read anything.
-        lacking: those of them that some call lacks, with the number of calls.
-        undecided: calls on which it gave no decision because it needed one of them.
-        failed: calls on which it failed in another way, by error type.
+        lacking: features missing in some call, with the number of calls.
+        undecided: calls without a decision because of such a feature.
+        failed: calls with another failure, by error type.
         cascades: it has validators, which need the text of the answer.
     """
 
@@ -47,7 +47,7 @@ class PolicyGap:
 
 @dataclass(kw_only=True)
 class Gaps:
-    """What was imported, what was not, and what the log lacks; counted while calls are read and sent.
+    """Imported calls, skipped records and gaps of the log; counted while calls are read and sent.
 
     Attributes:
         sessions_made_up: session ids were not used, because nearly all occur once.
@@ -57,7 +57,7 @@ class Gaps:
         without_answer: calls without the text of the answer.
         signals: sent signals by name.
         lacking: feature -> calls without it (`messages`, `session`, ..., `label:KEY`).
-        policies: what that costs each shadow.
+        policies: the effect on each shadow.
     """
 
     sessions_made_up: bool = False
@@ -77,7 +77,7 @@ class Gaps:
         self._skipped.setdefault(skipped.reason, SkippedReason(skipped.reason, 0, skipped.place)).n += 1
 
     def note(self, call: Record, unknown: frozenset[str]) -> None:
-        """One call that was sent, and what is unknown of it."""
+        """Count one sent call and its unknown features."""
         self.oldest_us = min(self.oldest_us, call.time_us) if self.calls else call.time_us
         self.calls += 1
         self.lacking.update(unknown)
@@ -89,7 +89,7 @@ class Gaps:
         self.signals.update(signal.name for signal in call.signals)
 
     def cost_of(self, policy: Policy, failures: Mapping[str, int]) -> None:
-        """What the log costs a shadow policy whose decisions failed so often, by error type."""
+        """Effect of the gaps on a shadow policy with these failures, by error type."""
         composed = policy if isinstance(policy, Composed) else None
         reads = composed.reads if composed else None
         self.policies.append(

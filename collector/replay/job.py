@@ -1,4 +1,4 @@
-"""One import from the log to the store: look, price, send, roll up."""
+"""One import from the log to the store: survey, price, send, roll up."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from shadowroute.collector.store import Store
 
 SERVICE: Final = "import"
 OBSERVED: Final = "origin != 'import' AND toDate(ts) BETWEEN {first:Date} AND {last:Date}"
-"""Requests of these days that came in another way."""
+"""Requests of these days from another source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What the user asked for.
+    """Options of an import.
 
     Attributes:
-        live: name and version of the policy that served.
+        live: name and version of the serving policy.
         shadows: policy files.
         prices: models and prices; None = models.yaml beside the first policy or one folder above, else the registry.
-        days: how far back from the newest call.
+        days: number of days back from the newest call.
         labels: further labels to keep as segments.
         absent: features that the service does not have, so that rules see none instead of unknown.
     """
@@ -56,13 +56,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What an import did.
+    """Result of an import.
 
     Attributes:
         first, last: UTC days of the imported calls.
         new: requests of the project that the store did not hold before.
-        known: imported calls that it held already.
-        observed: requests of those days that came in another way; they stand beside the imported ones.
+        known: imported calls that the store held already.
+        observed: requests of those days from another source, stored beside the imported ones.
         book: the price book that was pinned.
         seconds: time of sending alone.
     """
@@ -80,7 +80,7 @@ class Imported:
 
 
 def routing_of(wanted: Wanted, export_to: str = "") -> tuple[Routing, str]:
-    """The settings of an import, and where its prices come from.
+    """The settings of an import, and the source of its prices.
 
     Raises:
         ConfigError: a policy or the price file is wrong, or two shadows share a name.
@@ -108,11 +108,11 @@ def labels_read(shadows: Sequence[Policy]) -> set[str]:
 
 
 def run(log: Log, wanted: Wanted, store: Store, progress: Progress = silent) -> Imported:
-    """Sends the log's calls, pins the prices and rolls up.
+    """Send the log's calls, pin the prices and roll up.
 
     Raises:
         ConfigError: a policy or price file is wrong, or the log holds no call.
-        LostRecordsError: not everything that was sent arrived.
+        LostRecordsError: some sent records did not arrive.
     """
     routing, source = routing_of(wanted)
     looked = survey(watched(log.calls(), progress, "read"))
@@ -151,18 +151,18 @@ def run(log: Log, wanted: Wanted, store: Store, progress: Progress = silent) -> 
 def send_log(
     log: Log, looked: Survey, wanted: Wanted, routing: Routing, endpoint: IngestEndpoint, *, progress: Progress = silent
 ) -> Gaps:
-    """Sends every call of a log; those that are older than asked for are skipped and counted.
+    """Send every call of a log; calls beyond the number of days are skipped and counted.
 
     Args:
         log: the log.
-        looked: what the survey found in it.
-        wanted: how far back, and what is absent.
+        looked: result of the survey.
+        wanted: number of days, and the absent features.
         routing: names the live policy and the shadows.
-        endpoint: where the spans go.
-        progress: told of the calls.
+        endpoint: for the spans.
+        progress: gets the number of calls.
 
     Raises:
-        LostRecordsError: not everything that was sent arrived.
+        LostRecordsError: some sent records did not arrive.
     """
     gaps = Gaps(sessions_made_up=looked.made_up)
     oldest_us = 0 if looked.newest_us is None else looked.newest_us - wanted.days * DAY_US
@@ -186,7 +186,7 @@ def _no_call(log: Log, looked: Survey) -> str:
     if not looked.records:
         return f"{log.name}: must hold at least one call, got no record"
     reasons = "; ".join(f"{skipped.reason} (first: {skipped.place})" for skipped in looked.first_skipped)
-    return f"{log.name}: must hold at least one call, got {looked.records:,} records and none of them is one: {reasons}"
+    return f"{log.name}: must hold at least one call, got {looked.records:,} records, none of them a call: {reasons}"
 
 
 def _requests(client: Client, project: str, which: str = "1", **values: object) -> int:

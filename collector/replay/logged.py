@@ -1,6 +1,6 @@
-"""Lets shadows decide on calls that were answered: the rows are those that the service would have sent itself.
+"""Lets shadows decide on answered calls; the rows equal those of an observed service.
 
-Only the clock is not the machine's: a call keeps its own time. Ids of requests, spans and signals come from the log,
+Only the clock differs: a call keeps its own time. Ids of requests, spans and signals come from the log,
 so a second import, another order of rows or an overlapping file writes the same rows again, and the store keeps one.
 """
 
@@ -21,7 +21,7 @@ from shadowroute.collector.replay.record import Record
 from shadowroute.collector.serve import IngestEndpoint
 
 UNKNOWN_FAILURE: Final = "unknown"
-"""Error type of an attempt of which the log tells only that it failed."""
+"""Error type of a failed attempt without a logged error."""
 
 
 class LoggedFeed(Feed):
@@ -29,7 +29,7 @@ class LoggedFeed(Feed):
 
     Args:
         routing: names the live policy and the shadows; its origin is `import`.
-        endpoint: where the spans go.
+        endpoint: for the spans.
         absent: features that the service does not have.
     """
 
@@ -45,10 +45,10 @@ class LoggedFeed(Feed):
         )
 
     def send(self, call: Record) -> Request:
-        """Record one call and its signals at their own time; gives the request that the shadows see.
+        """Record one call and its signals at their own time; returns the request that the shadows see.
 
         Raises:
-            LostRecordsError: the store takes nothing any more.
+            LostRecordsError: the store accepts no more records.
         """
         self.clock.now_us = call.time_us
         request = call.request(self._recorder.hash_id, labels=self.routing.labels, absent=self._absent)
@@ -94,7 +94,7 @@ class LoggedFeed(Feed):
         )
 
     def _attempts(self, call: Record) -> tuple[Attempt, ...]:
-        """Of a retried call every dispatch; of another one nothing, because the outcome says it all."""
+        """Every dispatch of a retried call; empty for other calls, because the outcome is enough."""
         if not call.retries:
             return ()
         model = self.routing.catalogue.canonical(call.model, call.planned_model)

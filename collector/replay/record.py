@@ -1,7 +1,7 @@
-"""One request that happened at another time, whoever wrote it down; what its features are called.
+"""One past request from any log, and the names of its features.
 
-A log says less than a service knows. What a log does not say is unknown, never empty: a policy that asks for it gets
-no decision (`shadow.domain.features`), so no figure rests on a guess.
+A log holds less than a service knows. A missing feature is unknown, never empty: a policy that needs it makes no
+decision (`shadow.domain.features`), so no figure rests on a guess.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ FEATURES: Final = (
     "messages", "user", "session", "task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens",
     "input_tokens",
 )  # fmt: skip
-"""What a policy or an interval may need of a request, besides labels."""
+"""Features of a request for policies and intervals, besides labels."""
 MAY_BE_ABSENT: Final = ("task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens")
-"""What a service may simply not have, besides labels. Every request has a prompt, a length and a sender."""
+"""Features that a service may not have, besides labels. Every request has a prompt, a length and a sender."""
 JSON_FORMAT: Final = {"type": "json_object"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedSignal:
-    """How good the answer was, as the log says. `value` in [0, 1], 1 is best."""
+    """Quality of the answer according to the log. `value` in [0, 1], 1 is best."""
 
     name: str
     value: float
@@ -36,25 +36,25 @@ class RecordedSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One request and, from `model` on, what is known of its answer. None and absent = nothing says so.
+    """One request and, from `model` on, its answer. None and absent = unknown.
 
     Attributes:
         request_id: the log's own id, else a hash of the row: the same row has the same id in every import.
-        time_us: when the call began, epoch microseconds.
+        time_us: start of the call, epoch microseconds.
         usage: tokens, those of the provider's cache included.
         messages: the prompt in OpenAI's form, whole.
         task, user_tier, user, session: empty = the log says that there is none.
-        has_images: whether the prompt holds an image; None where the messages tell, and where nothing does.
+        has_images: whether the prompt holds an image; None if the messages show it, or if it is unknown.
         max_output_tokens: the caller's limit for the answer; 0 = the log says that there is none.
-        labels: those that the log has.
-        model: the model that answered, as the log names it; the one that was asked for if none answered. Empty = a
-            router is to answer.
-        planned_model: the model that was asked for, where the log says that it is another one.
-        cost_usd: what the log says that it cost.
-        contamination: why the model that answered is not simply live's choice.
+        labels: of the log.
+        model: the model that answered, as the log names it; the requested one if none answered. Empty = a router
+            answers.
+        planned_model: the requested model, if the log has another one.
+        cost_usd: cost according to the log.
+        contamination: the reason why the model that answered is not live's choice.
         retries: failed attempts on the same model before the answer.
         answer_text: the answer, whole.
-        signals: what the log says about the answer.
+        signals: ratings of the answer in the log.
     """
 
     request_id: str
@@ -91,10 +91,10 @@ class Record:
         return self.usage.input_tokens
 
     def unknown(self, labels: frozenset[str]) -> frozenset[str]:
-        """What the log does not say, by the names of `Request.unknown`."""
+        """Missing features, by the names of `Request.unknown`."""
         features = {name for name in FEATURES if getattr(self, name) is None}
         if self.messages is not None:
-            features -= {"input_tokens", "has_images"}  # the prompt tells, as it does in the service before the call
+            features -= {"input_tokens", "has_images"}  # the prompt shows it, as in the service before the call
         return frozenset(features | {LABEL + key for key in labels if key not in self.labels})
 
     def request(
@@ -105,8 +105,8 @@ class Record:
         Args:
             hash_id: turns user and session ids into keys.
             labels: keys of the labels that are kept.
-            absent: features that the service does not have, all others that the record lacks being unknown; None =
-                what the record lacks is not there.
+            absent: features that the service does not have; other missing features are unknown. None = no missing
+                feature is unknown.
         """
         no_images = self.has_images is None and absent is not None and "has_images" in absent
         return extract(
@@ -137,7 +137,7 @@ def said(prompt: str) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A record of the log that is no call to import. `place` is where it stands: a line, row or span."""
+    """A record of the log that is not imported. `place` is its line, row or span."""
 
     place: str
     reason: str
@@ -150,7 +150,7 @@ class Log(Protocol):
     """A log that can be read more than once: for the survey, and for the calls."""
 
     name: str
-    """What messages call it: the file's name."""
+    """Its name in messages: the file's name."""
 
     def calls(self) -> Iterator[Read]:
         """Every record in the log's order, as a call or as skipped."""

@@ -1,4 +1,4 @@
-"""Lets a router answer requests that happened, or are simulated, at another time."""
+"""Lets a router answer past or simulated requests."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class RoutedFeed(Feed):
     Args:
         routing: the configuration; live is a policy.
         provider: answers every call.
-        endpoint: where the spans go.
-        state: what policies see; None = what the router learns from the calls.
+        endpoint: for the spans.
+        state: state for the policies; None = learned from the calls.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class RoutedFeed(Feed):
         """Routes a request at its own time.
 
         Raises:
-            LostRecordsError: the store takes nothing any more.
+            LostRecordsError: the store accepts no more records.
         """
         self.clock.now_us = record.time_us
         reply = self._router.complete(

@@ -1,8 +1,8 @@
-"""One look at a whole log before anything is sent: how many calls, until when, and whether its session ids are real.
+"""A survey of the whole log before anything is sent: number of calls, newest call, quality of the session ids.
 
-Some gateways make a session id up for every call whose client gave none. Such ids would pass for sessions of one call
-each, every request would count as independent, and the intervals would be too narrow. So ids of which nearly all occur
-once are not used, and the import says so.
+Some gateways generate a session id for every call without one. Such ids would look like sessions of one call each,
+every request would count as independent, and the intervals would be too narrow. So ids that nearly all occur once are
+not used, and the import reports it.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from shadowroute.collector.replay.record import Read, Skipped
 SESSIONS_KEPT: Final = 50_000
 """Session ids that are counted at a time; beyond them every second one is dropped, again and again."""
 SHARED_AT_LEAST: Final = 0.05
-"""Share of calls in a session with another call, below which ids are taken for made up."""
+"""Share of calls in a session with another call, below which ids count as generated."""
 FEWEST_CALLS: Final = 20
-"""Calls with an id below which nothing can be said about them."""
+"""Smallest number of calls with an id for this check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
-    """What the look tells.
+    """Result of the survey.
 
     Attributes:
         records: calls and skipped records.
         calls: calls.
         newest_us: the latest call, epoch microseconds; None without one.
         shared_sessions: share of the calls with a session id whose session has another call; None without ids.
-        made_up: the session ids are taken for made up.
+        made_up: the session ids count as generated.
         models: every model that the calls name, most called first.
         first_skipped: the first record that is skipped for each reason.
     """
@@ -47,7 +47,7 @@ class Survey:
 
 
 def survey(log: Iterable[Read]) -> Survey:
-    """What one pass over a log tells."""
+    """Result of one pass over a log."""
     records = calls = with_session = 0
     newest_us: int | None = None
     sessions = SessionSample()

@@ -6,7 +6,7 @@
 --   no_user_retry   0 if the session's next request of the same task, within 60 s of the answer, has an input within 20 % of this one that
 --                   cannot hold the answer (it grew by less than the answer's tokens); else 1. Only where an answer came, with known tokens.
 --   no_abandonment  0 if the answer was cut off or failed and the session asks nothing within 30 minutes; else 1.
--- A request whose 60 s or 30 minutes end after the day's newest live request has neither: nobody knows yet, and a day depends on its rows alone.
+-- A request whose 60 s or 30 minutes end after the day's newest live request has neither: the value is unknown, because a day depends on its own rows alone.
 INSERT INTO {stage:Identifier} (
   project, day, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket,
   name, source, bin, n, w, sum_value, sum_sq)

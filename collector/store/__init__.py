@@ -1,4 +1,4 @@
-"""The store, wherever it is: its address, its owner, its schema, and the one writer of spans."""
+"""The store: its address, its owner, its schema, and the one writer of spans."""
 
 from shadowroute.collector.store.opening import Store, open_store
 

@@ -1,4 +1,4 @@
-"""Where the store is: `chdb:///path` (embedded) or `clickhouse://user:password@host:8123/database` (a server)."""
+"""Address of the store: `chdb:///path` (embedded) or `clickhouse://user:password@host:8123/database` (a server)."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Dsn:
 
 
 def parse(text: str) -> Dsn:
-    """Parse a store address; a relative `chdb://folder` is meant from the working directory.
+    """Parse a store address; a relative `chdb://folder` starts at the working directory.
 
     Raises:
-        ConfigError: the text is no store address; it is quoted without its password.
+        ConfigError: the text is not a store address; it is quoted without its password.
     """
     scheme, separator, rest = text.partition("://")
     if not separator or scheme not in ("chdb", "clickhouse", "clickhouses"):

@@ -29,7 +29,7 @@ def acquire(path: Path) -> None:
 
     Raises:
         StoreBusyError: another process has the folder open.
-        StoreError: this process has another folder open, or the folder is no store.
+        StoreError: this process has another folder open, or the folder is not a store.
     """
     global _anchor, _folder, _users  # noqa: PLW0603  # the engine itself is one per process
     folder = path.resolve()
@@ -46,7 +46,7 @@ def acquire(path: Path) -> None:
 
 
 def release() -> None:
-    """Give back what `acquire` gave; the last one closes the engine."""
+    """Release an engine of `acquire`; the last release closes it."""
     global _anchor, _folder, _users  # noqa: PLW0603  # see acquire
     with _lock:
         _users -= 1
@@ -73,7 +73,7 @@ def connect(path: Path, database: str = "default", settings: Mapping[str, Any] |
 
 
 def busy_message(path: Path, holder: Holder) -> str:
-    """Who has the store, since when, and what to do."""
+    """The process that has the store open, its start, and the next step."""
     command = command_of(holder.pid) if holder.pid else ""
     facts = ", ".join(filter(None, [command, f"since {holder.since}" if holder.since else ""]))
     owner = read_owner(path)
@@ -105,6 +105,6 @@ def _refuse_busy(path: Path) -> None:
 
 
 def _shown(path: Path) -> str:
-    """As the user would write it: relative if it lies below the working directory."""
+    """The path for messages: relative if it lies below the working directory."""
     working = Path.cwd()
     return str(path.relative_to(working)) if path.is_relative_to(working) else str(path)

@@ -2,7 +2,7 @@
 
 A file is valid SQL as it stands, for one engine. For a cluster, engines become their Replicated twins and
 `/*ON_CLUSTER*/` becomes `ON CLUSTER name`; nothing else is substituted. Statements are idempotent (IF NOT EXISTS),
-so a migration that was cut off is simply run again.
+so an interrupted migration is simply run again.
 """
 
 from __future__ import annotations

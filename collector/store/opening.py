@@ -1,4 +1,4 @@
-"""One way to the store, wherever it is: embedded in this process, owned by another one, or a ClickHouse server."""
+"""Opens a store: embedded in this process, owned by another one, or a ClickHouse server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Handle:
 
 
 class Store:
-    """An open store. `client()` and `reader()` give each thread its own connection; never pass one on.
+    """An open store. `client()` and `reader()` give each thread its own connection; do not share it.
 
     Keep the store as long as you use its clients: they close with it.
 
@@ -46,7 +46,7 @@ class Store:
         dsn: the address it was opened with.
         kind: embedded (this process owns the engine), owner (another process does, reached over its ClickHouse HTTP
             interface) or server.
-        owner: who owns an embedded store; None for a server, and for an embedded one until it is served.
+        owner: of an embedded store; None for a server, and for an embedded one until it is served.
         applied: migrations that opening it applied.
     """
 
@@ -110,7 +110,7 @@ def open_store(dsn: str | Dsn, *, own: bool = False, migrate: bool = True, creat
         dsn: `chdb://FOLDER` or `clickhouse://...`.
         own: the embedded store must be owned by this process; else another owner is reached over HTTP.
         migrate: apply missing migrations (never in a store that another process owns).
-        create: make a store where there is none. Commands that only read do not: a mistyped path must not become an
+        create: create a missing store. Commands that only read do not: a mistyped path must not become an
             empty store.
 
     Raises:
@@ -171,7 +171,7 @@ def _owned_elsewhere(dsn: Dsn, owner: Owner) -> Store:
 
 
 def _require_database(root: Client, dsn: Dsn) -> None:
-    """A database that somebody migrated; its name alone is none.
+    """Require a migrated database; an existing name alone is not enough.
 
     Raises:
         StoreMissingError: it is not there.

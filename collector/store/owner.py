@@ -1,4 +1,4 @@
-"""Who has an embedded store open: `<store>.owner.json`, readable by its user only.
+"""The owner of an embedded store: `<store>.owner.json`, readable by its user only.
 
 One process owns an embedded store. The process that serves it writes its addresses and a random token beside the
 store, so that every other command given the same address finds its way in.
@@ -42,7 +42,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that holds the engine's own lock, as the engine wrote it."""
+    """The process that holds the engine's lock, as written by the engine."""
 
     pid: int | None
     since: str
@@ -71,7 +71,7 @@ def remove_owner(path: Path) -> None:
 
 
 def read_owner(path: Path) -> Owner | None:
-    """The file's content; None if there is none, or it is not one of ours."""
+    """The file's content; None if there is no file, or it is not an owner file."""
     try:
         document = json.loads(owner_file(path).read_text())
     except (OSError, ValueError):
@@ -90,7 +90,7 @@ def holder_of(path: Path) -> Holder | None:
     """
     try:
         descriptor = os.open(path / "status", os.O_RDONLY)
-    except OSError:  # absent, or not ours to read: opening the engine will tell
+    except OSError:  # absent or not readable: opening the engine reports it
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,7 +104,7 @@ def holder_of(path: Path) -> Holder | None:
 
 
 def command_of(pid: int) -> str:
-    """How a process was started, at most two words (`shadowroute up`); empty where the system does not tell."""
+    """How a process was started, at most two words (`shadowroute up`); empty if the system does not report it."""
     try:
         raw = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

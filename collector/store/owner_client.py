@@ -1,4 +1,4 @@
-"""The one way to talk to the process that owns an embedded store: its receiver and its ClickHouse interface.
+"""The client of the process that owns an embedded store: for its receiver and its ClickHouse interface.
 
 The calls go straight to its port: with the token of its owner file, and past every proxy that the environment names. A
 proxy could not reach a loopback address of this machine, and would see the token.
@@ -21,14 +21,14 @@ from shadowroute.collector.store.owner import Owner
 
 ANSWER_S: Final = 5.0
 WORK_S: Final = 600.0
-"""Seconds that the owner may take for a question, and for a rebuild of the rollups."""
+"""Time-outs of a question to the owner, and of a rebuild of the rollups, seconds."""
 
 
 def receiver(owner: Owner) -> tuple[str, dict[str, str]]:
-    """Base URL of its receiver, and the headers that a sender of this store shows.
+    """Base URL of its receiver, and the headers of a sender of this store.
 
     Raises:
-        StoreUnreachableError: it serves none.
+        StoreUnreachableError: it serves no receiver.
     """
     if not owner.otlp_url:
         raise StoreUnreachableError(
@@ -38,7 +38,7 @@ def receiver(owner: Owner) -> tuple[str, dict[str, str]]:
 
 
 def status(owner: Owner) -> dict[str, Any]:
-    """What its receiver counted.
+    """The counts of its receiver.
 
     Raises:
         StoreUnreachableError: it does not answer, or serves no receiver.
@@ -47,7 +47,7 @@ def status(owner: Owner) -> dict[str, Any]:
 
 
 def rollup(owner: Owner) -> dict[str, Any]:
-    """Let it bring the rollups up to date; what it did, as JSON values.
+    """Let it bring the rollups up to date; returns the result as JSON values.
 
     Raises:
         StoreUnreachableError: it does not answer, or serves no receiver.

@@ -1,14 +1,14 @@
-"""Group commit: what several senders wait for is stored by one insert, and each is answered after it.
+"""Group commit: one insert stores the rows of several senders, and each is answered after it.
 
 One thread inserts. While it is busy the next bodies gather; a body that finds it idle is inserted at once. Two rules
-keep the store's parts large: small bodies gather for at least `LINGER_S` after the last insert, and what has
-`ENOUGH_ROWS` together never waits.
+keep the store's parts large: small bodies gather for at least `LINGER_S` after the last insert, and `ENOUGH_ROWS`
+rows together never wait.
 
 Deduplication. A body's token is the SHA-256 of its bytes. A body that is inserted alone (it has `ALONE_ROWS` or more,
-or nobody else waits) is a block under its own token. So a sender that repeats it byte for byte (its answer was lost)
+or no other body waits) is a block under its own token. So a sender that repeats it byte for byte (its answer was lost)
 adds nothing, and a crash between `otel_traces` and its views is healed by the repeat: the source skips the block, the
-views catch up. Bodies that share an insert share a token, made of their sorted tokens. Such a body comes back in other
-company and is inserted again: `otel_traces` then holds a copy, the row keys of `decisions`, `signals` and
+views catch up. Bodies that share an insert share a token, made of their sorted tokens. Such a body may be repeated in
+another group and is inserted again: `otel_traces` then holds a copy, the row keys of `decisions`, `signals` and
 `late_outcomes` keep every measure the same, and a row that a crash kept out of a view is there too.
 """
 
@@ -93,7 +93,7 @@ class Writer:
         return batch.done
 
     def close(self, timeout_s: float = 30.0) -> bool:
-        """Store what waits, then stop; False if that took longer than the time-out."""
+        """Store the waiting rows, then stop; False after the time-out."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -139,7 +139,7 @@ class Writer:
         try:
             self._insert([batch.rows for batch in group], group_token(group))
         except OperationalError as error:
-            self._fail(group, error)  # nobody answers: trying each body alone would only wait again
+            self._fail(group, error)  # the store does not answer: trying each body alone would only wait again
         except ClickHouseError as error:
             if len(group) == 1:
                 self._fail(group, error)
@@ -147,7 +147,7 @@ class Writer:
             # One body must not hold up the others: each gets its own answer.
             for batch in group:
                 self._insert_group([batch])
-        except Exception as error:  # noqa: BLE001  # the thread must live, and the sender must hear of it
+        except Exception as error:  # noqa: BLE001  # the thread must live, and the sender must get the error
             self._fail(group, error)
         else:
             for batch in group:
@@ -167,7 +167,11 @@ class Writer:
 
     def _fail(self, group: Sequence[Batch], error: Exception) -> None:
         reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
-        _log.error("insert of %d bodies failed, senders were told to try again: %s", len(group), reason)
+        _log.error(
+            "insert of %d bodies failed; their rows are not stored, the senders retry; check the store: %s",
+            len(group),
+            reason,
+        )
         with self._changed:
             self._counts["failures"] += 1
         for batch in group:
@@ -187,7 +191,7 @@ def group_token(group: Sequence[Batch]) -> str:
 
 
 def take_group(waiting: Sequence[Batch]) -> tuple[list[Batch], list[Batch]]:
-    """Split what waits into the next insert and the rest: a large body alone, else small ones in order of arrival."""
+    """The next insert and the rest of the waiting bodies: a large body alone, else small ones in order of arrival."""
     if waiting[0].rows.num_rows >= ALONE_ROWS:
         return [waiting[0]], list(waiting[1:])
     group: list[Batch] = []

@@ -65,7 +65,7 @@ def leave_with(command: Callable[[], int]) -> NoReturn:
 
 
 def last_words(error: BaseException) -> str:
-    """What stderr says of an error that nobody foresaw: the broken package, or that it is our bug, and where."""
+    """The message for an unexpected error: the broken package, or our bug and its place."""
     from shadow.runtime.broken_package import broken_package  # noqa: PLC0415 - only who fails needs it
 
     broken = broken_package(error)

@@ -66,7 +66,7 @@ def prefer(entries: Sequence[str]) -> None:
 
 
 def user_entries() -> tuple[str, ...]:
-    """The folders of the user's code; empty where nobody put installed packages first."""
+    """The folders of the user's code; empty if installed packages do not come first."""
     found = (finder.entries for finder in sys.meta_path if isinstance(finder, UserCodeFinder))
     return next(found, ())
 

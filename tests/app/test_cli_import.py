@@ -163,7 +163,7 @@ def test_a_table_with_other_names_is_judged(shell: Shell) -> None:
         "csv", file, *(f"--rename={name}" for name in names), "--signal=stars=csat:1..5", "--project=shop"
     )
     assert (told["calls"], told["signals"]) == (240, {"csat": 240})
-    assert told["skipped"] == [{"reason": "time is no moment between 2000 and 2100", "n": 1, "first": "line 242"}]
+    assert told["skipped"] == [{"reason": "time is not a time between 2000 and 2100", "n": 1, "first": "line 242"}]
     (policy,) = told["report"]["policies"]
     assert policy["overall"]["divergence"]["model"]["value"] == 1.0
     assert rows(shell.store, "SELECT sum(value), uniqExact(value) FROM signals FINAL") == [(120.0, 5)]
@@ -198,7 +198,7 @@ def test_what_is_wrong_is_said_with_the_next_step(shell: Shell) -> None:
     assert "--rename completion_tokens=output_tokens" in shell.load("csv", file, code=exits.BAD_FILE)
     file.write_text("time,model,input_tokens,output_tokens\nsoon,gpt-5,1,1\n")
     said = shell.load("csv", file, code=exits.BAD_FILE)
-    assert "got 1 records and none of them is one: time is no moment between 2000 and 2100 (first: line 2)" in said
+    assert "got 1 records, none of them a call: time is not a time between 2000 and 2100 (first: line 2)" in said
     assert "no such file" in shell.load("parquet", shell.folder / "absent", code=exits.BAD_FILE)
     for option in ("--signal=stars", "--rename=a=b", "--absent=messages", "--signal=stars=csat:5..1"):
         assert option.partition("=")[0] in shell.load("csv", file, option, code=exits.USAGE)

@@ -144,7 +144,7 @@ def test_the_draw_itself_is_no_executed_sample(shell: Shell) -> None:
     """Its rows would stand beside the answers that come later, and make their escalations and costs unknown."""
     head, row = "request_id,policy,model,inclusion_probability,expected_usd", "001,cheap,small,0.5,0.1"
     message = shell.refused(shell.csv(head, row, name="draw.csv"), "--signal", "resolved")
-    assert message.startswith("must say what came back")
+    assert message.startswith("must have results")
     assert "it looks like the draw" in message
     assert shell.refused(shell.csv(f"{head},score", f"{row},", name="empty.csv"), "--signal", "resolved") == message
 

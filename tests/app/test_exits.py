@@ -23,7 +23,7 @@ from shadowroute.collector.replay.feed import LostRecordsError
         (StoreUnreachableError("no answer"), 69),
         (MigrationError(3, "differs"), 69),
         (PortInUseError("in use", port=4318), 69),
-        (LostRecordsError("the store took nothing"), 69),
+        (LostRecordsError("the store accepted nothing"), 69),
         (exits.NothingStoredError("no decisions yet"), 69),
         (ShadowError("unforeseen"), 70),
         (ZeroDivisionError("x"), 70),

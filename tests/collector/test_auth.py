@@ -1,4 +1,4 @@
-"""Who may talk to the collector."""
+"""Access control of the collector."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def test_a_store_that_fails_is_503_and_the_batch_can_be_sent_again(server: Colle
     reply = post(f"{server.otlp_url}/v1/traces", body)
     store.client().command("RENAME TABLE otel_traces_away TO otel_traces")
     assert (reply.status, reply.headers["retry-after"]) == (503, "2")
-    assert "the store did not take the rows" in reply.reason
+    assert "the rows are not stored" in reply.reason
     assert post(f"{server.otlp_url}/v1/traces", body).status == 200
     assert rows(store, "SELECT count() FROM decisions FINAL") == [(1,)]
 

@@ -157,12 +157,12 @@ def test_bad_rows_are_skipped_with_their_reason_and_line(tmp_path: Path) -> None
     ]
     calls, skipped = table(tmp_path, HEADER + ",cached_input_tokens,feedback\n" + "\n".join(rows) + "\n")
     assert [(each.place, each.reason) for each in skipped] == [
-        ("line 3", "time is no moment between 2000 and 2100"),
+        ("line 3", "time is not a time between 2000 and 2100"),
         ("line 4", "no model"),
-        ("line 5", "input_tokens is no count of tokens"),
+        ("line 5", "input_tokens is not a number of tokens"),
         ("line 6", "input_tokens does not include the cache tokens"),
-        ("line 7", "signal only: feedback is no value from 0 to 1"),
-        ("line 8", "another number of cells than the header has"),
+        ("line 7", "signal only: feedback is not a value from 0 to 1"),
+        ("line 8", "number of cells differs from the header"),
     ]
     assert [call.usage.input_tokens for call in calls] == [100, None]
     assert [signal.value for call in calls for signal in call.signals] == [0.5]

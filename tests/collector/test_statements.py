@@ -174,7 +174,7 @@ def test_a_refusal_says_what_was_wrong(check: Check) -> None:
         check("DROP TABLE t")
     assert str(caught.value) == (
         "statement must be a read or an INSERT into this store's tables, got 'DROP'; "
-        "the process that runs the store changes everything else"
+        "only the process that owns the store makes other changes"
     )
     with pytest.raises(StatementRefusedError, match="it reads from url"):
         check("SELECT * FROM url('http://10.0.0.1/?secret')")

@@ -114,7 +114,7 @@ def test_a_bad_plan_is_65(
         (65, "import litellm table.csv", 'table.csv: needs startTime, model, prompt_tokens, completion_tokens; "start'),
         (65, "import otel junk", "junk: must hold OTLP traces, as JSON, JSON lines or protobuf"),
         (65, "import csv table.csv", 'table.csv: needs time, model, input_tokens, output_tokens; "time" is missing'),
-        (65, "import parquet junk", "junk: must be Parquet, CSV with a header or JSON lines, got something binary"),
+        (65, "import parquet junk", "junk: must be Parquet, CSV with a header or JSON lines, got a binary file"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_and_nothing_is_written(

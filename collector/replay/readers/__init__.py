@@ -1,1 +1,1 @@
-"""Files that others wrote, as records: logs of gateways and traces, tables of calls, of answers, of executions."""
+"""Readers of external files: logs of gateways and traces, tables of calls, of answers, of executions."""

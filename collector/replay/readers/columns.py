@@ -28,7 +28,7 @@ def schema(file: Path) -> pa.Schema:
     """The columns of a file; one that ends in neither `.csv` nor `.jsonl` is Parquet.
 
     Raises:
-        ConfigError: the file is absent or not of its kind.
+        ConfigError: the file is absent or of another format.
     """
     if file.suffix.lower() in _CSV | _JSON_LINES:
         return _whole(file, ()).schema
@@ -43,17 +43,17 @@ def schema(file: Path) -> pa.Schema:
 
 
 class Columns:
-    """The needed columns of a file and those of the extras that are there, under our names.
+    """The needed columns of a file and the extras that it has, under our names.
 
     Args:
         file: ends in `.csv`, `.jsonl` or, for Parquet, anything else.
-        needed: columns that must be there.
-        extras: columns that are read if they are there.
+        needed: required columns.
+        extras: optional columns.
         rename: the file's column name -> ours.
-        kept_text: our names of columns that are text even where a CSV file shows only digits.
+        kept_text: our names of columns that are text even if a CSV file has only digits.
 
     Raises:
-        ConfigError: a needed column is missing; the text names the nearest column and the renaming that would do.
+        ConfigError: a needed column is missing; the text names the nearest column and the renaming to use.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Columns:
         wanted = [name for name in (*needed, *extras) if name in names]
         twice = [name for name in wanted if names.count(name) > 1]
         if twice:
-            raise ConfigError(f"column {twice[0]!r} must be there once, got it twice after --rename", file=file)
+            raise ConfigError(f"column {twice[0]!r} must occur once, got it twice after --rename", file=file)
         columns = [name if name in found else theirs[name] for name in wanted]
         table = pq.read_table(file, columns=columns) if whole is None else whole.select(columns)
         self.file = file
@@ -91,7 +91,7 @@ class Columns:
         """A column as text, integer ids too. An absent column is the default; a missing value is empty.
 
         Raises:
-            ConfigError: it is no text, or, without a default, a value is missing.
+            ConfigError: the column is not text, or, without a default, a value is missing.
         """
         if default is not None and name not in self:
             return [default] * self.rows
@@ -107,10 +107,10 @@ class Columns:
         return list(pc.fill_null(values, "").to_pylist())
 
     def numbers(self, name: str, *, high: float = math.inf) -> pa.Array:
-        """A column as doubles in [0, high], nulls where it is absent; NaN is how many writers say null.
+        """A column as doubles in [0, high], nulls where it is absent; NaN counts as null, as many writers mean it.
 
         Raises:
-            ConfigError: a value is no such number.
+            ConfigError: a value is not such a number.
         """
         if name not in self:
             return pa.nulls(self.rows, pa.float64())
@@ -130,7 +130,7 @@ class Columns:
         """A column as whole numbers; doubles are accepted where they are whole, as nullable columns of pandas are.
 
         Raises:
-            ConfigError: a value is none, or above the highest.
+            ConfigError: a value is not a whole number, or above the highest.
         """
         values = self.numbers(name, high=high)
         self.refuse(values, pc.not_equal(values, pc.floor(values)), name, rule)
@@ -144,10 +144,10 @@ class Columns:
 
 
 def check_rename(rename: Mapping[str, str], known: Collection[str], *files: Path) -> None:
-    """Refuses a renaming of a column that no file has, or to a name that none uses.
+    """Refuse a renaming of an absent column, or to an unused name.
 
     Raises:
-        ConfigError: names the column and what the files have.
+        ConfigError: names the column and the columns of the files.
     """
     present = {name: None for file in files for name in schema(file).names} if rename else {}
     for theirs, ours in rename.items():
@@ -162,7 +162,7 @@ def check_rename(rename: Mapping[str, str], known: Collection[str], *files: Path
 
 
 def missing_column(missing: str, needed: Sequence[str], unused: Sequence[str]) -> str:
-    """What to say of a needed column that is not there: which of the unused ones is nearest, and the renaming."""
+    """The message for a missing column: the nearest unused column, and the renaming."""
     near = difflib.get_close_matches(missing, unused, n=1, cutoff=0.4)
     has = f" (has: {', '.join([*near, *(name for name in unused if name not in near)])})" if unused else ""
     return f'needs {", ".join(needed)}; "{missing}" is missing{has}. --rename {near[0] if near else "YOURS"}={missing}'

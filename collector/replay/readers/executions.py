@@ -1,7 +1,7 @@
-"""A file of executed answers: what it must hold, and what it may leave out.
+"""A file of executed answers: its required and optional columns.
 
 One row per answer. Everything is checked before anything is stored, and an error names the file, the column, the rule
-and what was found.
+and the value.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ EXTRAS: Final = (CHANCE, *TEXTS, *NUMBERS, *COUNTS, "escalated", "executed_at")
 KNOWN: Final = (*NEEDED, *EXTRAS)
 STATUSES: Final = ("ok", "error")
 CAME_BACK: Final = ("status", "score", "cost_usd", "escalated", "output_tokens", "latency_s")
-"""Columns that only a run can fill; the draw itself has none of them."""
+"""Columns with results of a run; the draw itself has none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What options say of every row; a column of that name must then be absent.
+    """Options that hold for every row; a column of the same name must be absent.
 
     Attributes:
         inclusion_probability: (0, 1].
         sample: name of the draw; by default the file's name without its ending.
-        policy: whose whole plan was run; empty = the model alone.
+        policy: the policy of the executed plan; empty = the model alone.
     """
 
     inclusion_probability: float | None = None
@@ -54,7 +54,7 @@ class Given:
 
 
 def read_executions(file: Path, given: Given) -> list[Execution]:
-    """The checked rows of a file, repeated ones once.
+    """The checked rows of a file, without duplicates.
 
     Raises:
         ConfigError: the file lacks a column or breaks a rule.
@@ -78,7 +78,7 @@ def read_executions(file: Path, given: Given) -> list[Execution]:
 
 
 def unread_columns(file: Path, given: Given) -> list[str]:
-    """Columns of the file that mean nothing here, in its order; a misspelt one is among them."""
+    """Unknown columns of the file, in its order; a misspelt one is among them."""
     return [name for name in columns.schema(file).names if given.rename.get(name, name) not in KNOWN]
 
 
@@ -147,10 +147,10 @@ def _one_of(values: Sequence[str], allowed: Sequence[str], name: str, file: Path
 
 
 def _check_ran(table: Columns) -> None:
-    """Refuse the draw itself: rows that say nothing would stand for good beside the answers that come later."""
+    """Refuse the draw itself: rows without results would stay beside the answers of a later import."""
     if not any(name in table and table.table[name].null_count < table.rows for name in CAME_BACK):
         raise ConfigError(
-            f"must say what came back, and holds none of {', '.join(CAME_BACK)}; it looks like the draw: run the"
+            f"must have results, in at least one of the columns {', '.join(CAME_BACK)}; it looks like the draw: run the"
             " policy on its requests and add these columns",
             file=table.file,
         )

@@ -1,8 +1,8 @@
 """LiteLLM's spend logs: the proxy's table LiteLLM_SpendLogs, or the table `spend_logs` of its ClickHouse callback.
 
-What is special about them: a proxy's own cache hits have an id with a suffix; the request body stands in
+Particulars: a proxy's own cache hits have an id with a suffix; the request body stands in
 `proxy_server_request` only if prompts are stored, and long texts in it are cut in the middle; a cost of 0 also stands
-for a model without a price; and a session id is made up for every call whose client gave none.
+for a model without a price; and a session id is generated for every call without one.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ CHAT_CALLS: Final = frozenset({
 })  # fmt: skip
 CACHE_HIT_SUFFIX: Final = "_cache_hit"
 CUT: Final = "litellm_truncated"
-"""Stands in a text of which the proxy kept only the ends."""
+"""Marker in a text of which the proxy kept only the ends."""
 SEGMENTS: Final = ("task", "user_tier", "prompt_version")
 HOLDERS: Final = ("spend_logs_metadata", "requester_metadata")
-"""Where a caller's own metadata stands in `metadata`."""
+"""Place of a caller's own metadata in `metadata`."""
 
 
 class LiteLLMLog(RowLog):
@@ -54,7 +54,7 @@ class LiteLLMLog(RowLog):
         if kind not in CHAT_CALLS:
             yield Skipped(place, f"no chat call ({kind})")
         elif time_us is None:
-            yield Skipped(place, "startTime is no moment between 2000 and 2100")
+            yield Skipped(place, "startTime is not a time between 2000 and 2100")
         elif not model:
             yield Skipped(place, "no model")
         else:
@@ -112,7 +112,7 @@ def _call(
 
 
 def _response_id(request_id: str) -> str:
-    """The provider's id within the log's; a hash of a row is none."""
+    """The provider's id within the log's; empty for a hash of a row."""
     return "" if request_id.startswith(values.ROW) else request_id.partition(CACHE_HIT_SUFFIX)[0]
 
 
@@ -131,7 +131,7 @@ def _tags(raw: Row) -> dict[str, str]:
 
 
 def _told(metadata: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
-    """Segments and session that the caller put into its metadata or tags."""
+    """Segments and session from the caller's metadata or tags."""
     holders = [values.mapping_of(metadata.get(name)) for name in HOLDERS]
     told: dict[str, Any] = {}
     for name, aliases in (*((name, (name,)) for name in SEGMENTS), ("session", ("session", "session_id"))):
@@ -154,7 +154,7 @@ def _labels(raw: Row, metadata: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _usage(raw: Row, metadata: Mapping[str, Any], *, failed: bool) -> Usage:
-    """`prompt_tokens` of LiteLLM holds the cached ones, whatever the provider counts. A failure logs zeros."""
+    """`prompt_tokens` of LiteLLM includes the cached ones for every provider. A failure logs zeros."""
     prompt = values.tokens(values.first(raw, ("prompt_tokens", "input_tokens")))
     answer = values.tokens(values.first(raw, ("completion_tokens", "output_tokens")))
     if not prompt and not answer:

@@ -1,7 +1,7 @@
 """OTLP traces of any GenAI instrumentation, as a file of the Collector's file exporter or as the body of one request.
 
-The spans of a file are held at once, because the parts of a trace may stand anywhere in it. Which of nested spans is
-the call is decided by `otel_tree`.
+The spans of a file are held at once, because the parts of a trace may be anywhere in it. `otel_tree` finds the call
+among nested spans.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from shadowroute.collector.replay.record import Read, Record, Skipped
 
 STATUS_ERROR: Final = 2
 LENGTH: Final = struct.Struct(">I")
-"""Before every message of the file exporter's protobuf form."""
+"""Length prefix of every message in the file exporter's protobuf form."""
 
 
 class OtelLog:
@@ -46,7 +46,7 @@ class OtelLog:
         self._requests = _requests(file)
 
     def calls(self) -> Iterator[Read]:
-        """Every call once, in the file's order; then what was skipped."""
+        """Every call once, in the file's order; then the skipped records."""
         yield from self._read
 
     @cached_property

@@ -1,6 +1,6 @@
 """Attributes of model-call spans under every name that instrumentations have used: gen_ai.* old and new, OpenInference.
 
-One table, so that a new spelling is one more name here and nothing else.
+One table, so that a new spelling needs only one more name here.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ OTHER_KINDS: Final = frozenset({
     "task", "rerank", "unknown",
 })  # fmt: skip
 PARTS_OF_AN_AGENT: Final = frozenset({"tool", "agent", "execute_tool", "invoke_agent"})
-"""Kinds and operations below which other calls belong to somebody else."""
+"""Kinds and operations that make calls of their own: tools and agents."""
 
 _INDEXED: Final = re.compile(r"(?:gen_ai\.prompt|llm\.input_messages)\.(\d+)\.(?:message\.)?(role|content)")
 _PARTS: Final = re.compile(r"llm\.input_messages\.(\d+)\.message\.contents\.(\d+)\.message_content\.text")
@@ -74,7 +74,7 @@ def word(attributes: Attributes, names: Sequence[str]) -> str:
 
 
 def is_call(attributes: Attributes) -> bool:
-    """Whether a span says that it is, or wraps, a call to a model that writes text."""
+    """Whether a span is, or wraps, a call to a model that writes text."""
     operation, kind = word(attributes, OPERATION), word(attributes, KIND)
     if operation in OTHER_OPERATIONS or kind in OTHER_KINDS:
         return False
@@ -123,7 +123,7 @@ def has_tools(attributes: Attributes) -> bool | None:
 
 
 def wants_json(attributes: Attributes) -> bool | None:
-    """Whether the call asks for structured output, where the span says anything about it."""
+    """Whether the call asks for structured output; None if the span does not carry it."""
     kind = word(attributes, ("gen_ai.output.type", "gen_ai.request.output_type"))
     if kind:
         return kind == "json"
@@ -135,7 +135,7 @@ def wants_json(attributes: Attributes) -> bool | None:
 
 
 def max_output_tokens(attributes: Attributes) -> int | None:
-    """The caller's limit for the answer; 0 where the span says that there is none, None where it says nothing."""
+    """The caller's limit for the answer; 0 = explicitly no limit, None = not in the span."""
     told = values.tokens(values.first(attributes, ("gen_ai.request.max_tokens", "llm.request.max_tokens")))
     if told is not None:
         return told
@@ -144,7 +144,7 @@ def max_output_tokens(attributes: Attributes) -> int | None:
 
 
 def _whole(attributes: Attributes) -> list[Mapping[str, Any]] | None:
-    """The messages of a prompt that stands in one attribute."""
+    """The messages of a prompt in one attribute."""
     for name in ("gen_ai.input.messages", "gen_ai.prompt", "ai.prompt.messages"):
         found = values.json_of(attributes.get(name))
         if isinstance(found, list) and found:

@@ -1,4 +1,4 @@
-"""Which spans of a trace are calls to a model, each call once.
+"""Finds the spans of a trace that are calls to a model, each call once.
 
 Instrumentations nest: a framework, an SDK and an HTTP client may each write a span for one call, with the same usage.
 Agents write a span whose usage is the sum of their calls. Adding all of them up would count tokens three times.
@@ -23,8 +23,8 @@ from shadowroute.collector.replay.record import Skipped
 
 Usage = tuple[int | None, int | None]
 
-NESTED = "a span around a call that counts already"
-TWICE = "a second span of one response"
+NESTED = "a span around a call that is counted already"
+TWICE = "a repeated span of one response"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class CallSpan:
         return values.text(values.first(self.attributes, names.RESPONSE_ID))
 
     def ancestors(self) -> Iterable[CallSpan]:
-        """The spans around this one, innermost first. A trace that bites its tail ends where it began."""
+        """The spans around this one, innermost first. A cycle ends at its start."""
         seen = {id(self)}
         above = self.parent
         while above is not None and id(above) not in seen:
@@ -64,7 +64,7 @@ class CallSpan:
             above = above.parent
 
     def inherited(self, keys: Sequence[str]) -> str:
-        """What this span or the nearest one around it says; empty if none does."""
+        """The value of this span or the nearest one around it; empty if none has one."""
         for span in (self, *self.ancestors()):
             if found := values.text(values.first(span.attributes, keys)):
                 return found
@@ -72,9 +72,9 @@ class CallSpan:
 
 
 def calls_of(spans: Sequence[CallSpan]) -> tuple[list[CallSpan], list[Skipped]]:
-    """The spans that are calls, in the given order, and the others that speak of a model, with the reason."""
+    """The spans that are calls, in the given order, and the other model spans, with the reason."""
     by_id = {(span.trace_id, span.span_id): span for span in spans}
-    unique = list(by_id.values())  # a file may hold a span twice: the exporter tried again
+    unique = list(by_id.values())  # a file may hold a span twice, after a retry of the exporter
     for span in unique:
         span.parent = by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
     candidates = [span for span in unique if names.is_call(span.attributes)]

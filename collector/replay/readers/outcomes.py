@@ -1,4 +1,4 @@
-"""The two Parquet tables of a backtest: what was asked, and what each model answered to it.
+"""The two Parquet tables of a backtest: the queries, and each model's answers to them.
 
 queries: `query_id`, `prompt`; optional `task`, `user_tier`, `session_id`, `prompt_tokens`.
 outcomes, one row per (query, model): `query_id`, `model`, `input_tokens`, `output_tokens`; optional `score` in [0, 1],
@@ -51,9 +51,9 @@ class Queries:
 
 
 class Outcomes:
-    """The table of outcomes. One model's answers are built when they are first asked for.
+    """The table of outcomes. One model's answers are built on first use.
 
-    Where a query was asked a model more than once, the first row counts; `repeated` is the number of the others.
+    If a model has several answers to a query, the first row counts; `repeated` is the number of the others.
     """
 
     def __init__(self, file: Path, table: pa.Table, *, has_score: bool) -> None:
@@ -65,7 +65,7 @@ class Outcomes:
 
     @cached_property
     def models(self) -> tuple[str, ...]:
-        """Every model that the table knows, sorted."""
+        """Every model of the table, sorted."""
         return tuple(sorted(pc.unique(self._table["model"]).to_pylist()))
 
     @cached_property
@@ -75,11 +75,11 @@ class Outcomes:
         return int(self._table.num_rows - pairs.group_by(["query_id", "model"]).aggregate([]).num_rows)
 
     def answer(self, query_id: str, model: str) -> Answer | None:
-        """What the model answered, None if the row is missing or lacks tokens or (where scores are kept) its score."""
+        """The model's answer, None if the row is missing or lacks tokens or (where scores are kept) its score."""
         return self._of(model).get(query_id)
 
     def needed(self, query_id: str, model: str) -> Answer:
-        """The same where there must be an answer.
+        """The model's answer, which must exist.
 
         Raises:
             MissingOutcomeError: there is none.
@@ -90,7 +90,7 @@ class Outcomes:
         return answer
 
     def why_missing(self, query_id: str, model: str) -> str:
-        """Empty if there is an answer, else which rule of a complete outcome it breaks."""
+        """Empty if there is an answer, else the broken rule of a complete outcome."""
         if query_id in self._of(model):
             return ""
         return self._incomplete[model].get(query_id, NO_OUTCOME)

@@ -1,4 +1,4 @@
-"""What the user says about a log: which of its columns means what, and which of them judge the answer."""
+"""The user's description of a log: the meaning of its columns, and the columns that rate the answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shadowroute.collector.replay.readers import values
 from shadowroute.collector.replay.record import RecordedSignal, Skipped
 
 FEEDBACK: Final = "feedback"
-"""A column of this name is a signal without being asked for."""
+"""A column of this name is always a signal."""
 RENAMEABLE: Final = (
     "request_id", "time", "end_time", "model", "planned_model", "provider", "response_id", "input_tokens",
     "output_tokens", "cached_input_tokens", "cache_write_tokens", "cost_usd", "latency_s", "ttft_s", "status",
@@ -20,12 +20,12 @@ RENAMEABLE: Final = (
     "user_tier", "prompt_version", "has_tools", "has_images", "wants_json",
     "max_output_tokens",
 )  # fmt: skip
-"""What `--rename` may name besides `label:KEY`."""
+"""Targets of `--rename` besides `label:KEY`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalColumn:
-    """A column that judges the answer. Its values go from `low` (worst) to `high` (best)."""
+    """A column that rates the answer. Its values go from `low` (worst) to `high` (best)."""
 
     column: str
     name: str
@@ -35,11 +35,11 @@ class SignalColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How a log is to be read.
+    """The user's description of a log.
 
     Attributes:
         rename: the log's column, attribute or dotted path -> our name.
-        signals: columns that judge the answer.
+        signals: columns that rate the answer.
     """
 
     rename: Mapping[str, str] = field(default_factory=nothing)
@@ -56,15 +56,15 @@ class Reading:
                 raise ConfigError(f"--signal {each.column} must go from low to high, got {each.low:g}..{each.high:g}")
 
     def renamed(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """What the user named, by our names; a column that the row lacks is absent."""
+        """The renamed values, by our names; a column that the row lacks is absent."""
         return {ours: value for theirs, ours in self.rename.items() if (value := _found(row, theirs)) is not MISSING}
 
     def labels(self, renamed: Mapping[str, Any]) -> dict[str, str]:
-        """The labels among what the user named."""
+        """The labels among the renamed columns."""
         return {name[len(LABEL) :]: values.text(value) for name, value in renamed.items() if name.startswith(LABEL)}
 
     def judged(self, row: Mapping[str, Any], place: str) -> tuple[tuple[RecordedSignal, ...], list[Skipped]]:
-        """The signals of a row, and values that are none. A cell without a value is no signal."""
+        """The signals of a row, and invalid values. An empty cell is not a signal."""
         signals, refused = [], []
         columns = {each.column for each in self.signals}
         feedback = [FEEDBACK_COLUMN] if FEEDBACK in row and FEEDBACK not in columns else []
@@ -74,7 +74,7 @@ class Reading:
                 continue
             scored = values.score(value, spec.low, spec.high)
             if scored is None:
-                rule = f"signal only: {spec.column} is no value from {spec.low:g} to {spec.high:g}"
+                rule = f"signal only: {spec.column} is not a value from {spec.low:g} to {spec.high:g}"
                 refused.append(Skipped(place, rule))
             else:
                 signals.append(RecordedSignal(name=spec.name, value=scored))
@@ -86,7 +86,7 @@ MISSING: Final = object()
 
 
 def _found(row: Mapping[str, Any], path: str) -> Any:
-    """The value, None where a column or JSON object is there without it; `MISSING` where there is no such column."""
+    """The value, None for an empty cell or an absent key; `MISSING` if there is no such column."""
     if path in row or path.partition(".")[0] in row:
         return values.at_path(row, path)
     return MISSING

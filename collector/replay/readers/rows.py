@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 Format = Literal["parquet", "csv", "json"]
 BATCH_ROWS: Final = 2_048
 FIRST_LINES: Final = 100
-"""Lines of a JSON file that are looked at for its columns: a line may leave out what is empty."""
+"""Lines of a JSON file that are read for its columns: a line may leave out empty ones."""
 PARQUET_MAGIC: Final = b"PAR1"
 
 
@@ -33,7 +33,7 @@ class TableFile:
         file: Parquet, CSV with a header, JSON lines, or one JSON array (also under `data`).
 
     Raises:
-        ConfigError: there is no such file, or it is none of these.
+        ConfigError: there is no such file, or it has another format.
     """
 
     def __init__(self, file: Path) -> None:
@@ -57,7 +57,7 @@ class TableFile:
         return tuple(names)
 
     def __iter__(self) -> Iterator[tuple[str, Row | Skipped]]:
-        """Where each row stands, and the row."""
+        """The place of each row, and the row."""
         if self.format == "parquet":
             return self._parquet_rows()
         return self._csv_rows() if self.format == "csv" else self._json_rows()
@@ -66,7 +66,7 @@ class TableFile:
         """Check that of every group of names one is a column, after renaming.
 
         Raises:
-            ConfigError: one is not; the text names the nearest column and the renaming that would do.
+            ConfigError: a group has no column; the text names the nearest column and the renaming to use.
         """
         columns = self.columns
         unknown = next((name for name in rename if name.partition(".")[0] not in columns and name not in columns), None)
@@ -100,7 +100,7 @@ class TableFile:
             for row in reader:
                 place = f"line {reader.line_num}"
                 cells = None in row or None in row.values()
-                yield place, (Skipped(place, "another number of cells than the header has") if cells else row)
+                yield place, (Skipped(place, "number of cells differs from the header") if cells else row)
 
     def _json_rows(self) -> Iterator[tuple[str, Row | Skipped]]:
         with self.file.open(encoding="utf-8-sig", errors="replace") as opened:
@@ -120,7 +120,7 @@ class RowLog(ABC):
     """
 
     needed: ClassVar[Sequence[Sequence[str]]]
-    """Groups of names; of each one must be a column."""
+    """Groups of names; one of each group must be a column."""
 
     def __init__(self, file: Path, reading: Reading | None = None) -> None:
         self._table = TableFile(file)
@@ -129,7 +129,7 @@ class RowLog(ABC):
         self.name = file.name
 
     def calls(self) -> Iterator[Read]:
-        """Every row, as a call or as skipped; what is wrong with a signal alone costs only the signal."""
+        """Every row, as a call or as skipped; an invalid signal is skipped alone."""
         for place, row in self._table:
             if isinstance(row, Skipped):
                 yield row
@@ -144,8 +144,8 @@ def _json_row(line: str, place: str) -> Row | Skipped:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
-        return Skipped(place, "no JSON")
-    return row if isinstance(row, dict) else Skipped(place, "no JSON object")
+        return Skipped(place, "not JSON")
+    return row if isinstance(row, dict) else Skipped(place, "not a JSON object")
 
 
 def _array_rows(body: str, file: Path) -> Iterator[tuple[str, Row | Skipped]]:
@@ -156,7 +156,7 @@ def _array_rows(body: str, file: Path) -> Iterator[tuple[str, Row | Skipped]]:
     rows = document.get("data") if isinstance(document, dict) else document
     for number, row in enumerate(rows if isinstance(rows, list) else [document], 1):
         place = f"entry {number}"
-        yield place, row if isinstance(row, dict) else Skipped(place, "no JSON object")
+        yield place, row if isinstance(row, dict) else Skipped(place, "not a JSON object")
 
 
 def _starts_array(file: Path) -> bool:
@@ -181,5 +181,5 @@ def _format(file: Path) -> Format:
     if not start:
         raise ConfigError("must hold at least one row, got an empty file", file=file)
     if b"\0" in head:
-        raise ConfigError("must be Parquet, CSV with a header or JSON lines, got something binary", file=file)
+        raise ConfigError("must be Parquet, CSV with a header or JSON lines, got a binary file", file=file)
     return "json" if start[:1] in (b"{", b"[") else "csv"

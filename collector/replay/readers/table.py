@@ -1,7 +1,7 @@
 """A table of calls in our own column names, or in any others with `--rename`: CSV, Parquet or JSON lines.
 
-Needed: `time`, `model`, `input_tokens`, `output_tokens`. Everything else that `RENAMEABLE` lists is read if it is
-there. A column that is not there is unknown; an empty cell of one that is there means that there is none.
+Needed: `time`, `model`, `input_tokens`, `output_tokens`. Other columns of `RENAMEABLE` are
+optional. An absent column is unknown; an empty cell of a column means that there is none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TableLog(RowLog):
         row = {**raw, **self._reading.renamed(raw)}
         time_us, model = values.time_us(row["time"]), values.text(row["model"])
         if time_us is None:
-            yield Skipped(place, "time is no moment between 2000 and 2100")
+            yield Skipped(place, "time is not a time between 2000 and 2100")
             return
         if not model:
             yield Skipped(place, "no model")
@@ -73,13 +73,13 @@ class TableLog(RowLog):
 
 
 def usage_of_columns(row: Mapping[str, Any]) -> Usage | str:
-    """Tokens of a row, or which rule they break. An empty cell is unknown; cached tokens are part of the input."""
+    """Tokens of a row, or the rule that they break. An empty cell is unknown; cached tokens are part of the input."""
     counts: dict[str, int | None] = {}
     for name in ("input_tokens", "output_tokens", "cached_input_tokens", "cache_write_tokens"):
         value = row.get(name)
         counts[name] = values.tokens(value)
         if counts[name] is None and value not in (None, "") and value == value:  # noqa: PLR0124 - NaN is no value
-            return f"{name} is no count of tokens"
+            return f"{name} is not a number of tokens"
     cached, written = counts["cached_input_tokens"] or 0, counts["cache_write_tokens"] or 0
     known = counts["input_tokens"]
     if known is not None and cached + written > known:
@@ -93,7 +93,7 @@ def usage_of_columns(row: Mapping[str, Any]) -> Usage | str:
 
 
 def status_of(row: Mapping[str, Any]) -> OutcomeStatus:
-    """How the call ended; a row without a word about it was answered."""
+    """The end of the call; a row without a status was answered."""
     word = values.text(row.get("status")).strip().lower()
     if word in values.FAILED or (not word and row.get("error_type")):
         return "error"

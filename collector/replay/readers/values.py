@@ -1,6 +1,6 @@
 """Single values of logs: times, counts, amounts and flags in the spellings that exporters use.
 
-What cannot be read is None, which means unknown; the readers decide whether a call can do without it.
+An unreadable value is None, which means unknown; the readers decide whether a call needs it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FAILED: Final = frozenset({"error", "failure", "failed", "fail"})
 """Words for a call without an answer."""
 JSON_FORMATS: Final = frozenset({"json_object", "json_schema"})
 ROW: Final = "row-"
-"""Before an id that is a hash."""
+"""Prefix of an id that is a hash."""
 UNITS_US: Final = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))
 """Epoch numbers below the first are seconds, then milliseconds, then microseconds; above them nanoseconds."""
 
@@ -82,7 +82,7 @@ def flag(value: Any) -> bool | None:
 
 
 def score(value: Any, low: float, high: float) -> float | None:
-    """A judgement in [0, 1]: a number between low and high, yes or no, or a thumb."""
+    """A rating in [0, 1]: a number between low and high, yes or no, or a thumb."""
     if isinstance(value, str):
         word = value.strip().lower()
         if word in UP or word in DOWN:
@@ -106,23 +106,23 @@ def first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
 
 
 def told(row: Mapping[str, Any], name: str, otherwise: Any = None) -> str | None:
-    """What a row says, which may be that there is none; else what stands in for it, where empty means unknown."""
+    """The value of a row, which may be explicitly none; else the default, where empty means unknown."""
     return text(row[name]) if name in row else text(otherwise) or None
 
 
 def seconds(start_us: int, end_us: int | None) -> float | None:
-    """Between two moments; None without an end, and where it comes first."""
+    """Seconds between two moments; None without an end, or with an end before the start."""
     return (end_us - start_us) / 1e6 if end_us is not None and end_us >= start_us else None
 
 
 def contamination(*, cache_hit: bool, fallback: bool) -> tuple[Contamination, ...]:
-    """Why the model that answered is not simply live's choice."""
+    """The reason why the model that answered is not live's choice."""
     kinds: tuple[tuple[Contamination, bool], ...] = (("cache_hit", cache_hit), ("fallback", fallback))
     return tuple(kind for kind, applies in kinds if applies)
 
 
 def json_of(value: Any) -> Any:
-    """What a JSON text holds; a value that is no text is itself, a text that is no JSON is None."""
+    """The value of a JSON text; other values are returned as they are, and invalid JSON is None."""
     if not isinstance(value, str):
         return value
     try:
@@ -149,7 +149,7 @@ def at_path(row: Mapping[str, Any], path: str) -> Any:
 
 
 def row_id(row: Mapping[str, Any]) -> str:
-    """An id for a row without one, the same in every import: a hash of all that it holds."""
+    """An id for a row without one, the same in every import: a hash of its content."""
     body = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
     return ROW + hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:32]
 
