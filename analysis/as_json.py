@@ -1,4 +1,4 @@
-"""What analyses answer as plain JSON values, with a schema name that only changes when the meaning of a key does."""
+"""Results of analyses as plain JSON values, with a schema name that only changes when the meaning of a key does."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from shadowroute.analysis.results import Estimate, Range, Undefined
 from shadowroute.analysis.selection import Cross, Segment, Window
 
 KINDS: Final[Mapping[type, str]] = {Estimate: "estimate", Range: "range", Undefined: "undefined"}
-"""How a measure says what it is."""
+"""The `kind` of each measure."""
 
 
 def to_json(answer: Any, schema: str) -> dict[str, Any]:
     """A report, a packet or a worksheet as JSON values, with the name of its schema.
 
-    A measure says by `kind` whether it is an estimate, a range or undefined.
+    The `kind` of a measure is estimate, range or undefined.
     """
     return {"schema": schema, **plain(answer)}
 
@@ -28,7 +28,7 @@ def plain(value: Any) -> Any:
 
     Raises:
         TypeError: for a type that reports do not hold.
-        ValueError: for NaN or infinity, which JSON does not have and no measure may be.
+        ValueError: for NaN or infinity, which JSON does not have and no measure may hold.
     """
     if isinstance(value, Window):
         return {"first": value.first.isoformat(), "last": value.last.isoformat()}

@@ -1,6 +1,6 @@
-"""What a mix of routes is expected to cost, to take and to get wrong: plain algebra over route shares.
+"""Expected cost, time and errors of a mix of routes: plain algebra over route shares.
 
-No measurement happens here: shares, prices and qualities are what the user says, and unknown ones stay unknown. It
+Nothing is measured here: shares, prices and qualities come from the user, and unknown ones stay unknown. It
 answers "what if 80 % went to the small model and 8 % of that came back?" before there is anything to measure.
 """
 
@@ -16,7 +16,7 @@ _SUM = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One way that requests can go.
+    """One route of requests.
 
     Attributes:
         name: unique among the routes.
@@ -40,7 +40,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RouteResult:
-    """What one request of a route is expected to cost (USD) and take (s), escalations included; None = unknown.
+    """Expected cost (USD) and time (s) of one request of a route, escalations included; None = unknown.
 
     Attributes:
         break_even: escalation rate above which going straight to the second model is cheaper; None without one.
@@ -61,7 +61,7 @@ class Expected:
 
     Attributes:
         usd: per request, the router's own cost included.
-        latency_s: mean per request. quality: share of good answers. Both None if a route that is used does not say.
+        latency_s: mean per request. quality: share of good answers. Both None if unknown for a used route.
         escalation: share of all requests that pay twice.
         bad_answers: expected bad answers among the requests; None if quality is unknown.
         risk_usd: their price; None if either is unknown.
@@ -100,10 +100,10 @@ def expected(
 
     Args:
         routes: shares must add up to 1.
-        requests: how many the totals are for, for example of a month.
+        requests: number of requests for the totals, for example of a month.
         router_usd: cost of one routing decision.
-        bad_answer_usd: what a bad answer costs later: a retry, a support case, a lost user. None = not priced.
-        baseline: route that all requests would otherwise take, without a router; empty for none.
+        bad_answer_usd: later cost of a bad answer: a retry, a support case, a lost user. None = not priced.
+        baseline: route of all requests without a router; empty for none.
 
     Raises:
         ConfigError: a share or rate lies outside 0 to 1, shares do not add up to 1, a name is unknown or used twice,
@@ -209,4 +209,4 @@ def _check_route(route: Route, by_name: dict[str, Route]) -> None:
     if route.to and (route.to not in by_name or route.to == route.name):
         raise ConfigError(f"to of route {route.name} must name another route ({names}), got {route.to!r}")
     if route.escalates and not route.to:
-        raise ConfigError(f"route {route.name} escalates, so it must say where: to: NAME (one of {names})")
+        raise ConfigError(f"route {route.name} escalates, so it must name the second route: to: NAME (one of {names})")

@@ -45,10 +45,10 @@ class Mix:
     document: RoutesDocument
 
     def expected(self) -> Expected:
-        """What it is expected to cost, to take and to get wrong.
+        """Its expected cost, time and errors.
 
         Raises:
-            ConfigError: shares do not add up, or a route names one that is not there.
+            ConfigError: shares do not add up, or a route names an absent one.
         """
         return expected(
             [_route(name, route) for name, route in self.document.routes.items()],
@@ -87,7 +87,7 @@ def mix_of(options: Sequence[str], **settings: Any) -> Mix:
         if name.strip() in routes:
             raise ValueError(f"a route must be given once, got {name.strip()!r} twice")
         routes[name.strip()] = {key.strip(): _value(key.strip(), text.strip()) for key, _, text in pairs}
-    # Told as for a file, where a misspelt key is recognised; there is no line to name.
+    # Reported as for a file, where a misspelt key is recognised; there is no line to name.
     problems: list[ConfigError] = []
     value = {"routes": routes, **{key: each for key, each in settings.items() if each is not None}}
     places: list[Place] = [("routes",), *(("routes", name) for name in routes)]

@@ -1,4 +1,4 @@
-"""What a reader must know before believing a figure: said in words with numbers, never guessed away."""
+"""Limits of the figures, as sentences with numbers."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ NO_SHADOW: Final = "No shadow policy decided in this window."
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """Something a reader must know before believing a figure.
+    """A limit of a figure that its reader must know.
 
     Attributes:
         code: stable word, for example `unpriced`, for tests and pages.
         text: one sentence with the figures.
-        next_step: what settles it; empty if nothing does.
+        next_step: removes the limit; empty if nothing does.
     """
 
     code: str
@@ -41,7 +41,7 @@ class Caveat:
 def about_project(
     *, live: Sequence[PolicyRow], shadows: Sequence[PolicyRow], known_clusters_share: float | None
 ) -> Iterator[Caveat]:
-    """What limits every figure of a project.
+    """The limits of every figure of a project.
 
     Args:
         live: live policies of the window.
@@ -82,7 +82,7 @@ def about_policy(
     completeness: Completeness | None,
     simpson: Sequence[Simpson] = (),
 ) -> Iterator[Caveat]:
-    """What limits the figures of one policy on one slice.
+    """The limits of the figures of one policy on one slice.
 
     Args:
         divergence: of the slice.
@@ -100,14 +100,14 @@ def about_policy(
 
 
 def about_judges(judges: Sequence[JudgeAgreement]) -> Iterator[Caveat]:
-    """Which scores of a model that judges are no evidence yet. One truth that it agrees with is enough."""
+    """Judge models whose scores are not yet evidence. Agreement with one truth is enough."""
     believed = {each.judge for each in judges if each.is_validated}
     for name in dict.fromkeys(each.judge for each in judges if each.judge not in believed):
         known = [each for each in judges if each.judge == name and isinstance(each.kappa, Estimate)]
         if not known:
             yield Caveat(
                 "judge_unvalidated",
-                f"{name} is the score of a model, and nothing here shows that it agrees with another source.",
+                f"{name} is the score of a model, without a known agreement with another source.",
                 "let people score some of the answers that it scored, under the same signal name",
             )
         for each in known:
@@ -176,8 +176,8 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
     if cold and warm and cold != warm:
         yield Caveat(
             "cold_cache",
-            f"Another model is taken to start without a cached prefix ({cold}); with as warm a cache as the model that"
-            f" answered it would be {warm}.",
+            f"Another model is assumed to start without a cached prefix ({cold}); with as warm a cache as the model"
+            f" that answered it would be {warm}.",
         )
 
 
@@ -188,11 +188,11 @@ def _about_escalation(escalation: Escalation, cost: CostDelta) -> Iterator[Cavea
     if isinstance(cost.relative, Estimate):
         yield Caveat(
             "unseen_escalations",
-            f"Escalation is a range in the log: {why}. Cost is none: executed answers show how often it happens.",
+            f"Escalation is a range in the log: {why}. Cost is not: executed answers show how often it happens.",
         )
     else:
         ranges = "Cost and escalation are ranges" if isinstance(cost.relative, Range) else "Escalation is a range"
-        yield Caveat("unseen_escalations", f"{ranges}: {why}.", "run the cheap answers to know")
+        yield Caveat("unseen_escalations", f"{ranges}: {why}.", "run the cheap answers to find out")
 
 
 def _about_outcomes(quality: Quality) -> Iterator[Caveat]:
@@ -213,7 +213,7 @@ def _about_signal(quality: Quality, simpson: Sequence[Simpson]) -> Iterator[Cave
         yield Caveat(
             "response_gap",
             f"{_percent(down)} of the requests that would be downgraded have {quality.signal}, and {_percent(rest)} of"
-            " the rest: their means are of different people.",
+            " the rest: the two means are of different people.",
         )
     if quality.immature and quality.spec:
         yield Caveat(

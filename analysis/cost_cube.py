@@ -1,4 +1,4 @@
-"""Dollars of a shadow policy and of live, by bucket and by what they are made of.
+"""Dollars of a shadow policy and of live, by bucket and by component.
 
 Everything about money is a function of this cube: a price times k scales the cells of one model, longer answers scale
 the output of the shadow's cells, a cold cache exchanges one part for another.
@@ -15,12 +15,12 @@ import numpy as np
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 UNNAMED: Final = "(no model reported)"
-"""Stands for the model of tokens that came without `gen_ai.response.model`: they are counted and cannot be priced."""
+"""Model name of tokens without `gen_ai.response.model`: they are counted and cannot be priced."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Line:
-    """What dollars were paid for, or would be.
+    """The purpose of dollars that were or would be paid.
 
     Attributes:
         live_model: planned by live.
@@ -28,8 +28,8 @@ class Line:
         side: `live` = paid, `shadow` = would be paid at the tokens that were served.
         kind: live: primary, retry, fallback, escalation. shadow: primary, escalation,
             escalation_unknown (may happen), escalation_avoided (was seen not to happen, so it costs nothing).
-        model: whose price counts.
-        is_contaminated: whether what was served is not simply the choice of live; such lines are in no change of cost.
+        model: the priced model.
+        is_contaminated: whether the served model is not live's choice; such lines are in no change of cost.
     """
 
     live_model: str
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """How a line is changed; 1 leaves it.
+    """Factors on a line; 1 leaves it unchanged.
 
     Attributes:
         price: of the line's model.
@@ -65,7 +65,7 @@ UNCHANGED: Final = Factors()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dollars:
-    """What the lines of one cell cost, (256,) USD each; weighted by 1/sample_rate.
+    """Cost of the lines of one cell, (256,) USD each; weighted by 1/sample_rate.
 
     Attributes:
         n: lines.
@@ -101,7 +101,7 @@ class Dollars:
         return self.read_usd(warm=warm) + self.output_usd
 
     def read_usd(self, *, warm: bool = False) -> Floats:
-        """What the input costs, (256,)."""
+        """Cost of the input, (256,)."""
         return self.input_usd + (self.cache_usd if warm else self.cold_usd)
 
     def scaled(self, by: Factors) -> Dollars:
@@ -166,7 +166,7 @@ class CostCube:
 
     @property
     def clean(self) -> CostCube:
-        """What is compared: without contaminated requests, and without escalations that were seen not to happen."""
+        """The compared cells: without contaminated requests, and without escalations known not to happen."""
         return self.only(lambda line: not line.is_contaminated and line.kind != "escalation_avoided")
 
     def only(self, keep: Callable[[Line], bool]) -> CostCube:
@@ -184,7 +184,7 @@ class CostCube:
         return total(dollars.usd(warm=warm) for dollars in self.cells.values())
 
     def models(self) -> tuple[str, ...]:
-        """Models that some line is priced as, sorted."""
+        """Models of priced lines, sorted."""
         return tuple(sorted({line.model for line in self.cells}))
 
     def unpriced(self) -> tuple[str, ...]:

@@ -1,14 +1,14 @@
-"""Which requests are worth answering again: priorities, turned into chances of being drawn, and the draw.
+"""Requests to answer again: priorities, their chances of being drawn, and the draw.
 
-A list of the highest scores could be generalised to nothing. So a score only sets a **chance**, every request that may
-matter has one, and what is drawn stands for 1/chance requests (docs/worksheet.md). Two plans that call the same model
+A list of the highest scores would represent only itself. So a score only sets a **chance**, every request that may
+matter has one, and a drawn request stands for 1/chance requests (docs/worksheet.md). Two plans that call the same model
 first and never escalate have the same answer; those requests need no run and are not in the frame.
 
 The score of a request is direction x money x uncertainty x novelty:
 
-- direction: what a wrong move costs users; 1 for a downgrade and for a plan that may escalate, 1/2 for a lateral move,
+- direction: harm of a wrong move to users; 1 for a downgrade and for a plan that may escalate, 1/2 for a lateral move,
   1/4 for an upgrade.
-- money: how far the two bills are apart at the served tokens, USD; the mean of the others where it is unknown.
+- money: difference of the two bills at the served tokens, USD; the mean of the others where it is unknown.
 - uncertainty: 1 minus the shadow's confidence in its decision; 1 where it gives none.
 - novelty: 1 / sqrt(share of the cell x (1 + answers that were run in it)), the cell being task and planned models. A
   share under the root is the square-root allocation between cells: rare ones are seen, frequent ones still most often.
@@ -37,23 +37,23 @@ SCORED: Final = 50_000
 """Priorities that travel; of a larger frame a random sample of this size sets the scale of the chances."""
 
 FLOOR: Final = 0.2
-"""Smallest chance, as part of the equal chance: no request that is drawn counts more than five times the usual."""
+"""Smallest chance, as part of the equal chance: no drawn request counts more than five times the usual."""
 
 DIRECTION: Final = {"downgrade": 1.0, "same": 1.0, "unpriced": 1.0, "lateral": 0.5, "upgrade": 0.25}
-"""`same`: the first model is live's, but not the escalation; what cannot be ranked counts like a downgrade."""
+"""`same`: the first model is live's, but not the escalation; unranked pairs count like a downgrade."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationList:
-    """A draw, ready to be run elsewhere and to come back by `shadowroute import executions`.
+    """A draw, to be run elsewhere and loaded by `shadowroute import executions`.
 
     Attributes:
         sample: name of the draw; the same inputs give the same name and the same requests.
         rows: the requests, the surest first.
         frame_n: requests that could have been drawn.
-        expected_n: how many a draw takes on average. expected_usd: what their answers cost on average, None where a
-            price is unknown.
-        drawn_usd: what the answers of this draw would cost; None where one of them is unknown.
+        expected_n: mean number of drawn requests. expected_usd: mean cost of their answers, None if a price is
+            unknown.
+        drawn_usd: cost of the answers of this draw; None if one of them is unknown.
         floor: the smallest chance of any request.
         cells: the frame by task and planned models, the largest first.
     """
@@ -74,14 +74,14 @@ class EvaluationList:
 def evaluation_list(
     study: Study, policy: PolicyRef, *, seed: int, n: float | None = None, budget_usd: float | None = None
 ) -> EvaluationList:
-    """Draws the requests of a study's slice whose answers say most about a shadow.
+    """Draw requests of a study's slice, with a preference for informative answers about a shadow.
 
     Args:
         study: its book prices the money term and the run.
         policy: the shadow.
         seed: of the draw; another seed takes other requests with the same chances.
-        n: requests that the draw takes on average.
-        budget_usd: in place of n: what their answers may cost on average, at the tokens that were served.
+        n: mean number of drawn requests.
+        budget_usd: instead of n: mean cost of their answers, at the served tokens.
 
     Raises:
         ValueError: if not exactly one of `n` and `budget_usd` is given, it is not above 0, or nothing has a price.
@@ -129,7 +129,7 @@ def priority_of(found: Sequence[CellRow], directions: Directions) -> Priority:
         factors={
             row.cell: _direction(row.cell, directions) / math.sqrt(row.n / total * (1 + row.run_n)) for row in found
         },
-        # Nothing priced at all: then money says nothing, and every request has the same.
+        # Nothing is priced: every request has the same money.
         usual_usd=sum(row.moved_usd for row in found) / priced if priced else 1.0,
     )
 
@@ -157,7 +157,7 @@ def chances_of(scored: Scores, total: int, expected: float) -> Chances:
     Args:
         scored: all requests, or a simple random sample of them.
         total: requests of the frame.
-        expected: requests that the draw takes on average, at most `total`.
+        expected: mean number of drawn requests, at most `total`.
     """
     seen = len(scored.score)
     part = expected * seen / total
@@ -176,7 +176,7 @@ def chances_of(scored: Scores, total: int, expected: float) -> Chances:
 
 
 def _affordable(scored: Scores, total: int, budget_usd: float) -> float:
-    """How many requests the budget pays for on average.
+    """Mean number of requests that the budget pays for.
 
     Raises:
         ValueError: if no request has a price.
@@ -199,7 +199,7 @@ def _affordable(scored: Scores, total: int, budget_usd: float) -> float:
 
 
 def _name(frame: Frame, seed: int, priority: Priority, chances: Chances) -> str:
-    """A name that changes with everything that changes who is drawn, or with which chance."""
+    """A name that changes with every change of the drawn requests or their chances."""
     # Six digits: sums of the engine differ in the last ones from run to run.
     factors = [f"{cell.key} {factor:.6g}" for cell, factor in sorted(priority.factors.items())]
     rule = [f"{chances.scale:.6g}", f"{chances.floor:.6g}", f"{priority.usual_usd:.6g}"]
@@ -247,9 +247,9 @@ COLUMNS: Final[Mapping[str, Callable[[EvaluationList, DrawnRow], str | int | flo
     "confidence": lambda _, row: row.confidence,
     "priority": lambda _, row: row.score,
 }
-"""Columns of the file that goes out; the first six come back with the results."""
+"""Columns of the exported file; the first six return with the results."""
 
 
 def records(made: EvaluationList) -> list[dict[str, str | int | float | None]]:
-    """The draw as rows of the file that goes out; None is unknown."""
+    """The draw as rows of the exported file; None is unknown."""
     return [{name: value(made, row) for name, value in COLUMNS.items()} for row in made.rows]

@@ -1,4 +1,4 @@
-"""Everything that is known about one shadow policy: what a packet stores and the pages of a review show."""
+"""All evidence about one shadow policy, for packets and the pages of a review."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LENGTH_FACTORS: Final = (0.75, 1.25, 1.5, 2.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StressPoint:
-    """The relative change of cost if one thing were otherwise.
+    """The relative change of cost with one changed input.
 
     Attributes:
         what: a model whose prices change, or `length`: answers of models that live did not name.
@@ -43,7 +43,7 @@ class StressPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentExecuted:
-    """What executed answers show on one segment."""
+    """Results of executed answers on one segment."""
 
     segment: Segment
     executed: Executed
@@ -51,7 +51,7 @@ class SegmentExecuted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalOffPolicy:
-    """An off-policy estimate and the signal that it is of."""
+    """An off-policy estimate and its signal."""
 
     signal: str
     source: str
@@ -65,10 +65,10 @@ class PolicyEvidence:
     Attributes:
         report: the four measures, overall and by segment.
         ledger: the monthly bill, line by line.
-        escalation: where the saving of a cascade is gone.
+        escalation: the rate at which the saving of a cascade is gone.
         stress: the change of cost at other prices and lengths.
         gone_at: factors at which the saving is gone.
-        concentration: how few requests hold how much of the money.
+        concentration: share of the money in few requests.
         latency: times, live and predicted.
         executed: answers that were run, overall. by_segment: the same per segment of the report.
         off_policy: per signal, from live answers that the shadow would have given too.
@@ -95,7 +95,7 @@ class PolicyEvidence:
 
 
 def evidence(study: Study, policy: PolicyRef, *, by: Sequence[str] = ()) -> PolicyEvidence:
-    """Measure one policy of a study in every way there is; `by` are segment keys to split by."""
+    """Measure one policy of a study with every measure; `by` are segment keys to split by."""
     one = study.of(policy)
     return PolicyEvidence(
         report=policy_report(study, policy, by=by),
@@ -116,7 +116,7 @@ def evidence(study: Study, policy: PolicyRef, *, by: Sequence[str] = ()) -> Poli
 
 
 def executed_by_segment(one: PolicyStudy, by: Sequence[str]) -> tuple[SegmentExecuted, ...]:
-    """What executed answers show on every value of the keys; values without an answer are left out."""
+    """Results of executed answers on every value of the keys; values without an answer are left out."""
     return tuple(
         SegmentExecuted(segment=part.where, executed=part.executed)
         for key in by

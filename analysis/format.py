@@ -1,6 +1,6 @@
 """Measured quantities as words: one notation for pages, the command line and downloads.
 
-A quantity without a number is said as such; nothing here turns "unknown" into 0 or a dash that could be read as 0.
+A quantity without a number is written as unknown, never as 0 or a dash that could be read as 0.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def counted(number: float, one: str, many: str = "") -> str:
 
 
 def usd(amount: float) -> str:
-    """Dollars with as many digits as the size deserves: `$18,400`, `$228`, `$5.55`, `$0.00041`."""
+    """Dollars with digits that fit the size: `$18,400`, `$228`, `$5.55`, `$0.00041`."""
     size = abs(amount)
     sign = "-" if amount < 0 else ""
     if size >= 100:
@@ -77,7 +77,7 @@ def brief(measured: Measured, scale: Scale, *, signed: bool = False) -> str:
 
 
 def basis(measured: Measured) -> str:
-    """What the number rests on, or why there is none."""
+    """The basis of the number, or the reason for a missing one."""
     match measured:
         case Estimate():
             return f"{counted(measured.n, 'request')} in {counted(measured.effective_clusters, 'effective cluster')}"
@@ -88,7 +88,7 @@ def basis(measured: Measured) -> str:
 
 
 def note(measured: Measured) -> str:
-    """Why a number is a range or missing, in a few words; empty for an estimate."""
+    """The reason for a range or a missing number, in a few words; empty for an estimate."""
     match measured:
         case Estimate():
             return ""
@@ -99,7 +99,7 @@ def note(measured: Measured) -> str:
 
 
 def why_not(undefined: Undefined) -> str:
-    """The reason and what would settle it, as one text."""
+    """The reason and the next step, as one text."""
     return sentence(undefined.reason, undefined.next_step)
 
 
@@ -114,14 +114,14 @@ def plain(text: str) -> str:
 
 
 def sentence(text: str, next_step: str = "") -> str:
-    """What is so, then what to do, as one sentence."""
+    """A statement and the next step, as one sentence."""
     parts = [part.strip().rstrip(".") for part in (text, next_step)]
     joined = "; ".join(part for part in parts if part)
     return joined[:1].upper() + joined[1:] + "."
 
 
 def age(seconds: float) -> str:
-    """How long ago something was: `4 s`, `12 min`, `3 h`, `5 d`."""
+    """An age: `4 s`, `12 min`, `3 h`, `5 d`."""
     for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""The JSON schema of what `as_json` writes, made from the types themselves, so that it cannot drift from them."""
+"""The JSON schema of the output of `as_json`, derived from the types, so that both always agree."""
 
 from __future__ import annotations
 

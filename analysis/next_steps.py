@@ -1,4 +1,4 @@
-"""What settles a question that several figures leave open, in the same words wherever they are read."""
+"""Next steps that several figures share, with one wording."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What every figure of one shadow policy on one slice rests on, read when it is first asked for."""
+"""The data behind every figure of one shadow policy on one slice, read on first use."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class PolicyReads:
         return self._read(pairs.matrix, pairs.matrix_by_value, [], self.policy)
 
     def clusters(self) -> float:
-        """Effective clusters of its decisions by key; a question of its own, asked where the buckets say nothing."""
+        """Effective clusters of its decisions by key; a query of its own, made only if the buckets do not vary."""
         return self._clusters_of(self.policy)
 
     def _clusters_of(self, policy: PolicyRef | None) -> float:

@@ -1,4 +1,4 @@
-"""One shadow policy on one slice of a study: every figure about it, made when it is first asked for."""
+"""One shadow policy on one slice of a study: every figure about it, computed on first use."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def samples(self) -> Samples:
-        """What executed answers say about cost; a slice with too few of them takes the lengths of all traffic."""
+        """Cost evidence from executed answers; a slice with too few of them takes the lengths of all traffic."""
         frame = self.frame if any(answer.is_cascade for answer in self.answers) else None
         return samples_of(
             self.answers,
@@ -81,7 +81,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def divergence(self) -> Divergence:
-        """How often it would have chosen differently."""
+        """Share of requests on which it would have chosen differently."""
         return divergence_of(
             self.pairs,
             self.matrix,
@@ -93,7 +93,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def cost(self) -> CostDelta:
-        """What it would have cost at the provider."""
+        """Its predicted cost at the provider."""
         return cost_of(
             self.cube,
             self.pairs,
@@ -105,7 +105,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def escalation(self) -> Escalation:
-        """How often it pays twice, and how often live does."""
+        """Share of requests that pay twice, under the shadow and live."""
         return escalation_of(
             self.pairs,
             self.live,
@@ -142,7 +142,7 @@ class PolicyStudy(PolicyReads):
         )
 
     def simpson(self, key: str) -> Simpson | None:
-        """The first signal, downgraded against the rest, overall and within a key; None if it cannot be told."""
+        """The first signal, downgraded against the rest, overall and within a key; None if unknown."""
         signal = next(iter(self.reads.signals), None)
         days = self.reads.matured(signal) if signal else None
         if signal is None or days is None:
@@ -178,7 +178,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def break_even(self) -> EscalationBreakEven:
-        """How often it may pay twice, and how often it does."""
+        """The break-even rate of double payments, and the measured rate."""
         return break_even_of(
             self.cube,
             self.pairs,
@@ -199,7 +199,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def concentration(self) -> Concentration:
-        """How few requests hold how much of the money; one pass over the sample of requests."""
+        """Concentration of the money in few requests; one pass over the sample of requests."""
         sizes = self.reads.once(money.request_sizes, self.policy, self.reads.book, self.where)
         return concentration_of(sizes, diverging=self.pairs.model)
 
@@ -207,7 +207,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def executed(self) -> Executed:
-        """What its answers that were run show, by the signal of the study."""
+        """Results of its executed answers, by the signal of the study."""
         signal = self.reads.scored_by
         return self.executed_by(signal or self.whole.executed.signal if self._is_of_split else signal)
 
@@ -257,7 +257,7 @@ class PolicyStudy(PolicyReads):
 
     @cached_property
     def latency(self) -> Latency:
-        """How long answers take, and how long they would take; one pass over the sample of requests."""
+        """Times of answers, live and predicted; one pass over the sample of requests."""
         once = self.reads.once
         return latency_of(
             once(times.live_times, self.where),

@@ -1,4 +1,4 @@
-"""Prices of a book in memory, for single calls: what they cost, or would have cost."""
+"""Prices of a book in memory, for the real or predicted cost of single calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shadow.prices.registry import BAND_EDGES_TOKENS, Price, PriceRow
 
 
 def blend(input_price: float, output_price: float) -> float:
-    """Three parts input, one part output: what orders two models into cheaper and dearer."""
+    """Three parts input, one part output: the price that ranks two models as cheaper and dearer."""
     return 0.75 * input_price + 0.25 * output_price
 
 

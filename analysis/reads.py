@@ -1,4 +1,4 @@
-"""What every figure of one window rests on, read when it is first asked for, and then kept."""
+"""The data behind every figure of one window, read on first use and then kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Reads:
-    """A window of a project, and how its figures are wanted.
+    """A window of a project, and the settings of its figures.
 
     Attributes:
         project: reads the project; it asks the store each question once, so that figures that are shown together rest
@@ -33,9 +33,9 @@ class Reads:
         slice: the part of the traffic that overall figures are about.
         book: price book; empty if none is pinned, and costs are then undefined.
         signal: quality signal of live's answers that comes first; None for the most frequent one.
-        scored_by: signal by which executed answers were scored; empty for the one that most of them have.
-        specs: how signals are read, by name; for others what their names are known to mean holds.
-        costs: what no price book knows.
+        scored_by: signal of the scores of executed answers; empty for the most frequent one.
+        specs: meaning of signals, by name; other signals have the known meaning of their names.
+        costs: outside the price book.
         level: nominal coverage of all intervals.
     """
 
@@ -127,7 +127,7 @@ class Reads:
         return [asked, *others] if asked else others
 
     def spec(self, signal: SignalRow) -> SignalSpec:
-        """How a signal is to be read."""
+        """The meaning of a signal."""
         return spec_of(signal, self.specs)
 
     def matured(self, signal: SignalRow) -> Window | None:
@@ -136,5 +136,5 @@ class Reads:
 
     @cached_property
     def chance(self) -> Exploration:
-        """What is recorded of chance in live's decisions."""
+        """Live's decisions by recorded probability."""
         return exploration(self.project, self.window)

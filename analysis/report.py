@@ -1,4 +1,4 @@
-"""The four measures of every shadow policy, overall and per segment, with everything that limits them."""
+"""The four measures of every shadow policy, overall and per segment, with their limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SliceReport:
 
     Attributes:
         share: of the policy's decisions in the window that lie in this slice, 0 to 1; None without decisions.
-        quality: the signal that was asked for.
+        quality: the requested signal.
         further_signals: every other signal that arrived; in segments, those that have a bar.
     """
 
@@ -47,16 +47,15 @@ class PolicyReport:
     """One shadow policy.
 
     Attributes:
-        is_control: whether it is nothing but the live policy run as its own shadow (A/A); its divergence is the noise
-            floor.
+        is_control: whether it is only the live policy run as its own shadow (A/A); its divergence is the noise floor.
         excess: divergence by model above the controls', on their days, request buckets paired; None without a control
             or for it.
-        floor: how often live differs from itself, with the days on which a control measured it; or what is known of it
-            where none did. The same sentence for every policy.
+        floor: how often live differs from itself, with the days on which a control measured it; or, without a control,
+            what is known of it. The same sentence for every policy.
         completeness: its decisions over the live requests of the same hours; None without live requests.
-        overall: all traffic, or the slice that was asked for.
-        segments: one per value of the keys that were asked for, the largest first.
-        simpson: per key that was asked for: whether the signal's difference between downgraded requests and the rest
+        overall: all traffic, or the requested slice.
+        segments: one per value of the requested keys, the largest first.
+        simpson: per requested key: whether the signal's difference between downgraded requests and the rest
             turns round within the key's values.
     """
 

@@ -1,4 +1,4 @@
-"""What an analysis answers: an estimate with its uncertainty, or a stated reason why there is none.
+"""The result of an analysis: an estimate with its uncertainty, or the reason for a missing one.
 
 No number stands for "unknown": a measure that cannot be computed is an `Undefined` with a reason, never 0, NaN or an
 interval of width 0.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Rung = Literal["executed", "observed", "proxy", "none"]
-"""What a quality figure rests on, best first: answers of the shadow that were run and scored; signals where its model
+"""The evidence of a quality figure, best first: answers of the shadow that were run and scored; signals where its model
 really answered; a stand-in; nothing."""
 
 RUNGS: Final[tuple[Rung, ...]] = ("executed", "observed", "proxy", "none")
@@ -27,11 +27,11 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A number with what it rests on.
+    """A number with its basis.
 
     Attributes:
         value: in `unit`.
-        interval: same unit; `method` says how it was made.
+        interval: same unit; made by `method`.
         n: requests that the number rests on (rows, not weights).
         clusters: non-empty hash buckets; the unit of analysis.
         effective_clusters: (sum of bucket sizes)^2 / sum of squared bucket sizes.
@@ -50,14 +50,14 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A quantity known only between two bounds, because some outcomes were not seen.
+    """A quantity known only between two bounds, because some outcomes are unseen.
 
     Attributes:
         low: the value if every unseen outcome fell one way.
         high: the value if every unseen outcome fell the other way.
         n: requests that the bounds rest on.
         unit: as in `Estimate`.
-        why: names what was not seen.
+        why: names the unseen outcomes.
         interval: covers both bounds with their sampling error; None where that error is unknown.
     """
 
@@ -71,7 +71,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undefined:
-    """No number, and why: one sentence that names the thing, and `next_step` says what would settle it."""
+    """No number: the reason as one sentence, and in `next_step` how to get the number."""
 
     reason: str
     next_step: str = ""

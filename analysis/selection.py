@@ -1,4 +1,4 @@
-"""What a figure is about: a policy, a window of UTC days, and a slice of the traffic."""
+"""The subject of a figure: a policy, a window of UTC days, and a slice of the traffic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a quality signal beyond its values: which way is better, when it is complete, what it stands for."""
+"""The meaning of a quality signal beyond its values: its better side, its maturity, and its strength as evidence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GRID: Final = 20
 """Steps between 0 and 1 in which the values of a signal are counted; bars lie on them."""
 
 USUAL_BAR: Final = 0.5
-"""From which score an answer is good enough, where no bar is declared."""
+"""Score from which an answer is good enough without a declared bar."""
 
 DERIVED: Final = "derived"
 """Source of signals that the rollup reads out of the log itself."""
@@ -39,7 +39,7 @@ class SignalRow:
 
 @dataclass(frozen=True, slots=True)
 class SignalSpec:
-    """How one signal is to be read.
+    """The meaning of one signal.
 
     Attributes:
         name: of the signal, for example `resolved`.
@@ -47,7 +47,7 @@ class SignalSpec:
         lower_is_better: whether 0 is the best value, for example of `edits`. Values are shown as they arrived.
         matures_after_h: hours after the request until which the signal may still arrive or change; 0 = it is complete
             as soon as it is there.
-        rung: what the signal can prove where the shadow's own model answered: `observed`, or `proxy` for a stand-in.
+        rung: evidence of the signal where the shadow's own model answered: `observed`, or `proxy` for a stand-in.
         bar: value that an answer must reach (or, where lower is better, stay below), on the grid of 0.05; None = none.
     """
 
@@ -100,11 +100,11 @@ KNOWN: Final[Mapping[str, SignalSpec]] = {
         SignalSpec("no_abandonment", source=DERIVED, rung="proxy"),
     )
 }
-"""What names mean where nobody declared anything. No maturity is guessed: only the plan knows how long people take."""
+"""Meaning of undeclared names. No maturity is guessed: only the plan knows how long people take to answer."""
 
 
 def spec_of(signal: SignalRow, specs: Mapping[str, SignalSpec] | None = None) -> SignalSpec:
-    """How to read a signal that arrived: as declared, else as its name is known, else as it stands.
+    """The meaning of a signal: declared, else known by its name, else the default.
 
     Args:
         signal: name and source as stored.

@@ -1,4 +1,4 @@
-"""The SELECTs of `analysis/sql`, with what their headers promise, and the parts that they share."""
+"""The SELECTs of `analysis/sql`, with the content of their headers, and their common parts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The window's study: everything that reports, evidence, verdicts, packets, worksheets and pages show comes from it.
+"""The window's study: the source of all figures of reports, evidence, verdicts, packets, worksheets and pages.
 
-A study reads nothing when it is made. Each thing that figures rest on is read once, when the first of them is asked
-for, so a page reads only what it shows, and figures that stand together rest on the same answers of the store.
+A new study reads nothing. The data behind figures are read once, on first use, so a page reads only the data of its
+own figures, and figures that stand together rest on the same answers of the store.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Study(Reads):
 
     @property
     def most_saved(self) -> Measured:
-        """What any policy over the models of the window could save at most, USD per month (R54)."""
+        """The largest possible saving of any policy over the models of the window, USD per month (R54)."""
         shadows = [row for row in self.decided if not row.is_live]
         if not shadows:
             return Undefined(reason="no shadow policy decided in this window", next_step="add one under shadows:")

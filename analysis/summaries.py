@@ -1,4 +1,4 @@
-"""Sufficient statistics per hash bucket: what SQL returns and what the statistics take.
+"""Sufficient statistics per hash bucket: the output of SQL and the input of the statistics.
 
 All sums are over 256 buckets of the coarsest known unit (user, else session, else request). Summaries of disjoint
 requests add with `+`, so that days, shards and segments combine without going back to the rows.
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 BUCKETS: Final = 256
 
 ROUNDED: Final = 1e-11
-"""Share of what was summed up to which a difference is rounding and no difference."""
+"""Largest difference, as a share of the sum, that counts as rounding."""
 
 Floats = NDArray[np.float64]
 Buckets = NDArray[np.int64]
@@ -107,12 +107,12 @@ class RatioSums:
 
     @property
     def residuals(self) -> Floats:
-        """Numerators minus what the common ratio makes of the denominators, for non-empty buckets."""
+        """Numerators minus the common ratio times the denominators, for non-empty buckets."""
         kept = self.denominator > 0
         return self.numerator[kept] - self.value * self.denominator[kept]
 
     @property
     def is_constant(self) -> bool:
-        """Whether every bucket has the same ratio, up to rounding: the spread between buckets then says nothing."""
+        """Whether every bucket has the same ratio, up to rounding; the spread between buckets is then uninformative."""
         scale = np.abs(self.numerator).sum() + abs(self.value) * self.total
         return bool(np.abs(self.residuals).max(initial=0.0) <= ROUNDED * scale)

@@ -1,6 +1,6 @@
 """The routing worksheet: one row per task, the route to optimise first on top.
 
-Twelve columns, as a routing specification asks for them (docs/worksheet.md). What is not known is None, never 0. Rows
+Twelve columns, as a routing specification asks for them (docs/worksheet.md). An unknown value is None, never 0. Rows
 are sorted by **money that could be saved**: the task's cost per month times the largest saving that a shadow policy is
 predicted to make on it. Where no shadow saves anything, or prices are missing, rows follow by cost, then by traffic.
 """
@@ -32,17 +32,17 @@ class WorksheetRow:
     Attributes:
         task: task category; empty for requests that carry none.
         share: of all live requests.
-        quality_threshold: what the plans allow, in words.
+        quality_threshold: margins of the plans, in words.
         primary: model that live calls first in its most frequent plan; for a cascade also the next one.
         fallback: models that it falls back to, in order.
         plan_share: share of the task's requests that have this plan.
         input_tokens: mean per request with known tokens. output_tokens: the same.
-        validation_rule: what a first answer must pass before it is served.
+        validation_rule: check of a first answer before it is served.
         pass_rate: share of judged first answers that passed.
         latency_p95_s: dispatch to end of the answer.
         cost_usd: per request. cost_usd_per_month: of the task.
         last_review: day of the last signed review; reviews are not stored yet.
-        saving_usd_per_month: what the best shadow would save here; None if no shadow can be priced.
+        saving_usd_per_month: saving of the best shadow here; None if no shadow can be priced.
         saved_by: that shadow.
         n: requests.
     """
@@ -141,7 +141,7 @@ def _first_to_optimise(row: WorksheetRow) -> tuple[float, float, float, str]:
 
 
 def best_saving(cubes: Mapping[PolicyRef, Mapping[str, CostCube]], task: str) -> tuple[PolicyRef, float] | None:
-    """The shadow that saves the largest share of a task's cost, escalations that nobody saw counted as happening."""
+    """The shadow that saves the largest share of a task's cost, with unseen escalations counted as happening."""
     found = {policy: _saving(by_value[task]) for policy, by_value in cubes.items() if task in by_value}
     known = [(policy, share) for policy, share in found.items() if share is not None]
     return max(known, key=lambda each: each[1]) if known else None
@@ -157,7 +157,7 @@ def _saving(cube: CostCube) -> float | None:
 
 
 def threshold(plans: Sequence[Plan], task: str) -> str:
-    """What the plans allow a task to lose, in words; empty without a plan."""
+    """The margins of the plans for a task, in words; empty without a plan."""
     said: dict[str, None] = {}
     for plan in plans:
         for quality in plan.document.must.quality:

@@ -1,7 +1,7 @@
-"""One backtest, read and planned but not sent: tables, policies, prices, and what each policy does with every query.
+"""One backtest, read and planned but not sent: tables, policies, prices, and the plan of each policy for every query.
 
 A query is used only if every policy's whole plan can be walked on recorded answers. So all figures, estimates and
-truths, rest on the same queries, and whatever is left out is counted with its reason.
+truths, rest on the same queries, and each left-out query is counted with its reason.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from shadowroute.collector.replay.record import Record
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What the user gave. `prices` has the form of models.yaml; `rename` maps the files' column names to ours."""
+    """The user's input. `prices` has the form of models.yaml; `rename` maps the files' column names to ours."""
 
     queries: Path
     outcomes: Path
@@ -49,7 +49,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A query that is used, and the router's state when it is asked.
+    """A used query, with the router's state before it.
 
     A shadow that failed on it has None; `shadows` is in the order of the case's shadows.
     """
@@ -132,7 +132,7 @@ def load(inputs: Inputs) -> Case:
 
 
 class _Planner:
-    """Lets every policy decide on every query, and walks what it decided."""
+    """Let every policy decide on every query, and walk its decision."""
 
     def __init__(
         self, project: str, outcomes: Outcomes, catalogue: Catalogue, live: Policy, shadows: Sequence[Policy]
@@ -194,7 +194,7 @@ class _Planner:
         except MissingOutcomeError as error:
             reason = self._outcomes.why_missing(error.request_id, error.model)
         except UnknownCheckError:
-            reason = "it has drafts checked, and recorded answers do not say what a check would find"
+            reason = "its policy checks drafts, and recorded answers do not show the result of such a check"
         raise self._not_usable(policy, reason)
 
     def _not_usable(self, policy: Policy, reason: str) -> _NotUsableError:
@@ -235,7 +235,7 @@ def _refuse_twins(shadows: Sequence[Policy], files: Sequence[Path]) -> None:
 
 
 def _fingerprint(inputs: Inputs, policies: Sequence[Policy]) -> str:
-    """12 hex characters for what decides every row of a run: both tables, how they are read, and the policies."""
+    """12 hex characters of all inputs of a run: both tables, how they are read, and the policies."""
     digests = []
     for file in (inputs.queries, inputs.outcomes):
         with file.open("rb") as opened:

@@ -1,7 +1,7 @@
-"""The state that policies see in a backtest: what the recorded answers to live's choices teach a router, row by row.
+"""The state that policies see in a backtest: learned row by row from the recorded answers to live's choices.
 
 Planning feeds it, and keeps the snapshot of every query. The run then shows each policy the same snapshots, because the
-seconds that a table takes to answer are nobody's latency.
+time to read a table is not the latency of a model.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Memory:
     """The router's state, and the private states of the shadows that keep one, in the order of the rows.
 
     Args:
-        catalogue: what is expected of a model before it answers.
+        catalogue: expected values of a model before its first answer.
         shadows: in the order of the views.
 
     Attributes:
-        views: whose state each shadow sees.
+        views: the state that each shadow sees.
     """
 
     def __init__(self, catalogue: Catalogue, shadows: Sequence[Policy]) -> None:
@@ -57,7 +57,7 @@ class Memory:
         ]
 
     def snapshot(self, request: Request) -> Snapshot:
-        """What is known when a query is asked."""
+        """The state before a query."""
         self._clock.now_us = request.time_us
         return self._state.snapshot(request)
 
@@ -74,7 +74,7 @@ class Memory:
             served: the query.
             decision: live's.
             results: of the shadows, in the order of the views.
-            latency_of: recorded seconds of a model's answer to it; None = the table does not say.
+            latency_of: recorded seconds of a model's answer to it; None = not in the table.
         """
         for attempt in served.final.attempts:
             latency_s = latency_of(attempt.model)
@@ -86,7 +86,7 @@ class Memory:
 
 
 class RecordedState(State):
-    """Shows every request the snapshot that it was planned with; what it learns in the run is seen by no policy.
+    """Shows every request the snapshot that it was planned with; no policy sees what it learns in the run.
 
     Args:
         catalogue: the models.

@@ -1,7 +1,7 @@
-"""The answer of a backtest as documents: what `--json` prints. Its schema is published in docs/reference.
+"""The result of a backtest as documents, printed by `--json`. Its schema is published in docs/reference.
 
-A measure is one of three: an estimate with its interval, a range between two bounds, or undefined with a reason. A
-truth or a miss that cannot be known is null, never 0.
+A measure is one of three: an estimate with its interval, a range between two bounds, or undefined with a reason. An
+unknown truth or miss is null, never 0.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class EstimateDocument(_Document):
 
 
 class RangeDocument(_Document):
-    """A quantity known only between two bounds, because some outcomes were not seen."""
+    """A quantity known only between two bounds, because some outcomes are unseen."""
 
     kind: Literal["range"] = "range"
     low: float
@@ -47,7 +47,7 @@ class RangeDocument(_Document):
 
 
 class UndefinedDocument(_Document):
-    """No number, and why."""
+    """No number, with the reason."""
 
     kind: Literal["undefined"] = "undefined"
     reason: str
@@ -96,7 +96,7 @@ class LeftOutDocument(_Document):
 
 
 class QueriesDocument(_Document):
-    """The input, and how much of it is used."""
+    """The input and the used part of it."""
 
     queries_file: str
     outcomes_file: str
@@ -104,11 +104,11 @@ class QueriesDocument(_Document):
     used: int
     left_out: list[LeftOutDocument]
     repeated_outcomes: int = Field(description="rows that repeat a (query, model); the first row is used")
-    sessions: Literal["column", "each query"] = Field(description="what a session is: the unit of analysis")
+    sessions: Literal["column", "each query"] = Field(description="meaning of a session, the unit of analysis")
 
 
 class DiffersDocument(_Document):
-    """How often the shadow would have chosen differently."""
+    """Share of requests on which the shadow would have chosen differently."""
 
     model: MeasuredDocument
     tier: MeasuredDocument
@@ -126,12 +126,12 @@ class CostDocument(_Document):
     per_request_usd: MeasuredDocument
     live_usd: float | None
     shadow_usd: float | None
-    shadow_high_usd: float | None = Field(description="if every escalation that was not seen happens")
+    shadow_high_usd: float | None = Field(description="if every unseen escalation happens")
     unpriced: list[str]
 
 
 class EscalationDocument(_Document):
-    """How often a cheap-first policy pays twice."""
+    """Share of requests on which a cheap-first policy pays twice."""
 
     shadow: MeasuredDocument = Field(description="of its cascade requests")
     live: MeasuredDocument
@@ -150,7 +150,7 @@ class QualityDocument(_Document):
 
 
 class TruthDocument(_Document):
-    """What the table of outcomes says would have happened. Null where it does not say."""
+    """The truth according to the table of outcomes. Null where the table lacks it."""
 
     n: int
     cost_change: float | None = Field(description="with the tokens of the models that would have answered")
@@ -190,11 +190,11 @@ class SavingsDocument(_Document):
     band: Literal["below", "inside", "above"] | None = Field(description="of the 70 to 80 % that good routers reach")
     warning: str
     bar: float = Field(description="score from which an answer is good enough")
-    dearest: str = Field(description="the model that everything would take without a router")
+    dearest: str = Field(description="the model of every request without a router")
 
 
 class PointDocument(_Document):
-    """Where live, the shadow or a model alone stands."""
+    """Position of live, the shadow or a model alone."""
 
     name: str
     cost_usd: MeasuredDocument = Field(description="mean per request")
@@ -212,7 +212,7 @@ class FrontierDocument(_Document):
 
 
 class SpecialistsDocument(_Document):
-    """Does the shadow choose well, or does it only spend less? From the table of outcomes, with sampling intervals."""
+    """Whether the shadow chooses well or only spends less. From the table of outcomes, with sampling intervals."""
 
     n: int = Field(description="queries to which every model that live or the shadow names has an answer")
     random_control: RandomControlDocument
@@ -221,7 +221,7 @@ class SpecialistsDocument(_Document):
 
 
 class CaveatDocument(_Document):
-    """Something a reader must know before believing a figure."""
+    """A limit of a figure that its reader must know."""
 
     code: str
     text: str
@@ -229,7 +229,7 @@ class CaveatDocument(_Document):
 
 
 class ShadowDocument(_Document):
-    """One shadow policy: the four measures, the truth beside them, the miss, and what specialists ask."""
+    """One shadow policy: the four measures, the truth beside them, the miss, and the figures for specialists."""
 
     policy: PolicyDocument
     differs: DiffersDocument

@@ -1,6 +1,6 @@
 """A backtest over the real path: router, recorder, shadows, OTLP, receiver, store, rollup, measures.
 
-Only the provider is not real: it serves recorded answers. The clock is the query's own time, so that a second run
+Only the provider is simulated: it serves recorded answers. The clock is the query's own time, so that a second run
 writes the same rows and overwrites itself.
 """
 
@@ -34,12 +34,12 @@ def run(case: Case, store: Store, progress: Progress = silent) -> BacktestDocume
     """Sends every planned query through the router into the store, and measures.
 
     Args:
-        case: what `case.load` read.
-        store: where the rows go; they stay there as the case's project.
+        case: from `case.load`.
+        store: for the rows; they stay there as the case's project.
         progress: told about each phase.
 
     Raises:
-        LostRecordsError: not everything that was sent arrived.
+        LostRecordsError: some sent records did not arrive.
     """
     started = time.perf_counter()
     pin(store.client(), case.project, list(case.price_rows), case.catalogue.book_id, case.price_source)
@@ -80,7 +80,7 @@ def send(case: Case, endpoint: IngestEndpoint, progress: Progress = silent) -> N
     """Routes every planned query, and reports the score of each served answer as a signal.
 
     Raises:
-        LostRecordsError: not everything that was sent arrived.
+        LostRecordsError: some sent records did not arrive.
     """
     state = RecordedState(case.catalogue, {plan.query.request_id: plan.snapshot for plan in case.planned})
     with RoutedFeed(routing_of(case, endpoint), RecordedProvider(case.answers()), endpoint, state=state) as feed:
@@ -105,7 +105,7 @@ def routing_of(case: Case, endpoint: IngestEndpoint) -> Routing:
 
 
 def truth_of(case: Case, place: int) -> TruthDocument:
-    """What the table says about the shadow at that place of the case's shadows."""
+    """The truth about the shadow at that place of the case's shadows."""
     sums = TruthSum(case.prices)
     day = case.days[0]
     for plan in case.planned:

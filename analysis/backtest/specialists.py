@@ -1,4 +1,4 @@
-"""Figures for specialists: does a shadow choose well, or does it only spend less?
+"""Figures for specialists: whether a shadow chooses well or only spends less.
 
 A table of outcomes holds the answers of every model to every question, so the random control, the share of the saving
 that is possible and the recovered gap need no sample here: each query stands for itself. They are computed by the same
@@ -46,7 +46,7 @@ def specialists_of(case: Case, place: int, *, level: float = 0.95) -> Specialist
     nearly all, the figures are undefined, because the rest is not like them.
 
     Args:
-        case: what `case.load` read.
+        case: from `case.load`.
         place: of the shadow.
         level: nominal coverage of the intervals.
     """

@@ -18,11 +18,11 @@ Shown = EstimateDocument | RangeDocument | UndefinedDocument
 
 COLUMNS = (29, 33, 33, 10)
 ALIKE_POINTS = 0.5
-"""Live answers of two groups that differ by less than this are called alike."""
-UNSEEN = "the log cannot see this"
+"""Smallest difference between two groups of live answers that is reported as one."""
+UNSEEN = "not visible in the log"
 NEVER_ALONE = "Decisions alone never give SHIP."
 SAID_BY_FIGURES = {"about_live", "unseen_escalations", "unpriced", "no_signal"}
-"""Caveats that the figures and their reasons say already."""
+"""Caveats that are already in the figures and their reasons."""
 
 
 def render(document: BacktestDocument) -> str:
@@ -39,7 +39,7 @@ def render(document: BacktestDocument) -> str:
 
 
 def percent(share: float, *, signed: bool = False, digits: int = 1) -> str:
-    """A share as a percentage, without a sign on what rounds to zero."""
+    """A share as a percentage, without a sign if it rounds to zero."""
     text = f"{share * 100:{'+' if signed else ''}.{digits}f}"
     return text.lstrip("+-") if float(text) == 0 else text
 
@@ -54,7 +54,7 @@ def bounds(low: float, high: float, *, signed: bool = False) -> str:
 
 
 def shown(value: Shown, *, signed: bool = False) -> str:
-    """A measure with its interval, without one where it is exact; bounds for a range; a word for what is undefined."""
+    """A measure with its interval, without one where it is exact; bounds for a range; a word if it is undefined."""
     if isinstance(value, EstimateDocument):
         unit = "pt" if value.unit == "score" and signed else "%"
         exact = value.low == value.high
@@ -132,12 +132,12 @@ def _quality_rows(shadow: ShadowDocument) -> Iterator[str]:
             "quality change, overall",
             "-",
             f"{percent(truth.quality_change, signed=True)} pt",
-            "the log cannot see this",
+            UNSEEN,
         )
 
 
 def _specialist_rows(shadow: ShadowDocument) -> Iterator[str]:
-    """What is known only because the table holds every model's answers; a figure that is refused has a note."""
+    """Figures that need every model's answers; a refused figure has a note."""
     for label, value in _specialist_values(shadow).items():
         if isinstance(value, EstimateDocument):
             yield _row(label, "-", shown(value, signed=value.unit == "score"), UNSEEN)
@@ -155,7 +155,7 @@ def _specialist_values(shadow: ShadowDocument) -> dict[str, Shown]:
 
 
 def reading(shadow: ShadowDocument) -> str:
-    """One sentence that says what the live answers suggested and what following the shadow would have done."""
+    """One sentence with the suggestion of the live answers and the true effect of following the shadow."""
     truth, quality = shadow.truth, shadow.live_quality
     if truth.quality_change is None:
         return "the table holds no scores, so nothing is known about quality. " + NEVER_ALONE
@@ -192,7 +192,7 @@ def _missed(value: Shown, miss: float | None) -> str:
 
 
 def _notes(shadow: ShadowDocument) -> Iterator[str]:
-    """Why a figure is undefined or a range, and what else limits the figures."""
+    """Reasons for undefined figures and ranges, and other limits of the figures."""
     quality, escalation = shadow.live_quality, shadow.escalation
     values: dict[str, Shown] = {"differs": shadow.differs.model, "cost": shadow.cost.relative}
     if escalation.known_share is not None:
@@ -208,7 +208,7 @@ def _notes(shadow: ShadowDocument) -> Iterator[str]:
 
 
 def _refused(shadow: ShadowDocument) -> Iterator[str]:
-    """One note per reason. The next step of a sample of live traffic is no step for a table."""
+    """One note per reason. The next step for a sample of live traffic does not fit a table."""
     names: dict[str, list[str]] = {}
     for name, value in _specialist_values(shadow).items():
         if isinstance(value, UndefinedDocument):

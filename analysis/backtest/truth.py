@@ -1,6 +1,6 @@
-"""What a policy would really have done: its plan walked over known answers, and the sums that follow.
+"""The true effect of a policy: its plan walked over known answers, and the sums that follow.
 
-A log of live decisions never holds the answers that were not called for. A table of recorded outcomes (backtest) or a
+A log of live decisions lacks the answers of models that were not called. A table of recorded outcomes (backtest) or a
 simulator (demo) does, so here a policy is executed in full: cheap answer, validators, escalation, with the tokens of
 the models that it would have called. The estimates of the measures are then compared with these truths.
 """
@@ -55,7 +55,7 @@ class Walk:
 
 
 class UnknownCheckError(Exception):
-    """Nobody knows whether one model would have let the draft of another stand."""
+    """It is unknown whether one model would have accepted the draft of another."""
 
 
 def walk(policy: Policy, request: Request, decision: Decision, answer_of: AnswerOf, catalogue: Catalogue) -> Walk:
@@ -63,7 +63,7 @@ def walk(policy: Policy, request: Request, decision: Decision, answer_of: Answer
 
     Raises:
         MissingOutcomeError: a model that the plan needs has no known answer.
-        UnknownCheckError: the plan has a draft checked; what the check would find is no answer that is known.
+        UnknownCheckError: the plan checks a draft, and the result of the check is unknown.
     """
 
     def known_answer(dispatch: Dispatch) -> Answer:

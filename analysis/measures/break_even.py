@@ -1,4 +1,4 @@
-"""How often a cheap-first policy may pay twice before its saving is gone."""
+"""The highest share of double payments at which a cheap-first policy still saves."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ def break_even_of(
 
     Args:
         cube: at the tokens that were served.
-        pairs: of the same requests; they hold how often escalations were seen.
-        samples: what executed answers say about cost.
+        pairs: of the same requests, with the seen escalations.
+        samples: cost evidence from executed answers.
         clusters: effective clusters by key.
-        router_usd_per_decision: what deciding and checking costs per request.
+        router_usd_per_decision: cost of deciding and checking, per request.
         level: nominal coverage of all intervals.
     """
     rate = _rate(cube, samples, router_usd_per_decision, level)
@@ -112,7 +112,7 @@ def _share(pairs: PairSums, samples: Samples, clusters: Clusters, level: float) 
     rate, cascade = samples.escalation, pairs.escalated.total
     if not isinstance(seen, Range) or not isinstance(rate, Estimate):
         return seen
-    # What was seen is counted; only the rest follows the executed rate.
+    # Seen escalations are counted; only the rest follows the executed rate.
     unseen = (cascade - pairs.escalated_known.total) / cascade
     return scaled(rate, factor=unseen, shift=float(pairs.escalated.numerator.sum()) / cascade)
 

@@ -1,8 +1,8 @@
-"""The change of cost that a cube amounts to, with every error that is in it.
+"""The change of cost of a cube, with all its errors.
 
 Four things are uncertain and each has its place: which requests came (spread between buckets), how much the other model
-writes (error of the fitted lengths), how often its answer is refused (error of the executed rate, or a range), and what
-nobody could see because no bucket differs (Wilson's bound of an unseen share).
+writes (error of the fitted lengths), how often its answer is refused (error of the executed rate, or a range), and a
+change that no bucket shows (Wilson's bound of an unseen share).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UNMEASURED = "how much the other models write was not measured"
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prediction:
-    """Dollars of the shadow in one reading of what nobody has seen.
+    """Dollars of the shadow under one assumption about unseen outcomes.
 
     Attributes:
         usd: (256,).
@@ -75,8 +75,8 @@ class Change:
         predictions: one, or the lowest and the highest.
         requests: (256,) weighted requests.
         n: requests.
-        why_range: what nobody has seen; empty with one prediction.
-        why_not: why there is no change to speak of; None if there is.
+        why_range: the unseen outcomes; empty with one prediction.
+        why_not: reason for a missing change; None if there is one.
     """
 
     live: Floats
@@ -106,7 +106,7 @@ class Change:
 
     @property
     def highest(self) -> RatioSums | None:
-        """Shadow minus live over requests, in the dearest prediction; None if there is no change to speak of."""
+        """Shadow minus live over requests, in the dearest prediction; None if there is no change."""
         return None if self.why_not else self._sums(self.predictions[-1], self.requests)
 
     def _over(self, denominator: Floats, how: _How, clusters: Clusters) -> Measured:
@@ -139,14 +139,14 @@ def change_of(
     warm: bool = False,
     factors: Sequence[Callable[[Line], Factors]] | None = None,
 ) -> Change:
-    """The change that a cube amounts to, contaminated requests left out.
+    """The change of cost of a cube, without contaminated requests.
 
     Args:
         cube: at the tokens that were served.
-        lengths: what the shadow's models read and write.
+        lengths: tokens that the shadow's models read and write.
         rate: share of the unseen escalations that happen; anything but an `Estimate` leaves a range.
         warm: whether another model finds the same cached prefix.
-        factors: in place of `lengths`, for the lowest and the highest prediction.
+        factors: instead of `lengths`, for the lowest and the highest prediction.
     """
     clean = cube.clean
     low, high = (factors[0], factors[-1]) if factors else (lengths.factors, lengths.factors)
@@ -177,7 +177,7 @@ def change_of(
 
 
 def why_not(cube: CostCube) -> Undefined | None:
-    """Why a cube has no cost to speak of: nothing is known, or a model has no price."""
+    """The reason why a cube has no known cost: no known tokens, or a model without a price."""
     if not cube.n:
         return Undefined(
             reason="no request with known tokens in this window",
@@ -197,8 +197,8 @@ def why_not(cube: CostCube) -> Undefined | None:
 
 
 def difference(shadow: Floats, live: Floats) -> Floats:
-    """Shadow minus live by bucket, without what the order of summation makes of equal dollars."""
-    gap = shadow - live  # of equal plans the order of summation may leave one
+    """Shadow minus live by bucket, without the rounding error of the order of summation."""
+    gap = shadow - live  # for equal plans the order of summation may leave a rounding error
     return np.where(np.abs(gap) <= ROUNDED * (np.abs(shadow) + np.abs(live)), 0.0, gap)
 
 

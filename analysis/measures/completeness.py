@@ -1,4 +1,4 @@
-"""Whether decisions of a shadow policy are missing: they may be missing for the very requests that matter."""
+"""Completeness of a shadow policy's decisions: the missing ones may be the requests that matter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the money is: how much of a cost, and of its change, lies in few requests."""
+"""Concentration: the share of a cost, and of its change, in few requests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ KOHAVI: Final = 355
 """Values per squared skewness below which an interval of a mean is too narrow (Kohavi et al. 2014)."""
 
 TOP_SHARE: Final = 0.3
-"""Share of a change in the largest 1 % of requests above which these decide it."""
+"""Share of a change in the largest 1 % of requests above which they decide the figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tail:
-    """How one quantity is spread over requests.
+    """Distribution of one quantity over requests.
 
     Attributes:
         total_usd: sum over requests, weighted; of the sizes, so always at least 0.
@@ -47,14 +47,14 @@ class Concentration:
     """Tails of one shadow policy's requests in a window and a slice, at served tokens; clean requests only.
 
     Attributes:
-        cost: of what was paid for live; None without requests or prices.
+        cost: of the paid cost of live; None without requests or prices.
         change: of |shadow - live|; its skewness is that of shadow - live. None if no request changes.
-        n: requests that were looked at.
+        n: sampled requests.
         unpriced_n: requests without a price on one side; left out.
-        one_in: of about so many requests one was looked at; the largest size is then that of the sample.
+        one_in: one of about so many requests is in the sample; the largest size is that of the sample.
         design_effect: of the diverging share: its variance over that of as many independent requests; None where no
             bucket differs.
-        why_not: why there are no tails; empty if there are.
+        why_not: reason for missing tails; empty if there are some.
     """
 
     cost: Tail | None
@@ -67,7 +67,7 @@ class Concentration:
 
 
 def concentration_of(sizes: RequestSizes, *, diverging: RatioSums) -> Concentration:
-    """Where the money of a shadow policy is.
+    """The tails of a shadow policy's cost and change.
 
     Args:
         sizes: of single requests, from one pass over the sample.
@@ -88,7 +88,7 @@ def concentration_of(sizes: RequestSizes, *, diverging: RatioSums) -> Concentrat
 def design_effect(sums: RatioSums) -> float | None:
     """The variance of a share over that of as many independent requests; None where no bucket differs.
 
-    It says by how much fewer independent requests the clustered ones stand for.
+    The clustered requests stand for this factor fewer independent ones.
     """
     if sums.clusters < 2 or sums.is_constant:
         return None
@@ -119,10 +119,10 @@ def too_narrow(heavy: str) -> str:
 
 
 def heavy_tail(change: RatioSums | None, concentration: Concentration | None = None) -> str | None:
-    """Why the interval of a change may be too narrow: a few requests decide it. Empty if they do not, None if unknown.
+    """The reason why a few requests make the interval of a change too narrow. Empty if they do not, None if unknown.
 
     Two rules of thumb: fewer than 355 skew^2 values (Kohavi et al. 2014), or more than 30 % of the change in the
-    largest 1 % of requests. Without a look at single requests the first is asked of the hash buckets.
+    largest 1 % of requests. Without data of single requests the first rule is applied to the hash buckets.
 
     Args:
         change: bucket sums of shadow minus live over requests.

@@ -1,6 +1,6 @@
-"""What a shadow policy would have cost on the same requests.
+"""The predicted cost of a shadow policy on the same requests.
 
-Its models are taken to read and write as fitted on executed answers, and as much as the model that answered where
+Its models are assumed to read and write as fitted on executed answers, and as much as the model that answered if
 nothing was executed; their price and their cold cache are their own.
 """
 
@@ -23,7 +23,7 @@ from shadowroute.analysis.selection import Slice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostDelta:
-    """Predicted cost of the shadow against what the live policy cost; negative is cheaper.
+    """Predicted cost of the shadow against the cost of live; negative is cheaper.
 
     Attributes:
         relative: change as a share of the live cost, with the lengths in `length`.
@@ -34,14 +34,14 @@ class CostDelta:
         length_range: `relative`, if the models without a fit wrote `DEFAULT_BOUNDS` times as much; the same as
             `relative` where every pair is fitted or no other model is named.
         is_heavy_tailed: whether a few requests decide the figure, so that its interval may be too narrow; None if
-            nothing was looked at.
-        heavy_tail: why; empty if not.
+            no request was sampled.
+        heavy_tail: the reason; empty if not.
         live_usd: every attempt that was paid; None if a model in it has no price, or nothing is known.
         shadow_usd: planned primary and known escalations; None if a model in it has no price, or nothing is known.
-        shadow_high_usd: the same, if every escalation that was not seen happens; equal to `shadow_usd` without one.
+        shadow_high_usd: the same, if every unseen escalation happens; equal to `shadow_usd` without one.
         n: requests with a cost on both sides.
         weight: the same, each counted 1/sample_rate times.
-        contaminated_share: of the shadow's decisions; left out here, because what was served is not simply the live
+        contaminated_share: of the shadow's decisions; left out here, because the served model is not the live
             policy's choice. None without decisions.
         uncosted_share: of the remaining ones, those whose tokens are unknown. None if none remain.
         unpriced: models without a price in `book`, sorted.
@@ -69,10 +69,10 @@ class CostDelta:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Samples:
-    """What executed answers say about cost.
+    """Cost evidence from executed answers.
 
     Attributes:
-        lengths: what the shadow's models read and write.
+        lengths: tokens that the shadow's models read and write.
         escalation: share of the unseen escalations that happen; None if no cascade was executed.
         executed: answers that were run, each once.
         spend_usd: paid for those whose cost is known.
@@ -89,7 +89,7 @@ class Samples:
 def samples_of(
     answers: Sequence[ExecutedAnswer], *, unseen: float, scope: Slice, wider: Lengths = SAME_TOKENS, level: float = 0.95
 ) -> Samples:
-    """What executed answers say about a policy's cost.
+    """Cost evidence about a policy from executed answers.
 
     Args:
         answers: of one slice; copies by signal or scorer count once.
@@ -122,11 +122,11 @@ def cost_of(
 
     Args:
         cube: at the tokens that were served; another book prices the same window anew, each day at its own prices.
-        pairs: of the same requests; they tell what was left out.
+        pairs: of the same requests; they hold the left-out requests.
         clusters: effective clusters by key.
-        lengths: what the shadow's models read and write.
+        lengths: tokens that the shadow's models read and write.
         escalation: share of the unseen escalations which happen; None leaves a range.
-        concentration: of the same requests, if they were looked at one by one; says whether the tail is heavy.
+        concentration: of the same requests, if they were sampled; shows whether the tail is heavy.
         level: nominal coverage of all intervals.
     """
     planned = pairs.weight - pairs.failed_weight

@@ -1,4 +1,4 @@
-"""Which way a shadow would move a request: to a cheaper model or a dearer one."""
+"""The direction in which a shadow would move a request: to a cheaper or a dearer model."""
 
 from __future__ import annotations
 

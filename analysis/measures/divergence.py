@@ -1,6 +1,6 @@
-"""How often a shadow policy would have chosen differently from the live policy.
+"""The share of requests on which a shadow policy would have chosen differently from the live policy.
 
-Both sides are intended plans, so a request counts whatever was served in the end. Decisions that failed are left out
+Both sides are intended plans, so a request counts for any served model. Decisions that failed are left out
 and reported.
 """
 
@@ -26,7 +26,7 @@ class Cell:
     """One pair of planned models.
 
     Attributes:
-        direction: `unpriced` where the price book cannot tell.
+        direction: `unpriced` if the price book lacks a price.
         weight: requests, each counted 1/sample_rate times.
     """
 

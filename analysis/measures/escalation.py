@@ -1,4 +1,4 @@
-"""How often a cheap-first policy pays twice."""
+"""The share of requests on which a cheap-first policy pays twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Escalation:
 
     Attributes:
         shadow: of the shadow's cascade requests. A `Range` where its first model did not answer live, because then
-            nobody has seen whether its answer passes.
+            it is unknown whether its answer passes.
         shadow_overall: the same of all requests, comparable with `live`.
         known: of the cascade requests whose outcome was seen; not a sample of all of them.
         live: of all live requests.
@@ -82,9 +82,9 @@ def _known(pairs: PairSums, clusters: Clusters, level: float) -> Measured:
 
 
 def unseen_rate(answers: Iterable[ExecutedAnswer], unseen: float, *, level: float = 0.95) -> Measured | None:
-    """How often the unseen escalations happen, from executed answers; None if none was run.
+    """The rate of unseen escalations, from executed answers; None if none was run.
 
-    Undefined where the draw stands for other requests than these, or where many of its answers do not say it: cheap
+    Undefined where the draw stands for other requests than these, or where many of its answers lack the result: cheap
     answers that fail are not like the others.
 
     Args:

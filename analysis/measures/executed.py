@@ -1,4 +1,4 @@
-"""What a shadow policy's own answers show, from a probability sample of requests that were answered again."""
+"""Results of a shadow policy's own answers, from a probability sample of requests that were answered again."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Executed:
         drawn: diverging requests that a draw took.
         missing_share: of these, weighted, those without one of the scores; None without any.
         samples: names of the draws, sorted.
-        signal: what was scored; empty if nothing was.
+        signal: name of the scored signal; empty without scores.
         quality_change: mean score of the shadow minus live, over all requests. Unit `score`, -1 to 1.
         diverging_quality_change: the same over the diverging requests.
         shadow_score: mean score of the shadow's answers over the diverging requests. live_score: of live's.
-        cost_change: (shadow - live) / live over all requests: predictions, corrected by what was paid. Unit `ratio`.
+        cost_change: (shadow - live) / live over all requests: predictions, corrected by the paid cost. Unit `ratio`.
         escalation: share of cascade requests that pay twice.
         spend_usd: paid for everything that was drawn; None if part of it is unknown.
         rung: `executed`, or `none` without a usable answer.
@@ -66,7 +66,7 @@ NOTHING = Executed(
     spend_usd=None,
     rung="none",
 )
-"""What is known where nothing was run."""
+"""The result without executed answers."""
 
 
 def executed_of(
@@ -78,14 +78,14 @@ def executed_of(
     signal: str = "",
     level: float = 0.95,
 ) -> Executed:
-    """What executed answers show about a policy.
+    """Results of a policy's executed answers.
 
     Args:
         answers: of one slice; a request can come several times: once per draw, signal and scorer.
         frame: the requests that they stand for.
         costs: dollars of these requests.
         prices: of answers whose cost is not in the file.
-        signal: what the answers were scored by; empty for the signal that most of them have.
+        signal: of the scores; empty for the most frequent one.
         level: nominal coverage of the intervals.
     """
     wanted = signal or most_scored(answers)
@@ -123,7 +123,7 @@ def executed_of_units(
 
 
 def most_scored(answers: Sequence[ExecutedAnswer]) -> str:
-    """The signal that most answers were scored by; empty if none was."""
+    """The most frequent signal of the scores; empty if there are none."""
     counts: dict[str, int] = {}
     for answer in answers:
         if answer.signal and answer.score is not None:
@@ -132,7 +132,7 @@ def most_scored(answers: Sequence[ExecutedAnswer]) -> str:
 
 
 def _of_scored_draws(taken: Sequence[Unit]) -> list[Unit]:
-    """Units of the draws that were scored by the signal at all: in these, one without a score is missing."""
+    """Units of the draws with scores by the signal: in these, a unit without a score is missing."""
     scored = {unit.answer.sample for unit in taken if unit.score is not None}
     return [unit for unit in taken if unit.answer.sample in scored]
 

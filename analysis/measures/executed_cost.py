@@ -1,7 +1,7 @@
-"""What the shadow's own answers say about its cost: the prediction for all requests, corrected by what was paid.
+"""Cost from the shadow's own answers: the prediction for all requests, corrected by the paid cost.
 
-The prediction takes the served tokens, and so can miss by as much as models differ in length. The sample says by how
-much it misses, and the sum of both misses nothing on average, whatever the prediction assumed.
+The prediction takes the served tokens, and so can miss by as much as models differ in length. The sample shows
+this error, and the sum of both is unbiased for any assumption of the prediction.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shadowroute.analysis.stats.survey import jackknife
 from shadowroute.analysis.summaries import Floats
 
 MOST_WITHOUT_COST: Final = 0.05
-"""Share of answers without a cost up to which they are left out, and said to be."""
+"""Share of answers without a cost up to which they are left out with a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +66,7 @@ def cost_change(drawn: Drawn, frame: Frame, costs: CostFrame, prices: PriceTable
     found = jackknife(totals, lambda t: (t[0] - t[1] + t[2] * t[3] / t[4]) / t[1])
     error = found.error(kept.effective_buckets)
     if error.variance:
-        # What the prediction misses has a long tail: the missed tokens of a few answers carry much of it.
+        # The error of the prediction has a long tail: the tokens of a few answers carry much of it.
         interval = corrected(
             found.value,
             error.standard_error,
@@ -105,7 +105,7 @@ def _refused(drawn: Drawn, costs: CostFrame) -> Undefined | None:
 
 
 def residual_usd(unit: Unit, prices: PriceTable) -> float | None:
-    """What the plan cost minus what was predicted for it, USD; 0 for a request that no dollar sum holds."""
+    """Paid minus predicted cost of the plan, USD; 0 for a request without known tokens."""
     answer = unit.answer
     if answer.live_input_tokens is None or answer.live_output_tokens is None:
         return 0.0

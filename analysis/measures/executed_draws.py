@@ -1,4 +1,4 @@
-"""Executed answers as columns: one row per draw and request, with the requests that each stands for.
+"""Executed answers as columns: one row per draw and request, with its number of represented requests.
 
 Several draws of one window are read as one. Each counts with its share of what was drawn in the days that it covers, so
 that two draws of the same week are averaged and draws of two weeks are put side by side.
@@ -37,7 +37,7 @@ NOT_RUN: Final = Undefined(
 _STRAY: Final = 4.0
 """Standard errors by which a draw may miss the number of requests that it stands for."""
 _STRAY_SHARE: Final = 0.05
-"""The same as a share; a few late decisions are no reason to refuse."""
+"""The same as a share; a few late decisions do not invalidate the draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _unit(group: Sequence[ExecutedAnswer], signal: str) -> Unit:
     whole = [answer for answer in group if answer.is_whole_plan]
     usable = whole or group
     scored = [answer for answer in usable if answer.signal == signal and answer.status == "ok"]
-    # A scorer who judged one answer only says nothing of the difference; scorers differ in how strict they are.
+    # A scorer of only one answer adds nothing to the difference; scorers differ in strictness.
     scored = [answer for answer in scored if answer.score is not None and answer.live_score is not None] or scored
     ran = [answer for answer in usable if answer.status == "ok"]
     return Unit(
@@ -171,7 +171,7 @@ def _shares(taken: Sequence[Unit]) -> dict[tuple[str, date], float]:
 
 
 def too_few(drawn: Drawn, what: str = "run") -> Undefined | None:
-    """Why there are not enough answers for an interval, or None."""
+    """The reason for too few answers for an interval, or None."""
     n = len(drawn.units)
     if n < MINIMUM_RUN:
         return Undefined(
@@ -190,17 +190,17 @@ def too_few(drawn: Drawn, what: str = "run") -> Undefined | None:
 
 
 def is_off(stood: float, needed: float, variance: float) -> bool:
-    """Whether a draw stands for another number of requests than it should, beyond the luck of the draw."""
+    """Whether a draw stands for another number of requests than it should, beyond chance."""
     return abs(stood - needed) > max(_STRAY * math.sqrt(variance), _STRAY_SHARE * needed)
 
 
 def unknown_paid(missing: float) -> str:
-    """Why an escalation rate is not known; `missing` is the share of the sample, 0 to 1."""
-    return f"of {missing:.1%} of the sample it is unknown whether a second model was paid"
+    """The reason for an unknown escalation rate; `missing` is the share of the sample, 0 to 1."""
+    return f"for {missing:.1%} of the sample it is unknown whether a second model was paid"
 
 
 def not_covered(drawn: Drawn, needed: float) -> Undefined | None:
-    """Why the draws do not stand for the requests of the frame, or None: a draw of other requests says nothing here."""
+    """The reason why the draws do not stand for the requests of the frame, or None."""
     stood = drawn.requests
     # The draw's variance at the size that the frame has, or a small draw would look surer than it is.
     seen = float(((1 - drawn.chance) * np.square(drawn.stands_for)).sum())
@@ -215,10 +215,12 @@ def not_covered(drawn: Drawn, needed: float) -> Undefined | None:
 
 
 def frame_refusal(drawn: Drawn, frame: Frame) -> Undefined | None:
-    """Why nothing can be said about the frame, whatever is asked."""
+    """The reason why no figure of the frame can be given, or None."""
     needed = float(frame.needed.sum())
     if not needed:
-        return Undefined(reason="no request needs an answer: the policy's plans are live's", n=len(drawn.units))
+        return Undefined(
+            reason="no request needs an answer: the policy's plans are the same as live's", n=len(drawn.units)
+        )
     clusters = refusal(RatioSums(numerator=frame.needed, denominator=frame.requests, n=frame.n), "shadow decision")
     if clusters:
         return clusters

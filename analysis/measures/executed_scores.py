@@ -34,7 +34,7 @@ _UNSEEN: Final = "answers that failed or have no score may be anything from wors
 _METHOD: Final = "sample of executed answers, wilson on gains and losses, jackknife over buckets"
 
 _ENOUGH_BETWEEN: Final = 10
-"""Scores strictly between 0 and 1 from which on a variance below the binomial one is believed."""
+"""Number of scores strictly between 0 and 1 from which a variance below the binomial one is trusted."""
 _ENOUGH_DIFFERING: Final = 30
 """Answers of either kind from which on the variance between buckets is good enough alone."""
 
@@ -165,9 +165,9 @@ def _widened(seen: Estimate, low: Estimate, high: Estimate) -> Estimate:
 def _side(found: Jackknife, values: Floats, drawn: Drawn, level: float, frame: Frame | None = None) -> Side:
     """A mean of values in 0 to 1 with the independent answers that it amounts to, and the quantile that goes with them.
 
-    Two ways lead there. The variance between buckets holds everything, but few differing answers hardly tell it, which
-    its degrees of freedom say. If the answers of one user were all alike, there would be as many as users; with few
-    differing answers that bound is often the narrower one.
+    There are two bounds. The variance between buckets holds everything, but is uncertain with few differing answers,
+    which its degrees of freedom show. If the answers of one user were all alike, there would be as many as users; with
+    few differing answers that bound is often the narrower one.
     """
     scale, share_error = _share_needed(frame)
     mean = min(max(found.value / scale, 0.0), 1.0)
@@ -198,7 +198,7 @@ def _share_needed(frame: Frame | None) -> tuple[float, float]:
 
 
 def escalation_rate(drawn: Drawn, frame: Frame, level: float) -> Measured:
-    """Share of cascade requests that pay twice: what the log saw, and for the rest what was run."""
+    """Share of cascade requests that pay twice: seen in the log, and for the rest from executed answers."""
     cascade, known = float(frame.cascade.sum()), float(frame.known.sum())
     if not cascade:
         return Undefined(reason="the policy never plans an escalation here")

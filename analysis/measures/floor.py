@@ -1,4 +1,4 @@
-"""The most that routing could save: when that is little, routing is not worth it (R54)."""
+"""The largest possible saving of routing: if it is small, routing is not worth it (R54)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def most_that_routing_could_save(
 
     Args:
         cube: of a shadow policy that saw most requests.
-        cheapest: what its clean requests cost at least, (256,) USD; None if a day has no price at all.
+        cheapest: lower bound of the cost of its clean requests, (256,) USD; None if a day has no price.
         days: that the requests were spread over.
         clusters: effective clusters by key.
         level: nominal coverage.

@@ -1,8 +1,8 @@
-"""Where live, the shadow and single models stand between cost and quality, in the metrics of the router benchmarks.
+"""Cost and quality of live, the shadow and single models, in the metrics of the router benchmarks.
 
 Everything rests on answers that were run: single models on a probability sample of all requests. The weaker model of
-the pair is the cheapest one, the strong one has the best mean score; where the sample holds fewer than two models there
-are no such metrics, and it is said. For specialists: the verdict reads none of these.
+the pair is the cheapest one, the strong one has the best mean score; with fewer than two models in the sample the
+metrics are undefined, with a reason. For specialists: the verdict does not use them.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Frontier:
     Attributes:
         points: live, shadow, then models by cost; empty without a sample.
         hull: corners (usd, score) that mixing single models can reach, increasing.
-        weak: the cheapest single model. strong: the best one. Empty where they are not two.
+        weak: the cheapest single model. strong: the best one. Empty with fewer than two models.
         aiq: mean height of the hull over its range of costs. aiq_over_dearest: RouterBench's own division.
         gap_recovered: PGR of the shadow, 0 = weak alone, 1 = strong alone.
         average_gap_recovered: APGR of the shadow's confidence as a score. call_share_50: CPT(50 %). call_share_80.
         curve: (share sent to strong, score) of that score; empty where no confidence was recorded.
-        oracle_share: of the area between drawing lots and the best possible choice, the part that the score has.
+        oracle_share: of the area between a random choice and the best possible choice, the part that the score has.
         n: requests that were run.
     """
 
@@ -219,7 +219,7 @@ class _Sample:
         return None
 
     def _wish(self) -> Floats | None:
-        """How much the shadow wants the strong model, by its choice and its confidence; None without confidence."""
+        """The shadow's preference for the strong model, by its choice and its confidence; None without confidence."""
         confidence = self._drawn.confidence[self._known]
         if not np.isfinite(confidence).all():
             return None

@@ -1,7 +1,7 @@
-"""How far a model that judges answers can be believed: its agreement with people, code or a reference.
+"""Reliability of a judge model: its agreement with people, code or a reference.
 
-A judge is cheap and scores everything; whether its score means anything is known only from answers that somebody or
-something better scored too. Where both exist for the same live answers, this compares them.
+A judge is cheap and scores everything; the value of its score is known only from answers with a score of a better
+source. Where both exist for the same live answers, this compares them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MODERATE_KAPPA: Final = 0.4
 """Agreement above chance from which a judge counts as evidence: below it is called fair at best (Landis, Koch 1977)."""
 
 ENOUGH: Final = 300_000
-"""Live requests whose days are looked at; a kappa from thousands of pairs is not made better by millions."""
+"""Live requests whose days are read; millions of pairs do not improve a kappa from thousands."""
 
 _NEXT: Final = "let people score some of the answers that the judge scored, under the same signal name"
 
@@ -42,7 +42,7 @@ class JudgeAgreement:
         judge: name of the signal of source `llm`.
         truth: name of the signal that it is compared with; empty where there is none.
         truth_source: human, code or reference.
-        kappa: Cohen's, 1 is full agreement and 0 what chance gives; unit `ratio`.
+        kappa: Cohen's, 1 is full agreement and 0 agreement by chance; unit `ratio`.
         sensitivity: share of truly good answers that the judge passes.
         specificity: share of truly bad answers that it fails.
         passed_share: of all answers that it scored; None if there are none.

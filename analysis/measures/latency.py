@@ -1,8 +1,8 @@
-"""How long answers take now, and how long they would take if the shadow decided.
+"""The time of answers, now and predicted for the shadow.
 
-Nobody waited for the shadow's model, so its time is looked up: from what live saw of that model on requests of the same
+The shadow's model did not answer, so its time is looked up: from live's answers of that model on requests of the same
 input band, else from executed answers, else from models.yaml, each step named as an assumption. Requests on which the
-shadow would have had the same answer keep their own time, so that only what changes is estimated. Times are counted
+shadow would have had the same answer keep their own time, so that only the changes are estimated. Times are counted
 in bins of 2 %; the analysis never sees a row.
 """
 
@@ -22,7 +22,7 @@ class Latency:
     """Dispatch to the end of the answer, now and with the shadow deciding; seconds throughout.
 
     Attributes:
-        live: what users wait for now, all requests that were answered.
+        live: time of all answered requests now.
         by_model: the same by the model that answered, the most frequent first.
         shadow_p95_s: predicted for the shadow, over the requests that can be compared.
         p50_delta_s: shadow minus live on the same requests; positive is slower.
@@ -32,9 +32,9 @@ class Latency:
         shadow_decides: time that the shadow takes to decide.
         n: requests that can be compared.
         left_out_share: of the shadow's requests: contaminated, failed, or without a known time. None without requests.
-        one_in: of about so many requests one was looked at, chosen by the hash of its id; `n` counts these, and the
-            intervals hold what that adds.
-        assumptions: where a time was looked up further away than in live's answers of the same model and input band.
+        one_in: one of about so many requests is in the sample, chosen by the hash of its id; `n` counts these, and the
+            intervals include the sampling error.
+        assumptions: times from another source than live's answers of the same model and input band.
     """
 
     live: Quantiles
@@ -65,10 +65,10 @@ def latency_of(
 
     Args:
         live: of live requests.
-        pairs: of the shadow's requests, by what it would have called.
+        pairs: of the shadow's requests, by the model it would have called.
         executed: of answers that were run.
-        live_decides: how long live took to decide.
-        shadow_decides: how long the shadow did.
+        live_decides: decision times of live.
+        shadow_decides: decision times of the shadow.
         priors: model to its expected seconds (`latency_s` of models.yaml), for models without any known time.
         level: nominal coverage of the intervals.
     """

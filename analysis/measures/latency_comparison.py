@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """What the prediction had to take for granted."""
+        """The assumptions of the prediction."""
         return self._donors.assumptions
 
     def shadow(self, share: float) -> Measured:
@@ -79,7 +79,7 @@ class Comparison:
         if missing:
             names = ", ".join(missing)
             return Undefined(
-                reason=f"nobody has timed {names} where live chose it, and the shadow would call it",
+                reason=f"the shadow would call {names}, which has no recorded time where live chose it",
                 next_step="import executions with latency_s, or give latency_s in models.yaml",
                 n=self.n,
             )
@@ -99,7 +99,7 @@ class Comparison:
         )
 
     def _unseen(self, share: float, live_s: float) -> Measured:
-        """No request would change; the share that may have gone unseen takes no time at all, or for ever."""
+        """No request would change; the share that may be unseen takes no time or infinite time."""
         unseen = wilson(0.0, max(min(self._sums.effective_clusters, self.n), 1.0), level=self._level).high
         bounds = [max((share - unseen) / (1 - unseen), 0.0), min(share / (1 - unseen), 1.0)]
         low, high = (float(quantile_s(self._live[:1], self._axis, each)[0]) - live_s for each in bounds)

@@ -1,4 +1,4 @@
-"""Whose times stand in for a model that did not answer: the nearest answers of that model that anybody has timed."""
+"""Substitute times for a model that did not answer: the nearest answers of that model with a recorded time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Donors:
     """Times by model and input band, from the nearest source that has enough of them.
 
     1. live's answers of the model on requests of the same input band; 2. its answers on all of them; 3. executed
-    answers of the model alone; 4. the expected time in models.yaml, spread like live's answers. Whoever asks for a
-    model that has none of these finds it in `missing`.
+    answers of the model alone; 4. the expected time in models.yaml, spread like live's answers. A requested
+    model without any of these is in `missing`.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class Donors:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        """Which times came from further away, one sentence each."""
+        """The times from further sources, one sentence each."""
         return tuple(self._said)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Models that were asked for and that nobody has timed, sorted."""
+        """Requested models without a recorded time, sorted."""
         return tuple(sorted(self._missing))
 
     def weights(self, model: str, band: str) -> Floats | None:
@@ -76,7 +76,7 @@ class Donors:
             return self._of_executed(alone)
         if model in self._priors and self._live:
             seconds = self._priors[model]
-            self._say(f"{model} is taken to need {seconds:g} s (models.yaml), spread like live's answers")
+            self._say(f"{model} is assumed to take {seconds:g} s (models.yaml), spread like live's answers")
             whole = by_bucket([row.bins for row in self._live], self._axis).sum(axis=0)
             return moved_to(whole, self._axis, seconds)
         self._missing.add(model)

@@ -15,7 +15,7 @@ from shadowroute.analysis.stats.resampling import bucket_counts, drawn_interval
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 BEYOND: Final = 5
-"""Requests that must lie beyond a quantile: p99 of 200 requests is the second largest of them, and says nothing."""
+"""Requests that must lie beyond a quantile: p99 of 200 requests is the second largest of them, and unreliable."""
 
 TIMED: Final = "request with a known time"
 
@@ -63,7 +63,7 @@ def sizes_of(weights: Floats, n: int) -> RatioSums:
 
 
 def too_few(share: float, n: int) -> Undefined | None:
-    """Why a quantile of so few requests says nothing, or None."""
+    """The reason why a quantile of so few requests is unreliable, or None."""
     needed = BEYOND / (1 - share)
     if n >= needed - 1e-9:
         return None

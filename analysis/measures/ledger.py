@@ -1,4 +1,4 @@
-"""What changing to a shadow policy would do to the monthly bill, line by line, hidden lines included."""
+"""The effect of a shadow policy on the monthly bill, line by line, hidden lines included."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ledger:
         net: shadow minus live, USD per month; its interval is that of the sum, not a sum of intervals. `Undefined`
             where a line is.
         before_bad_answers: `net` without the price of bad answers, which may be unknown when the rest is not.
-        live_usd_per_month: what the compared requests cost now; None if it is unknown.
+        live_usd_per_month: present cost of the compared requests; None if unknown.
         requests_per_month: all decisions of the shadow, at the rate of the days that had any.
         days: these days.
         book: the price book.
@@ -51,11 +51,11 @@ def ledger_of(
 
     Args:
         cube: at the tokens that were served.
-        samples: what executed answers say about cost.
+        samples: cost evidence from executed answers.
         requests: weighted decisions of the shadow, contaminated and uncosted ones included.
         days: that they were spread over.
         clusters: effective clusters by key.
-        costs: what no price book knows.
+        costs: outside the price book.
         quality_change: mean score of the shadow minus live over all requests.
         level: nominal coverage of all intervals.
     """

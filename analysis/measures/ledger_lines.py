@@ -1,4 +1,4 @@
-"""The lines of the monthly bill: each one question, its amount, and what the amount rests on."""
+"""The lines of the monthly bill: each with its amount and the basis of the amount."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _REPEATED: Final = frozenset({"retry", "fallback"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What no price book knows; the plan's `costs:` mapping.
+    """Costs outside the price book; the plan's `costs:` mapping.
 
     Attributes:
         router_usd_per_decision: classifier or router, per request, that live does not already pay.
         running_usd_per_month: keeping it running: hosts, people, licences.
-        bad_answer_usd: what one bad answer costs (retry, support, churn); None leaves the line out.
+        bad_answer_usd: cost of one bad answer (retry, support, churn); None leaves the line out.
     """
 
     router_usd_per_decision: float = 0.0
@@ -46,7 +46,7 @@ class LedgerLine:
     Attributes:
         key: stable word.
         usd_per_month: shadow minus live.
-        source: what it rests on, one sentence with its amounts.
+        source: basis of the amount, one sentence with its amounts.
         is_assumed: whether it is a stated assumption rather than something measured or configured.
     """
 
@@ -76,7 +76,7 @@ class Book:
     def part(self, change: Change) -> Measured:
         """The same for a line that may not occur at all: then it is 0, and no interval is made of it."""
         if not change.why_not and all((p.usd == change.live).all() for p in change.predictions):
-            return _exact(0.0, "nothing of the kind", change.n, self.level)
+            return _exact(0.0, "no such cost", change.n, self.level)
         return self.per_month(change)
 
     def net(self, extra: RatioError | None = None) -> Measured:
@@ -110,7 +110,7 @@ class Book:
         )
 
     def length(self) -> LedgerLine:
-        """What longer or shorter answers of the other models add."""
+        """The effect of longer or shorter answers of the other models."""
         lengths = self.samples.lengths
         same = change_of(self._primaries(), SAME_TOKENS, None, warm=True)
         fitted = change_of(self._primaries(), lengths, None, warm=True)
@@ -128,7 +128,7 @@ class Book:
         )
 
     def cache(self) -> LedgerLine:
-        """What a cold start of the other models adds."""
+        """The effect of a cold start of the other models."""
         first = self._primaries()
         lost = CostCube(book=first.book, cells={line: _only_lost(dollars) for line, dollars in first.cells.items()})
         return LedgerLine(
@@ -147,7 +147,7 @@ class Book:
             key="escalation",
             label="Paid twice",
             usd_per_month=self.part(self._of_all(change_of(second, *self._fitted))),
-            source=f"{seen}; what live pays for its own escalations is taken off",
+            source=f"{seen}; live's own escalations are subtracted",
             is_assumed=False,
         )
 
@@ -175,7 +175,7 @@ class Book:
             key="router",
             label="Router and classifier",
             usd_per_month=_exact(usd, "configured", self.cube.n, self.level),
-            source=source if usd else "not configured, taken as nothing: costs.router_usd_per_decision of the plan",
+            source=source if usd else "not configured, assumed to be 0: costs.router_usd_per_decision of the plan",
             is_assumed=not usd,
         )
 
@@ -225,7 +225,7 @@ class Book:
         return replace(change, requests=self.cube.requests, n=self.cube.n, why_not=why_not(self.cube.clean))
 
     def _step(self, before: Change, after: Change) -> Measured:
-        """What the second prediction adds to the first; both are against the same live dollars."""
+        """The second prediction minus the first; both are against the same live dollars."""
         return self.part(replace(after, live=before.predictions[0].usd))
 
 
@@ -234,7 +234,7 @@ def _is_repeated(line: Line) -> bool:
 
 
 def _only_lost(dollars: Dollars) -> Dollars:
-    """What a cold start adds to the input."""
+    """The effect of a cold start on the input."""
     nothing = np.zeros(BUCKETS)
     return replace(
         dollars, input_usd=nothing, cache_usd=nothing, cold_usd=dollars.cold_usd - dollars.cache_usd, output_usd=nothing

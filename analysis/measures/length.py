@@ -1,7 +1,7 @@
-"""What the model that was not called would have read and written, fitted on executed answers.
+"""Tokens that another model would have read and written, fitted on executed answers.
 
-Without them the other model is taken to write as much as the one that answered, and `DEFAULT_BOUNDS` say how wrong that
-may be.
+Without them the other model is assumed to write as much as the one that answered, and `DEFAULT_BOUNDS` bound the
+error of that assumption.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MINIMUM_BUCKETS: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthFit:
-    """How much one model reads and writes where another one answered.
+    """Tokens that one model reads and writes where another one answered.
 
     Attributes:
         live_model: planned by live, whose tokens were counted.
@@ -76,11 +76,11 @@ class Lengths:
     fitted: Mapping[tuple[str, str], LengthSums] = field(default_factory=dict)
 
     def of(self, line: Line) -> LengthSums | None:
-        """The fit that a line's tokens follow; None on live lines, for live's own model, and without a fit."""
+        """The fit for a line's tokens; None on live lines, for live's own model, and without a fit."""
         return None if _is_own(line) else self.fitted.get((line.live_model, line.model))
 
     def factors(self, line: Line) -> Factors:
-        """How a line's tokens change."""
+        """The factors on a line's tokens."""
         sums = self.of(line)
         return Factors(input=sums.input.value, output=sums.output.value) if sums else UNCHANGED
 
@@ -101,7 +101,7 @@ class Lengths:
 
 
 SAME_TOKENS: Final = Lengths()
-"""Nothing was executed: the other model is taken to read and write as much as the one that answered."""
+"""Nothing was executed: the other model is assumed to read and write as much as the one that answered."""
 
 
 def at_bound(lengths: Lengths, output: float) -> Callable[[Line], Factors]:
@@ -186,7 +186,7 @@ def _fit(
 
 
 def _measured(sums: LengthSums, what: str, level: float) -> tuple[Measured, Measured]:
-    # Too few is a matter of answers, but empty ones would leave nothing to divide by.
+    # The minimum counts answers, but empty ones would leave nothing to divide by.
     if sums.output.n < MINIMUM_SAMPLES or min(sums.output.clusters, sums.input.clusters) < MINIMUM_BUCKETS:
         why = Undefined(
             reason=f"{sums.output.n} executed answers of {what} in {sums.output.clusters} buckets, "

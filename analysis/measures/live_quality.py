@@ -1,4 +1,4 @@
-"""How good the live answers were, on the requests that the shadow would have downgraded and on the rest.
+"""Quality of the live answers, on the requests that the shadow would have downgraded and on the rest.
 
 Every figure is about the model that answered, never about the shadow's model: it can point the wrong way.
 """
@@ -59,7 +59,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """One signal, by what the shadow would have done with the request.
+    """One signal, by the shadow's choice for the request.
 
     Attributes:
         downgrade: requests that the shadow would have given to a cheaper model.
@@ -69,10 +69,10 @@ class Quality:
         comparison: downgraded against the rest.
         signal: name, for example `thumbs`; empty if no signal was seen.
         source: human, user, code, llm, reference or derived.
-        spec: how the signal is read: which way is better, when it is complete, its bar.
+        spec: meaning of the signal: its better side, when it is complete, its bar.
         days: days that were old enough; None if none was.
         immature: weighted requests of younger days, left out.
-        note: what a reader must know before reading the figures.
+        note: limits of the figures.
     """
 
     downgrade: Distribution
@@ -108,7 +108,7 @@ def quality_of(
         signal: name and source; None if there is none.
         directions: ranks the models.
         clusters: effective clusters by key.
-        spec: of the signal; None for what its name is known to mean.
+        spec: of the signal; None for the known meaning of its name.
         days: the days that were old enough.
         whole: requests of the whole window, the younger days too; None if there are none.
         level: nominal coverage of the intervals.

@@ -1,8 +1,8 @@
-"""How often live differs from itself: which shadow is the A/A control, on which days, and what it measured.
+"""How often live differs from itself: the A/A control, its days, and its measurement.
 
 A shadow is the control on the days on which its policy and version were live's, and only theirs: on a day on which live
-changed, nobody can tell beside which of the two it decided. What was measured on these days is the noise floor; where
-no control ran, a sentence says what is known, never a number.
+changed, it is unknown beside which of the two it decided. The measurement on these days is the noise floor; without a
+control, a sentence states what is known, never a number.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class NoiseFloor:
     """How often live differs from itself.
 
     Attributes:
-        controls: who measured it, and on which days; in order of their days. Empty if no A/A shadow ran.
+        controls: the A/A shadows and their days, in order of their days. Empty if no A/A shadow ran.
         measured: share of the requests of these days on which live, asked again, names another model; None without a
             control.
-        text: the same as one sentence, with the days; or what is known where no control ran.
+        text: the same as one sentence, with the days; without a control, what is known.
     """
 
     controls: tuple[Control, ...]
@@ -103,9 +103,9 @@ def noise_floor_of(
 
     Args:
         controls: the A/A shadows.
-        sums: their diverging decisions over compared ones, each on its days; asked for where there is a control.
+        sums: their diverging decisions over compared ones, each on its days; read only with a control.
         clusters: effective clusters by key.
-        chance: live decisions of the window, by what is recorded of chance in them; asked for where there is none.
+        chance: live decisions of the window by recorded probability; read only without a control.
         level: nominal coverage of the interval.
     """
     if not controls:
@@ -123,13 +123,13 @@ def _said(measured: Measured, who: str) -> str:
 
 
 def without_control(chance: Exploration) -> str:
-    """The sentence that stands where the noise floor would.
+    """The sentence in place of the noise floor.
 
-    Only a probability of 1 on every live decision says that there is none. `live.decides: randomly` gives decisions no
-    probability, because nobody knows it: in the records it is the same as `unknown`.
+    Only a probability of 1 on every live decision shows that there is none. `live.decides: randomly` gives decisions no
+    probability, because it is unknown: in the records it is the same as `unknown`.
 
     Args:
-        chance: live decisions of the window, by what is recorded of chance in them.
+        chance: live decisions of the window by recorded probability.
     """
     if chance.random:
         return (
@@ -140,11 +140,11 @@ def without_control(chance: Exploration) -> str:
         return REPEATABLE
     return (
         f"How often live differs from itself is not known: {_NO_CONTROL}, and {_untold(chance)} whether chance made"
-        " them (live.decides in shadow.yaml is unknown or randomly; an imported log does not say it)."
+        " them (live.decides in shadow.yaml is unknown or randomly; an imported log does not contain it)."
     )
 
 
 def _untold(chance: Exploration) -> str:
     if chance.unknown == chance.n:
-        return "live decisions do not say"
-    return f"{chance.unknown:,} of {chance.n:,} live decisions do not say"
+        return "live decisions do not record"
+    return f"{chance.unknown:,} of {chance.n:,} live decisions do not record"

@@ -1,7 +1,7 @@
-"""What a shadow's own answers were worth, read from the requests on which live happened to answer as the shadow would.
+"""Quality of a shadow's own answers, from the requests on which live happened to choose the same as the shadow.
 
 Works only where the live policy chose at random with a known probability: then each answer that both name stands for
-1 / probability requests (Horvitz and Thompson). Where live never does what the shadow would, nothing is known.
+1 / probability requests (Horvitz and Thompson). If live never chooses the same as the shadow, nothing is known.
 An answer counts as the shadow's own if both name the same first model and the same escalation. Everything is about
 requests that have the signal; if one model's answers are rated more often than another's, the mean weight shows it.
 """
@@ -36,20 +36,20 @@ class OffPolicy:
     """A signal under the shadow policy, from live answers that the shadow would have given too.
 
     Attributes:
-        value_change: shadow minus live, unit `score`; doubly robust. Undefined where `refusal` says why.
+        value_change: shadow minus live, unit `score`; doubly robust. Undefined with the reason in `refusal`.
         shadow_value: mean of the signal under the shadow, unit `score`; doubly robust.
         live_value: mean of the signal under live, same requests.
         ips: inverse propensity estimate of the shadow's mean; None without requests.
         snips: the same, divided by the sum of weights.
-        dm: from cell means alone; what it extrapolates is not checked by anything.
+        dm: from cell means alone; its extrapolation is unchecked.
         dr: cell means corrected by the weighted residuals.
         ess: effective sample size, (sum of weights)^2 / sum of squared weights.
         max_weight: the heaviest request.
-        mean_weight: 1 if the propensities are right and live can choose all that the shadow would.
+        mean_weight: 1 if the propensities are right and live can choose every plan of the shadow.
         mean_weight_error: its standard error over buckets.
         overlap_share: of requests, those on which live could have chosen as the shadow does, 0 to 1.
         n: requests with the signal and a known propensity.
-        refusal: why there is no estimate; empty if there is one.
+        refusal: reason for a missing estimate; empty if there is one.
     """
 
     value_change: Measured
@@ -75,8 +75,8 @@ def off_policy(
 
     Args:
         signal: name and source.
-        chance: what is known of chance in live's decisions.
-        answers: those with the signal, of days that are old enough; asked for only where live chose at random.
+        chance: live's decisions by recorded probability.
+        answers: those with the signal, of days that are old enough; read only if live chose at random.
         level: nominal coverage of the intervals.
     """
     if signal.source == DERIVED:
@@ -94,7 +94,7 @@ def off_policy(
 
 
 def off_policy_of(answers: WeightedAnswers, *, level: float = 0.95) -> OffPolicy:
-    """The estimate from sums, or why they give none."""
+    """The estimate from sums, or the reason for a missing one."""
     sums = answers.sums
     weights = sums.totals(sums.weight)
     live, robust = sums.totals(sums.reward), sums.totals(sums.doubly_robust)
@@ -130,7 +130,7 @@ def off_policy_of(answers: WeightedAnswers, *, level: float = 0.95) -> OffPolicy
 def overlap_share(answers: WeightedAnswers) -> float:
     """Share of requests on which live could have chosen as the shadow does.
 
-    It could not where it chose another plan without chance, nor where it never once chose a plan that the shadow names.
+    It could not if it chose another plan deterministically, nor if it never chose a plan that the shadow names.
     """
     sums = answers.sums
     seen = set(sums.logged[sums.logged == sums.evaluated].tolist())
@@ -147,14 +147,14 @@ def _no_chance(chance: Exploration) -> str:
     if not chance.n:
         return "no live decision in this window"
     if chance.unknown > UNKNOWN * chance.n:
-        return f"{chance.unknown:,} of {chance.n:,} live decisions do not say with which probability they were made"
+        return f"{chance.unknown:,} of {chance.n:,} live decisions do not record their probability"
     if not chance.random:
-        return "live chose without chance on every request, so where the shadow differs its answer was never seen"
+        return "live chose deterministically on every request, so the shadow's answer was never seen where it differs"
     return ""
 
 
 def _refusals(answers: WeightedAnswers) -> Iterator[tuple[str, str]]:
-    """Why there is no estimate, the deepest reason first."""
+    """The reason for a missing estimate, the most basic one first."""
     sums = answers.sums
     weights = sums.totals(sums.weight)
     if answers.unknown > UNKNOWN * answers.n:
@@ -187,7 +187,7 @@ def _refusals(answers: WeightedAnswers) -> Iterator[tuple[str, str]]:
 def _doubly_robust(sums: RatioSums, level: float) -> Measured:
     if sums.is_constant:
         return Undefined(
-            reason="the shadow would have done as live on every request with this signal"
+            reason="the shadow agrees with live on every request with this signal"
             if not sums.numerator.any()
             else "the value is the same in every bucket, so its error is unknown",
             n=sums.n,

@@ -18,7 +18,7 @@ from shadowroute.analysis.summaries import Floats, RatioSums
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Downgraded against the rest, as the signal's values arrived; `better` alone knows which way is good.
+    """Downgraded against the rest, as the signal's values arrived; only `better` depends on the better side.
 
     Attributes:
         gap: mean where downgraded minus mean of the rest, unit `score`.

@@ -1,7 +1,7 @@
-"""Does the shadow choose well, or does it only spend less? Its quality against a coin flip that spends the same.
+"""Whether the shadow chooses well or only spends less: its quality against a coin flip at the same cost.
 
 The control moves each request to the shadow's model with one fixed chance, the chance at which it changes the cost by
-as much as the shadow does. What the shadow gains over it is the worth of its choice. It takes answers of that model on
+as much as the shadow does. The shadow's gain over it is the value of its choice. It takes answers of that model on
 a sample of **all** requests, not only of those that the shadow moves: a coin moves any.
 """
 
@@ -31,7 +31,7 @@ class RandomControl:
 
     Attributes:
         model: that requests are moved to; empty where the control is refused.
-        advantage: the shadow's change of quality minus the control's; above 0 = the choice is worth something.
+        advantage: the shadow's change of quality minus the control's; above 0 = the choice has value.
         shadow_change: mean score of the shadow minus live over all requests.
         control_change: the same of the control.
         moved_share: chance at which the control moves a request. Unit `share`; None where it is refused.
@@ -58,7 +58,7 @@ def random_control_of(drawn: Trials | None, requests: float, *, level: float = 0
         return _refused(NONE_ALONE, 0)
     moved_to = {shadow for shadow, live in zip(drawn.shadow_model, drawn.live_model, strict=True) if shadow != live}
     if drawn.cascades.any():
-        return _refused("the shadow may escalate, and a coin that calls one model spends differently", len(drawn))
+        return _refused("the shadow may escalate, and a coin flip that calls one model spends differently", len(drawn))
     if len(moved_to) != 1:
         names = ", ".join(sorted(moved_to)) or "none"
         return _refused(f"the control needs one model that requests are moved to, the shadow has {names}", len(drawn))
@@ -84,7 +84,7 @@ def _control(drawn: Trials, model: str, requests: float, level: float) -> Random
     whole = totals.sum(axis=1)
     if not whole[3] or not 0 <= whole[1] / whole[3] <= 1:
         return _refused(
-            "the shadow changes the cost by more than moving every request would: no coin spends the same",
+            "the shadow changes the cost by more than moving every request would: no coin flip spends the same",
             int(known.sum()),
             "",
         )
@@ -102,7 +102,7 @@ def _control(drawn: Trials, model: str, requests: float, level: float) -> Random
 
 
 def not_standing_for(drawn: Trials, known: Flags, requests: float) -> Undefined | None:
-    """Why the known answers of a sample say nothing about all requests, or None if they do."""
+    """The reason why the known answers of a sample do not represent all requests, or None if they do."""
     n = int(known.sum())
     if n < MINIMUM_RUN:
         return Undefined(

@@ -1,4 +1,4 @@
-"""The step every share takes: from bucket sums to an estimate, or to the reason why there is none."""
+"""Shares: from bucket sums to an estimate, or to the reason for a missing one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROUNDING: Final = 1e-9
 """Relative difference up to which two weighted counts are the same: summation order, never a row."""
 
 UNSEEN_ESCALATIONS: Final = "unseen escalations may happen never or always"
-"""Why a figure that depends on them is a range."""
+"""The reason why a figure that depends on them is a range."""
 
 JACKKNIFE: Final = "jackknife t over buckets"
 
@@ -41,7 +41,7 @@ Clusters = Callable[[], float]
 
 
 def refusal(sums: RatioSums, subject: str) -> Undefined | None:
-    """Why the ratio cannot be estimated, or None if it can.
+    """The reason why the ratio cannot be estimated, or None if it can.
 
     Args:
         sums: its sums.
@@ -60,7 +60,7 @@ def refusal(sums: RatioSums, subject: str) -> Undefined | None:
 
 
 def estimate(sums: RatioSums, interval: Interval, *, unit: str, method: str) -> Estimate:
-    """The ratio with its interval and what it rests on."""
+    """The ratio with its interval and its basis."""
     return Estimate(
         value=sums.value,
         interval=interval,
@@ -78,8 +78,8 @@ def jackknifed(
     """A function of totals with its interval.
 
     Args:
-        found: its value and what each bucket moves it by.
-        sizes: (256,) what each bucket holds, any unit.
+        found: its value and the influence of each bucket.
+        sizes: (256,) size of each bucket, any unit.
         n: requests or answers that it rests on.
         unit: as in `Estimate`.
         level: nominal coverage.
@@ -126,7 +126,7 @@ def range_of(
         low: sums if everything unseen fell one way.
         high: sums if it fell the other way; the same denominators.
         subject: what the denominator counts.
-        why: what was not seen.
+        why: the unseen outcomes.
         clusters: effective clusters by key.
         level: nominal coverage of the intervals.
     """

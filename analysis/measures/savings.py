@@ -1,8 +1,8 @@
-"""How much of the saving that any choice between the same models could make, the shadow makes.
+"""The shadow's saving as a share of the largest saving of any choice between the same models.
 
 The oracle sends each request to the cheapest model whose answer meets the bar, and to the dearest one where none does.
-Nobody can build it: it reads the scores. Good routers reach 70 to 80 % of its saving; more is a reason to look for a
-mistake or for a bar that is too low, and is said.
+It cannot be built, because it reads the scores. Good routers reach 70 to 80 % of its saving; a larger share comes with
+a warning to look for a mistake or a bar that is too low.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Savings:
     Attributes:
         share: (dearest model alone - shadow) / (dearest alone - oracle); unit `share`, below 0 for a dearer shadow.
         band: against the 70 to 80 % of good routers; None without a share.
-        warning: what to check when the share is above the band; empty otherwise.
+        warning: checks to make if the share is above the band; empty otherwise.
         bar: score from which an answer is good enough.
-        dearest: the model that everything would take without a router.
+        dearest: the model of every request without a router.
         n: requests that were run.
     """
 

@@ -1,4 +1,4 @@
-"""Simpson's paradox: a comparison of two groups that turns round once their mix of segments is taken out."""
+"""Simpson's paradox: a comparison of two groups that reverses once their mix of segments is removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from shadowroute.analysis.summaries import RatioSums
 
 NEGLIGIBLE: Final = 0.005
-"""Half a point: differences smaller than this have no direction worth a sentence."""
+"""Half a point: smaller differences are not reported as a direction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How far prices and answer lengths may move before a change of cost is gone: exact algebra, no simulation."""
+"""Changes of prices and answer lengths at which a saving is gone: exact algebra, no simulation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shadowroute.analysis.results import Estimate, Measured, Undefined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stress:
-    """What is assumed to change, on top of the price book and the fitted lengths.
+    """Assumed changes, on top of the price book and the fitted lengths.
 
     Attributes:
         prices: model to the factor on all of its prices, wherever it is used; models that are not named keep theirs.
@@ -25,7 +25,7 @@ class Stress:
     length: float = 1.0
 
     def factors(self, line: Line) -> Factors:
-        """How a line changes."""
+        """The factors on a line."""
         return Factors(price=self.prices.get(line.model, 1.0), output=self.length if _is_moved(line) else 1.0)
 
 
@@ -54,8 +54,8 @@ def stressed(cube: CostCube, stress: Stress, samples: Samples, *, clusters: Clus
 
     Args:
         cube: at the tokens that were served and the prices of its book.
-        stress: what changes.
-        samples: what executed answers say about cost.
+        stress: the changes.
+        samples: cost evidence from executed answers.
         clusters: effective clusters by key.
         level: nominal coverage.
     """
@@ -69,7 +69,7 @@ def break_even_factors(cube: CostCube, samples: Samples, *, at_most: float = 1.0
 
     Args:
         cube: at the tokens that were served.
-        samples: what executed answers say about cost.
+        samples: cost evidence from executed answers.
         at_most: share of the unseen escalations that is taken to happen where none was executed.
     """
     clean = cube.clean

@@ -1,1 +1,1 @@
-"""The evidence packet: everything that a rollout was judged by, in files that can be checked without a store."""
+"""The evidence packet: all evidence of a rollout decision, in files that can be checked without a store."""

@@ -1,4 +1,4 @@
-"""What a packet holds, and which inputs it was made from."""
+"""The content of a packet, and its inputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA: Final = "shadowroute/packet/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What the figures were computed from, by hash; the same inputs give the same figures.
+    """Hashes of the inputs of the figures; the same inputs give the same figures.
 
     Attributes:
         policy_version: hash of the policy document.
@@ -54,7 +54,7 @@ class Packet:
     """The evidence behind one decision about one policy.
 
     Attributes:
-        judgement: by the plan; None where no plan was given, and then nothing is judged.
+        judgement: by the plan; None without a plan.
         report: the four measures of every shadow of the window, to compare.
         evidence: everything about the policy, with intervals for one look; those of the judgement are wider.
         worksheet: the project's tasks, the one to optimise first on top.
@@ -74,7 +74,7 @@ class Packet:
 def packet(
     q: Queries, policy: PolicyRef, window: Window, *, book: str, now: datetime, plan: RegisteredPlan | None = None
 ) -> Packet:
-    """Put together what a store knows about a policy.
+    """Collect all evidence of a store about a policy.
 
     Args:
         q: reads the project.
@@ -82,7 +82,7 @@ def packet(
         window: UTC days; with a plan, the days that it judges.
         book: price book.
         now: time of making, UTC.
-        plan: what must be true; None measures without judging.
+        plan: with the conditions; None measures without judging.
     """
     q = q.remembering()
     judgement = None if plan is None else judge(q, plan, now=now)

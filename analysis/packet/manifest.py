@@ -1,7 +1,7 @@
 """The manifest of a packet: a hash per file, and a signature if a key is configured.
 
-A hash shows that a file is the one that was written. It does not show who wrote it: whoever changes a file can write a
-new manifest. For that a key is needed, which the job that writes packets and the one that checks them share.
+A hash shows that a file is unchanged. It does not show its author: a changed file can come with a new manifest. A
+signature needs a key, which the writing and the checking job share.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHORTEST_KEY: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
-    """What a check of a packet found; that it is returned means that every file is as it was written.
+    """Result of a successful check: every file of the packet is as written.
 
     Attributes:
         files: names of the checked files.
@@ -74,7 +74,7 @@ def verify(folder: Path, key: bytes | None) -> Integrity:
 
     Args:
         folder: the packet.
-        key: what signatures are made with; None accepts a packet without looking at its signature.
+        key: for signatures; None accepts a packet without a check of its signature.
 
     Raises:
         ConfigError: there is no packet, a file is missing or was changed, or the signature is missing or wrong.
@@ -141,5 +141,5 @@ def _signature(content: Mapping[str, Any], key: bytes) -> str:
 
 
 def _key_id(key: bytes) -> str:
-    """Tells two keys apart without giving one away."""
+    """Distinguishes two keys without revealing one."""
     return hashlib.sha256(b"shadowroute packet key id:" + key).hexdigest()[:8]

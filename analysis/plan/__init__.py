@@ -1,4 +1,4 @@
-"""The plan file: what must be true before a policy may be rolled out, fixed and hashed before the data."""
+"""The plan file: conditions for the rollout of a policy, fixed and hashed before the data."""
 
 from shadowroute.analysis.plan.loading import Plan, load_plan, plan_of
 from shadowroute.analysis.plan.registration import RegisteredPlan, register

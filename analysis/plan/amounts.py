@@ -1,6 +1,6 @@
 """Amounts of a plan file that a reader could take for ten times as much: percentages, days and durations as text.
 
-They stay text in the document, in one spelling, so that what is hashed and stored is what a person wrote.
+They stay text in the document, in one spelling, so that the hashed and stored text is the author's.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _percent(value: Any, info: ValidationInfo) -> str:
 
 
 def _ambiguous(key: str, number: float) -> str:
-    """Which two things a number without a percent sign could mean, and what to write."""
+    """The two meanings of a number without a percent sign, and the text to write."""
     if 0 < abs(number) < 1:
         meant = f"{number * 100:.10g}"
         return f"{key}: {number:.10g} is ambiguous ({number:.10g} % or {meant} %?); write {meant}%"

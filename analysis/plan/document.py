@@ -51,13 +51,13 @@ class WindowDocument(Document):
 
 
 class CostDocument(Document):
-    """How much cheaper the shadow must be, of what live costs, all known costs counted."""
+    """Smallest saving of the shadow, as a share of live's cost, with all known costs."""
 
     saves_at_least: Percent
 
 
 class QualityDocument(Document):
-    """How much worse the shadow's answers may be by one signal."""
+    """Largest loss of quality of the shadow's answers by one signal."""
 
     signal: Text
     loses_at_most_points: Points
@@ -72,19 +72,19 @@ class QualityDocument(Document):
 
 
 class EscalationDocument(Document):
-    """How often a cascade may pay twice."""
+    """Highest share of double payments of a cascade."""
 
     below: Limit
 
 
 class LatencyDocument(Document):
-    """How much slower the slowest twentieth may be."""
+    """Largest delay of the slowest twentieth of the answers."""
 
     adds_at_most_ms: NotNegative
 
 
 class MustDocument(Document):
-    """What must be true. Money and answers are always asked for."""
+    """The conditions. Cost and quality are always required."""
 
     cost: CostDocument
     quality: Annotated[list[QualityDocument], BeforeValidator(_as_list), Field(min_length=1, max_length=10)]
@@ -116,7 +116,7 @@ class StricterDocument(Document):
 
 
 class SegmentsDocument(Document):
-    """Slices in which no harm may show."""
+    """Slices that are checked for harm."""
 
     by: list[Segment] = Field(default_factory=list, max_length=MOST_SEGMENTS)
     stricter: dict[SegmentValue, StricterDocument] = Field(default_factory=dict)
@@ -131,7 +131,7 @@ class SegmentsDocument(Document):
 
 
 class SignalDocument(Document):
-    """What a signal means: when it is known, and which way is good."""
+    """Meaning of a signal: when it is known, and its better side."""
 
     matures_after: Duration = "0h"
     lower_is_better: bool | None = None
@@ -155,7 +155,7 @@ class CostsDocument(Document):
 
 
 class ReviewDocument(Document):
-    """What a person must do after SHIP."""
+    """A person's steps after SHIP."""
 
     signatures: Annotated[int, Field(ge=0, le=10)] = 1
     not_the_author: bool = True

@@ -1,4 +1,4 @@
-"""A plan as the verdict reads it, from its file or from what was stored of it."""
+"""A plan for the verdict, from its file or from its stored content."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Plan:
 
     @property
     def matures_after(self) -> timedelta:
-        """How long the slowest signal that the plan asks for takes to be known."""
+        """Maturity of the slowest signal that the plan asks for."""
         wanted = [self.document.signals.get(each.signal) for each in self.document.must.quality]
         return max((duration_of(each.matures_after) for each in wanted if each), default=timedelta(0))
 

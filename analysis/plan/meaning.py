@@ -1,4 +1,4 @@
-"""What a plan's words mean to the measures: its costs, and how its signals are to be read."""
+"""A plan's values as arguments of the measures: its costs and the meaning of its signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shadowroute.analysis.signals import SignalRow, SignalSpec, spec_of
 
 
 def wishes_of(document: PlanDocument) -> dict[str, Any]:
-    """How a plan wants figures to be made, by the names of a study's arguments."""
+    """A plan's settings of the figures, by the names of a study's arguments."""
     return {
         "scored_by": document.must.quality[0].signal,
         "specs": specs_of(document),
@@ -20,7 +20,7 @@ def wishes_of(document: PlanDocument) -> dict[str, Any]:
 
 
 def costs_of(document: PlanDocument) -> Costs:
-    """Costs that no price book knows; what the plan does not say costs nothing, but a bad answer's price is unknown."""
+    """Costs outside the price book; a cost that the plan omits is 0, but a bad answer's price is unknown."""
     written = document.costs
     return Costs(
         router_usd_per_decision=written.router_usd_per_decision,
@@ -30,12 +30,12 @@ def costs_of(document: PlanDocument) -> Costs:
 
 
 def specs_of(document: PlanDocument) -> dict[str, SignalSpec]:
-    """How to read the signals that the plan declares, by name."""
+    """The meaning of the plan's signals, by name."""
     return {name: _spec(name, signal) for name, signal in document.signals.items()}
 
 
 def _spec(name: str, signal: SignalDocument) -> SignalSpec:
-    # What the plan leaves open is as the name is known: a plan that gives `retry` a maturity does not make it good.
+    # Omitted values keep the known meaning of the name: a plan that gives `retry` a maturity does not make it good.
     known = spec_of(SignalRow(name=name, source=signal.source or "", n=0))
     return SignalSpec(
         name,

@@ -1,4 +1,4 @@
-"""Which content of a plan judges: the first that was ever judged by; what came later is an edit, and is said."""
+"""The content of a plan that judges: the first one that was judged; later contents are reported as edits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOTHING = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class RegisteredPlan:
-    """The plan that judges, and how the file stands to it.
+    """The plan that judges, and the file's differences from it.
 
     Attributes:
         plan: the first registered content.
@@ -36,20 +36,20 @@ class RegisteredPlan:
 def register(
     plan: Plan, project: str, *, reader: Client, writer: Client | None, author: str = "", source: str = ""
 ) -> RegisteredPlan:
-    """Record the plan if its content is new, and say which content judges.
+    """Record the plan if its content is new, and return the content that judges.
 
     Args:
         plan: as the file has it now.
-        project: that it judges.
+        project: judged by the plan.
         reader: client for reads.
-        writer: client that may write; None only looks, and says that nothing was recorded.
-        author: login name of who runs it.
+        writer: client that may write; None only reads, and the status shows that nothing was recorded.
+        author: login name of the user.
         source: name of the file, for people.
     """
     content = canonical_json(plan.content)
     records = plan_records(reader, project, plan.name)
     if writer is not None and plan.hash not in {each.hash for each in records}:
-        # A store that may only be read still judges; the status says that nothing was recorded.
+        # A read-only store still judges; the status shows that nothing was recorded.
         with suppress(ClickHouseError):
             record_plan(writer, project, plan.name, plan.hash, content, author=author, source=source)
         records = plan_records(reader, project, plan.name)
@@ -57,7 +57,7 @@ def register(
 
 
 def recorded_plans(reader: Client, project: str) -> tuple[RegisteredPlan, ...]:
-    """Every plan of a project that the store knows, the one that was recorded last first.
+    """Every recorded plan of a project, the latest first.
 
     No file is read here, so the newest recorded content stands for it. A plan that this version cannot read any more is
     left out: nothing could be judged by it.

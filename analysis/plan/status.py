@@ -1,4 +1,4 @@
-"""How a plan stands to what was recorded of it."""
+"""The state of a plan against its recorded contents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PlanStatus:
     Attributes:
         hash: first 12 hex of the sha256 of its canonical content: that of the first registered content.
         registered_at: UTC; None if it was never stored.
-        edits: how the file differs from what was registered; the first plan judges.
+        edits: differences of the file from the registered content; the first plan judges.
         signatures: that the plan asks for after a SHIP.
         days_before: days with data that could already be seen when it was registered; 0 if it came before the data,
             or was never stored.

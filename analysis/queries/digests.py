@@ -1,4 +1,4 @@
-"""Hashes of what figures were computed from: a packet names its inputs by them."""
+"""Hashes of the inputs of figures, named in a packet."""
 
 from __future__ import annotations
 

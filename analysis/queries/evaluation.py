@@ -26,7 +26,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """How SQL names the cell."""
+        """The name of the cell in SQL."""
         return f"{self.task}\t{self.live_model}\t{self.shadow_model}\t{self.second_model}"
 
 
@@ -37,7 +37,7 @@ class CellRow:
     Attributes:
         n: requests.
         priced_n: of these, with known tokens and prices.
-        moved_usd: sum over these of how far the two bills are apart.
+        moved_usd: sum over these of the difference of the two bills.
         run_n: requests that were answered already.
     """
 
@@ -50,7 +50,7 @@ class CellRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """Which requests may be drawn, and the prices that their money is counted in.
+    """The requests that may be drawn, and the prices for their money.
 
     Attributes:
         prices: model to USD per million input tokens and output tokens, of context band 0.
@@ -76,7 +76,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Priority:
-    """What a request's score is made of, apart from its own money and confidence.
+    """The parts of a request's score besides its own money and confidence.
 
     Attributes:
         factors: by cell.
@@ -111,8 +111,8 @@ class DrawnRow:
     Attributes:
         steps: the shadow's plan, JSON.
         input_tokens: of the answer that live served, as `output_tokens`.
-        run_usd: what the shadow's answer would cost at these tokens, escalation included.
-        score: priority; `chance` is what it was turned into.
+        run_usd: cost of the shadow's answer at these tokens, escalation included.
+        score: priority; `chance` follows from it.
     """
 
     request_id: str

@@ -33,15 +33,15 @@ class ExecutedAnswer:
         weight: requests that the shadow's decision stands for, 1/sample_rate.
         sample: name of the draw.
         inclusion_probability: chance that the draw takes this request, (0, 1].
-        live_model: first model of the live plan. shadow_model: of the shadow's. served_model: who answered live.
+        live_model: first model of the live plan. shadow_model: of the shadow's. served_model: the live answer's.
         escalation_model: the shadow's second model; empty if its plan is one step.
-        model: whose answer was run.
+        model: the executed model.
         is_whole_plan: whether the policy's whole plan was run; else the model alone.
-        needs_execution: False where both plans are the same, so that their difference is 0 whatever was run.
+        needs_execution: False where both plans are the same, so that their difference is 0.
         score: of the run answer, 0 to 1, by `signal`. live_score: of the answer that live served.
         cost_usd: paid for the whole plan. input_tokens, output_tokens: of its first step.
         escalated: the first answer was refused and a second model paid.
-        seen_escalated: what the live answer showed about that.
+        seen_escalated: the same from the live answer.
         live_calls: every call that was paid for the live request.
         live_input_tokens: of the answer that was served, cache included; as the other `live_*_tokens`.
         segment_value: value of the segment key that was asked for; empty for `all`.
@@ -115,7 +115,7 @@ class Frame:
 def executed_answers(
     reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL, key: str = "all"
 ) -> list[ExecutedAnswer]:
-    """Every executed answer that says something about the policy, in a window and a slice.
+    """Every executed answer that counts for the policy, in a window and a slice.
 
     An answer of a model alone counts for requests on which the whole plan is that one call. A request can come several
     times: once per draw, signal and scorer.
@@ -147,7 +147,7 @@ def executed_answers_by_value(
 
 
 def executed_frame(reader: Reader, window: Window, policy: PolicyRef, where: Slice = ALL) -> Frame:
-    """How many requests the answers stand for."""
+    """Number of requests that the answers stand for."""
     params = {**of_policy(policy), **days(window)}
     file = "executed_frame_rows" if isinstance(where, Cross) else "executed_frame"
     return _frame(list(reader.in_slice("executed_frame", file, where, **params)))

@@ -16,7 +16,7 @@ from shadowroute.analysis.summaries import Floats
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exploration:
-    """Live decisions with a plan, by what is known of chance in them.
+    """Live decisions with a plan, by recorded probability.
 
     Attributes:
         unknown: without a propensity.
@@ -33,9 +33,9 @@ class WeightedAnswers:
     """Requests with a signal, by bucket, cell (task and complexity band), live plan and shadow plan; (k,) arrays.
 
     Attributes:
-        sums: what the estimators take.
+        sums: input of the estimators.
         plans: names of the action codes in `sums`: first model, and ` > ` its escalation.
-        certain: weighted requests on which live chose without chance.
+        certain: weighted requests on which live chose deterministically.
         weight_sq: sums of squared weights.
         heaviest: largest importance weight; 0 where the plans differ.
         n: requests with the signal.

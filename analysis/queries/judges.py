@@ -1,4 +1,4 @@
-"""What model judges said of live answers, beside what people, code or a reference said of the same ones."""
+"""Scores of model judges on live answers, beside scores of people, code or a reference on the same answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def judge_pairs(reader: Reader, window: Window, bars: Mapping[str, float]) -> li
     Args:
         reader: reads the project.
         window: UTC days of the requests.
-        bars: from which score an answer is good enough, by signal; `USUAL_BAR` for the others.
+        bars: score from which an answer is good enough, by signal; `USUAL_BAR` for the others.
     """
     names = sorted(bars)
     weights: dict[tuple[str, str, str], Floats] = {}

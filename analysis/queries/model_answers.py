@@ -1,4 +1,4 @@
-"""Answers of models alone on a probability sample of all requests: what every router over these models could do."""
+"""Answers of models alone on a probability sample of all requests, for the limits of any router over these models."""
 
 from __future__ import annotations
 

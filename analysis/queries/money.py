@@ -1,4 +1,4 @@
-"""What the measures of money read: the cube of dollars, and what was spent on evaluation."""
+"""Data of the measures of money: the cube of dollars, and the spending on evaluation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def active_days(reader: Reader, window: Window, policy: PolicyRef) -> int:
 
 
 def cheapest_dollars(reader: Reader, window: Window, policy: PolicyRef, book: str) -> Floats | None:
-    """What the clean requests of a shadow policy cost at least, (256,) USD; None if a day has no price at all.
+    """Lower bound of the cost of a shadow policy's clean requests, (256,) USD; None if a day has no price.
 
     Each kind of token takes its lowest price among the models that live or any shadow names, so no plan over these
     models can cost less at the tokens that were served.
@@ -47,14 +47,14 @@ def cheapest_dollars(reader: Reader, window: Window, policy: PolicyRef, book: st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSizes:
-    """How dollars are spread over single requests.
+    """Distribution of dollars over single requests.
 
     Attributes:
         cost: USD paid for live; None without priced requests.
         change: USD of shadow minus live, both at the served tokens; None without priced requests.
-        n: requests with prices on both sides that were looked at.
+        n: sampled requests with prices on both sides.
         unpriced_n: requests without.
-        one_in: of about so many requests one was looked at, chosen by the hash of its id.
+        one_in: one of about so many requests is in the sample, chosen by the hash of its id.
     """
 
     cost: Sizes | None
@@ -65,7 +65,7 @@ class RequestSizes:
 
 
 def request_sizes(reader: Reader, window: Window, policy: PolicyRef, book: str, where: Slice = ALL) -> RequestSizes:
-    """How dollars are spread over the clean requests of a shadow policy; one pass over the sample of requests."""
+    """Distribution of dollars over the clean requests of a shadow policy; one pass over the sample of requests."""
     params = {**of_policy(policy), "book": book, **days(window), **conditions(where)}
     rows = list(reader.select("concentration", **params))
     counted = {key: [row for row in rows if row["quantity"] == key] for key in ("cost", "change", "unpriced")}

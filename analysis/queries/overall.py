@@ -1,6 +1,6 @@
 """All traffic of a window: three statements that answer for live and every shadow policy at once.
 
-A statement over many days costs about the same for one policy as for all. A reader that remembers asks each once.
+A statement over many days costs about the same for one policy as for all. A reader with memory runs each once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PairCell:
 
     Attributes:
         shadow_model: planned by the role itself; empty where the decision failed.
-        is_contaminated: whether what was served is not simply the choice of live.
+        is_contaminated: whether the served model is not live's choice.
         n: decisions, rows.
         record: arrays over the 256 buckets, by the names of `sql/pairs_overall.sql`.
     """

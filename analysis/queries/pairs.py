@@ -1,4 +1,4 @@
-"""Decisions by hash bucket and by pair of planned models: how often a shadow differs from live, and pays twice."""
+"""Decisions by hash bucket and by pair of planned models: divergence from live, and double payments."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PairSums:
         escalated: escalations seen over cascade requests.
         escalated_known: escalations seen over cascade requests whose outcome was seen.
         escalated_overall: escalations seen over all requests with a plan.
-        possible: escalations seen, and those that nobody could see, over cascade requests.
+        possible: seen and unseen escalations over cascade requests.
         possible_overall: the same over all requests with a plan.
         failed_weight: decisions without a plan.
         clean_weight: decisions with a plan on requests that were served as live chose.

@@ -1,4 +1,4 @@
-"""What a project holds, one method per question; figures are read by the functions beside this module."""
+"""The content of a project, one method per question; figures are read by the functions beside this module."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def projects(client: Client) -> list[str]:
 
 
 class Queries(Reader):
-    """Everything that reports and pages ask about a project as a whole."""
+    """All queries of reports and pages about a project as a whole."""
 
     def policies(self, window: Window) -> list[PolicyRow]:
         """Policies that decided in the window, live ones first, then by number of decisions."""
@@ -51,7 +51,7 @@ class Queries(Reader):
         return Window(record["first_day"], record["last_day"]) if record["days"] else None
 
     def freshness(self) -> Freshness:
-        """How current the stored data are."""
+        """The age of the stored data."""
         record = self.one("freshness")
         return Freshness(
             newest_decision=utc(record["newest_decision"]) if record["n"] else None,
@@ -105,7 +105,7 @@ class Queries(Reader):
         return PriceTable(book_prices(self.client, book))
 
     def gaps(self, window: Window, policy: PolicyRef) -> Gaps:
-        """What keeps the policy's decisions from being compared by tier or by steps."""
+        """Gaps that prevent a comparison of the policy's decisions by tier or by steps."""
         rows = [record for record in self.select("levels", **days(window)) if policy_of(record) == policy]
         models = {row["shadow_model"] for row in rows if row["shadow_no_tier_n"]}
         models |= {row["live_model"] for row in rows if row["live_no_tier_n"]}
@@ -122,20 +122,20 @@ class Queries(Reader):
         return [row_of(FailureRow, record) for record in self.select("failures", **days(window))]
 
     def unusable_spans(self) -> tuple[int, str]:
-        """How many stored spans lack an attribute that a decision must have, and the name of one of them."""
+        """Number of stored spans without a required decision attribute, and the name of one of these attributes."""
         record = self.one("unusable_spans")
         return record["n"], record["name"]
 
     def id_keys(self, window: Window) -> dict[str, str]:
-        """Per service whose traffic names users or sessions: what keys the hashes now, `secret`, `public` or ``."""
+        """By service with user or session ids: the present key of the hashes, `secret`, `public` or ``."""
         return {record["service"]: record["id_key"] for record in self.select("id_keys", **days(window))}
 
     def reload_errors(self) -> dict[str, str]:
-        """Why services go on with an old configuration, by service; of their newest request of the last day."""
+        """Reasons for the use of an old configuration, by service; of their newest request of the last day."""
         return {record["service"]: record["error"] for record in self.select("reload_errors")}
 
     def review_flags(self, window: Window) -> dict[str, int]:
-        """How many requests were flagged for a person, by reason."""
+        """Number of requests flagged for a person, by reason."""
         return {record["reason"]: record["n"] for record in self.select("review_flags", **days(window))}
 
 

@@ -1,4 +1,4 @@
-"""The one way from the analysis to the store: a statement of `analysis/sql`, its parameters, records out."""
+"""The only access of the analysis to the store: runs a statement of `analysis/sql` and returns its records."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Reader:
         self._memory = memory
 
     def remembering(self) -> Self:
-        """A reader of the same project that asks the store each question once.
+        """A reader of the same project that runs each query once.
 
         For one report or judgement: its measures share most of what they read, and figures that are shown together
         should rest on the same answers even while rows arrive.

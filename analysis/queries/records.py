@@ -21,7 +21,7 @@ T = TypeVar("T")
 def row_of(kind: type[T], record: Record, **computed: Any) -> T:
     """A typed row of a record whose columns have the names of its fields.
 
-    What a field is annotated as says what becomes of the driver's value: flags are numbers in SQL, times lack their
+    The annotation of a field selects the conversion of the driver's value: flags are numbers in SQL, times lack their
     zone, and the policy is spread over two columns.
 
     Args:

@@ -14,7 +14,7 @@ from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFilter:
-    """Which requests the Requests page lists.
+    """Filter of the Requests page.
 
     Attributes:
         policy: a shadow policy to put beside the live decision; None shows live decisions only.
@@ -22,7 +22,7 @@ class RequestFilter:
         served_model: the model that answered; empty for any.
         status: of the policy's decision, or of the live one without a policy: ok, error, timeout or invalid; empty for
             any.
-        contaminated: only requests whose served model is not simply the policy's choice (True), or only others (False).
+        contaminated: only requests whose served model is not the policy's choice (True), or only others (False).
         flagged: only requests that their router flagged for a person.
     """
 
@@ -83,13 +83,13 @@ class RequestRow:
 
     @property
     def key(self) -> PageKey:
-        """Where the next page starts."""
+        """The start of the next page."""
         return PageKey(self.ts, self.request_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPage:
-    """Some rows, and where to go on; None at the end."""
+    """Some rows, and the start of the next page; None at the end."""
 
     rows: tuple[RequestRow, ...]
     next: PageKey | None
@@ -201,7 +201,7 @@ def request_page(reader: Reader, where: RequestFilter, *, after: PageKey | None 
 
 
 def request_count(reader: Reader, where: RequestFilter) -> int:
-    """How many requests the filter keeps."""
+    """Number of requests that the filter keeps."""
     return int(reader.one("request_count", **where.params)["n"])
 
 

@@ -1,4 +1,4 @@
-"""What there is in a window: policies, segments, gaps, and how current it all is. One class per grain."""
+"""The content of a window: policies, segments, gaps, and the age of the data. One class per grain."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class RowCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaps:
-    """What keeps a policy's decisions from being compared by tier or by steps.
+    """Gaps that prevent a comparison of a policy's decisions by tier or by steps.
 
     Attributes:
         models_without_tier: planned models, live or shadow, that some row names without a tier; sorted.
@@ -111,7 +111,7 @@ class Gaps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """How current the stored data are; None where nothing has arrived, or the worker never ran. UTC."""
+    """The age of the stored data; None if nothing has arrived, or the worker never ran. UTC."""
 
     newest_decision: datetime | None
     newest_arrival: datetime | None

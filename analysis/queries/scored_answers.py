@@ -17,7 +17,7 @@ _TOKENS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredAnswer:
-    """One answer with its score, and what is stored of its request.
+    """One answer with its score, and the stored features of its request.
 
     Attributes:
         day: UTC day of the live decision.

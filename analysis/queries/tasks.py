@@ -1,4 +1,4 @@
-"""What the routing worksheet reads: live requests by task, their plans and what they cost."""
+"""Data of the routing worksheet: live requests by task, their plans and their cost."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskCost:
-    """What a task's live requests cost, USD; too little where a model in `unpriced` has no price."""
+    """Cost of a task's live requests, USD; too low if a model in `unpriced` has no price."""
 
     task: str
     usd: float
@@ -71,5 +71,5 @@ def plans(reader: Reader, window: Window) -> list[PlanRow]:
 
 
 def costs(reader: Reader, window: Window, book: str) -> list[TaskCost]:
-    """What each task cost."""
+    """Cost of each task."""
     return [row_of(TaskCost, record) for record in reader.select("worksheet_costs", book=book, **days(window))]

@@ -1,4 +1,4 @@
-"""How long requests and decisions took, as counts in bins."""
+"""Times of requests and decisions, as counts in bins."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class LiveTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairTimes:
-    """A shadow's requests of one bucket by what it would have called, with the times that live took on them.
+    """A shadow's requests of one bucket by the models it would have called, with live's times on them.
 
     Attributes:
-        first_model: whose time must be looked up; empty where the request's own time holds, because the same plan or
+        first_model: its time must be looked up; empty if the request's own time holds, because the same plan or
             the same single model answered.
         second_model: the escalation, if one happens or may.
         left_out: weighted requests that cannot be compared: contaminated, failed, or without a time.

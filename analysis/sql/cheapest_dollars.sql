@@ -1,4 +1,4 @@
--- what: what the clean requests of a shadow policy cost at least, whatever model of the window answered them at the served tokens
+-- what: lower bound of the cost of a shadow policy's clean requests, at the served tokens and over all models of the window
 -- grain: one row per bucket
 -- params: project String, policy String, version String, book String, first Date, last Date
 -- Each kind of token takes its lowest price among the models that live or any shadow names: a bound that no plan can beat.

@@ -1,4 +1,4 @@
--- what: whether any answer was run on purpose: where none was, nothing else about them has to be read
+-- what: whether any answer was executed; if not, no other query about executed answers is needed
 -- grain: one row
 -- params: project String
 SELECT count() AS n                  -- stored records, copies included

@@ -1,4 +1,4 @@
--- what: what model judges said of live answers, and beside it what people, code or a reference said of the same ones
+-- what: scores of model judges on live answers, beside the scores of people, code or a reference on the same answers
 -- grain: one row per judge, truth, bucket and pair of answers; truth = '' is every answer that the judge scored
 -- params: project String, first Date, last Date, names Array(String), bars Array(Float64), usual_bar Float64
 SELECT

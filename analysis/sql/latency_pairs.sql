@@ -1,4 +1,4 @@
--- what: how long live took on a shadow's requests, in bins of 2 %, by what the shadow would have called instead
+-- what: how long live took on a shadow's requests, in bins of 2 %, by the models the shadow would have called instead
 -- grain: one row per first model (empty = the request's own time holds), escalation model, whether it happens, input band, bucket
 -- params: project String, policy String, version String, first Date, last Date, segment_keys Array(String), segment_values Array(String)
 SELECT

@@ -1,4 +1,4 @@
--- what: shadow decisions that cannot be compared by tier or by steps, because one side does not say it
+-- what: shadow decisions that cannot be compared by tier or by steps, because one side lacks it
 -- grain: one row per shadow policy, version and pair of planned models that has any
 -- params: project String, first Date, last Date
 SELECT

@@ -1,4 +1,4 @@
--- what: services that go on with an old configuration, because their files cannot be read
+-- what: services that still use an old configuration, because their files cannot be read
 -- grain: one row per service whose newest request of the last day says so
 -- params: project String
 SELECT

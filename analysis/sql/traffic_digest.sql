@@ -1,4 +1,4 @@
--- what: what a window's figures were computed from, as whole numbers that a rebuild of the rollups does not change
+-- what: the inputs of a window's figures, as whole numbers that a rebuild of the rollups does not change
 -- grain: one row per day, role, policy, version and pair of planned models
 -- params: project String, first Date, last Date
 SELECT

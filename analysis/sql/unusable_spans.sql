@@ -1,4 +1,4 @@
--- what: spans that want to be a decision and lack a required attribute, so that they are in no figure
+-- what: decision spans that lack a required attribute, so that they are in no figure
 -- grain: one row; n is 0 if there is none
 -- params: project String
 SELECT

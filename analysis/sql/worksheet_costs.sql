@@ -1,4 +1,4 @@
--- what: what every attempt of a task's live requests cost, at the prices of a book
+-- what: cost of every attempt of a task's live requests, at the prices of a book
 -- grain: one row per task
 -- params: project String, first Date, last Date, book String
 SELECT

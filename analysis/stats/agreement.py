@@ -1,4 +1,4 @@
-"""How far a judge can be believed: its agreement with people, and a pass rate corrected for its errors."""
+"""Reliability of a judge: its agreement with people, and a pass rate corrected for its errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import special
 from shadowroute.analysis.results import Interval, Undefined
 
 WEAKEST_JUDGE: Final = 0.2
-"""Sensitivity + specificity - 1 below which a judge is not corrected: it is divided by, and noise would be too."""
+"""Sensitivity + specificity - 1 below which a judge is not corrected: a small divisor would amplify noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Corrected:
 
 
 def cohen_kappa(table: ArrayLike) -> float:
-    """Agreement above chance of two raters: 1 is full agreement, 0 what chance gives.
+    """Agreement above chance of two raters: 1 is full agreement, 0 agreement by chance.
 
     Args:
         table: (k, k) counts, first rater by second rater.

@@ -127,7 +127,7 @@ def skewness(sizes: Sizes) -> float | None:
         return None
     mean, second, third = (moment / n for moment in sizes.moments)
     variance = second - mean**2
-    # Below this the difference is what rounding left of two equal numbers.
+    # Below this the difference is a rounding error of two equal numbers.
     if variance <= 1e-12 * second:
         return None
     return float((third - 3 * mean * second + 2 * mean**3) / variance**1.5)

@@ -26,7 +26,7 @@ SavingsBand = Literal["below", "inside", "above"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeferralCurve:
-    """Mean quality when a growing share of requests goes to the strong model.
+    """Mean quality for a growing share of requests on the strong model.
 
     Attributes:
         shares: (k,) sent to the strong model, not decreasing, from 0 to 1.
@@ -53,7 +53,7 @@ class DeferralCurve:
 
     @property
     def area_above_random(self) -> float:
-        """Area between the curve and the straight line of a router that draws lots, in units of quality."""
+        """Area between the curve and the straight line of a random router, in units of quality."""
         return self.area - (self.weak + self.strong) / 2
 
 
@@ -65,7 +65,7 @@ def curve_of_scores(
     Requests of equal score cannot be told apart by it, so they move together: a straight piece.
 
     Args:
-        score: (n,) how much the router wants the strong model, any unit.
+        score: (n,) the router's preference for the strong model, any unit.
         weak_quality: (n,) of the weak model's answer.
         strong_quality: (n,) of the strong model's answer.
         weight: (n,) requests that each stands for, at least 0; 1 if not given.
@@ -78,7 +78,7 @@ def curve_of_scores(
     weights = np.ones(s.size) if weight is None else _paired(score, weight, "score", "weight")[1]
     total = float(weights.sum())
     if not total > 0:
-        raise ValueError(f"weights must sum to more than 0, got {total!r}; there is no request to send anywhere")
+        raise ValueError(f"weights must sum to more than 0, got {total!r}; give at least one request a weight")
     order = np.argsort(-s, kind="stable")
     last_of_tie = np.append(np.diff(s[order]) != 0, True)
     moved = np.cumsum(weights[order])[last_of_tie]
@@ -88,13 +88,13 @@ def curve_of_scores(
 
 
 def oracle_curve(weak_quality: ArrayLike, strong_quality: ArrayLike, weight: ArrayLike | None = None) -> DeferralCurve:
-    """The curve that nobody can beat: requests go to the strong model in the order of what that gains."""
+    """The best possible curve: requests go to the strong model in the order of their gain."""
     w_quality, s_quality = _paired(weak_quality, strong_quality, "weak_quality", "strong_quality")
     return curve_of_scores(s_quality - w_quality, w_quality, s_quality, weight)
 
 
 def gap_recovered(quality: float, *, weak: float, strong: float) -> float:
-    """PGR: how much of the way from the weak to the strong model's quality is kept; may lie outside 0 to 1.
+    """PGR: share of the gap from the weak to the strong model's quality that is recovered; may lie outside 0 to 1.
 
     Raises:
         ZeroDivisionError: if both models are equally good: there is no gap.
@@ -105,7 +105,7 @@ def gap_recovered(quality: float, *, weak: float, strong: float) -> float:
 
 
 def average_gap_recovered(curve: DeferralCurve) -> float:
-    """APGR: the mean PGR over all shares sent to the strong model; 0.5 for a router that draws lots."""
+    """APGR: the mean PGR over all shares sent to the strong model; 0.5 for a random router."""
     return gap_recovered(curve.area, weak=curve.weak, strong=curve.strong)
 
 
@@ -133,26 +133,26 @@ def call_share(curve: DeferralCurve, recovered: float) -> float:
 
 
 def oracle_share(curve: DeferralCurve, oracle: DeferralCurve) -> float:
-    """How much of the oracle's area above the random line the curve has: 1 is perfect, 0 is drawing lots.
+    """How much of the oracle's area above the random line the curve has: 1 is perfect, 0 is random choice.
 
     Raises:
-        ZeroDivisionError: if even the oracle gains nothing over drawing lots.
+        ZeroDivisionError: if even the oracle gains nothing over random choice.
     """
     possible = oracle.area_above_random
     if possible <= 1e-15:
-        raise ZeroDivisionError("the oracle must gain over drawing lots, got no gain; the choice does not matter here")
+        raise ZeroDivisionError("the oracle must gain over random choice, got no gain; the choice does not matter here")
     return curve.area_above_random / possible
 
 
 def hull(costs: ArrayLike, quality: ArrayLike) -> tuple[Floats, Floats]:
-    """The non-decreasing concave hull of points, by Andrew's monotone chain: what mixing the points can reach.
+    """The non-decreasing concave hull of points, by Andrew's monotone chain: the points that mixing can reach.
 
     Args:
         costs: (k,) per request, at least 0.
         quality: (k,) mean quality.
 
     Returns:
-        Costs and quality of the corners, (h,) each, both increasing; a dearer point that is no better is no corner.
+        Costs and quality of the corners, (h,) each, both increasing; a dearer point that is not better is left out.
 
     Raises:
         ValueError: if there is no point, lengths differ, or a cost is negative.
@@ -209,9 +209,9 @@ def possible_saving_share(*, dearest_usd: float, policy_usd: float, oracle_usd: 
     """Share of the theoretical saving: (strong alone - policy) / (strong alone - oracle); negative if it costs more.
 
     Args:
-        dearest_usd: what the strong model alone costs.
-        policy_usd: what the policy costs.
-        oracle_usd: what the cheapest model that meets the bar costs, request by request.
+        dearest_usd: cost of the strong model alone.
+        policy_usd: cost of the policy.
+        oracle_usd: cost of the cheapest model that meets the bar, request by request.
 
     Raises:
         ZeroDivisionError: if the oracle saves nothing.
@@ -223,7 +223,7 @@ def possible_saving_share(*, dearest_usd: float, policy_usd: float, oracle_usd: 
 
 
 def savings_band(share: float) -> SavingsBand:
-    """Where a share of the theoretical saving stands against the 70 to 80 % that good routers reach."""
+    """Position of a share of the theoretical saving against the 70 to 80 % of good routers."""
     low, high = SAVINGS_BAND
     return "below" if share < low else "inside" if share <= high else "above"
 

@@ -1,6 +1,6 @@
-"""How much another model writes on the same requests, from requests that both answered (method section 2).
+"""Output length of another model on the same requests, from requests that both answered (method section 2).
 
-The default is the ratio of means, R = sum(y / pi) / sum(x / pi): it is what a total needs. The mean of ratios is biased
+The default is the ratio of means, R = sum(y / pi) / sum(x / pi): a total needs it. The mean of ratios is biased
 upwards by the short answers, and a log-log line without smearing downwards by its own residuals.
 """
 
@@ -87,10 +87,10 @@ class LengthSums:
         return LengthSums(output=self.output + other.output, input=self.input + other.input)
 
     def moved(self, read_usd: float, written_usd: float) -> Floats:
-        """How much each bucket's samples move a predicted total, (256,) USD.
+        """Influence of each bucket's samples on a predicted total, (256,) USD.
 
         Args:
-            read_usd: what the input would cost at the tokens that were served.
+            read_usd: cost of the input at the served tokens.
             written_usd: the same for the output.
         """
         return read_usd * _spread(self.input) + written_usd * _spread(self.output)

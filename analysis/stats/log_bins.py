@@ -1,7 +1,7 @@
-"""Quantiles of durations from counts in bins of 2 %: what ten million requests leave after one pass of SQL.
+"""Quantiles of durations from counts in bins of 2 %: the result of one pass of SQL over ten million requests.
 
-Bin b holds durations from 1.02^b to 1.02^(b+1) seconds. A quantile is interpolated inside its bin, so it is off by less
-than 2 % of itself whatever the data: less than the sampling error at any traffic worth judging, and sums of bins add.
+Bin b holds durations from 1.02^b to 1.02^(b+1) seconds. A quantile is interpolated inside its bin, so its error is less
+than 2 % of itself for any data: less than the sampling error at any traffic worth judging, and sums of bins add.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Many comparisons at once: which of them are real.
+"""Correction for many comparisons at once.
 
-A plan with twenty segments finds a harm in one of them by luck. Adjusted p-values control the share of false findings
-among the findings (Benjamini and Hochberg 1995), which is what a list of harmed segments promises.
+A plan with twenty segments finds a harm in one of them by chance. Adjusted p-values control the share of false findings
+among the findings (Benjamini and Hochberg 1995), as a list of harmed segments promises.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What silence can hide: bounds without assumptions, and the answer of the silent that would turn a finding.
+"""Nonresponse: bounds without assumptions, and the mean of the silent that would reverse a finding.
 
 Feedback is not missing at random: people answer when they are delighted or angry. So beside the mean of those who
-answered stand the bounds of Manski (2003): the mean over all lies between r q and r q + 1 - r, whatever the silent
-think, for values in [0, 1], response rate r and mean q.
+answered stand the bounds of Manski (2003): the mean over all lies between r q and r q + 1 - r, for any opinion of the
+silent, for values in [0, 1], response rate r and mean q.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def manski_bounds(mean: float, rate: float) -> tuple[float, float]:
 def tipping_point(mean: float, rate: float, threshold: float) -> float | None:
     """The mean of the silent at which the mean over all equals a threshold; None if no value from 0 to 1 does.
 
-    Below it the overall mean is below the threshold. None says that silence cannot turn the finding: the overall mean
-    is on the same side of the threshold whatever the silent think.
+    Below it the overall mean is below the threshold. None means that silence cannot reverse the finding: the overall
+    mean is always on the same side of the threshold.
 
     Args:
         mean: of those who answered, 0 to 1.
         rate: share that answered, 0 to 1.
-        threshold: what the overall mean is compared with.
+        threshold: for the overall mean.
 
     Raises:
         ValueError: if `mean` or `rate` lies outside 0 to 1.

@@ -1,4 +1,4 @@
-"""Which of two groups scores higher, from binned scores: the Brunner-Munzel effect, valid for clustered requests.
+"""Comparison of two groups by binned scores: the Brunner-Munzel effect, valid for clustered requests.
 
 Scores of a judge or stars are ordered, but their steps need not be equal. The effect P(X < Y) + P(X = Y) / 2 uses the
 order alone: 0.5 is no difference, above it the second group scores higher.
@@ -19,7 +19,7 @@ from shadowroute.analysis.summaries import BUCKETS, Floats
 
 @dataclass(frozen=True, slots=True)
 class OrdinalEffect:
-    """How often the second group scores higher.
+    """Probability that the second group scores higher.
 
     Attributes:
         value: P(X < Y) + P(X = Y) / 2, 0 to 1.

@@ -12,7 +12,7 @@ from shadowroute.analysis.summaries import RatioSums
 
 # A user's requests are alike: n requests of few users carry less than n independent ones would. The effective n is the
 # one whose binomial variance equals the variance between buckets. Wilson's interval then stays in [0, 1], and keeps a
-# width at 0 and 1, where the variance between buckets is 0 and says nothing.
+# width at 0 and 1, where the variance between buckets is 0 and carries no information.
 
 
 def wilson(share: float, n: float, *, quantile: float | None = None, level: float = 0.95) -> Interval:

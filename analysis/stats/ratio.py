@@ -20,7 +20,7 @@ from shadowroute.analysis.summaries import Floats, RatioSums
 
 @dataclass(frozen=True, slots=True)
 class RatioError:
-    """How far a ratio may lie from the truth.
+    """Sampling error of a ratio.
 
     Attributes:
         variance: of the ratio, its unit squared.
@@ -42,7 +42,7 @@ class RatioError:
 
 
 def influence(sums: RatioSums) -> Floats:
-    """How much each non-empty bucket moves the ratio, (clusters,): the ratio minus the ratio without that bucket.
+    """Influence of each non-empty bucket on the ratio, (clusters,): the ratio minus the ratio without that bucket.
 
     Raises:
         ValueError: if fewer than two buckets are non-empty; then nothing can be left out.

@@ -1,4 +1,4 @@
-"""Intervals of figures that are no plain ratio (a quantile, an area, a level crossed): buckets drawn again and again.
+"""Intervals of figures other than plain ratios (a quantile, an area, a crossed level), by resampling buckets.
 
 The unit that is drawn is the bucket, never the request, so requests of one user stay together. A figure is a function
 of sums over buckets; drawing 256 buckets with replacement multiplies their sums by counts, so 400 draws of any traffic

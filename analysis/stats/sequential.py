@@ -1,4 +1,4 @@
-"""How wide today's interval must be for a person who looks every day and may stop on any day.
+"""Width of today's interval for a reader who looks every day and may stop on any day.
 
 A judgement is looked at daily. Both ways of staying valid come down to one number, the `level` of today's two-sided
 interval, which every interval of this package takes:
@@ -8,8 +8,8 @@ interval, which every interval of this package takes:
 - open: it may end on any day. The asymptotic confidence sequence of Waudby-Smith et al. (2024), whose width is one
   constant for a fixed number of buckets: its theorem does not hold for users who return, tests/simulations does.
 
-The information of look k of K is taken as k/K. Looks that were planned and skipped do no harm: what they would have
-spent stays unspent.
+The information of look k of K is taken as k/K. Planned but skipped looks do no harm: their
+error stays unspent.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NODES: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookPlan:
-    """How often a review is looked at, and how sure its intervals are over all looks together.
+    """Number of looks of a review, and the confidence of its intervals over all looks together.
 
     Attributes:
         kind: `planned` (a fixed end) or `open` (none).
@@ -94,10 +94,10 @@ class LookPlan:
 
     @property
     def note(self) -> str:
-        """Which method it is, in one sentence for people."""
+        """The method, in one sentence for people."""
         if self.planned is None:
-            return "confidence sequence: intervals are wide enough to look on any day and to stop on any day"
-        return f"group-sequential: intervals are wide enough for {self.planned} daily looks at a fixed end"
+            return "confidence sequence: intervals stay valid for a look, and a stop, on any day"
+        return f"group-sequential: intervals stay valid for {self.planned} daily looks with a fixed end"
 
 
 def open_boundary(alpha: float) -> float:

@@ -1,8 +1,8 @@
-"""The interval of a mean difference of scores, from its two sides: what was gained and what was lost.
+"""The interval of a mean difference of scores, from its two sides: gains and losses.
 
 Both sides are means of values in 0 to 1, mostly of zeros. Each gets Wilson's interval, and the two are put together by
 recovering the variance at each end (Newcombe 1998b, method 10; Zou and Donner 2008). The interval stays in -1 to 1,
-leans to the side where less was seen, and keeps a width where no answer differs at all.
+leans to the side with less data, and keeps a width where no answer differs at all.
 """
 
 from __future__ import annotations

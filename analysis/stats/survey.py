@@ -26,7 +26,7 @@ _NO_SCORE: Final = 1e-12
 def inclusion_probabilities(scores: ArrayLike, expected: float, floor: float) -> Floats:
     """Chances of being taken, in proportion to priority scores as far as the floor and the cap of 1 allow.
 
-    A list of the highest scores alone can be generalised to nothing; with a floor every unit may be taken.
+    A list of the highest scores alone represents only itself; with a floor every unit may be taken.
 
     Args:
         scores: (N,), at least 0.
@@ -49,7 +49,7 @@ def inclusion_probabilities(scores: ArrayLike, expected: float, floor: float) ->
     wanted = np.where(wanted > _NO_SCORE, wanted, 0.0)
     scored = wanted > 0
     if int(scored.sum()) + floor * int((~scored).sum()) <= expected:
-        # Every scored unit is taken for certain; what is left is spread over the others.
+        # Every scored unit is certainly taken; the rest is spread over the others.
         rest = max(n - int(scored.sum()), 1)
         return np.where(scored, 1.0, (expected - int(scored.sum())) / rest)
 
@@ -67,7 +67,7 @@ def inclusion_probabilities(scores: ArrayLike, expected: float, floor: float) ->
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Jackknife:
-    """A function of totals, and how much each cluster moves it, (clusters,): the value minus the value without it."""
+    """A function of totals, and the influence of each cluster, (clusters,): the value minus the value without it."""
 
     value: float
     moved: Floats

@@ -1,1 +1,1 @@
-"""Training of learned policies: examples from recorded outcomes or from the store, a fit, and what it is worth."""
+"""Training of learned policies: examples from recorded outcomes or from the store, a fit, and its evaluation."""

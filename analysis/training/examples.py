@@ -1,4 +1,4 @@
-"""What a learned policy is trained on: requests, and how good the answers of each model to them were."""
+"""Training data of a learned policy: requests, and the scores of each model's answers to them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ class Examples:
 
     Attributes:
         requests: frozen.
-        clusters: user, session or request key: what is never split between training and test.
+        clusters: user, session or request key, never split between training and test.
         scores: by model, (n,), in [0, 1]; NaN where the model's answer was not scored.
         costs: by model, (n,), USD of the answer; NaN where it is not known.
         weights: by model, (n,), requests that each score stands for.
-        features: what of a request may be read.
-        target: what was scored, for example `score` or the name of a signal.
-        data: where it comes from, for people.
+        features: readable parts of a request.
+        target: the scored quantity, for example `score` or the name of a signal.
+        data: its source, for people.
         first: first day of the data, ISO; empty where it has no days.
         last: last day of it.
-        caveats: what limits it, one sentence each.
+        caveats: its limits, one sentence each.
     """
 
     requests: tuple[Request, ...]

@@ -1,4 +1,4 @@
-"""Examples from the two tables of a backtest: what was asked, and what each model answered."""
+"""Examples from the two tables of a backtest: the queries, and each model's answers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def examples_from_outcomes(
         rename: the files' column names -> ours.
 
     Raises:
-        ConfigError: a file is wrong, has no scores, or does not know a model.
+        ConfigError: a file is wrong, has no scores, or lacks a model.
     """
     check_rename(rename or {}, KNOWN, queries, outcomes)
     asked, answered = load_queries(queries, rename), load_outcomes(outcomes, rename)

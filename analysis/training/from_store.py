@@ -2,7 +2,7 @@
 
 The store holds no prompts, so only metadata can be learned from. And it holds the answer of the model that live chose:
 where that choice depends on the request, a model looks better or worse than it is. Known chances correct for it
-(weights); where there are none, the caveat says so.
+(weights); without them a caveat is added.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a learned policy is worth on requests that it was not trained on.
+"""Evaluation of a learned policy on requests that it was not trained on.
 
 Two questions. Are its probabilities true (calibration)? And does it choose better than a **random mix of single models
-that costs the same**? A router can always buy quality with money; only what it gains over that mix is the worth of its
+that costs the same**? A router can always buy quality with money; only its gain over that mix is the value of its
 choice.
 """
 
@@ -27,7 +27,7 @@ MINIMUM_TESTED: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """Test answers with predictions between `low` and `high`: how many, what was predicted, and what came."""
+    """Test answers with predictions between `low` and `high`: their number, mean prediction and mean score."""
 
     low: float
     high: float
@@ -38,14 +38,14 @@ class Bin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """How true the probabilities of one model are.
+    """Calibration of the probabilities of one model.
 
     Attributes:
         n: scored test answers.
         mean_predicted: mean prediction.
         mean_observed: mean score.
         brier: mean squared difference of prediction and score; smaller is better.
-        brier_of_mean: the same for somebody who always predicts the mean score.
+        brier_of_mean: the same for a constant prediction of the mean score.
         expected_error: mean over bins of |predicted - observed|, weighted by their size (ECE, 10 equal-width bins).
     """
 
@@ -89,8 +89,8 @@ class Curve:
         models: cheapest first.
         alone: mean (USD, score) of each model alone.
         points: by rising cost.
-        mean_advantage: mean of the points' advantages; above 0 = the choice is worth something.
-        mean_interval: of that mean; one number, so that nobody picks the best of many points.
+        mean_advantage: mean of the points' advantages; above 0 = the choice has value.
+        mean_interval: of that mean; one number, so that no best of many points is picked.
         n: requests.
     """
 

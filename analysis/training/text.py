@@ -9,7 +9,7 @@ from shadowroute.analysis.training.train import Trained
 
 
 def render(trained: Trained) -> str:
-    """What was trained, how true its probabilities are, and what it is worth, as lines for a terminal."""
+    """The training, the calibration of its probabilities, and its evaluation, as lines for a terminal."""
     return "\n".join(_lines(trained))
 
 
@@ -46,8 +46,8 @@ def _curve_lines(curve: Curve) -> Iterator[str]:
             f"{point.score:>8.4f}{point.random_score:>8.4f}  {point.advantage * 100:+.2f} "
             f"({point.interval.low * 100:+.2f} to {point.interval.high * 100:+.2f})"
         )
-    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not told apart from"
+    verdict = "better than" if low > 0 else "worse than" if high < 0 else "not distinguishable from"
     yield (
         f"Mean over the curve: {curve.mean_advantage * 100:+.2f} points ({low:+.2f} to {high:+.2f}, "
-        f"{curve.mean_interval.level:.0%}): {verdict} drawing lots at the same cost."
+        f"{curve.mean_interval.level:.0%}): {verdict} a random mix at the same cost."
     )

@@ -24,15 +24,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trained:
-    """A trained policy and what was measured of it.
+    """A trained policy and its evaluation.
 
     Attributes:
         artifact: to be written.
         sizes: requests that trained, tuned and tested.
         calibrations: one per model, on the test part.
-        curve: against random mixes of the same cost; None where `no_curve` says why.
+        curve: against random mixes of the same cost; None with the reason in `no_curve`.
         threshold: of the artifact.
-        caveats: what limits the data.
+        caveats: limits of the data.
     """
 
     artifact: Artifact
@@ -47,13 +47,13 @@ class Trained:
 def train(
     examples: Examples, *, trained_at: datetime, threshold: float = DEFAULT_THRESHOLD, progress: Progress | None = None
 ) -> Trained:
-    """Fit a learned policy and test it on requests that it has not seen.
+    """Fit a learned policy and test it on unseen requests.
 
     Args:
         examples: requests with scores of at least two models.
         trained_at: goes into the artifact.
         threshold: largest predicted loss of success that the policy accepts for a cheaper model.
-        progress: is told phases.
+        progress: gets the phases.
 
     Raises:
         TooFewExamplesError: too few scored answers of a model, or all alike.

@@ -1,4 +1,4 @@
-"""What forbids a verdict whatever the figures say: data that are missing, mixed, too few or too young."""
+"""Blockers of a verdict: data that are missing, mixed, too few or too young."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shadowroute.analysis.verdict.results import Blocker
 from shadowroute.analysis.verdict.wording import whole_percent
 
 UNCOSTED: Final = 0.05
-"""Share of requests whose tokens may be unknown: nobody knows what they cost, and they are seldom like the rest."""
+"""Largest share of requests with unknown tokens: their cost is unknown, and they are seldom like the rest."""
 
 MISMATCH_P: Final = 0.001
 """p of the row counts below which they do not fit together; as A/B platforms test for a sample ratio mismatch."""
@@ -28,7 +28,7 @@ _EXPECTED: Final = 5.0
 
 
 def blockers(facts: Facts) -> tuple[Blocker, ...]:
-    """Everything that forbids a verdict; without any data only that."""
+    """All blockers of a verdict; without any data only that one."""
     nothing = _nothing(facts)
     if nothing is not None:
         return (nothing,)
@@ -68,10 +68,10 @@ def _rows(facts: Facts) -> Iterator[Blocker]:
             yield Blocker(
                 code="row_mismatch",
                 text=(
-                    f"Shadow rows do not fit the live requests: on {day(worst.day)}{where} there are"
+                    f"Shadow rows do not match the live requests: on {day(worst.day)}{where} there are"
                     f" {worst.shadow_weight:,.0f} for {worst.live_n:,}"
                 ),
-                next_step="find what lost or added rows there, then start the window after it",
+                next_step="find the cause of the lost or added rows, then start the window after it",
             )
     if facts.failed_share is not None and facts.failed_share > FAILED:
         yield Blocker(

@@ -1,4 +1,4 @@
-"""Where a measured quantity certainly lies, and how much more data would decide it against a limit."""
+"""The certain bounds of a measured quantity, and the amount of data that would decide it against a limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
 from shadowroute.analysis.verdict.results import ConditionState
 
 HOPELESS: Final = 50.0
-"""Times as much data from which on "more" is no advice: the figure lies on the limit."""
+"""Factor on the data above which more data is no longer advised: the figure lies on the limit."""
 
 
 def bounds(measured: Measured) -> Interval | None:
@@ -24,7 +24,7 @@ def negated(measured: Measured) -> Measured:
 
 
 def difference(measured: Measured, limit: float) -> Measured:
-    """The quantity less a number that is known."""
+    """The quantity minus a known number."""
     return scaled(measured, shift=-limit)
 
 
@@ -46,15 +46,15 @@ def is_above(measured: Measured, limit: float) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """How much more data would make an undecided interval decisive, at its present width."""
+    """Amount of additional data that would make an undecided interval decisive, at its present width."""
 
     requests: int
     share: float
-    """Of what there is now: 0.5 = half as much again."""
+    """As a share of the present data: 0.5 = half as much again."""
 
 
 def missing(measured: Measured, limit: float) -> Missing | None:
-    """What is missing until the interval lies on one side of the limit.
+    """The additional data until the interval lies on one side of the limit.
 
     The half-width falls with the square root of n, so n must grow by (half-width / distance)^2. None where that is
     more than fifty times as much, and where the quantity is a range: no amount of traffic narrows that.

@@ -1,4 +1,4 @@
-"""What the plan says must be true, against what was measured: met, not met, or still unknown.
+"""The conditions of the plan against the measurements: met, not met, or still unknown.
 
 Every condition is a quantity with a limit above which it fails: the change of cost, the loss of quality, the rate of
 escalation, the added latency. Met means that the whole interval of this look lies at or below the limit.
@@ -18,7 +18,7 @@ from shadowroute.analysis.verdict.results import Condition, ConditionState
 from shadowroute.analysis.verdict.wording import about, milliseconds, points, shown, whole_percent
 
 BELIEVED: Final[tuple[Rung, ...]] = ("executed", "observed")
-"""Rungs that a quality condition may rest on: answers of the shadow's own plan. Live's answers and decisions never."""
+"""Evidence for a quality condition: answers of the shadow's own plan, never live's answers or decisions."""
 
 RUN_ANSWERS: Final = "run answers of the shadow (shadowroute queue), then shadowroute import executions FILE"
 _RUN_FIRST: Final = "run the first answers of the cascade: how often they fail their check is unknown"
@@ -26,17 +26,16 @@ _RUN_FIRST: Final = "run the first answers of the cascade: how often they fail t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One measured quantity and what it rests on.
+    """One measured quantity and its basis.
 
     Attributes:
         n: requests, or executed answers, that the figure rests on.
         grows_with_traffic: whether waiting brings more of them; executed answers must be run.
         per_day: of them, at the present rate; None if unknown.
-        doubt: the same quantity otherwise: under the worst of what is only assumed, or by what was paid; None where
-            nothing is.
-        doubt_why: what would have to be so, as the end of a sentence with `if`.
-        doubt_step: what would settle it.
-        lasting: the same quantity without what is spent only until the decision; None where nothing is.
+        doubt: the same quantity under the worst assumption, or by the paid cost; None without an assumption.
+        doubt_why: the condition of the doubt, as the end of a sentence with `if`.
+        doubt_step: how to settle it.
+        lasting: the same quantity without the spending until the decision; None without such spending.
     """
 
     measured: Measured
@@ -55,8 +54,8 @@ def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
 
     It is a harm only where the shadow certainly costs more than live, evaluation aside: that is spent to decide, not by
     the policy. A saving that is certainly too small is not met.
-    What holds only under an assumption (how much a model writes that nobody has run) is unknown, and so is what the
-    bills of the executed answers do not confirm.
+    A result that holds only under an assumption (such as the answer length of a model that was never run) is unknown,
+    and so is a result that the bills of the executed answers do not confirm.
     """
     measured = change.measured
     state = at_most(measured, -saves_at_least)
@@ -74,14 +73,14 @@ def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
         limit=-saves_at_least,
         shown_as=shown(negated(measured), percent),
         fails="costs more than live" if is_harm else "saves less than the plan asks for",
-        waits=_RUN_FIRST if isinstance(measured, Range) else "judge it without a share of what live costs",
+        waits=_RUN_FIRST if isinstance(measured, Range) else "judge it without a share of live's cost",
     )
 
 
 def quality_condition(change: Evidence, asked: QualityDocument, *, loses_at_most: float) -> Condition:
     """Change of a signal's mean, shadow minus live, against the margin; -0.004 loses 0.4 points.
 
-    A figure that rests on less than the plan asks for is unknown, whatever it says.
+    A figure with weaker evidence than the plan asks for counts as unknown.
     """
     disbelieved = _disbelieved(change, asked)
     measured = change.measured if disbelieved is None else disbelieved
@@ -188,7 +187,7 @@ def _assumed(change: Evidence, saves_at_least: float) -> Condition:
 
 
 def _disbelieved(change: Evidence, asked: QualityDocument) -> Undefined | None:
-    """Why the figure may not be believed for this plan; None if it may."""
+    """The reason why the figure does not count for this plan; None if it does."""
     enough = ("executed",) if asked.evidence == "executed" else BELIEVED
     if isinstance(change.measured, Undefined) or change.rung in enough:
         return None

@@ -1,4 +1,4 @@
-"""What blockers look at, from a study: which rows there are, of whom, and at which prices."""
+"""The facts behind blockers, from a study: rows, policies and prices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shadowroute.analysis.verdict.looks import Judged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What blockers look at. Without decisions of the policy or of live, the rest says nothing.
+    """The facts behind blockers. Without decisions of the policy or of live, the rest is meaningless.
 
     Attributes:
         policy: name of the shadow policy.

@@ -1,4 +1,4 @@
-"""What was measured of one slice for a plan, and what the plan says about it."""
+"""The figures of one slice for a plan, and its conditions on them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ UNKNOWN_HEADLINE: Final = Headline(
 
 
 def unknown_figures(plan: Plan) -> Figures:
-    """What is known without a complete day: nothing."""
+    """The figures without a complete day: all unknown."""
     nothing = Evidence(measured=_NO_DAY, rung="none", n=0)
     return Figures(
         cost=nothing,

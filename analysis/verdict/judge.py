@@ -33,17 +33,11 @@ from shadowroute.analysis.verdict.wording import money
 from shadowroute.collector.price_books import current_book
 
 RUN_QUEUE = (
-    "Today: draw requests with shadowroute queue, answer them with the shadow's models yourself, and load the answers:"
+    "Draw requests with shadowroute queue, answer them with the shadow's models yourself, and load the answers:"
     " shadowroute import executions FILE"
 )
 LEFT_OUT: Final = 0.01
-"""Share of requests without known tokens up to which nothing is said of them."""
-
-LATER = (
-    "In a later version: mirror, which answers a few diverging requests as they come and needs no stored content",
-    "In a later version: replay with a loader, which fetches the prompts from where you keep them",
-    "In a later version: captured content (export.content), which keeps prompts here, whole or redacted",
-)
+"""Share of requests without known tokens up to which there is no caveat."""
 
 
 def judge(q: Queries, plan: RegisteredPlan, *, now: datetime | None = None) -> Judgement:
@@ -133,13 +127,13 @@ def days_before(status: PlanStatus, plan: Plan, window: Window | None) -> int:
 
 
 def doors(conditions: Sequence[Condition]) -> tuple[str, ...]:
-    """What would bring the shadow's own answers, where they are what is missing."""
+    """Ways to get the shadow's own answers, if they are missing."""
     wanted = any(
         condition.state == "unknown"
         and (condition.key.startswith("quality:") or not isinstance(condition.measured, Estimate))
         for condition in conditions
     )
-    return (RUN_QUEUE, *LATER) if wanted else ()
+    return (RUN_QUEUE,) if wanted else ()
 
 
 def _named(rows: Sequence[PolicyRow], name: str) -> Sequence[PolicyRow]:
@@ -161,12 +155,11 @@ def _caveats(plan: RegisteredPlan, study: Study, window: Window | None, found: P
     if found and found.evaluation_usd:
         yield (
             f"The saving counts {money(found.evaluation_usd)} a month for executed answers, as if they were run at"
-            " the pace of this window for ever; if this was the only time, it is higher by that."
+            " the pace of this window every month; if they are run only once, it is higher by that amount."
         )
     if found and found.uncosted_share > LEFT_OUT:
         yield (
-            f"{percent(found.uncosted_share)} of requests have no known tokens: every figure of money is about the"
-            " others, and says nothing of these."
+            f"{percent(found.uncosted_share)} of requests have no known tokens: figures of money cover only the others."
         )
     if found and found.heavy_tail:
         yield too_narrow(found.heavy_tail)

@@ -18,7 +18,7 @@ _JUDGEMENT: Final = TypeAdapter(Judgement)
 
 
 def judgement_json(judgement: Judgement) -> dict[str, Any]:
-    """The judgement as JSON values; a measure says by `kind` whether it is an estimate, a range or undefined."""
+    """The judgement as JSON values; the `kind` of a measure is estimate, range or undefined."""
     return {"schema": SCHEMA, **plain(judgement)}
 
 
@@ -26,7 +26,7 @@ def judgement_from_json(document: Mapping[str, Any]) -> Judgement:
     """The judgement that `judgement_json` wrote, or that a packet holds.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the value is not a judgement.
     """
     findings = [
         {**finding, "segment": asdict(Segment.parse(finding["segment"]))} for finding in document.get("segments", ())

@@ -1,4 +1,4 @@
-"""Which days are judged today, and how wide intervals must be because of a look every day."""
+"""The days that are judged today, and the width of intervals for a look every day."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What is judged today.
+    """The days that are judged today.
 
     Attributes:
         window: complete and mature days of the plan; None before the first.
@@ -38,7 +38,7 @@ def judged_days(plan: Plan, *, data_through: datetime | None, now: datetime) -> 
         data_through: everything that arrived before this is in the figures; None if nothing is.
         now: the clock.
     """
-    # What the worker saw at a later moment than the one that is asked about does not count.
+    # Data that the worker saw after the given moment do not count.
     moment = now.astimezone(UTC) if data_through is None else min(now, data_through).astimezone(UTC)
     complete = moment.date() - _DAY
     mature = (moment - plan.matures_after).date() - _DAY

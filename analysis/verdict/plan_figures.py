@@ -1,4 +1,4 @@
-"""A policy's figures as a plan asks for them: on all traffic and on every segment, at the level of today's look."""
+"""A policy's figures for a plan: on all traffic and on every segment, at the level of today's look."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from shadowroute.analysis.verdict.quality_evidence import quality_evidence
 from shadowroute.analysis.verdict.results import Headline
 from shadowroute.analysis.verdict.wording import money
 
-_AS_PAID: Final = "all answers cost what was paid for those that were run"
+_AS_PAID: Final = "all answers cost as much as the executed ones"
 _SETTLE_PAID: Final = (
-    "run more answers (shadowroute queue), or find out why what was paid for them is not their tokens at the prices of"
+    "run more answers (shadowroute queue), or find out why their paid cost differs from their tokens at the prices of"
     " the book"
 )
 
 
 class PlanFigures:
-    """What a study says about a plan's policy.
+    """A study's figures of a plan's policy.
 
     Args:
         study: of the judged days, all traffic, at the level of today's look.
@@ -97,11 +97,11 @@ class PlanFigures:
 
     @property
     def heavy_tail(self) -> str:
-        """Why the interval of the cost may be too narrow; empty if it is not."""
+        """The reason why the interval of the cost may be too narrow; empty if it is not."""
         return self._whole.cost.heavy_tail
 
     def worth(self) -> str:
-        """Why routing is not worth it, if the plan says what running it costs; empty if it may be."""
+        """The reason why routing is not worth it, if the plan gives its running cost; empty if it may be."""
         running = self._plan.document.costs.running_usd_per_month
         if not running:
             return ""
@@ -137,7 +137,7 @@ class PlanFigures:
             return evidence
         paid = self.executed[0].cost_change
         if isinstance(paid, Estimate):
-            # What was paid needs no assumption, so it takes the place of what is assumed about lengths.
+            # The paid cost needs no assumption, so it replaces the assumed lengths.
             doubt = net_relative(paid, self._ledger, delta.relative)
             return replace(evidence, doubt=doubt, doubt_why=_AS_PAID, doubt_step=_SETTLE_PAID)
         if delta.length_range == delta.relative:
@@ -147,7 +147,7 @@ class PlanFigures:
         return replace(evidence, doubt=net_relative(delta.length_range, self._ledger, delta.relative), doubt_why=why)
 
     def _without_evaluation(self, change: Measured) -> Measured:
-        """The change without what was spent on executed answers."""
+        """The change without the spending on executed answers."""
         live = self._ledger.live_usd_per_month
         return difference(change, self.evaluation_usd / live) if live else change
 
@@ -189,7 +189,7 @@ class PlanFigures:
 
 
 def net_relative(change: Measured, books: Ledger, provider: Measured | None = None) -> Measured:
-    """Net change of cost relative to what live costs.
+    """Net change of cost relative to live's cost.
 
     The interval is that of the provider's relative change, whose numerator and denominator vary together, moved by what
     the ledger adds (router, running costs, evaluation). With a price of bad answers the ledger's own, wider one holds.

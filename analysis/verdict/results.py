@@ -1,4 +1,4 @@
-"""What a judgement holds: the verdict, each condition with what it rests on, and what would settle the rest."""
+"""The content of a judgement: the verdict, each condition with its basis, and how to settle the rest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ConditionState = Literal["met", "not met", "unknown"]
 
 
 class Verdict(StrEnum):
-    """The four verbs; there are no others."""
+    """The four verdicts; there are no others."""
 
     SHIP = "SHIP"
     HOLD = "HOLD"
@@ -26,12 +26,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocker:
-    """Something that forbids a verdict whatever the figures say.
+    """A fact that prevents a verdict, independent of the figures.
 
     Attributes:
         code: stable word, for example `incomplete`.
         text: one sentence with the figures and the limit.
-        next_step: what removes it.
+        next_step: how to remove it.
     """
 
     code: str
@@ -41,21 +41,21 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One thing that the plan says must be true.
+    """One condition of the plan.
 
     Attributes:
         key: `cost`, `quality:SIGNAL`, `escalation` or `latency_p95`.
-        requirement: as the plan says it, for example `saves at least 10 %`.
+        requirement: in the words of the plan, for example `saves at least 10 %`.
         state: met, not met, or unknown while the interval allows both or nothing is known.
         is_harm: whether the interval shows a harm or a loss, beyond every doubt that the plan allows: that rejects.
         measured: the quantity at the level of this look; its unit says how to read it.
         shown: the quantity and its interval in words, for example `27.1 % (24.0 to 30.2)`; the reason if undefined.
-        rung: what the figure rests on.
+        rung: evidence of the figure.
         n: requests that it rests on.
-        why: why it is not met or unknown; empty if met.
+        why: reason for not met or unknown; empty if met.
         next_step: a copyable command or a sentence; empty if met.
-        more_requests: requests until the interval would be decisive at its present width; None where that cannot be
-            told or more would not help.
+        more_requests: requests until the interval would be decisive at its present width; None if that is
+            unknown or more would not help.
         more_days: the same in days at the present rate.
     """
 
@@ -98,15 +98,15 @@ class SegmentFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """How the intervals stay valid with a look every day.
+    """Validity of the intervals with a look every day.
 
     Attributes:
         kind: `planned` (group-sequential, fixed end) or `open` (confidence sequence).
-        number: which daily look this is, from 1; complete days only.
-        planned: how many there will be; None for open monitoring.
+        number: of the daily look, from 1; complete days only.
+        planned: number of looks; None for open monitoring.
         confidence: of the whole review, for example 0.95.
         level: of the intervals at this look, wider than `confidence`.
-        note: which method, and what was simulated.
+        note: the method, in one sentence.
     """
 
     kind: Literal["planned", "open"]
@@ -122,7 +122,7 @@ class Headline:
     """The three numbers of the first screen.
 
     Attributes:
-        saving_usd_per_month: net of everything the ledger knows; negative = costs more.
+        saving_usd_per_month: net of all lines of the ledger; negative = costs more.
         quality_change: of the first quality condition, shadow minus live, -1 to 1.
         differs: share of requests.
         noise_floor: share of requests on which live differs from itself, on the days of the controls; None where no
@@ -140,19 +140,19 @@ class Headline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """Everything the gate prints, the packet stores and the first page shows.
+    """The judgement that the gate prints, the packet stores and the first page shows.
 
     Attributes:
-        sentence: the headline: answer, money, quality, what next. Plain text, first sentence is the answer.
+        sentence: the headline: answer, money, quality, next step. Plain text, first sentence is the answer.
         window: the days that were judged, complete days only.
         days: of them, days with requests.
         blockers: first; any of them makes the verdict NEED_MORE.
         conditions: in the order of the plan.
         segments: findings per segment of the plan, harms first.
-        doors: what would bring the missing evidence, each a sentence with a command.
-        worth: why routing is not worth it at all; empty if it may be (R54).
+        doors: ways to get the missing evidence, each a sentence with a command.
+        worth: reason why routing is not worth it; empty if it may be (R54).
         data_through: rollups are complete up to here, UTC.
-        caveats: what a reader must know and what forbids nothing, a sentence each.
+        caveats: limits that do not prevent a verdict, a sentence each.
         controls: the A/A shadows with the days on which they measured the noise floor.
     """
 

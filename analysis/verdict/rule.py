@@ -17,17 +17,17 @@ def verdict_of(
 ) -> Verdict:
     """The verdict.
 
-    - A blocker stands: NEED_MORE, whatever the figures say.
+    - There is a blocker: NEED_MORE, independent of the figures.
     - A harm or a loss is shown, or no policy could be worth its running costs: REJECT.
     - A condition is unknown, or rests on less than the shadow's own answers: NEED_MORE.
     - Every condition is met and no segment is harmed: SHIP.
-    - Else HOLD: there is enough data, and it says yes to one thing and no to another.
+    - Else HOLD: there is enough data, with conflicting results.
 
     Args:
-        blockers: what forbids a verdict.
+        blockers: of the verdict.
         conditions: of the plan; one of them is about quality.
         segments: findings after correction.
-        worth: why routing is not worth it at all; empty if it may be.
+        worth: reason why routing is not worth it; empty if it may be.
     """
     if blockers:
         return Verdict.NEED_MORE

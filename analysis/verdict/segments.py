@@ -1,4 +1,4 @@
-"""Whether a segment is harmed, corrected for how many were looked at.
+"""Harm in segments, corrected for the number of segments.
 
 Each figure of a segment gives a one-sided p of "no harm": from the distance between the figure and its margin in
 standard errors, as the side of its interval that faces the margin has them. Benjamini and Hochberg (1995) keep the
@@ -63,7 +63,7 @@ def findings(cells: Sequence[Cell], *, level: float) -> tuple[SegmentFinding, ..
 
 
 def too_few(cell: Cell) -> str | None:
-    """Why the cell is too small to be judged; None if it is not."""
+    """The reason why the cell is too small to be judged; None if it is not."""
     measured = cell.condition.measured
     if isinstance(measured, Undefined):
         return None
@@ -77,7 +77,7 @@ def too_few(cell: Cell) -> str | None:
 def p_of_no_harm(harm: Measured) -> float | None:
     """One-sided p of a quantity at most 0, from its interval; None where nothing is certain.
 
-    A range counts by its lower end: what is worse than the margin in the best case is a harm whatever was not seen.
+    A range counts by its lower end: a loss beyond the margin in the best case is a harm for any unseen outcome.
     """
     interval = bounds(harm)
     if interval is None or isinstance(harm, Undefined):

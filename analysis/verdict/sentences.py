@@ -1,4 +1,4 @@
-"""The headline of each verdict: the answer, the money, the answers' quality, what next. No jargon, no p-values."""
+"""The headline of each verdict: the answer, the money, the answers' quality, the next step. No jargon, no p-values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_ANSWERS: Final = "Not yet: its answers have not been seen."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Everything that a headline tells.
+    """The content of a headline.
 
     Attributes:
         loses_at_most: margin of the first quality condition, as a score.
@@ -74,7 +74,7 @@ def _reject(told: Told) -> str:
 
 
 def _harm(harm: Condition, harms: Sequence[Condition], told: Told) -> str:
-    """What is wrong, as the end of a sentence about the policy."""
+    """The harm, as the end of a sentence about the policy."""
     saved = f"would {saves(told.headline.saving_usd_per_month)}"
     if harm.key == "cost":
         twice = next((each for each in harms if each.key == "escalation"), None)
@@ -118,7 +118,7 @@ def _hold(told: Told) -> str:
 
 
 def _short(failed: Condition) -> str:
-    """What a condition that is certainly not met shows, and what was asked for."""
+    """The result of a condition that is certainly not met, and its requirement."""
     return f"{failed.shown}, and the plan says: {failed.requirement}"
 
 
@@ -132,7 +132,7 @@ def _need_more(told: Told) -> str:
     text = NO_ANSWERS if unseen or not unknown else "Not yet."
     text += f" {told.policy} would {saves(told.headline.saving_usd_per_month)}"
     if isinstance(told.headline.saving_usd_per_month, Range):
-        text += ", depending on how often its cheap answers fail their check; waiting will not tell"
+        text += ", depending on how often its cheap answers fail their check; waiting will not settle it"
     text += "."
     wanted = _wanted(unknown)
     certain = [_short(condition) for condition in told.conditions if condition.state == "not met"]
@@ -143,7 +143,7 @@ def _need_more(told: Told) -> str:
 
 
 def _wanted(unknown: Sequence[Condition]) -> str:
-    """What would settle what is unknown, once each."""
+    """The next steps for unknown conditions, once each."""
     steps = list(dict.fromkeys(condition.next_step for condition in unknown if condition.next_step))
     return f"Next: {'; '.join(steps)}." if steps else ""
 
@@ -158,7 +158,7 @@ def _blocked(told: Told) -> str:
 
 
 def saves(saving: Measured) -> str:
-    """`save $18,400 a month (16,300 to 20,500)`, or what it would cost more, or what is not known."""
+    """`save $18,400 a month (16,300 to 20,500)`, or the additional cost, or the unknown amount."""
     match saving:
         case Estimate() if saving.value >= 0:
             return f"save {money(saving.value)} a month ({_dollars(saving.interval)})"
@@ -168,7 +168,7 @@ def saves(saving: Measured) -> str:
             return f"cost {money(more.value)} more a month ({_dollars(more.interval)})"
         case Range():
             return _between(*ends(saving))
-    return f"change the bill by an amount that is not known ({saving.reason})"
+    return f"change the bill by an unknown amount ({saving.reason})"
 
 
 def _between(low: float, high: float) -> str:

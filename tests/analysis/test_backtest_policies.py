@@ -74,7 +74,7 @@ def test_a_check_of_a_draft_is_in_no_table(tmp_path: Path) -> None:
     """As a whole answer of the checking model it would be priced wrongly, so nothing is made up."""
     with pytest.raises(ConfigError) as raised:
         case_of(tmp_path, FOLDER / "static.yaml", FOLDER / "draft.yaml")
-    assert f"{QUERIES} without draft-first's (it has drafts checked, and recorded answers do not say" in str(
+    assert f"{QUERIES} without draft-first's (its policy checks drafts, and recorded answers do not show" in str(
         raised.value
     )
 

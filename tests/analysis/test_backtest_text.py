@@ -43,12 +43,12 @@ half-flash 9f3c1e000000 against pro-always
                              estimate from the log            truth (outcomes table)           miss
 differs (model)              3,704 = 43.8 % (42.7..44.8)      -                                -
 cost                         -32.4 % (-33.7..-31.1)           -32.0 %  ($5.550 live)           -0.4 pt   same tokens assumed; the other model writes 38 % more
-live quality, downgraded     72.2 % (70.8..73.7)              the shadow scores 61.3 %         the log cannot see this
+live quality, downgraded     72.2 % (70.8..73.7)              the shadow scores 61.3 %         not visible in the log
 live quality, the rest       68.8 % (67.5..70.1)
-quality change, overall      -                                -4.8 pt                          the log cannot see this
-against a same-spend coin    -                                -2.6 pt (-3.0..-2.1)             the log cannot see this
-of the possible saving       -                                60.9 % (57.8..63.9)              the log cannot see this
-gap recovered (PGR)          -                                25.6 % (15.9..35.2)              the log cannot see this
+quality change, overall      -                                -4.8 pt                          not visible in the log
+against a same-spend coin    -                                -2.6 pt (-3.0..-2.1)             not visible in the log
+of the possible saving       -                                60.9 % (57.8..63.9)              not visible in the log
+gap recovered (PGR)          -                                25.6 % (15.9..35.2)              not visible in the log
 Read this: the live answers looked BETTER on the requests to downgrade, yet downgrading them loses 10.9 points there, 4.8 overall. Decisions alone never give SHIP.
 
 Measured, not judged. Prices: book-0123456789ab (prices.yaml). 21.4 s.

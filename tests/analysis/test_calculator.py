@@ -76,7 +76,7 @@ def test_a_mix_lies_between_its_parts(  # noqa: PLR0917  # hypothesis gives them
         ([SMALL, SMALL], {}, "own name"),
         ([], {}, "at least one"),
         ([replace(SMALL, to="huge"), LARGE], {}, "must name another route"),
-        ([replace(SMALL, to=""), LARGE], {}, "must say where"),
+        ([replace(SMALL, to=""), LARGE], {}, "must name the second route"),
         ([replace(SMALL, quality=1.5), LARGE], {}, "quality of route small"),
         ([replace(SMALL, usd=-1.0), LARGE], {}, "at least 0"),
         ([SMALL, LARGE], {"baseline": "huge"}, "baseline must be a route"),

@@ -193,7 +193,7 @@ def test_where_no_plan_differs_nothing_is_claimed() -> None:
     """An A/A shadow needs no answers, and executions of it prove nothing."""
     none = replace(frame(), needed=np.zeros(BUCKETS))
     found = measure([replace(each, needs_execution=False) for each in every()], frame=none)
-    assert refusal(found.quality_change) == "no request needs an answer: the policy's plans are live's"
+    assert refusal(found.quality_change) == "no request needs an answer: the policy's plans are the same as live's"
 
 
 def test_two_draws_of_the_same_days_are_averaged() -> None:
@@ -251,7 +251,7 @@ def test_the_rate_of_unseen_escalations_is_of_the_requests_that_were_drawn_from(
     failed = [replace(each, status="error") if place % 10 == 0 else each for place, each in enumerate(ran)]
     unsure = unseen_rate(failed, N)
     assert unsure is not None
-    assert refusal(unsure).startswith("of 10.0% of the sample it is unknown")
+    assert refusal(unsure).startswith("for 10.0% of the sample it is unknown")
     assert unseen_rate([replace(each, escalated=None) for each in ran], N) is None
 
 

@@ -101,7 +101,7 @@ def test_a_model_that_nobody_timed_is_named() -> None:
 def test_a_prior_is_an_assumption() -> None:
     """An expected time from models.yaml gives the median; the spread is live's, and it is said."""
     made = latency_of(live("big", BUCKET, BIG), pairs(BUCKET, BIG, first="mini"), priors={"mini": 1.1})
-    assert made.assumptions == ("mini is taken to need 1.1 s (models.yaml), spread like live's answers",)
+    assert made.assumptions == ("mini is assumed to take 1.1 s (models.yaml), spread like live's answers",)
     spread = float(np.quantile(BIG, 0.95) / np.quantile(BIG, 0.5))
     assert estimate(made.shadow_p95_s).value == pytest.approx(1.1 * spread, rel=0.05)
 

@@ -42,9 +42,9 @@ def test_live_that_chooses_by_chance_is_said_to() -> None:
 @pytest.mark.parametrize(
     ("chance", "named"),
     [
-        (Exploration(n=900, unknown=900, random=0), "and live decisions do not say whether chance made them"),
-        (Exploration(n=900, unknown=1, random=0), "and 1 of 900 live decisions do not say whether chance made them"),
-        (Exploration(n=0, unknown=0, random=0), "and live decisions do not say whether chance made them"),
+        (Exploration(n=900, unknown=900, random=0), "and live decisions do not record whether chance made them"),
+        (Exploration(n=900, unknown=1, random=0), "and 1 of 900 live decisions do not record whether chance made them"),
+        (Exploration(n=0, unknown=0, random=0), "and live decisions do not record whether chance made them"),
     ],
 )
 def test_what_was_not_declared_is_unknown_and_names_the_setting(chance: Exploration, named: str) -> None:

@@ -129,13 +129,13 @@ def test_a_shadow_is_measured_where_live_explores(store: Store) -> None:
 def test_a_deterministic_live_policy_is_refused(store: Store) -> None:
     """Propensity 1 everywhere: where the shadow differs, nothing was ever seen."""
     q = store_sample(store, propensity={"big": 1.0, "small": 1.0}, explores=0.0)
-    assert "live chose without chance on every request" in reason(Study(q, WINDOW).of(CHEAP).off_policy(THUMBS))
+    assert "live chose deterministically on every request" in reason(Study(q, WINDOW).of(CHEAP).off_policy(THUMBS))
 
 
 def test_unknown_propensities_are_refused(store: Store) -> None:
     """A live policy that does not say how likely its choice was."""
     q = store_sample(store, propensity={"big": 0.7, "small": None})
-    assert "do not say with which probability" in reason(Study(q, WINDOW).of(CHEAP).off_policy(THUMBS))
+    assert "do not record their probability" in reason(Study(q, WINDOW).of(CHEAP).off_policy(THUMBS))
 
 
 def test_what_nobody_sent_is_refused(store: Store) -> None:

@@ -337,7 +337,7 @@ def test_a_range_is_called_one_only_where_it_is_one(report: ProjectReport) -> No
 
     assert said(overall.cost.relative).text == f"Cost and escalation are ranges: {why}."
     executed = said(estimate(-0.2, -0.3, -0.1))
-    assert executed.text.startswith(f"Escalation is a range in the log: {why}. Cost is none")
+    assert executed.text.startswith(f"Escalation is a range in the log: {why}. Cost is not")
     assert executed.next_step == ""
     assert said(Undefined(reason="no price")).text == f"Escalation is a range: {why}."
 

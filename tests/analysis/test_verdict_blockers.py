@@ -86,7 +86,7 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
         (
             {"counts": {"all": counts(*[1000] * 13, 800)}},
             "row_mismatch",
-            "Shadow rows do not fit the live requests: on 22 Nov there are 800 for 1,000",
+            "Shadow rows do not match the live requests: on 22 Nov there are 800 for 1,000",
         ),
         ({"failed_share": 0.0021}, "failed", "0.2 % of this shadow's decisions failed (limit 0.1 %)"),
         ({"unpriced": ("llama-70b",)}, "unpriced", "No price in book b for llama-70b"),

@@ -74,7 +74,7 @@ def test_a_saving_that_the_bills_deny_is_not_believed(engine_folder: Path, tmp_p
         seen = judged(store, plan_of(tmp_path, PLAN.replace("points: 2.0", "points: 5.0")))
     cost = seen.conditions[0]
     assert (seen.verdict, cost.state, cost.is_harm) == (Verdict.NEED_MORE, "unknown", False)
-    assert cost.why == "it depends on whether all answers cost what was paid for those that were run"
+    assert cost.why == "it depends on whether all answers cost as much as the executed ones"
     assert "a month for executed answers, as if they were run at the pace of this window" in " ".join(seen.caveats)
     assert REPEATABLE in seen.caveats, "every live decision carries probability 1"
 

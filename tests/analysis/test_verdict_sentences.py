@@ -180,7 +180,7 @@ def test_need_more_because_nobody_has_seen_its_answers() -> None:
     text = said(conditions=(ranged, answers(NOT_RUN, "none")), headline=headline)
     assert text.startswith(
         "Not yet: its answers have not been seen. cheap-first would save $4,210 to $19,300 a month, depending on how"
-        " often its cheap answers fail their check; waiting will not tell. Next: run the first answers"
+        " often its cheap answers fail their check; waiting will not settle it. Next: run the first answers"
     )
 
 
@@ -229,7 +229,7 @@ def test_blocked() -> None:
         (between(4_200, 19_300), "save $4,200 to $19,300 a month"),
         (between(-500, 19_300), "save $19,300 to cost $500 more a month"),
         (between(-900, -500), "cost $500 to $900 more a month"),
-        (Undefined(reason="no price"), "change the bill by an amount that is not known (no price)"),
+        (Undefined(reason="no price"), "change the bill by an unknown amount (no price)"),
     ],
 )
 def test_money(measured: Measured, text: str) -> None:
