@@ -1,4 +1,4 @@
-"""Which caveats stand where: those that all policies share are said once, and those that block belief are marked."""
+"""Placement of caveats: common ones of all policies are shown once, and serious ones are marked."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from shadowroute.analysis.report import PolicyReport
 BLOCKING: Final = frozenset(
     {"no_requests", "live_changed", "unknown_clusters", "incomplete", "failed", "unpriced", "uncosted"}
 )
-"""Codes of caveats that stand in the way of believing a figure; the others explain one."""
+"""Codes of caveats that make a figure unreliable; the others explain one."""
 
 ABOUT_LIVE: Final = Caveat("about_live", "Live quality is that of the model that answered, never of the shadow's.")
-"""Said once for all policies, wherever their quality figures stand together."""
+"""Shown once for all policies, above their quality figures."""
 
 
 def shared(policies: Sequence[PolicyReport]) -> list[Caveat]:
@@ -26,5 +26,5 @@ def shared(policies: Sequence[PolicyReport]) -> list[Caveat]:
 
 
 def own(policy: PolicyReport, common: Sequence[Caveat] = ()) -> list[Caveat]:
-    """Caveats of one policy without those that are said elsewhere."""
+    """Caveats of one policy without those that are shown elsewhere."""
     return [caveat for caveat in policy.caveats if caveat.code != "about_live" and caveat not in common]

@@ -62,7 +62,7 @@ def intervals(marks: Sequence[Mark], *, title: str, scale: Scale, signed: bool =
 
 
 def intervals_if_any(marks: Sequence[Mark], *, title: str, scale: Scale, signed: bool = False) -> Chart | None:
-    """The same; None where nothing is known, because an empty chart looks like zero."""
+    """The same; None if everything is unknown, because an empty chart looks like zero."""
     if not any(is_drawn(mark.measured) for mark in marks):
         return None
     return intervals(marks, title=title, scale=scale, signed=signed)
@@ -117,7 +117,7 @@ def distributions(groups: Mapping[str, Sequence[float]], *, title: str) -> Chart
 
 
 def flows(cells: Sequence[Cell]) -> dict[str, Any]:
-    """An ECharts sankey of where requests would go: live's model on the left, the shadow's on the right."""
+    """An ECharts sankey of the moved requests: live's model on the left, the shadow's on the right."""
     left = list(dict.fromkeys(cell.live_model for cell in cells))
     right = list(dict.fromkeys(cell.shadow_model for cell in cells))
     colours = {model: CATEGORIES[i % len(CATEGORIES)] for i, model in enumerate(dict.fromkeys(left + right))}
@@ -149,7 +149,7 @@ def flows(cells: Sequence[Cell]) -> dict[str, Any]:
 
 
 def is_drawn(measured: Measured) -> bool:
-    """Whether a chart has something to draw for it."""
+    """Whether a chart can show it."""
     return isinstance(measured, (Estimate, Range))
 
 

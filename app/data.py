@@ -1,4 +1,4 @@
-"""What pages show, read from the store and kept for some seconds, so that a click does not read it again.
+"""Data of the pages, read from the store and kept for some seconds, so that a click does not read it again.
 
 Results are frozen and shared between sessions (`cache_resource` hands out the object itself); every entry is small:
 sums, or one page of requests, never a table.
@@ -68,7 +68,7 @@ def _queries(project: str) -> Queries:
 def _study(
     project: str, window: Window, policy: PolicyRef | None = None, where: Slice = ALL, *, book: str = "", **wanted: Any
 ) -> Study:
-    """The study of one computation, asked as the policy's plan asks; an empty book is the project's."""
+    """The study of one computation, with the settings of the policy's plan; an empty book is the project's."""
     plan = None if policy is None else plan_of(project, policy)
     wishes = {} if plan is None else wishes_of(plan.plan.document)
     return Study(_queries(project), window, slice=where, book=book or _book(project), **wishes, **wanted)
@@ -133,7 +133,7 @@ def book(project: str) -> str:
 
 @_cached
 def plans(project: str) -> dict[str, RegisteredPlan]:
-    """The plan that judges each shadow, by its name: the one that was recorded last."""
+    """The plan that judges each shadow, by its name: the one recorded last."""
     newest: dict[str, RegisteredPlan] = {}
     for plan in recorded_plans(runtime.current().store.reader(), project):
         newest.setdefault(plan.plan.document.policy, plan)
@@ -206,7 +206,7 @@ def by_day(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """What changing to a policy does to the bill; the attributes are those of `PolicyEvidence`."""
+    """The effect of a policy on the bill; the attributes are those of `PolicyEvidence`."""
 
     ledger: Ledger
     escalation: EscalationBreakEven
@@ -254,13 +254,13 @@ def latency(project: str, window: Window, policy: PolicyRef, where: Slice) -> La
 
 @_computed
 def off_policy(project: str, window: Window, policy: PolicyRef) -> tuple[SignalOffPolicy, ...]:
-    """What live's exploration says about the shadow, per signal; all traffic."""
+    """Evidence about the shadow from live's exploration, per signal; all traffic."""
     return off_policy_by_signal(_study(project, window, policy), policy)
 
 
 @_computed
 def between_models(project: str, window: Window, policy: PolicyRef) -> tuple[Frontier, RandomControl, Savings]:
-    """The shadow between single models, against a coin of the same spend, and of what any choice could save."""
+    """The shadow between single models, against a coin flip of the same spend and the largest possible saving."""
     one = _study(project, window, policy).of(policy)
     return one.frontier, one.random_control, one.savings
 
@@ -273,7 +273,7 @@ def requests(project: str, wanted: RequestFilter, after: PageKey | None, limit: 
 
 @_cached
 def request_count(project: str, wanted: RequestFilter) -> int:
-    """How many requests the filter keeps."""
+    """Number of requests that the filter keeps."""
     return single.request_count(_queries(project), wanted)
 
 

@@ -1,4 +1,4 @@
-"""Is everything connected, and can the figures be believed? Every check says what it saw and what to do about it."""
+"""Checks of the connections and of the reliability of the figures, each with its finding and the next step."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Check:
     Attributes:
         level: ok, warn, or FAIL for what makes figures wrong or absent.
         name: stable word.
-        fix: what settles it; empty if nothing needs to be done.
+        fix: next step; empty if there is nothing to do.
     """
 
     level: Level
@@ -51,7 +51,7 @@ class Check:
 
     @classmethod
     def warn(cls, name: str, text: str, fix: str) -> Check:
-        """Figures exist, but less can be believed or seen."""
+        """Figures exist, but are less reliable or less complete."""
         return cls(level="warn", name=name, text=text, fix=fix)
 
     @classmethod
@@ -85,7 +85,7 @@ def examine(store: Store, project: str, *, wait_s: float = 0.0) -> list[Check]:
 
 
 def receiver_status(store: Store) -> dict[str, Any] | None:
-    """What the receiver of a running `up` counted; None if none runs on this store or it does not answer."""
+    """Counts of the receiver of a running `up`; None if none runs on this store or it does not answer."""
     if store.owner is None:
         return None
     try:
@@ -107,14 +107,14 @@ def _wait_for_traffic(store: Store, project: str, wait_s: float) -> Queries | No
 
 
 def _sdk() -> Check:
-    """Whether `import shadow` is ours: a package of that name by somebody else exists."""
+    """Whether `import shadow` is ours: another package of that name exists."""
     try:
         distribution("shadow")
     except PackageNotFoundError:
         return Check.ok("sdk", f"shadowroute {distribution('shadowroute').version}")
     return Check.fail(
         "sdk",
-        'the package "shadow" is installed; it is not ours and hides `import shadow`',
+        'the installed package "shadow" is not part of shadowroute and hides `import shadow`',
         "pip uninstall shadow && pip install --force-reinstall shadowroute",
     )
 
@@ -126,7 +126,7 @@ def _store(store: Store) -> Check:
 
 
 def _nothing(receiver: dict[str, Any] | None) -> Check:
-    """No decision at all: the receiver's refusals usually tell why."""
+    """No decision at all: the receiver's refusals usually show the reason."""
     if receiver is None:
         text = "0 requests, and no receiver runs on this store"
         return Check.fail("traffic", text, "shadowroute up, then send traffic; or shadowroute demo")
@@ -155,7 +155,7 @@ def _last_request(queries: Queries, fresh: Freshness) -> Check:
     seconds = max(0.0, (datetime.now(UTC) - arrived).total_seconds())
     text = f"project {queries.project}: last request arrived {age(seconds)} ago"
     if seconds > STALE_S:
-        return Check.warn("traffic", text, "is the service up, and does it still export?")
+        return Check.warn("traffic", text, "check that the service is up and still exports")
     return Check.ok("traffic", text)
 
 
@@ -169,7 +169,7 @@ def _completeness(queries: Queries, window: Window) -> Iterator[Check]:
         if complete.is_complete:
             yield Check.ok("shadows", text)
         else:
-            yield Check.warn("shadows", text, "observer.stats says what was shed or dropped in the service")
+            yield Check.warn("shadows", text, "see observer.stats in the service for shed and dropped requests")
 
 
 def _failures(queries: Queries, window: Window) -> Iterator[Check]:
@@ -180,7 +180,7 @@ def _failures(queries: Queries, window: Window) -> Iterator[Check]:
         if row.error_type == "switched_off":
             yield Check.warn("failed", text, "it overran its budget three times and was switched off; make it faster")
         elif share > FEW:
-            yield Check.warn("failed", text, "the service's log has the first error of each kind")
+            yield Check.warn("failed", text, "see the first error of each kind in the service's log")
 
 
 def _ids(queries: Queries, window: Window) -> Iterator[Check]:
@@ -196,12 +196,10 @@ def _ids(queries: Queries, window: Window) -> Iterator[Check]:
 
 
 def _id_keys(queries: Queries, window: Window) -> Iterator[Check]:
-    """Without SHADOW_ID_KEY the figures are right, but the hashes hide less than they seem to."""
+    """Without SHADOW_ID_KEY the figures are right, but the hashes protect ids less than expected."""
     public = [service for service, kind in queries.id_keys(window).items() if kind == "public"]
     if public:
-        text = (
-            f"{', '.join(public)}: user and session ids are hashed with a public salt; who guesses an id can confirm it"
-        )
+        text = f"{', '.join(public)}: user and session ids are hashed with a public salt; a guessed id can be confirmed"
         yield Check.warn("id key", text, "set SHADOW_ID_KEY to a secret in the service, the same in every process")
 
 
@@ -228,7 +226,7 @@ def _outcomes(queries: Queries, window: Window) -> Iterator[Check]:
 
 
 def _review_flags(queries: Queries, window: Window) -> Iterator[Check]:
-    """Routers flag what a person should look at; somebody must be told."""
+    """Routers flag requests for a person, so doctor reports them."""
     flags = queries.review_flags(window)
     if flags:
         told = ", ".join(f"{count(n)} {reason.replace('_', ' ')}" for reason, n in flags.items())
@@ -239,18 +237,18 @@ def _review_flags(queries: Queries, window: Window) -> Iterator[Check]:
 
 def _reloads(queries: Queries, _window: Window) -> Iterator[Check]:
     for service, error in queries.reload_errors().items():
-        text = f"{service} goes on with its old configuration: {error}"
+        text = f"{service} still uses its old configuration: {error}"
         yield Check.warn(
             "reload",
             text,
-            "correct the file that is named; with reload.watch it is read again by itself, else call reload()",
+            "correct the named file; reload.watch reads it again, without it call reload()",
         )
 
 
 def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
     number, name = queries.unusable_spans()
     if number:
-        text = f"{counted(number, 'span lacks', 'spans lack')} an attribute that a decision must have; one is {name!r}"
+        text = f"{counted(number, 'span lacks', 'spans lack')} a required decision attribute, for example {name!r}"
         yield Check.warn("spans", text, "docs/reference/spans.md lists the required ones")
 
 

@@ -1,4 +1,4 @@
-"""What pages say when there is nothing to show: the reason, and what to do about it."""
+"""Texts of empty pages: the reason and the next step."""
 
 from __future__ import annotations
 
@@ -18,27 +18,29 @@ client = observer.wrap(openai.OpenAI())                # or the decorator, or th
 
 
 def no_figures() -> None:
-    """No request has arrived, or none is rolled up yet; looks again every five seconds."""
+    """No request has arrived, or none is rolled up yet; checks again every five seconds."""
     url = runtime.current().otlp_url
     if data.projects():
         st.subheader("The first requests have arrived", anchor=False)
-        st.markdown("Figures appear within a minute. This page looks again by itself.")
+        st.markdown("Figures appear within a minute. This page refreshes itself.")
     else:
         st.subheader("No request has arrived", anchor=False)
         st.markdown(f"Point your SDK to `{url}`, or stop this and run `shadowroute demo` to see a simulated week.")
         st.code(_FIRST_LINES.format(url=url), language="python")
-        st.markdown("`shadowroute doctor --wait 60s` in a second terminal says what is wrong if nothing comes.")
+        st.markdown(
+            "If no request arrives, run `shadowroute doctor --wait 60s` in a second terminal to find the cause."
+        )
     _refused()
     _look_again()
 
 
 def _refused() -> None:
-    """What the receiver refused: the usual reason for an empty page."""
+    """Refusals of the receiver: the usual reason for an empty page."""
     entries = runtime.current().refused()[:3]
     if not entries:
         return
     lines = [f"- {refused_text(entry)}, last at {_clock(entry['last_at'])}" for entry in entries]
-    st.warning("The receiver refused what was sent:\n" + "\n".join(lines), icon=":material/block:")
+    st.warning("Refused by the receiver:\n" + "\n".join(lines), icon=":material/block:")
 
 
 def _clock(epoch_s: float) -> str:

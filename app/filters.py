@@ -25,7 +25,7 @@ _KEYS: Final = ("project", "policy", "version", "from", "to", "segment", "signal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What all figures of a page are about.
+    """The scope of all figures of a page.
 
     Attributes:
         window: UTC days.
@@ -52,7 +52,7 @@ class Scope:
 
 
 def current() -> Scope:
-    """What the filter bar of this run selects."""
+    """The selection of the filter bar of this run."""
     scope = st.session_state[_SCOPE]
     assert isinstance(scope, Scope)  # noqa: S101  # the entry file draws the bar before it runs a page
     return scope
@@ -149,9 +149,9 @@ def choice(place: Any, key: str, options: Sequence[str], *, label: str, default:
     Args:
         place: where to draw it: a container or streamlit itself.
         key: of the widget and of the query parameter.
-        options: what may be chosen.
+        options: allowed values.
         label: of the box.
-        default: what is chosen where the address says nothing.
+        default: choice without an address parameter.
     """
     _refuse_unknown(key, options, "The store holds: " + ", ".join(options[:8]) + ".")
     chosen = place.selectbox(label, options, index=list(options).index(default), key=key, bind="query-params")
@@ -159,7 +159,7 @@ def choice(place: Any, key: str, options: Sequence[str], *, label: str, default:
 
 
 def _window(days: Window) -> Window:
-    """The days asked for; an empty field means the first or the last day that has requests."""
+    """The requested days; an empty field means the first or the last day with requests."""
     first = _day("from", "From (UTC)", days)
     last = _day("to", "To (UTC)", days)
     first, last = first or days.first, last or days.last
@@ -195,7 +195,7 @@ def _segments(project: str, window: Window, policy: PolicyRef | None) -> tuple[S
 
 
 def _summary(days: Window) -> str:
-    """The label of the closed filter box: what it is set to."""
+    """The label of the closed filter box: its filters."""
     first = st.query_params.get("from") or str(days.first)
     last = st.query_params.get("to") or str(days.last)
     segments = [text for text in st.query_params.get_all("segment") if text]

@@ -21,7 +21,7 @@ _WIDTH = 120
 
 
 def gate_text(judgement: Judgement, *, file: str, code: int, reason: str) -> str:
-    """What `shadowroute gate` prints: the verdict condition by condition, and the exit code with its reason."""
+    """The output of `shadowroute gate`: the verdict condition by condition, and the exit code with its reason."""
     lines = [
         f"{judgement.verdict}  {judgement.policy}   {_plan(judgement.plan)}   {_progress(judgement)}",
         _wrapped(judgement.sentence, "  "),
@@ -56,13 +56,13 @@ def gate_comment(judgement: Judgement, *, file: str, code: int, reason: str, pub
     ]
     harms = _harms(judgement)
     if harms:
-        lines += ["", "Segments that are harmed, after correction for how many were looked at:", ""]
+        lines += ["", "Harmed segments, after correction for the number of segments:", ""]
         lines += [f"- {_finding(finding)}" for finding in harms]
     if judgement.blockers:
-        lines += ["", "What forbids a verdict:", ""]
+        lines += ["", "Blockers of a verdict:", ""]
         lines += [f"- {blocker.text}. **Next:** {blocker.next_step}." for blocker in judgement.blockers]
     if judgement.doors:
-        lines += ["", "What would bring the missing answers:", "", *(f"- {door}" for door in judgement.doors)]
+        lines += ["", "How to get the missing answers:", "", *(f"- {door}" for door in judgement.doors)]
     notes = [*edits(judgement, file), *judgement.caveats]
     if notes:
         lines += ["", *(f"> {note}" for note in notes)]
@@ -94,7 +94,7 @@ def edits(judgement: Judgement, file: str) -> Iterator[str]:
 
 
 def look(seen: Look) -> str:
-    """How the intervals stay valid, with the level of today."""
+    """The method of the intervals, with the level of today."""
     number = f"look {seen.number}" + (f" of {seen.planned}" if seen.planned else "")
     level = f"{seen.level * 100:.4g}" if seen.level < 0.9999 else "over 99.99"
     return f"{number}, {seen.confidence * 100:.10g} % over all looks ({level} % today): {seen.note}."

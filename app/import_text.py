@@ -1,4 +1,4 @@
-"""What an import did and what its log lacks, for people and as JSON."""
+"""Result of an import and gaps of its log, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WORDS: Final = {
 
 
 def summary_text(done: Imported, store: Dsn) -> str:
-    """Calls, what was left out and why, and what the log lacks; the store is named without its password."""
+    """Calls, left-out records with reasons, and gaps of the log; the store is named without its password."""
     gaps = done.gaps
     rate = f", {gaps.calls / done.seconds:,.0f} calls/s" if done.seconds > 0 else ""
     head = (
@@ -44,12 +44,12 @@ def summary_text(done: Imported, store: Dsn) -> str:
     lines += [f"left out {count(each.n)}: {each.reason} (first: {each.first})" for each in gaps.skipped]
     if done.observed:
         lines.append(
-            f"{counted(done.observed, 'request')} of these days came in another way. A call that was observed and"
+            f"{counted(done.observed, 'request')} of these days came from another source. A call that was observed and"
             " logged counts twice unless both have one id: import into a project of its own with --project"
         )
     lacks = list(sentences(gaps))
     if lacks:
-        lines.append("What this log lacks, and what that costs:")
+        lines.append("Gaps of this log, and their effect:")
         lines += [fill(sentence, WIDTH, initial_indent="- ", subsequent_indent="  ") for sentence in lacks]
     lines.append(f"Stored in {store}; see it again: shadowroute report --project {done.project}")
     return "\n".join(lines)
@@ -95,7 +95,7 @@ def document_of(done: Imported) -> dict[str, Any]:
 
 
 def sentences(gaps: Gaps) -> Iterator[str]:
-    """What the log lacks and what that costs a verdict, the gravest first. Nothing for a log that lacks nothing."""
+    """The gaps of the log and their effect on a verdict, the gravest first. Empty for a complete log."""
     if gaps.calls == 0:
         return
     yield from _about_keys(gaps)
@@ -103,10 +103,10 @@ def sentences(gaps: Gaps) -> Iterator[str]:
         yield from _about_policy(policy, gaps)
     if not gaps.signals:
         yield (
-            "no signals: live quality is unknown but for what follows from the order of calls (no_user_retry,"
-            " no_abandonment); --signal COLUMN=NAME reads a column that judges the answer"
+            "no signals: live quality is unknown except for signals from the order of calls (no_user_retry,"
+            " no_abandonment); --signal COLUMN=NAME reads a column that rates the answer"
         )
-    yield "answers of the shadow were not run: quality is no evidence for SHIP until some are executed and imported"
+    yield "answers of the shadow were not run: no quality evidence for SHIP until some are executed and imported"
     if gaps.without_tokens:
         yield f"no token counts on {_share(gaps.without_tokens, gaps)}: their cost is unknown, never 0"
     if gaps.without_cost == gaps.calls:
@@ -115,7 +115,7 @@ def sentences(gaps: Gaps) -> Iterator[str]:
         if gaps.lacking.get(name) == gaps.calls:
             yield (
                 f"no {WORDS[name]}: no segments by it; --rename COLUMN={name} names the column, --absent {name} "
-                "says that there is none"
+                "declares that there is none"
             )
 
 
@@ -135,7 +135,7 @@ def _about_keys(gaps: Gaps) -> Iterator[str]:
 
 def _about_policy(policy: PolicyGap, gaps: Gaps) -> Iterator[str]:
     if policy.undecided:
-        what = ", ".join(_words(feature) for feature in sorted(policy.lacking)) or "what the log lacks"
+        what = ", ".join(_words(feature) for feature in sorted(policy.lacking)) or "a feature"
         blocked = "; a verdict is blocked above 0.1 %" if policy.undecided / gaps.calls > FAILED else ""
         yield (
             f"{policy.policy}: no decision on {_share(policy.undecided, gaps)}, because it needs {what}, which the log "

@@ -1,4 +1,4 @@
-"""Pieces that several pages draw: titles, figures with what they rest on, caveats, tables with their download."""
+"""Common pieces of pages: titles, figures with their basis, caveats, tables with their download."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _KEY_NAMES: Final = {
 
 
 def figure(shown: Figure, *, with_basis: bool = True) -> None:
-    """The number, its interval with its level, and what it rests on; or why there is none."""
+    """The number, its interval with its level, and its basis; or the reason for a missing one."""
     st.metric(shown.label, headline(shown.measured, shown.scale, signed=shown.signed), help=shown.meaning)
     bounds = interval(shown.measured, shown.scale, signed=shown.signed)
     lines = [f"{_level(shown.measured)}: {bounds}" if bounds else "", shown.beside]
@@ -49,7 +49,7 @@ def _level(measured: Measured) -> str:
 
 
 def figures(shown: Sequence[Figure]) -> None:
-    """Figures side by side; what all of them rest on is said once, below."""
+    """Figures side by side; their common basis is shown once, below."""
     common = {basis(one.measured) for one in shown}
     is_said_below = len(shown) > 1 and len(common) == 1
     for column, one in zip(st.columns(len(shown), border=True), shown, strict=True):
@@ -109,7 +109,7 @@ def policy_links(policy: PolicyRef) -> None:
 
 
 def page_head(question: str, report: PolicyReport) -> None:
-    """The question that the page answers, and about which policy."""
+    """The question that the page answers, and its policy."""
     st.subheader(question, anchor=False)
     policy_title(report.policy, CONTROL if report.is_control else _standing(report.policy))
 
@@ -120,7 +120,7 @@ def _standing(policy: PolicyRef) -> str:
 
 
 def caveats(items: Iterable[Caveat]) -> None:
-    """What a reader must know before believing a figure, one line each; what blocks belief is marked."""
+    """Limits of the figures, one line each; serious ones are marked."""
     lines = [_caveat(item) for item in items]
     if lines:
         caption("  \n".join(lines))
@@ -145,7 +145,7 @@ def by_segment(
     """One measure for every value of a segment key, as chart and table; the report that it shows, if there is one.
 
     Args:
-        scope: the filters; segments are marginal, so a segment filter does not apply here and is said.
+        scope: the filters; segments are marginal, so a segment filter does not apply here, which the page states.
         policy: the shadow policy.
         pick: the measure of a slice, a share or a relative change.
         title: of the axis, with its unit.

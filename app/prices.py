@@ -1,8 +1,8 @@
-"""Keeps a price book pinned for what the store holds, so that a cost figure always names its prices.
+"""Keeps a price book pinned for the models of the store, so that a cost figure always names its prices.
 
 The book of a price file, or of the registry, is pinned at start. Models that appear in traffic later get the registry's
-prices as soon as they are seen: a model nobody uses needs no price, and one that the registry does not know is said,
-never guessed.
+prices as soon as they are seen: an unused model needs no price, and a model that the registry lacks is reported, never
+guessed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shadowroute.collector.price_books import current_book, pin
 from shadowroute.collector.store import Store
 
 EVERY_S: Final = 5.0
-"""As often as the rollups are renewed at most: a page must not call a model unpriced only because nobody looked yet."""
+"""At most as often as the rollups are renewed: a page must not call a model unpriced before the first look."""
 ALL_PROJECTS: Final = ""
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class PriceKeeper:
         self._thread: threading.Thread | None = None
 
     def start(self, store: Store) -> None:
-        """Pin what is listed, and start to watch for models."""
+        """Pin the listed models, and start to watch for new ones."""
         rows = self._catalogue.price_rows()
         if rows:
             pin(store.client(), self._project, rows, self._catalogue.book_id, self._source)
@@ -64,23 +64,27 @@ class PriceKeeper:
             try:
                 pin_missing(store.client(), self._catalogue, project=self._project, source=self._source)
             except Exception:  # noqa: BLE001  # a store that is away now is asked again
-                _log.exception("pinning prices failed; trying again in %d s", EVERY_S)
+                _log.exception(
+                    "pinning prices failed; requests are unaffected, new models have no cost yet; check the store; "
+                    "next try in %d s",
+                    EVERY_S,
+                )
             self._stopped.wait(EVERY_S)
 
 
 def pin_missing(client: Client, catalogue: Catalogue, *, project: str, source: str) -> list[str]:
     """Add the prices of models that appeared in traffic and have none yet.
 
-    Projects whose book is another one are left alone: their prices are somebody's decision.
+    Projects with another book are left alone: their prices were chosen by a user.
 
     Args:
         client: of this thread.
         catalogue: whose book is added to.
         project: that the book is pinned for; empty means the default of all.
-        source: what pinned it, for the record.
+        source: origin of the pin, for the record.
 
     Returns:
-        The models that got a price now, sorted.
+        The newly priced models, sorted.
     """
     book = catalogue.book_id
     served = [project] if project else projects(client)

@@ -1,4 +1,4 @@
-"""What the running platform gives its pages: the store, the addresses, and the project to show first.
+"""The platform's data for its pages: the store, the addresses, and the project to show first.
 
 Streamlit runs the pages in threads of the process that `shadowroute up` started, so one value is enough. A page never
 opens a store itself: an embedded store has one owner.
@@ -20,9 +20,9 @@ class Runtime:
     Attributes:
         store: open, owned by the process.
         project: shown when the address names none; empty means the one that has data.
-        otlp_url: where SDKs send spans, for the texts of empty pages.
+        otlp_url: OTLP address for SDKs, for the texts of empty pages.
         ui_url: address of the review app, for links that are absolute.
-        refused: what the receiver refused since its start, newest first; entries as in its `/-/status`.
+        refused: refusals of the receiver since its start, newest first; entries as in its `/-/status`.
     """
 
     store: Store

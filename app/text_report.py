@@ -24,11 +24,11 @@ CSV_HEADER: Final = (
 
 
 def report_text(report: ProjectReport, *, judged: str = "") -> str:
-    """The report as a person reads it in a terminal: what it rests on, a table per shadow policy, what limits it.
+    """The report for a terminal: its basis, a table per shadow policy, its limits.
 
     Args:
-        report: what was measured.
-        judged: what a plan makes of it; empty says that nothing is judged.
+        report: the measures.
+        judged: result of a plan; empty = nothing is judged.
     """
     parts = [*([judged] if judged else []), _head(report, "" if judged else f"{NOT_JUDGED}   ")]
     if not report.policies:
@@ -86,14 +86,14 @@ def paid_twice(part: SliceReport) -> str:
 
 
 def _reasons(part: SliceReport) -> Iterator[str]:
-    """Why a figure of the first row is missing; why one is a range stands among the caveats."""
+    """The reason for a missing figure of the first row; reasons for ranges are among the caveats."""
     for name, measured in _columns(part).items():
         if isinstance(measured, Undefined):
             yield f"{name}: {sentence(measured.reason, measured.next_step)}"
 
 
 def _segment_reasons(parts: Sequence[SliceReport]) -> Iterator[str]:
-    """Why figures of segments are missing: the segments of each reason, without the counts that differ between them."""
+    """Reasons for missing figures of segments: the segments of each reason, without their differing counts."""
     segments: dict[str, list[str]] = {}
     for part in parts:
         for reason in {m.reason.partition(":")[0]: None for m in _columns(part).values() if isinstance(m, Undefined)}:
@@ -103,7 +103,7 @@ def _segment_reasons(parts: Sequence[SliceReport]) -> Iterator[str]:
 
 
 def _columns(part: SliceReport) -> dict[str, Measured]:
-    """The measures of a row by what they are called in reasons."""
+    """The measures of a row by their names in reasons."""
     quality = part.quality
     columns = {"differs": part.divergence.model, "cost": part.cost.relative}
     if part.escalation.n_cascade:
@@ -115,7 +115,7 @@ def _columns(part: SliceReport) -> dict[str, Measured]:
 
 
 def _notes(report: ProjectReport, common: Sequence[Caveat]) -> str:
-    """What limits every policy, and whose answers the quality is about."""
+    """Limits of every policy, and the owner of the rated answers."""
     about_live = [ABOUT_LIVE] if any(policy.overall.quality.signal for policy in report.policies) else []
     lines = [_caveat(caveat) for caveat in (*report.caveats, *common, *about_live)]
     return "\n".join([*lines, *([_line("-", report.floor)] if report.floor and report.policies else [])])
@@ -132,7 +132,7 @@ def _line(mark: str, text: str) -> str:
 
 
 def csv_rows(report: ProjectReport) -> Iterator[tuple[Cell, ...]]:
-    """One row per policy, segment and measure; unknown numbers are empty, and `note` says why."""
+    """One row per policy, segment and measure; unknown numbers are empty, with the reason in `note`."""
     head = (report.project, report.window.first.isoformat(), report.window.last.isoformat(), report.book)
     for policy in report.policies:
         for part in (policy.overall, *policy.segments):

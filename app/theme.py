@@ -2,7 +2,7 @@
 
 They are passed to the server at start instead of lying in a `.streamlit` folder: an installed wheel has no such folder,
 and one in the user's directory belongs to the user. Chart colours tell models apart and never judge: green and red are
-kept for verdicts, which this release does not give.
+kept for verdicts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 CATEGORIES: Final = ("#2f6fd0", "#e08214", "#3a9e8f", "#9b5fc0", "#c2557a", "#7a8794", "#b59b1f", "#5aa9d6")
-"""Told apart by people with any of the common colour weaknesses, and on both backgrounds."""
+"""Distinguishable with any common colour weakness, and on both backgrounds."""
 
 SEQUENCE: Final = (
     "#eaf1fb", "#cfe0f6", "#aecbef", "#8ab4e7", "#669ddd", "#4685d2", "#2f6fbf", "#2259a1", "#184582", "#103263",

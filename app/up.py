@@ -26,7 +26,7 @@ _UI_SCRIPT: Final = Path(__file__).with_name("ui.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpOptions:
-    """What `shadowroute up` can be told.
+    """Options of `shadowroute up`.
 
     Attributes:
         store: DSN, `chdb://PATH` or `clickhouse://HOST:PORT/DATABASE`.
@@ -34,7 +34,7 @@ class UpOptions:
         ui_port: of the review app.
         otlp_port: of the OTLP/HTTP receiver.
         clickhouse_port: of the ClickHouse HTTP interface.
-        token: bearer token that the receiver asks for; needed as soon as `host` is not loopback.
+        token: bearer token required by the receiver; needed as soon as `host` is not loopback.
         project: shown when the address of a page names none.
         prices: models.yaml whose prices are pinned for the project; None means the registry's.
         labels: names of request labels that become segments.
@@ -66,7 +66,7 @@ class Platform:
         self._options = options
 
     def addresses(self) -> str:
-        """What listens where, for the person who started it."""
+        """The addresses of the platform, for the terminal."""
         lines = [
             f"Review app   {self.ui_url}",
             f"OTLP/HTTP    {self.collector.otlp_url}   export.to in shadow.yaml",
@@ -103,7 +103,7 @@ class Platform:
 
     def _start(self, stack: ExitStack) -> None:
         options = self._options
-        # Port and price file come first: a store that is opened, migrated and closed for a typo helps nobody.
+        # Port and price file come first, so that no store is opened and migrated after a typo.
         require_free_port(options.host, options.ui_port, "--ui-port")
         keeper = PriceKeeper(options.project, options.prices)
         self.store = stack.enter_context(open_store(options.store, own=True))
@@ -137,7 +137,7 @@ class Platform:
             announce: called once the pages answer, so that no printed address is refused.
 
         Raises:
-            PortInUseError: another process took the port since it was looked at.
+            PortInUseError: another process took the port since the check.
         """
         with suppress(KeyboardInterrupt):  # uvicorn closes its connections on the signal, and then raises it again
             # Streamlit takes a second to import; by then the receiver answers already.
@@ -151,7 +151,7 @@ class Platform:
             app = streamlit.App(_UI_SCRIPT, lifespan=announced)
             try:
                 app.run(config=streamlit_config(host=self._options.host, port=self._options.ui_port))
-            except SystemExit as ended:  # how Streamlit says that it could not listen
+            except SystemExit as ended:  # Streamlit's report of a failure to listen
                 require_free_port(self._options.host, self._options.ui_port, "--ui-port")
                 raise RuntimeError(f"the review app did not start (Streamlit ended with {ended.code})") from ended
 

@@ -1,4 +1,4 @@
-"""The card of a shadow that a plan judges: the verdict, the sentence, three numbers, and what must be true."""
+"""The card of a shadow that a plan judges: the verdict, the sentence, three numbers, and the conditions."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _rests_on(judgement: Judgement, scope: filters.Scope) -> None:
 def _conditions(judgement: Judgement) -> None:
     section = conditions_section(judgement)
     st.markdown(f"##### {section.title}")
-    # What is next is a sentence: below the table it can be read on a phone, too.
+    # The next step is a sentence: below the table it can be read on a phone, too.
     rows = [(_state(state), *(plain(cell) for cell in cells)) for state, *cells, _ in section.rows]
     parts.wrapped_table(section.header[:-1], rows)
     steps = [(condition.requirement, what_next(condition)) for condition in judgement.conditions]

@@ -1,4 +1,4 @@
-"""The routing worksheet as a table, as CSV and as JSON: the twelve columns, and what sorts them."""
+"""The routing worksheet as a table, as CSV and as JSON: the twelve columns, and their order."""
 
 from __future__ import annotations
 

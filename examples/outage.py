@@ -38,7 +38,7 @@ SLOW_S = range(60, 120)
 DOWN_S = range(180, 240)
 """`swift` answers 503, fast."""
 SETTINGS = StateSettings(forget_s=60.0)
-"""A model that nobody asked for a minute is tried again; the default is five."""
+"""A model without a call for a minute is tried again; the default is five."""
 
 
 @dataclass(frozen=True)

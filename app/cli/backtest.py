@@ -38,7 +38,7 @@ def backtest(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure shadow policies on recorded outcomes, and say by how much each estimate misses the truth."""
+    """Measure shadow policies on recorded outcomes, with the error of each estimate against the truth."""
     from shadowroute.analysis.backtest.case import Inputs, load
     from shadowroute.analysis.backtest.run import run
     from shadowroute.analysis.backtest.text import render

@@ -1,4 +1,4 @@
-"""`shadowroute calculator`: what a mix of routes would cost, take and get wrong, before anything is measured."""
+"""`shadowroute calculator`: expected cost, time and errors of a mix of routes, before any measurement."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ def calculator(
             help="'small: share=70%, usd=0.0004, latency_s=0.8, quality=91%, escalates=8%, to=large'; once per route."
         ),
     ] = None,
-    requests: Annotated[float, typer.Option(min=0, help="Requests that totals are for, for example of a month.")] = 1.0,
+    requests: Annotated[
+        float, typer.Option(min=0, help="Number of requests for the totals, for example of a month.")
+    ] = 1.0,
     router_usd: Annotated[float, typer.Option(min=0, help="Cost of one routing decision, USD.")] = 0.0,
     bad_answer_usd: Annotated[
-        float | None, typer.Option(min=0, help="What a bad answer costs later: a retry, a support case. USD.")
+        float | None, typer.Option(min=0, help="Later cost of a bad answer, such as a retry or a support case, USD.")
     ] = None,
-    baseline: Annotated[str, typer.Option(help="Route that all requests would take without a router.")] = "",
+    baseline: Annotated[str, typer.Option(help="Route of all requests without a router.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Expected cost, latency, quality, escalation and risk over route shares. Reads no store."""

@@ -1,4 +1,4 @@
-"""What a command is about: project, days, policies, keys and signals that its options name, looked up in the store."""
+"""The subject of a command: project, days, policies, keys and signals of its options, looked up in the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def chosen_study(store: Store, project: str, first: date | None, last: date | None) -> Study:
-    """The days asked for of the project asked for, at the prices that are pinned for it.
+    """The requested days of the requested project, at its pinned prices.
 
     Raises:
         NothingStoredError: there is nothing to report on.
@@ -34,11 +34,11 @@ def chosen_study(store: Store, project: str, first: date | None, last: date | No
 
 
 def chosen_project(store: Store, asked: str) -> str:
-    """The project to report on: the one asked for, or the only one of the store.
+    """The project to report on: the requested one, or the only one of the store.
 
     Raises:
         NothingStoredError: the store holds no decision.
-        typer.BadParameter: it does not hold this project, or holds several and none was asked for.
+        typer.BadParameter: it does not hold this project, or holds several and none was named.
     """
     from shadowroute.analysis.queries import projects
 
@@ -54,7 +54,7 @@ def chosen_project(store: Store, asked: str) -> str:
 
 
 def chosen_window(queries: Queries, first: date | None, last: date | None) -> Window:
-    """The days asked for; an open end is the first or last day that has figures.
+    """The requested days; an open end is the first or last day with figures.
 
     Raises:
         NothingStoredError: there are no figures yet.
@@ -74,10 +74,10 @@ def chosen_window(queries: Queries, first: date | None, last: date | None) -> Wi
 
 
 def chosen_keys(study: Study, wanted: list[str]) -> list[str]:
-    """The segment keys asked for.
+    """The requested segment keys.
 
     Raises:
-        typer.BadParameter: one of them is no key of any decision in the window.
+        typer.BadParameter: one of them is not a key of any decision in the window.
     """
     found = [study.project.segments(study.window, row.policy) for row in study.shadows] if wanted else []
     known = sorted({row.key for rows in found for row in rows})
@@ -103,7 +103,7 @@ def chosen_policies(study: Study, name: str) -> list[PolicyRef]:
 
 
 def chosen_signal(study: Study, name: str) -> SignalRow:
-    """The named signal, from the source that most requests have it from.
+    """The named signal, from its most frequent source.
 
     Raises:
         typer.BadParameter: no decision of the window has it.

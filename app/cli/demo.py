@@ -19,7 +19,7 @@ DATA = Path(".shadowroute/demo")
 STORE = "store"
 PLANS = "plans"
 MARKER = "made-by-shadowroute-demo"
-"""A file in the folder that says that it is ours, and may be thrown away."""
+"""Marker file of a demo's folder, which may be deleted."""
 
 _PORT = {"min": 1, "max": 65535}
 
@@ -29,7 +29,7 @@ def demo(
     requests: Annotated[int, typer.Option(min=100, help="Requests of the week.")] = 40_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same week.")] = 7,
     exit_after: Annotated[bool, typer.Option("--exit", help="End after the summary; no review app.")] = False,
-    data: Annotated[Path, typer.Option(help="Folder of the demo's store; made afresh every time.")] = DATA,
+    data: Annotated[Path, typer.Option(help="Folder of the demo's store; recreated on every run.")] = DATA,
     ui_port: Annotated[int, typer.Option(help="Review app.", **_PORT)] = 8501,
     otlp_port: Annotated[int, typer.Option(help="OTLP/HTTP receiver.", **_PORT)] = 4318,
     clickhouse_port: Annotated[int, typer.Option(help="ClickHouse HTTP interface.", **_PORT)] = 8123,
@@ -61,10 +61,10 @@ def demo(
 
 
 def fresh_folder(folder: Path) -> None:
-    """Empties the demo's own folder, or makes it.
+    """Empty the demo's own folder, or create it.
 
     Raises:
-        typer.BadParameter: the folder holds something that no demo made.
+        typer.BadParameter: the folder was not created by a demo.
         StoreBusyError: an earlier demo still runs on it.
     """
     from shadowroute.collector.errors import StoreBusyError
@@ -82,7 +82,7 @@ def fresh_folder(folder: Path) -> None:
 
 
 def _week(store: Store, plans: Path, requests: int, seed: int) -> None:
-    """Simulates, sends and measures one week, and prints the summary."""
+    """Simulate, send and measure one week, and print the summary."""
     from shadowroute.app.demo.policies import load
     from shadowroute.app.demo.run import run
     from shadowroute.app.demo.text import headline, summary
@@ -95,5 +95,5 @@ def _week(store: Store, plans: Path, requests: int, seed: int) -> None:
     with ingest(store) as endpoint, progress_bar() as progress:
         outcome = run(traffic, load(endpoint.url), store, endpoint, plans=plans, progress=progress)
     print(summary(outcome))
-    print(f"\nAsk the gate yourself: shadowroute gate --plan {plans / 'cheap-first.yaml'} --store {store.dsn}")
+    print(f"\nRun the gate: shadowroute gate --plan {plans / 'cheap-first.yaml'} --store {store.dsn}")
     print(f"{time.perf_counter() - started:.0f} s", flush=True)

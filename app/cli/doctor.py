@@ -1,4 +1,4 @@
-"""`shadowroute doctor`: is everything connected, and can the figures be believed?"""
+"""`shadowroute doctor`: checks the connections and the reliability of the figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def doctor(
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the store, what arrives, prices and ids. Exit 1 if something is broken; warnings alone give 0."""
+    """Check the store, arriving requests, prices and ids. Exit 1 if a check fails; warnings alone give 0."""
     wait_s = seconds(wait)
     from shadowroute.collector.store import open_store
 

@@ -1,4 +1,4 @@
-"""Which error means which exit code.
+"""Exit codes of errors.
 
 Typer's own 2 for a typo is mapped away: a CI job must never read one as an answer.
 """
@@ -22,12 +22,12 @@ HELP: Final = (
 
 
 class NothingStoredError(ShadowError):
-    """The store is there, but what the command is about is not in it yet."""
+    """The store exists, but the requested data are not in it yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a failed command ends: its exit code and what stderr says."""
+    """The end of a failed command: its exit code and its message on stderr."""
 
     code: int
     message: str
@@ -45,7 +45,7 @@ def ending(error: BaseException) -> Ending:
 
 
 def _usage_text(error: TyperException) -> str:
-    """Typer's sentence and where help is; the context is there for everything that parsing refuses."""
+    """Typer's sentence and the help command; every parsing error has a context."""
     if not error.format_message():
         return ""  # called without a command: typer has printed the help
     context = getattr(error, "ctx", None)

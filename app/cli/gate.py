@@ -1,4 +1,4 @@
-"""`shadowroute gate`: may this policy be rolled out, by its plan? The exit code is the answer."""
+"""`shadowroute gate`: the verdict of a plan on a policy's rollout. The exit code is the answer."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _PANEL: Final = "Output"
 
 def gate(
     *,
-    plan: Annotated[Path | None, typer.Option(help="Plan file: what must be true.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="Plan file with the conditions.")] = None,
     packet: Annotated[
         Path | None,
-        typer.Option(help="Folder of an evidence packet: check it and give its verdict, without a store."),
+        typer.Option(help="Folder of an evidence packet: check it and print its verdict, without a store."),
     ] = None,
-    policy: Annotated[str, typer.Option(help="The policy that the plan must be about; a check, no choice.")] = "",
+    policy: Annotated[str, typer.Option(help="Expected policy of the plan; another one is an error.")] = "",
     project: ProjectOption = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
@@ -58,13 +58,13 @@ def gate(
     if comment not in {"", "-"}:
         check_writable(Path(comment), "--comment")  # before the plan is recorded
     if packet is not None and plan is not None:
-        raise typer.BadParameter("--plan judges anew and --packet gives what was judged before; leave one out")
+        raise typer.BadParameter("--plan judges the store and --packet prints a stored judgement; leave one out")
     if packet is not None:
         judgement = from_packet(packet, policy=policy)
     elif plan is not None:
         judgement = judged(plan, store=store, project=project, policy=policy)
     else:
-        raise typer.BadParameter("the gate needs --plan FILE, or --packet DIR to check what was judged before")
+        raise typer.BadParameter("the gate needs --plan FILE, or --packet DIR for a stored judgement")
     from shadowroute.analysis.verdict.judgement_json import judgement_json
     from shadowroute.app.gate_text import gate_comment, gate_text
 
@@ -81,7 +81,7 @@ def gate(
 
 
 def from_packet(folder: Path, *, policy: str) -> Judgement:
-    """The judgement of a packet that is as it was written.
+    """The judgement of an unchanged packet.
 
     Raises:
         ConfigError: the packet was changed, is not signed with our key, or judges nothing.
@@ -113,7 +113,7 @@ def judged(file: Path, *, store: str, project: str, policy: str) -> Judgement:
 
 
 def answer(judgement: Judgement) -> tuple[int, str]:
-    """The exit code of a judgement, and why where the verdict alone does not say it."""
+    """The exit code of a judgement, with the reason if the verdict alone does not give it."""
     from shadowroute.analysis.verdict.results import Verdict
 
     match judgement.verdict:

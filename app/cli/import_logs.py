@@ -23,15 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["imports"]
 
 LiveOption = Annotated[str, typer.Option(help="NAME or NAME@VERSION of the policy that served these calls.")]
-ShadowOption = Annotated[
-    list[Path], typer.Option(help="Policy file that is to decide beside it; may be given several times.")
-]
+ShadowOption = Annotated[list[Path], typer.Option(help="Policy file of a shadow policy; may be given several times.")]
 PricesOption = Annotated[
     Path | None,
     typer.Option(help="Models and prices. Default: models.yaml beside the policy or one folder above, else registry."),
 ]
 ImportProjectOption = Annotated[
-    str, typer.Option("--project", envvar="SHADOWROUTE_PROJECT", help="Project that the calls become requests of.")
+    str, typer.Option("--project", envvar="SHADOWROUTE_PROJECT", help="Project for the imported requests.")
 ]
 DaysOption = Annotated[int, typer.Option(min=1, max=3660, help="Days back from the newest call of the log.")]
 RenameOption = Annotated[
@@ -40,13 +38,13 @@ RenameOption = Annotated[
 ]
 SignalOption = Annotated[
     list[str] | None,
-    typer.Option(help="COLUMN=NAME or COLUMN=NAME:LOW..HIGH: a column that judges the answer. Repeatable."),
+    typer.Option(help="COLUMN=NAME or COLUMN=NAME:LOW..HIGH: a column that rates the answer. Repeatable."),
 ]
 LabelOption = Annotated[list[str] | None, typer.Option(help="A label to keep as a segment, as team. Repeatable.")]
 AbsentOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="A feature that the service has not, as task or label:team: rules see none instead of unknown. Repeatable."
+        help="A feature that the service lacks, as task or label:team: rules see none instead of unknown. Repeatable."
     ),
 ]
 SIGNAL = re.compile(r"(?P<column>[^=]+)=(?P<name>[^=:]+)(?::(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+))?")
@@ -56,7 +54,7 @@ DSN = re.compile(r"[a-z]+(?:\+[a-z]+)?://")
 
 
 def _command(name: str, kind: str, text: str, source: Any) -> None:
-    """Add the command that imports logs of one kind; `source` is the annotation of its argument."""
+    """Add the command for logs of one kind; `source` is the annotation of its argument."""
 
     def load(
         source: Any,
@@ -89,7 +87,7 @@ def log_of(kind: str, source: Path | str, reading: Reading) -> Log:
 
     Raises:
         typer.BadParameter: it is the address of a database.
-        ConfigError: the file cannot be read, or lacks what is needed.
+        ConfigError: the file cannot be read, or lacks a needed column.
     """
     if kind == "litellm":
         from shadowroute.collector.replay.readers.litellm import LiteLLMLog
@@ -106,7 +104,7 @@ def log_of(kind: str, source: Path | str, reading: Reading) -> Log:
 
 _FILE = Annotated[Path, typer.Argument(help="The file.", show_default=False, metavar="file")]
 _SPEND_LOGS = "LiteLLM_SpendLogs, or spend_logs of its ClickHouse callback, as Parquet, CSV or JSON lines."
-_TABLE = "Load a table: time, model, input_tokens, output_tokens and whatever else it has; decide on it, and report."
+_TABLE = "Load a table of calls (time, model, tokens, more columns), let shadow policies decide on them, and report."
 _command(
     "litellm",
     "litellm",
@@ -124,7 +122,7 @@ _command("parquet", "table", _TABLE, _FILE)
 
 
 def reading_of(rename: list[str] | None, signal: list[str] | None) -> Reading:
-    """How the log is to be read, as the options say.
+    """The description of the log from the options.
 
     Raises:
         typer.BadParameter: an option of another form.
@@ -175,7 +173,7 @@ def spend_logs_file(source: str) -> Path:
     """The path of a file.
 
     Raises:
-        typer.BadParameter: a database that is not read directly; the text says how to export it.
+        typer.BadParameter: the address of a database; the text has the command to export it.
     """
     if DSN.match(source):
         export = EXPORT_CLICKHOUSE if source.startswith("clickhouse") else EXPORT_POSTGRES
@@ -193,7 +191,7 @@ def wanted_of(
     label: list[str] | None,
     absent: list[str] | None,
 ) -> Wanted:
-    """What the options ask for.
+    """The settings of the import from the options.
 
     Raises:
         typer.BadParameter: there is no live name, or a feature cannot be absent.

@@ -1,4 +1,4 @@
-"""`shadowroute import`: what others wrote becomes rows of the store; here executed answers."""
+"""`shadowroute import`: loads external files into the store; here executed answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 imports = typer.Typer(
     name="import",
-    help="Load what others wrote: logs of calls, executed answers. An import that is repeated changes nothing.",
+    help="Load external data: logs of calls, executed answers. A repeated import changes nothing.",
     no_args_is_help=True,
 )
 
@@ -44,14 +44,14 @@ def executions(
     *,
     project: ProjectOption = "",
     policy: Annotated[
-        str, typer.Option(help="Policy whose whole plan was run; without it the answers are of the model alone.")
+        str, typer.Option(help="Policy of the executed plan; without it the answers are of the model alone.")
     ] = "",
     version: Annotated[str, typer.Option(help="Version of that policy; default: any.")] = "",
     sample: Annotated[str, typer.Option(help="Name of the draw; default: the file's name.")] = "",
-    signal: Annotated[str, typer.Option(help="What the scores measure, for example resolved.")] = "",
-    scorer: Annotated[str, typer.Option(help="Who judged.")] = "",
+    signal: Annotated[str, typer.Option(help="Name of the scored signal, for example resolved.")] = "",
+    scorer: Annotated[str, typer.Option(help="Source of the scores.")] = "",
     inclusion_probability: Annotated[
-        str, typer.Option(help="Chance that the draw took a request, as 0.1 or 10%, if it is the same for all.")
+        str, typer.Option(help="Chance that the draw includes a request, as 0.1 or 10%, if it is the same for all.")
     ] = "",
     rename: Annotated[
         list[str] | None,
@@ -91,7 +91,7 @@ def executions(
         "new": written.new,
         "replaced": written.replaced,
         "already_known": written.known,
-        # What `queue` wrote into the file comes back with it, and is known already.
+        # The columns of `queue` return with the file, and are known already.
         "unread_columns": [name for name in unread_columns(file, given) if name not in COLUMNS],
     }
     print(json.dumps(found, indent=2) if as_json else summary_text(found))
@@ -108,7 +108,9 @@ def chance(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not text.endswith("%") and value > 1:
-        raise typer.BadParameter(f"--inclusion-probability: {text} is no probability; write {text}% or {value / 100:g}")
+        raise typer.BadParameter(
+            f"--inclusion-probability: {text} is not a probability; write {text}% or {value / 100:g}"
+        )
     if not 0 < value <= 1:
         raise typer.BadParameter(f"--inclusion-probability must lie in (0, 1] or be a percentage, got {text!r}")
     return value
@@ -120,7 +122,7 @@ def check_requests(
     """Refuse answers to requests that the project does not hold, or on which the policy did not decide.
 
     Raises:
-        ConfigError: says how many and names the first.
+        ConfigError: has their number and names the first.
     """
     from shadow.errors import ConfigError
     from shadowroute.collector.executions import deciders
@@ -146,7 +148,7 @@ def check_requests(
 
 
 def summary(rows: Sequence[Execution]) -> dict[str, Any]:
-    """What a file holds, and what it lacks."""
+    """The content of a file and its missing columns."""
     scored = [row for row in rows if row.score is not None]
     costs = [row.cost_usd for row in rows if row.cost_usd is not None]
     return {
@@ -166,7 +168,7 @@ def summary(rows: Sequence[Execution]) -> dict[str, Any]:
 
 
 def _missing(rows: Sequence[Execution]) -> list[str]:
-    """What is not in the file, and what that costs."""
+    """Missing columns of the file, and the consequences."""
     scored = [row for row in rows if row.score is not None]
     lacking = {
         "score: quality stays unknown": not scored,
@@ -202,7 +204,7 @@ def summary_text(found: dict[str, Any]) -> str:
         f"scored   {scored}",
     ]
     if found["failed"]:
-        lines.append(f"failed   {found['failed']:,}: the draw took them and no answer came")
+        lines.append(f"failed   {found['failed']:,}: drawn requests without an answer")
     if found["unread_columns"]:
-        lines.append(f"not read {', '.join(found['unread_columns'])}: columns that mean nothing here")
+        lines.append(f"not read {', '.join(found['unread_columns'])}: unknown columns")
     return "\n".join([*lines, *(f"missing  {each}" for each in found["missing"])])

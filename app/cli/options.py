@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are called and explained alike everywhere."""
+"""Common options of several commands, with one name and one help text."""
 
 from __future__ import annotations
 

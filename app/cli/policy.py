@@ -26,7 +26,7 @@ ModelsOption = Annotated[
     Path | None, typer.Option(help="models.yaml. Default: beside the policy or one folder above, else the registry.")
 ]
 StateOption = Annotated[
-    str, typer.Option(help='JSON: model to what was observed, as {"gpt-5": {"latency_s": 2.5}}. Default: no state.')
+    str, typer.Option(help='JSON: observed values by model, as {"gpt-5": {"latency_s": 2.5}}. Default: no state.')
 ]
 
 
@@ -62,7 +62,7 @@ def explain(
     models: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a policy decides on one request, and why."""
+    """Explain the decision of a policy on one request."""
     from shadow.errors import ConfigError, PolicyError
     from shadowroute.app.policy_files.explain import as_document, explained
     from shadowroute.app.policy_files.sample import sample_request, sample_state
@@ -71,7 +71,7 @@ def explain(
     try:
         decision = policy.decide(asked, sample_state(state))
     except PolicyError as error:
-        raise ConfigError(f"{error}; tell more in --request", file=file) from None
+        raise ConfigError(f"{error}; add it to --request", file=file) from None
     print(json.dumps(as_document(decision), indent=2) if as_json else explained(decision, asked))
 
 
@@ -88,7 +88,7 @@ def diff(
     models: ModelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how two policies differ: in their documents, and in what they decide on the given requests."""
+    """Compare two policies: their documents, and their decisions on the given requests."""
     from shadowroute.app.policy_files.compare import decision_diff, document_diff
     from shadowroute.app.policy_files.sample import sample_state
 
@@ -100,7 +100,7 @@ def diff(
         document = {"document": lines, "n": found.n, "model": found.model, "steps": found.steps, "moves": moves}
         print(json.dumps(document, indent=2))
         return
-    print("\n".join(lines) or "Both documents say the same.")
+    print("\n".join(lines) or "Both documents are equal.")
     if found.n:
         from shadowroute.analysis.format import counted
 

@@ -1,4 +1,4 @@
-"""Progress of long work, on stderr, so that stdout stays the answer."""
+"""Progress of long work, on stderr, so that stdout holds only the result."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from rich.text import Text
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A function that is told a phase, how much of it is done, and how much there is."""
+    """A function that gets the phase, the amount done, and the total."""
     with _told((TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())) as told:
         yield told
 
 
 @contextmanager
 def call_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """The same with the number done and the speed; a total of 0 is not known yet."""
+    """The same with the amount done and the speed; a total of 0 is not known yet."""
     columns = (TextColumn("{task.description}"), BarColumn(), _Speed(), TimeElapsedColumn())
     with _told(columns) as told:
         yield told

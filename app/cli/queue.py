@@ -1,4 +1,4 @@
-"""`shadowroute queue`: which requests to answer again with the shadow, drawn with known chances."""
+"""`shadowroute queue`: requests to answer again with the shadow, drawn with known chances."""
 
 from __future__ import annotations
 
@@ -28,13 +28,11 @@ SHOWN: Final = 10
 
 def queue(
     *,
-    policy: Annotated[str, typer.Option(help="The shadow policy whose answers are to be run.")],
+    policy: Annotated[str, typer.Option(help="The shadow policy for the answers.")],
     version: Annotated[str, typer.Option(help="Its version, where several decided in the window.")] = "",
-    n: Annotated[float | None, typer.Option("--n", help="Requests to draw, on average.")] = None,
-    budget_usd: Annotated[
-        float | None, typer.Option(help="In place of --n: what the answers may cost on average, USD.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Another seed takes other requests with the same chances.")] = 1,
+    n: Annotated[float | None, typer.Option("--n", help="Mean number of requests to draw.")] = None,
+    budget_usd: Annotated[float | None, typer.Option(help="Instead of --n: mean cost of the answers, USD.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed draws other requests with the same chances.")] = 1,
     segment: Annotated[list[str] | None, typer.Option(help="Only requests with key=value; may be repeated.")] = None,
     first: FromOption = "",
     last: ToOption = "",
@@ -124,14 +122,14 @@ def _text(made: EvaluationList) -> str:
         f"{made.policy}: {drawn} drawn, {cost}; sample {made.sample}",
         text_table(header, cells),
         *([f"  and {count(rest)} more"] if rest else []),
-        "Next: shadowroute queue ... --csv > queue.csv, run the policy on these requests and add what it answered,",
+        "Next: shadowroute queue ... --csv > queue.csv, run the policy on these requests and add its answers,",
         "      then shadowroute import executions queue.csv",
     ]
     return "\n".join(lines)
 
 
 def _cost(made: EvaluationList) -> str:
-    """What the drawn answers would cost; where some are unknown, the sum of the others and how many there are."""
+    """Cost of the drawn answers; if some are unknown, the sum of the others and the number of unknown ones."""
     from shadowroute.analysis.format import count, usd
 
     known = [row.run_usd for row in made.rows if row.run_usd is not None]

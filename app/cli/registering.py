@@ -1,4 +1,4 @@
-"""A plan file as the judge of a store: read, and recorded there before it judges."""
+"""A plan file for a store: read, and recorded there before it judges."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class PlanFile:
 
 
 def checked_plan(file: Path, *, policy: str = "") -> PlanFile:
-    """The plan of a file; a bad one is said before any store is opened.
+    """The plan of a file; a bad one is reported before any store is opened.
 
     Args:
         file: the plan.
-        policy: that the plan must be about; empty = whichever it is about.
+        policy: expected policy of the plan; empty = any.
 
     Raises:
         ConfigError: the file breaks a rule.
@@ -51,7 +51,7 @@ def registered(file: PlanFile, store: Store, project: str) -> RegisteredPlan:
 
 
 def _author() -> str:
-    """Login name of who runs the command; empty where the system knows none."""
+    """Login name of the user; empty if the system knows none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):

@@ -29,7 +29,7 @@ def report(
     by: Annotated[
         list[str] | None, typer.Option(help="Segment key to break down by: task, user_tier, ... May be repeated.")
     ] = None,
-    signal: Annotated[str, typer.Option(help="Quality signal; default: the one most requests have.")] = "",
+    signal: Annotated[str, typer.Option(help="Quality signal; default: the most frequent one.")] = "",
     plan: Annotated[
         Path | None, typer.Option(help="Plan file that judges its policy; it gives policy, days and prices.")
     ] = None,
@@ -42,7 +42,7 @@ def report(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one row per policy, segment and measure.")] = False,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Print what every shadow policy would have done: divergence, cost, escalation, quality; with a plan, judge it."""
+    """Print the measures of every shadow policy: divergence, cost, escalation, quality; with a plan, judge it."""
     if sum((as_json, as_csv, as_md)) > 1:
         raise typer.BadParameter("--json, --csv and --md exclude each other")
     is_packet = bool(plan or packet or html or as_md)

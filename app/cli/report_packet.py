@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PacketRequest:
-    """What the command line asks for.
+    """The options of the command line.
 
     Attributes:
         plan: judges; it gives policy, days and prices. None measures one policy without judging.
@@ -42,7 +42,7 @@ class PacketRequest:
 
 
 def write_packet(wanted: PacketRequest) -> None:
-    """Make the packet, write what was asked for, and print the rest.
+    """Make the packet, write the requested files, and print the rest.
 
     Raises:
         ConfigError: the plan is wrong, or the folder holds something else.
@@ -54,7 +54,7 @@ def write_packet(wanted: PacketRequest) -> None:
     from shadowroute.app.packet import files, page
 
     key = key_from_environment()
-    # What cannot be written is said before a plan is recorded and figures are computed.
+    # An unwritable file is reported before a plan is recorded and figures are computed.
     if wanted.folder:
         files.check_room(wanted.folder)
     if wanted.page:

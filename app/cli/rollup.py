@@ -1,4 +1,4 @@
-"""`shadowroute rollup`: rebuild the daily sums once, for stores that no `up` process looks after."""
+"""`shadowroute rollup`: rebuild the daily sums once, for stores without an `up` process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shadowroute.app.cli.options import DEFAULT_STORE, JsonOption, StoreOption
 
 
 def rollup(*, store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """Rebuild the days that changed since the last run. `up` does this by itself every minute or sooner."""
+    """Rebuild the days that changed since the last run. `up` does this every minute or sooner."""
     from shadowroute.analysis.format import counted
     from shadowroute.collector.serve import rollup_now
     from shadowroute.collector.store import open_store

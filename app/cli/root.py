@@ -1,4 +1,4 @@
-"""The typer application: registers the commands and turns whatever leaves them into an exit code."""
+"""The typer application: registers the commands and turns their errors into exit codes."""
 
 from __future__ import annotations
 

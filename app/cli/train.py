@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shadowroute.analysis.training.examples import Examples
 
 SHOWN: Final = {"trained_at", "trained_from", "trained_to", "data", "target", "features", "threshold", "report"}
-"""Of the artifact, what `--json` prints: all but the weights."""
+"""The artifact as printed by `--json`: all but the weights."""
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
         list[str] | None, typer.Option(help="A model to choose from; at least two, needed with --outcomes.")
     ] = None,
     threshold: Annotated[
-        float, typer.Option(min=-1, max=1, help="Predicted loss of success that is accepted for a cheaper model.")
+        float, typer.Option(min=-1, max=1, help="Accepted loss of predicted success for a cheaper model.")
     ] = 0.05,
     prices: Annotated[
         Path | None, typer.Option(help="Models and prices of --outcomes, as models.yaml. Default: the price registry.")

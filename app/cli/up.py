@@ -30,7 +30,7 @@ def up(
         list[str] | None, typer.Option(help="A request label that becomes a segment: label:NAME. Up to 8 times.")
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="SHADOWROUTE_TOKEN", help="Bearer token that the receiver asks for.")
+        str | None, typer.Option(envvar="SHADOWROUTE_TOKEN", help="Bearer token required by the receiver.")
     ] = None,
 ) -> None:
     """Start the review app, the receiver and the store in one process. Ctrl-C stops it and loses nothing."""

@@ -1,4 +1,4 @@
-"""`shadowroute worksheet`: what live does with each task, and which route to optimise first."""
+"""`shadowroute worksheet`: live's route for each task, the one to optimise first on top."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that an option names: whether they can be written is known before anything is done for them."""
+"""Files of options, checked for writing before any work is done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A probability sample of the week, answered again by the shadows: the evidence that decisions alone never give.
+"""A probability sample of the week, answered again by the shadows: evidence that decisions alone cannot give.
 
 A team would run a few hundred prompts on the other model and score both answers. Here the answers are known, so the
 draw costs nothing; everything else is as it would be, the import into the store included.
@@ -21,7 +21,7 @@ from shadowroute.collector.executions import Execution
 SIGNAL: Final = "resolved"
 SCORER: Final = "simulated-checker"
 SAMPLED: Final[Mapping[str, float]] = {"cheap-first": 0.12, "bold": 0.06}
-"""Shadow to the chance that one of its differing requests is run. Nobody has run answers of `new-idea`."""
+"""Shadow to the chance that one of its differing requests is run. Answers of `new-idea` were never run."""
 
 _RUN_AFTER: Final = timedelta(hours=1)
 
@@ -47,7 +47,7 @@ class AnswerSample:
         self._run_at = datetime.fromtimestamp(self.traffic.end_us / 1e6, UTC) + _RUN_AFTER
 
     def offer(self, turn: Turn, live: Walk, shadow: Walk) -> None:
-        """Take the request, or not. Where both plans are the same there is nothing to run."""
+        """Draw or skip the request. If both plans are the same, there is nothing to run."""
         if shadow.decision.model == live.decision.model and not shadow.decision.escalation_model:
             return
         if self._random.random() < self.chance:

@@ -1,4 +1,4 @@
-"""The plans of the simulated week: what must be true of each shadow, fixed before it is measured."""
+"""The plans of the simulated week: conditions for each shadow, fixed before it is measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shadowroute.app.demo.traffic import Traffic
 
 PLANNED: Final = ("cheap-first", "bold", "new-idea")
 
-_PLAN: Final = """# What must be true before {policy} may serve the first requests. shadowroute gate --plan {file}
+_PLAN: Final = """# Conditions before {policy} may serve the first requests. shadowroute gate --plan {file}
 plan: {policy}-demo
 policy: {policy}
 window: {{starts: {first}, ends: {last}, min_days: 7}}

@@ -43,7 +43,7 @@ SIGNAL_SOURCE = "user"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured, what is true of each shadow policy, and what its plan makes of it, by name."""
+    """The measures, and by name of each shadow policy its truth and its judgement."""
 
     report: ProjectReport
     truths: dict[str, TruthDocument]
@@ -62,7 +62,7 @@ def run(
     """Sends the week, runs a sample of the shadows' answers, rolls up, measures, and judges by plans written there.
 
     Raises:
-        LostRecordsError: not everything that was sent arrived.
+        LostRecordsError: some sent records did not arrive.
     """
     rows = routing.catalogue.price_rows()
     book = routing.catalogue.book_id
@@ -94,10 +94,10 @@ def run(
 
 
 def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress: Progress = silent) -> None:
-    """Routes every turn at its own time. A rating is sent hours later, once the week has come to its time.
+    """Route every turn at its own time. A rating is sent hours later, when the week reaches its time.
 
     Raises:
-        LostRecordsError: not everything that was sent arrived.
+        LostRecordsError: some sent records did not arrive.
     """
     ratings: list[tuple[int, str, float]] = []
     with RoutedFeed(routing, SimulatedProvider(traffic.turns), endpoint) as feed:
@@ -114,7 +114,7 @@ def send(traffic: Traffic, routing: Routing, endpoint: IngestEndpoint, progress:
 def truths(
     traffic: Traffic, routing: Routing, samples: Mapping[str, AnswerSample] | None = None
 ) -> dict[str, TruthDocument]:
-    """What each shadow would really have done, each in a world of its own; offers every request to its sample."""
+    """The truth of each shadow, each in a world of its own; every request is offered to its sample."""
     taken = samples or {}
     prices = PriceTable(routing.catalogue.price_rows())
     hash_id = KeyedHash(routing.project)
@@ -133,7 +133,7 @@ def truths(
 
 
 class _Resident:
-    """A policy that lives in a world of its own, where every call is its own and so are the caches."""
+    """A policy in a world of its own, with its own calls and caches."""
 
     def __init__(self, policy: Policy, routing: Routing) -> None:
         self._policy = policy
@@ -156,7 +156,7 @@ def _policy(routing: Routing) -> Policy:
 
 
 def _send_ratings(feed: RoutedFeed, ratings: list[tuple[int, str, float]], *, until_us: int) -> None:
-    """Sends the ratings whose time has come; what comes after the week's end has not arrived yet."""
+    """Send the ratings that are due; ratings after the week's end have not arrived yet."""
     while ratings and ratings[0][0] <= until_us:
         time_us, target, value = heapq.heappop(ratings)
         feed.signal(target, SIGNAL, value, time_us=time_us, source=SIGNAL_SOURCE)

@@ -23,7 +23,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class SimModel:
-    """How well one simulated model answers: log-odds of a good answer at middling difficulty, per task."""
+    """Quality of one simulated model: log-odds of a good answer at middling difficulty, per task."""
 
     name: str
     skill: float

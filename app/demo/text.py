@@ -22,7 +22,7 @@ WIDTHS = (13, 20, 33, 24, 21, 11, 0)
 
 
 def headline(traffic: Traffic) -> str:
-    """What was simulated."""
+    """One line about the simulation."""
     return (
         f"Simulated week from {traffic.first_day}, {len(traffic.turns):,} requests, {traffic.sessions:,} sessions, "
         f"{traffic.users:,} users, seed {traffic.seed} (synthetic: the truth is known)"
@@ -30,7 +30,7 @@ def headline(traffic: Traffic) -> str:
 
 
 def summary(outcome: Outcome) -> str:
-    """The table, and how to read it."""
+    """The table, and a note for its reader."""
     lines = [_row(HEADER), _row(SUBHEADER)]
     measured = {policy.policy.name: policy for policy in outcome.report.policies}
     lines += [_line(measured[name], truth, outcome.judgements.get(name)) for name, truth in outcome.truths.items()]
@@ -61,7 +61,7 @@ def _line(policy: PolicyReport, truth: TruthDocument, judgement: Judgement | Non
 
 
 def _reasons(outcome: Outcome) -> list[str]:
-    """Why figures are undefined, each reason once."""
+    """Reasons for undefined figures, each once."""
     shown = [
         value
         for policy in outcome.report.policies

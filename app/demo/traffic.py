@@ -1,4 +1,4 @@
-"""A week of synthetic requests: who asks, when, how long, how hard, and what each model would answer.
+"""A week of synthetic requests: user, time, length, difficulty, and the answer of each model.
 
 Nothing here is measured from real traffic. The shapes are those that make routing figures hard in production: users who
 come back with several sessions, sessions of very unequal length, log-normal prompts that grow with the conversation,
@@ -31,7 +31,7 @@ HISTORY_LIMIT_TOKENS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What one model would answer to one turn."""
+    """The answer of one model to one turn."""
 
     output_tokens: int
     good: bool
@@ -46,8 +46,8 @@ class Turn:
         prefix_tokens: system prompt and conversation so far, which a warm prompt cache may hold.
         fresh_tokens: what this turn adds.
         draws: model -> its answer.
-        thumb_roll, thumb_delay_s, thumb_flipped, thumb_by_response: whether, when, how honestly and under which id the
-            user rates the answer; the roll is compared with a rate that depends on how good the served answer was.
+        thumb_roll, thumb_delay_s, thumb_flipped, thumb_by_response: chance, delay, honesty and id of the
+            user's rating; the roll is compared with a rate that depends on how good the served answer was.
     """
 
     request_id: str
@@ -72,7 +72,7 @@ class Turn:
 
     @property
     def record(self) -> Record:
-        """What a service would tell the router about the turn."""
+        """The input of the router for the turn."""
         return Record(
             request_id=self.request_id,
             time_us=self.time_us,
@@ -110,7 +110,7 @@ def simulate(requests: int, seed: int, first_day: date) -> Traffic:
     """Draws a week.
 
     Args:
-        requests: how many, at least 100.
+        requests: their number, at least 100.
         seed: the same seed gives the same week.
         first_day: UTC day on which the week starts.
 
@@ -185,7 +185,7 @@ def _fresh_tokens(random: np.random.Generator, task: Integers, difficulty: Float
 
 
 def _prefix_tokens(session: Integers, added: Integers) -> Integers:
-    """System prompt plus everything said before in the session, cut where the history is cut."""
+    """System prompt plus the earlier turns of the session, cut where the history is cut."""
     before = np.cumsum(added) - added
     starts = np.flatnonzero(np.diff(session, prepend=-1))
     since_start = before - np.repeat(before[starts], np.diff(np.append(starts, len(session))))

@@ -20,7 +20,7 @@ THUMB_RATE_GOOD, THUMB_RATE_BAD = 0.28, 0.42
 
 
 class World:
-    """Models and their prompt caches, as one policy's calls leave them. Calls must come in the order of the turns."""
+    """Models and their prompt caches under one policy's calls. Calls must come in the order of the turns."""
 
     def __init__(self) -> None:
         self._warm: dict[tuple[str, str], tuple[int, int]] = {}

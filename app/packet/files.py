@@ -27,7 +27,7 @@ WORKSHEET: Final = "worksheet.csv"
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A packet that was read and is as it was written.
+    """A packet that was read and is unchanged.
 
     Attributes:
         content: of packet.json.
@@ -63,7 +63,7 @@ def write(packet: Packet, folder: Path, *, key: bytes | None) -> list[Path]:
 
 
 def check_room(folder: Path) -> None:
-    """Find out whether a packet could be written there, before anything is computed for it; nothing is made.
+    """Check that a packet can be written there, before anything is computed; nothing is created.
 
     Raises:
         ConfigError: the folder holds something else, or cannot be made or written.

@@ -1,4 +1,4 @@
-"""The measures: what the shadow decides, what its answers are worth, how long they take, segment by segment."""
+"""The measures: the shadow's decisions, the quality and time of its answers, segment by segment."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def measure_sections(evidence: PolicyEvidence) -> Iterator[Section]:
 
 
 def off_policy_section(off_policy: Sequence[SignalOffPolicy]) -> Section:
-    """What live's exploration says about the shadow, or why it says nothing."""
+    """Evidence about the shadow from live's exploration, or the reason for its absence."""
     return Section(
         title="From live answers that the shadow would have given too",
         text=(
             "Off-policy estimates, doubly robust; they need a live policy that chooses at random with known chances.",
         ),
-        header=("signal", "shadow minus live", "IPS", "SNIPS", "effective n", "overlap", "why not"),
+        header=("signal", "shadow minus live", "IPS", "SNIPS", "effective n", "overlap", "reason"),
         rows=tuple(
             (
                 f"{each.signal} ({each.source})",
@@ -59,7 +59,7 @@ def off_policy_section(off_policy: Sequence[SignalOffPolicy]) -> Section:
 
 
 def frontier_section(found: Frontier, control: RandomControl, saved: Savings) -> Section:
-    """Between single models: hull, gap recovered, a coin of the same spend, the share of what could be saved."""
+    """Between single models: hull, gap recovered, a coin flip of the same spend, share of the possible saving."""
     rows = [
         ("better than a coin flip of the same spend", points(control.advantage)),
         ("share of the theoretical saving", _figure(saved.share, "percent")),
@@ -83,15 +83,15 @@ def frontier_section(found: Frontier, control: RandomControl, saved: Savings) ->
 
 
 def judges_section(judges: Sequence[JudgeAgreement]) -> Section:
-    """How far each model that judges agrees with people, code or a reference."""
+    """Agreement of each judge model with people, code or a reference."""
     return Section(
-        title="Can the judges be believed?",
+        title="Are the judges reliable?",
         text=("Scores of models against scores of people, code or a reference on the same live answers.",),
         header=("judge", "against", "answers", "kappa", "sensitivity", "specificity", "passed", "truly good"),
         rows=tuple(
             (
                 each.judge,
-                f"{each.truth} ({each.truth_source})" if each.truth else "nobody",
+                f"{each.truth} ({each.truth_source})" if each.truth else "none",
                 f"{count(each.n)} of {count(each.judged)}",
                 _figure(each.kappa, "ratio"),
                 _figure(each.sensitivity, "percent"),
@@ -172,7 +172,7 @@ def _slice_row(each: SliceReport) -> tuple[str, ...]:
 
 
 def latency_section(found: Latency) -> Section:
-    """How long answers take now, by model, and how much longer the slow ones would take."""
+    """Times of answers now, by model, and the predicted change of the slow ones."""
     return Section(
         title="Waiting time",
         text=(

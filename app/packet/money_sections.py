@@ -1,4 +1,4 @@
-"""Where the money goes, and what would have to change for the saving to be gone."""
+"""Sections about money: the ledger, and the changes that would remove the saving."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def money_sections(evidence: PolicyEvidence) -> Iterator[Section]:
 
 
 def concentration_section(found: Concentration) -> Section:
-    """How few requests hold how much of the money."""
+    """Concentration of the money in few requests."""
     tails = [("paid live", found.cost), ("changed", found.change)]
     effect = "" if found.design_effect is None else f" Design effect of the divergence: {found.design_effect:.1f}."
     return Section(
-        title="Who pays: concentration",
+        title="Concentration of the cost",
         text=((found.why_not or f"{counted(found.n, 'request')}.") + effect,),
         header=("dollars", "top 1 %", "top 10 %", "Gini", "median", "p99", "largest", "skewness"),
         rows=tuple(_tail(name, tail) for name, tail in tails if tail is not None),
@@ -40,7 +40,7 @@ def concentration_section(found: Concentration) -> Section:
 
 
 def ledger_section(ledger: Ledger) -> Section:
-    """The monthly bill, line by line, with what each line rests on."""
+    """The monthly bill, line by line, with the basis of each line."""
     marks = [charts.Mark(line.label, line.usd_per_month) for line in ledger.lines]
     marks.append(charts.Mark("Net", ledger.net))
     live = "unknown" if ledger.live_usd_per_month is None else usd(ledger.live_usd_per_month)
@@ -66,13 +66,13 @@ def ledger_section(ledger: Ledger) -> Section:
 
 
 def stress_section(stress: Sequence[StressPoint], gone_at: Sequence[BreakEvenFactor]) -> Section:
-    """The change of cost at other prices and lengths, and where the saving is gone."""
+    """The change of cost at other prices and lengths, and the points at which the saving is gone."""
     gone = ", ".join(
         f"{'answer length' if each.what == 'length' else 'price of ' + each.what}: {each.text}" for each in gone_at
     )
     return Section(
-        title="If prices or answers were otherwise",
-        text=(f"The saving is gone: {gone}." if gone else "Nothing can be said without prices.",),
+        title="At other prices or answer lengths",
+        text=(f"The saving is gone: {gone}." if gone else "Unknown without prices.",),
         header=("what", "times", "cost against live"),
         rows=tuple(
             (
@@ -87,7 +87,7 @@ def stress_section(stress: Sequence[StressPoint], gone_at: Sequence[BreakEvenFac
 
 
 def escalation_section(found: EscalationBreakEven) -> Section:
-    """How often a cascade pays twice, and how often it may."""
+    """Double payments of a cascade: the measured rate and the break-even rate."""
     distance = "unknown" if found.distance is None else percent(found.distance)
     return Section(
         title="Paid twice",
@@ -99,14 +99,14 @@ def escalation_section(found: EscalationBreakEven) -> Section:
                 brief(found.escalation, "percent") + (f" ({note(found.escalation)})" if note(found.escalation) else ""),
             ),
             ("saving is gone at", headline(found.rate, "percent")),
-            ("room between them", distance),
+            ("distance", distance),
             ("paid for refused answers in the window", brief(found.wasted_usd, "usd")),
         ),
     )
 
 
 def _amount(measured: Measured) -> str:
-    """Dollars; what is configured or was paid has no interval."""
+    """Dollars; configured and paid amounts have no interval."""
     if isinstance(measured, Estimate) and measured.interval.low == measured.interval.high:
         return headline(measured, "usd", signed=True)
     return brief(measured, "usd", signed=True)

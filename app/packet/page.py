@@ -1,4 +1,4 @@
-"""A packet as one HTML page that needs nothing else, and as Markdown: the same sections in both."""
+"""A packet as one self-contained HTML page and as Markdown, with the same sections."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sections(packet: Packet) -> Iterator[Section]:
 
 
 def html(packet: Packet) -> str:
-    """The page; whatever came from traffic is escaped, and the page may load and run nothing."""
+    """The page; all texts from traffic are escaped, and the page may load and run nothing."""
     parts = [asdict(section) | {"svg": _svg(section.chart)} for section in sections(packet)]
     return _template().render(
         title=f"{_name(packet)}: {_verdict(packet) or NOT_JUDGED}",
@@ -125,9 +125,9 @@ def _caveats(packet: Packet) -> Section:
     known = packet.report.known_clusters_share
     about = [*packet.report.caveats, *own(packet.evidence.report), *about_judges(packet.evidence.judges)]
     return Section(
-        title="What to know before believing this",
+        title="Limits of these figures",
         text=(() if known is None else (f"{percent(known)} of requests carry a user or session id.",)),
-        header=("what", "what settles it"),
+        header=("what", "next step"),
         rows=tuple((caveat.text, caveat.next_step) for caveat in about),
     )
 

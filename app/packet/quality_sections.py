@@ -1,4 +1,4 @@
-"""What is known of quality: answers of the shadow that were run, and beside them live's own signals."""
+"""Sections about quality: executed answers of the shadow, and beside them live's own signals."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def _executed_row(found: Executed) -> tuple[str, ...]:
 
 
 def live_quality_section(signals: Sequence[Quality]) -> Section:
-    """Every signal on live's answers, by what the shadow would have done with the request."""
+    """Every signal on live's answers, by the shadow's choice for the request."""
     return Section(
-        title="Live answers, by what the shadow would have done",
+        title="Live answers, by the shadow's choice",
         text=(ABOUT_LIVE.text,),
-        header=("signal", "would be downgraded", "rated", "the rest", "rated", "if the silent ones differ"),
+        header=("signal", "would be downgraded", "rated", "the rest", "rated", "if unrated answers differ"),
         rows=tuple(
             (
                 f"{each.signal} ({each.source})",
@@ -75,7 +75,7 @@ def live_quality_section(signals: Sequence[Quality]) -> Section:
 
 
 def comparison_lines(quality: Quality) -> Iterator[str]:
-    """How a signal is read, and what its difference between the two groups can and cannot say, a sentence each."""
+    """The meaning of a signal, and of its difference between the two groups, a sentence each."""
     spec, found = quality.spec, quality.comparison
     if spec is None:
         return
@@ -99,7 +99,7 @@ def comparison_lines(quality: Quality) -> Iterator[str]:
     if isinstance(found.rated_gap, Estimate) and not _holds_zero(found.rated_gap):
         yield (
             f"Downgraded requests are rated {brief(found.rated_gap, 'points', signed=True)} more often than the rest,"
-            " so the means are of different people."
+            " so the two means are of different people."
         )
     if found.tipping is not None:
         yield (
@@ -113,7 +113,7 @@ def _holds_zero(measured: Estimate) -> bool:
 
 
 def points(measured: Measured) -> str:
-    """A change in points with its interval, or why there is none."""
+    """A change in points with its interval, or the reason for a missing one."""
     return f"unknown: {measured.reason}" if isinstance(measured, Undefined) else brief(measured, "points", signed=True)
 
 

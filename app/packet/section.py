@@ -1,4 +1,4 @@
-"""What pages and packets show: a quantity in large, and a part with its question, words, table, and perhaps a chart."""
+"""Elements of pages and packets: a quantity in large, and a part with its question, words, table and chart."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Figure:
     """A measured quantity as it is shown large.
 
     Attributes:
-        meaning: what it is and compared with what; the hover text of a page.
+        meaning: definition and comparison; the hover text of a page.
         signed: whether it is a change.
-        beside: what stands beside its interval: what it rests on, or the noise floor.
+        beside: text beside its interval: its basis, or the noise floor.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Section:
         header: of the table; empty for none.
         rows: its cells, as many per row as the header has.
         chart: above the table; None for none.
-        chart_says: the chart in words, for who cannot see it.
+        chart_says: the chart in words, for readers who cannot see it.
         is_folded: whether it is closed at first: for specialists.
     """
 

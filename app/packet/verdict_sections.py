@@ -1,4 +1,4 @@
-"""What the plan asks and how the figures stand to it."""
+"""The conditions of the plan against the figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shadowroute.analysis.format import count, headline, percent, sentence
 from shadowroute.analysis.verdict.results import Condition, Headline, Judgement
 from shadowroute.app.packet.section import Figure, Section
 
-DOORS: Final = "What would bring the missing evidence"
+DOORS: Final = "How to get the missing evidence"
 
 
 def numbers(shown: Headline) -> Iterator[Figure]:
@@ -18,7 +18,7 @@ def numbers(shown: Headline) -> Iterator[Figure]:
         label="Cost",
         measured=shown.cost_change,
         signed=True,
-        meaning="What it would cost, with everything that the ledger and the plan know, against what live did cost.",
+        meaning="Predicted cost with all lines of the ledger and the costs of the plan, against the cost of live.",
     )
     yield Figure(
         label=f"Quality ({shown.quality_signal})",
@@ -31,18 +31,18 @@ def numbers(shown: Headline) -> Iterator[Figure]:
     yield Figure(
         label="Decides differently",
         measured=shown.differs,
-        meaning="Share of requests where its primary model is another one than live's; the floor is how often live"
+        meaning="Share of requests where its primary model differs from live's; the floor is how often live"
         " differs from itself.",
         beside="" if shown.noise_floor is None else f"floor {headline(shown.noise_floor, 'percent')}",
     )
 
 
 def verdict_sections(judgement: Judgement) -> Iterator[Section]:
-    """Blockers first, then conditions, segments, and what would bring the missing evidence."""
+    """Blockers first, then conditions, segments, and ways to get the missing evidence."""
     if judgement.blockers:
         yield Section(
-            title="Why nothing can be judged yet",
-            header=("blocker", "what removes it"),
+            title="Blockers of a verdict",
+            header=("blocker", "next step"),
             rows=tuple((blocker.text, blocker.next_step) for blocker in judgement.blockers),
         )
     yield conditions_section(judgement)
@@ -53,7 +53,7 @@ def verdict_sections(judgement: Judgement) -> Iterator[Section]:
 
 
 def conditions_section(judgement: Judgement) -> Section:
-    """What must be true, with the plan and the look that it was judged by."""
+    """The conditions, with the plan and the look of the judgement."""
     plan = judgement.plan
     since = f"recorded {plan.registered_at:%Y-%m-%d %H:%M} UTC" if plan.registered_at else "not recorded"
     edits = [
@@ -63,7 +63,7 @@ def conditions_section(judgement: Judgement) -> Section:
     look = judgement.look
     of = f" of {look.planned}" if look.planned else ""
     return Section(
-        title="What must be true",
+        title="Conditions of the plan",
         text=(
             f"Plan {plan.name} ({plan.hash}), {since}, {'changed since' if edits else 'unchanged'}.",
             *edits,
@@ -89,7 +89,7 @@ def conditions_section(judgement: Judgement) -> Section:
 
 
 def what_next(condition: Condition) -> str:
-    """Why a condition is not met or unknown, and what settles it; empty if it is met."""
+    """The reason why a condition is not met or unknown, and the next step; empty if it is met."""
     why = "" if condition.why == condition.shown else condition.why
     return sentence(why, condition.next_step) if why or condition.next_step else ""
 

@@ -1,1 +1,1 @@
-"""What `shadowroute policy` says of policy files: is one right, what does it decide, and how do two differ."""
+"""`shadowroute policy` on policy files: checks, decisions and differences."""

@@ -1,4 +1,4 @@
-"""How two policy files differ: in what they say, and in what they decide."""
+"""Differences of two policy files: in their documents and in their decisions."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NO_DECISION = "no decision"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What two policies decided on the same requests.
+    """Decisions of two policies on the same requests.
 
     Attributes:
         n: requests.
         model: of them, with another first model.
         steps: of them, with other steps.
-        moves: first model before, first model after, and how many; the most frequent first, only where they differ.
+        moves: first model before, first model after, and their number; the most frequent first, only where they differ.
     """
 
     n: int
@@ -39,10 +39,10 @@ class Difference:
 
 
 def document_diff(before: Path, after: Path) -> list[str]:
-    """Lines of a unified diff of both documents without layout and comments; empty if they say the same.
+    """Lines of a unified diff of both documents without layout and comments; empty if they are equal.
 
     Raises:
-        ConfigError: a file is no policy.
+        ConfigError: a file is not a policy.
     """
     return list(difflib.unified_diff(_resolved(before), _resolved(after), str(before), str(after), lineterm="", n=2))
 

@@ -1,4 +1,4 @@
-"""Why a policy decides as it does on one request."""
+"""Explanation of a policy's decision on one request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shadow.domain.request import Request
 
 
 def explained(decision: Decision, request: Request) -> str:
-    """The decision as text: what would be called, why, and what was considered."""
+    """The decision as text: steps, reason and candidates."""
     return "\n".join(_lines(decision, request))
 
 

@@ -1,4 +1,4 @@
-"""Is a policy file, or a whole routing folder, right? And does every rule of it have a chance?"""
+"""Checks of a policy file or a whole routing folder, and of rules that can never decide."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shadow.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """What was found: problems end a deployment, warnings do not; one line each, with file and line."""
+    """Findings: problems end a deployment, warnings do not; one line each, with file and line."""
 
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

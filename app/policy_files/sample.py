@@ -20,14 +20,14 @@ REQUEST_KEYS: Final = (
 STATE_KEYS: Final = tuple(field.name for field in fields(ModelState))
 UNTOLD: Final = frozenset({"messages"})
 TIME_US: Final = 1_767_225_600_000_000
-"""The first moment of 2026: decisions on a sample do not depend on the day on which they are looked at."""
+"""The first moment of 2026: decisions on a sample do not depend on the day of the run."""
 
 
 def sample_request(text: str) -> Request:
-    """The request of a JSON object; what it leaves out is not there, and a prompt that it leaves out is unknown.
+    """The request of a JSON object; missing keys are absent features, and a missing prompt is unknown.
 
     Raises:
-        ConfigError: it is no JSON object, or has a key that a request does not have.
+        ConfigError: it is not a JSON object, or has a key that a request does not have.
     """
     told = _object(text, "--request", REQUEST_KEYS)
     labels = told.get("labels") or {}
@@ -43,10 +43,10 @@ def sample_request(text: str) -> Request:
 
 
 def sample_state(text: str) -> Snapshot:
-    """The snapshot of a JSON object, model to what was observed of it; an empty text is no state.
+    """The snapshot of a JSON object, model to its observed values; an empty text is no state.
 
     Raises:
-        ConfigError: it is no JSON object of objects, or has a key that a state does not have.
+        ConfigError: it is not a JSON object of objects, or has a key that a state does not have.
     """
     if not text:
         return STATELESS

@@ -19,7 +19,7 @@ WINDOW_DAYS: Final = 14
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """The dearer model, which live is taken to use, and the cheaper one, which the candidate tries first."""
+    """The dearer model, assumed to be live's, and the cheaper one, which the candidate tries first."""
 
     large: str
     small: str
@@ -156,7 +156,7 @@ _EXAMPLE: Final = (
 )
 
 _SHADOW: Final = """\
-# What one service observes: docs/reference/configuration.md has every key.
+# Settings of one service: docs/reference/configuration.md has every key.
 service: {service}
 live: {live}
 shadows: [policies/cheap-first.yaml]
@@ -166,19 +166,19 @@ export: {{to: "http://127.0.0.1:4318", content: none}}
 """
 
 _MODELS: Final = """\
-# What the models are. Prices come from the registry genai-prices unless price_usd_per_million stands here.
+# The models. Prices come from the registry genai-prices unless price_usd_per_million is given here.
 models:
 """
 
 _LIVE: Final = """\
 policy: live
-why: What production does today; correct this until it says so.
+why: The routing of production today; correct this file until it matches.
 choose: {{use: {large}}}
 """
 
 _CHEAP_FIRST: Final = """\
 policy: cheap-first
-why: The small model answers first; what its answer cannot show is asked again.
+why: The small model answers first; an empty answer goes to the large model.
 choose:
   rules:
     - when: {{input_tokens: {{at_most: 8000}}}}
@@ -188,7 +188,7 @@ choose:
 """
 
 _PLAN: Final = """\
-# What must be true before cheap-first may serve a user. Its first content is recorded and judges: correct it before.
+# Conditions before cheap-first may serve a user. The first content that judges is recorded: correct it before.
 plan: cheap-first-{month}
 policy: cheap-first
 window: {{starts: {starts}, ends: {ends}, min_days: 7}}

@@ -1,4 +1,4 @@
-"""The models of a LiteLLM proxy's config.yaml, as models.yaml wants them. Of keys only the variable's name is read."""
+"""The models of a LiteLLM proxy's config.yaml, in the form of models.yaml. Of keys only the variable's name is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shadow.errors import ConfigError
 
 KEY_VARIABLE: Final = re.compile(r"os\.environ/([A-Za-z_][A-Za-z0-9_]*)")
 RANDOM_STRATEGIES: Final = frozenset({"", "simple-shuffle"})
-"""LiteLLM draws among the deployments of a group by these; the others follow what it measured."""
+"""Strategies by which LiteLLM draws among the deployments of a group; the others follow its measurements."""
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class ListedModel:
         name: as requests name it.
         provider: of its first deployment.
         aliases: ids of its deployments.
-        base_url: where it is served, if the configuration says.
+        base_url: its address, if the configuration has one.
         api_key_env: variable that holds its key, if the configuration names one.
     """
 
@@ -38,7 +38,7 @@ class ListedModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiteLLMConfig:
-    """What a routing folder needs to know of a proxy.
+    """The parts of a proxy's configuration for a routing folder.
 
     Attributes:
         models: in the order of the file; a group's deployments are one model.
@@ -103,7 +103,7 @@ def _add(models: dict[str, ListedModel], name: str, parameters: Mapping[str, Any
 
 
 def _address(value: Any) -> str:
-    """An address that stands in the file; one that comes from a variable is not known here."""
+    """An address in the file; one from a variable is unknown here."""
     return value.rstrip("/") if isinstance(value, str) and value.startswith(("http://", "https://")) else ""
 
 

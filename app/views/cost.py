@@ -1,4 +1,4 @@
-"""Cost: what the shadow would have cost, line by line, what would have to change, and how often it pays twice."""
+"""Cost: the shadow's predicted cost, line by line, at other prices, and its double payments."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def _figures(cost: CostDelta, ran: Executed) -> None:
             Figure(
                 label="Change against live",
                 measured=cost.relative,
-                meaning="What it would have cost on the same requests, at the tokens that live used, against what live"
-                " did cost. A model that did not answer starts with a cold cache.",
+                meaning="Predicted cost on the same requests, at the tokens that live used, against the cost of live."
+                " A model that did not answer starts with a cold cache.",
                 signed=True,
             ),
             Figure(
@@ -98,7 +98,7 @@ def _figures(cost: CostDelta, ran: Executed) -> None:
                     Figure(
                         label="Corrected by executed answers",
                         measured=ran.cost_change,
-                        meaning="The prediction, corrected by what the answers that were run really cost.",
+                        meaning="The prediction, corrected by the real cost of the executed answers.",
                         signed=True,
                     )
                 ]
@@ -123,12 +123,12 @@ def a_month(cost: CostDelta, days: int) -> str:
     return (
         f"At the traffic of these days: {headline(change, 'usd', signed=True)} a month"
         + (f" ({bounds}). " if bounds else ". ")
-        + "The lines below say how long the answers of the other models are taken to be."
+        + "The lines below show the assumed length of the other models' answers."
     )
 
 
 def _left_out(cost: CostDelta) -> None:
-    """What the figure does not cover; a model without a price is never counted as free."""
+    """The parts outside the figure; a model without a price is never counted as free."""
     if cost.unpriced:
         st.error(
             f"No price in book {cost.book or '(none)'} for {', '.join(cost.unpriced)}. Requests that need one are"
@@ -145,7 +145,7 @@ def _left_out(cost: CostDelta) -> None:
 
 
 def price_lines(models: tuple[str, ...]) -> str:
-    """Lines for models.yaml; the numbers are left to whoever knows them."""
+    """Lines for models.yaml, without the prices."""
     price = "{price_usd_per_million: {input: ..., cached_input: ..., output: ...}}"
     return "\n".join(["models:", *(f'  "{model}": {price}' for model in models if model != UNNAMED)])
 
@@ -154,7 +154,7 @@ def _spend(cost: CostDelta, policy: PolicyRef) -> None:
     st.subheader("Spend in these days", anchor=False)
     rows = [("live, paid", _dollars(cost.live_usd)), (f"{policy.name}, predicted", _dollars(cost.shadow_usd))]
     if cost.shadow_high_usd != cost.shadow_usd:
-        rows.append((f"{policy.name}, if every escalation that was not seen happens", _dollars(cost.shadow_high_usd)))
+        rows.append((f"{policy.name}, if every unseen escalation happens", _dollars(cost.shadow_high_usd)))
     parts.table(("on the same requests", "USD"), rows, name=f"spend-{policy.name}")
 
 
@@ -191,14 +191,14 @@ def _what_if(scope: filters.Scope, policy: PolicyRef, book: str, money: data.Mon
 
 
 def _escalation(escalation: Escalation, even: EscalationBreakEven) -> None:
-    """How often two models are paid, and how often they may be; only for a policy that can escalate."""
+    """Double payments, measured and at break-even; only for a policy that can escalate."""
     if not escalation.n_cascade:
         return
     st.subheader("How often does it pay twice?", anchor=False)
     live = Figure(
         label="Live, for comparison",
         measured=escalation.live,
-        meaning="How often the live policy paid a second model, of all requests.",
+        meaning="Share of all requests on which the live policy paid a second model.",
     )
     parts.figures(
         [

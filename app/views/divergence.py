@@ -1,4 +1,4 @@
-"""Divergence: where requests would go instead, how stable that is, in which segments, and how long it would take."""
+"""Divergence: the other models of requests, its stability, its segments, and the predicted times."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _latency(latency: Latency, policy: PolicyRef) -> None:
     predicted = Figure(
         label="Predicted change of the p95",
         measured=latency.p95_delta_s,
-        meaning="Seconds that the slowest 5 % of answers would take more (or less), on the same requests.",
+        meaning="Additional (or fewer) seconds of the slowest 5 % of answers, on the same requests.",
         scale="seconds",
         signed=True,
     )
@@ -133,7 +133,7 @@ def _by_day(scope: filters.Scope, policy: PolicyRef) -> None:
     days = {day: model for day, (model, _) in data.by_day(scope.project, scope.window, policy, scope.slice).items()}
     st.subheader("Is it stable?", anchor=False)
     if not any(charts.is_drawn(model) for model in days.values()):
-        st.caption("No single day has users enough for an interval.")
+        st.caption("No single day has enough users for an interval.")
         return
     chart = charts.by_day(days, title="% with another model")
     st.altair_chart(chart, alt="Share of requests with another model per day, with its 95 % band")

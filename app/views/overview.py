@@ -67,7 +67,7 @@ def _head(report: ProjectReport, scope: filters.Scope) -> None:
 
 
 def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope) -> None:
-    """One shadow policy: four measures, each with its interval and what it rests on."""
+    """One shadow policy: four measures, each with its interval and its basis."""
     overall = report.overall
     with st.container(border=True, key=f"card-{report.policy.name}-{report.policy.version}"):
         parts.policy_title(report.policy)
@@ -77,7 +77,7 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope)
                 Figure(
                     label="Decides differently",
                     measured=overall.divergence.model,
-                    meaning="Share of requests where its primary model is another one than live's.",
+                    meaning="Share of requests where its primary model differs from live's.",
                 )
             )
         with cells[1]:
@@ -85,7 +85,7 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope)
                 Figure(
                     label="Predicted cost",
                     measured=overall.cost.relative,
-                    meaning="What it would have cost on the same requests, at live's tokens, against what live cost."
+                    meaning="Predicted cost on the same requests, at live's tokens, against the cost of live."
                     " A model that did not answer starts with a cold cache.",
                     signed=True,
                 )
@@ -94,23 +94,23 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope)
             _escalation(report)
         with cells[3]:
             _quality(report)
-        # Why two of the figures are ranges stands under them already.
+        # The reason for the ranges is already below the figures.
         parts.caveats(caveat for caveat in caveats if caveat.code != "unseen_escalations")
-        st.caption("No plan judges it: write down what must be true, then run `shadowroute gate --plan FILE` once.")
+        st.caption("No plan judges it: write a plan with the conditions, then run `shadowroute gate --plan FILE` once.")
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             parts.policy_links(report.policy)
             packet_button(scope, report.policy)
 
 
 def _control(report: PolicyReport, caveats: Sequence[Caveat]) -> None:
-    """The live policy beside itself: only its divergence means something, and the sentence above says it."""
+    """The live policy beside itself: only its divergence is meaningful, and the sentence above states it."""
     bounds = interval(report.overall.divergence.model, "percent")
     with st.container(border=True, key=f"card-{report.policy.name}-{report.policy.version}"):
         parts.policy_title(report.policy, parts.CONTROL)
         st.markdown(
             f"**{headline(report.overall.divergence.model, 'percent')}** of requests"
             + (f" ({bounds})" if bounds else "")
-            + ": another policy's divergence means something only above this."
+            + ": another policy's divergence is meaningful only above this."
         )
         parts.caveats(caveats)
 
@@ -126,13 +126,13 @@ def _escalation(report: PolicyReport) -> None:
 
 
 def _quality(report: PolicyReport) -> None:
-    """Live's own quality where the policy would downgrade, beside the rest: alone the number says nothing."""
+    """Live's own quality where the policy would downgrade, beside the rest: alone the number is meaningless."""
     quality = report.overall.quality
     mean = quality.downgrade.mean
     label = f"Live {quality.signal or 'quality'} where downgraded"
     meaning = (
-        "How good the answers of the model that answered were, on the requests that this policy would give to a cheaper"
-        " model. It is not the quality of the shadow's answers."
+        "Quality of the live answers on the requests that this policy would give to a cheaper model. It is not the"
+        " quality of the shadow's answers."
     )
     st.metric(label, headline(mean, "percent"), help=meaning)
     if isinstance(mean, Undefined):

@@ -1,4 +1,4 @@
-"""Quality: what the shadow's own answers show, then how good live's were where it would downgrade."""
+"""Quality: the shadow's own answers, then live's where it would downgrade."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def render() -> None:
         return
     place = st.container()
     _executed(scope, policy)
-    st.subheader("Live's own signals, by what the shadow would have done", anchor=False)
+    st.subheader("Live's own signals, by the shadow's choice", anchor=False)
     st.warning(
-        "These are answers of the model that ANSWERED, not of the shadow. A good score here does not say that a cheaper"
-        " model would have done as well: it can point the wrong way.",
+        "These are answers of the model that ANSWERED, not of the shadow. A good score here does not show that a"
+        " cheaper model would have done as well: it can point the wrong way.",
         icon=":material/warning:",
     )
     signals = data.signals(scope.project, scope.window)
@@ -103,7 +103,7 @@ def _executed(scope: filters.Scope, policy: PolicyRef) -> None:
 
 
 def _allowed(scope: filters.Scope, policy: PolicyRef, signal: str) -> str:
-    """What the plan allows to lose of this signal, in words; empty without a plan that says it."""
+    """The plan's margin of this signal, in words; empty without one."""
     plan = data.plan_of(scope.project, policy)
     if plan is None:
         return ""
@@ -128,7 +128,7 @@ def _specialists(scope: filters.Scope, policy: PolicyRef) -> None:
 
 
 def _signal(signals: Sequence[SignalRow]) -> SignalRow | None:
-    """The signal to show: the one that the address names, else the one that most requests have."""
+    """The signal to show: the one in the address, else the most frequent one."""
     names = [f"{signal.name} ({signal.source})" for signal in signals]
     asked = st.query_params.get("signal", "")
     if asked and asked not in names:
@@ -164,18 +164,18 @@ def _figures(quality: Quality) -> None:
         ]
     )
     notes = [silent_text(name, group) for name, group in groups[:2]]
-    # The banner above says already whose answers these are.
+    # The banner above names the owner of these answers.
     parts.caption("  \n".join(note for note in (*notes, quality.note.removeprefix(ABOUT_LIVE).strip()) if note))
 
 
 def silent_text(name: str, group: Distribution) -> str:
-    """What the requests without a signal could do to the mean; empty if every request has one, or none exists."""
+    """The possible effect of requests without a signal on the mean; empty if every request has one, or none exists."""
     rate = group.response_rate
     if rate is None or rate >= 1 or group.silent_low is None or group.silent_high is None:
         return ""
     low, high = percent(group.silent_low), percent(group.silent_high)
     return (
-        f"{name.capitalize()}: {percent(rate)} are rated. If the silent ones differ, the mean is anything from"
+        f"{name.capitalize()}: {percent(rate)} are rated. If unrated answers differ, the mean may lie anywhere from"
         f" {low} to {high}."
     )
 

@@ -61,7 +61,7 @@ def _filter(scope: filters.Scope) -> RequestFilter:
 
 
 def _position(wanted: RequestFilter) -> list[PageKey | None]:
-    """Where the pages up to the shown one start; a new filter starts over."""
+    """Starts of the pages up to the shown one; a new filter starts over."""
     if st.session_state.get("_requests_of") != wanted:
         st.session_state["_requests_of"] = wanted
         st.session_state["_requests_keys"] = [None]

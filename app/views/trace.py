@@ -1,4 +1,4 @@
-"""One request: why this model, what was served, and what each shadow would have done."""
+"""One request: the choice of the model, the outcome, and the decision of each shadow."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _head(trace: RequestTrace) -> None:
 
 
 def _compare(decisions: list[DecisionRow]) -> None:
-    st.markdown("##### What each policy chose")
+    st.markdown("##### Choice of each policy")
     header = ("policy", "version", "role", "names", "tier", "else", "reason", "status", "confidence", "decided in ms")
     parts.table(header, [_choice(row) for row in decisions], name="decisions")
 
@@ -73,7 +73,7 @@ def _choice(row: DecisionRow) -> tuple[Cell, ...]:
 
 
 def _served(live: DecisionRow) -> None:
-    st.markdown("##### What was served")
+    st.markdown("##### Served answer")
     cells = st.columns(4)
     cells[0].metric("Answered by", live.served_model or "not reported")
     cells[1].metric("Tokens in / out", f"{_tokens(live.input_tokens)} / {_tokens(live.output_tokens)}")
@@ -89,7 +89,9 @@ def _served(live: DecisionRow) -> None:
     st.caption("  ·  ".join(note for note in notes if note).replace("$", r"\$"))
     if live.contamination:
         st.warning(
-            "Not simply the live policy's choice: " + ", ".join(live.contamination) + ". Left out of cost and quality.",
+            "Differs from the live policy's choice: "
+            + ", ".join(live.contamination)
+            + ". Left out of cost and quality.",
             icon=":material/info:",
         )
     if live.attempts:
@@ -101,7 +103,7 @@ def _served(live: DecisionRow) -> None:
 
 
 def _content(trace: RequestTrace) -> None:
-    """Prompt and answer, where the service sends them: as plain text, because they are strangers' words."""
+    """Prompt and answer, if the service sends them: as plain text, because their content is not trusted."""
     messages = [*_items(trace.prompt), *_items(trace.answer)]
     if not messages:
         return
@@ -191,7 +193,7 @@ def _tokens(tokens: int | None) -> str:
 
 
 def _items(text: str) -> list[Mapping[str, Any]]:
-    """The objects of a JSON list; another SDK may have sent something else, which is shown as nothing."""
+    """The objects of a JSON list; another SDK may have sent something else, which is not shown."""
     try:
         found = json.loads(text or "[]")
     except ValueError:

@@ -137,7 +137,7 @@ def test_columns_that_are_not_read_are_named(shell: Shell) -> None:
         )
     )
     assert code == 0
-    assert "not read cost, why: columns that mean nothing here" in out.splitlines()
+    assert "not read cost, why: unknown columns" in out.splitlines()
 
 
 def test_the_draw_itself_is_no_executed_sample(shell: Shell) -> None:
@@ -208,7 +208,7 @@ def test_a_file_that_is_not_there(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--inclusion-probability", "10"], "10 is no probability; write 10% or 0.1"),
+        (["--inclusion-probability", "10"], "10 is not a probability; write 10% or 0.1"),
         (["--inclusion-probability", "0"], "must lie in (0, 1] or be a percentage"),
         (["--inclusion-probability", "120%"], "must lie in (0, 1]"),
         (["--inclusion-probability", "few"], "must lie in (0, 1]"),

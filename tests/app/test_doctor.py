@@ -108,7 +108,7 @@ def test_a_service_with_an_old_configuration_is_a_warning(store: Store) -> None:
     store.client().insert("otel_traces", [[now, "api", {"llm_router.project": "p"}, attributes]], column_names=names)
     (check,) = found(examine(store, "p"), "reload")
     assert (check.level, check.text) == (
-        "warn", 'api goes on with its old configuration: live.yaml:3: no model "gpt-6"'
+        "warn", 'api still uses its old configuration: live.yaml:3: no model "gpt-6"'
     )  # fmt: skip
 
 

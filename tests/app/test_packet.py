@@ -135,7 +135,7 @@ def test_the_markdown_has_the_sections_of_the_page(judged: Packet) -> None:
     text = page.markdown(judged)
     titles = [section.title for section in page.sections(judged)]
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == titles
-    assert {"What must be true", "Where the money goes, per month", "Worksheet", "Inputs"} <= set(titles)
+    assert {"Conditions of the plan", "Where the money goes, per month", "Worksheet", "Inputs"} <= set(titles)
 
 
 def test_the_page_needs_nothing_and_runs_nothing(judged: Packet) -> None:
@@ -221,6 +221,6 @@ def test_a_judge_that_nobody_checked_is_said_to_be_none(measured: Packet) -> Non
     (judge,) = measured.evidence.judges
     assert (judge.judge, judge.truth) == ("judge", "")
     text = page.markdown(measured)
-    assert "## Can the judges be believed?" in text
-    assert f"| judge | nobody | 0 of {judge.judged} | unknown: no other source scored these answers |" in text
-    assert "judge is the score of a model, and nothing here shows that it agrees with another source." in text
+    assert "## Are the judges reliable?" in text
+    assert f"| judge | none | 0 of {judge.judged} | unknown: no other source scored these answers |" in text
+    assert "judge is the score of a model, without a known agreement with another source." in text

@@ -63,7 +63,7 @@ def test_overview_has_four_measures_per_policy(fortnight: Store) -> None:
     said = texts(at)
     assert said.count("Measured, not judged") == 3
     assert said.count("A/A control: the noise floor") == 1
-    assert "another policy's divergence means something only above this" in said
+    assert "another policy's divergence is meaningful only above this" in said
     assert "never of the shadow's" in said
 
 
@@ -161,7 +161,7 @@ def test_quality_warns_before_any_number(fortnight: Store) -> None:
         "Live resolved, would be downgraded",
         "Live resolved, the rest",
     ]
-    assert "If the silent ones differ, the mean is anything from" in texts(at)
+    assert "If unrated answers differ, the mean may lie anywhere from" in texts(at)
 
 
 def test_quality_shows_the_signal_of_the_address(fortnight: Store) -> None:

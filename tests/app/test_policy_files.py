@@ -115,7 +115,7 @@ def test_the_same_policy_in_another_layout_is_no_difference(folder: Path, capsys
     (folder / "policies/again.yaml").write_text("# a comment\nchoose:\n  use: gpt-5\nfallback: []\npolicy: always\n")
     before, after = (str(folder / f"policies/{name}.yaml") for name in ("always", "again"))
     assert run(["policy", "diff", before, after]) == 0
-    assert capsys.readouterr().out == "Both documents say the same.\n"
+    assert capsys.readouterr().out == "Both documents are equal.\n"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_the_same_policy_in_another_layout_is_no_difference(folder: Path, capsys
         (["--request", "{}", "--state", '{"gpt-5": 1}'], "--state of gpt-5 must be a JSON object"),
         (
             ["--request", '{"task": "x"}'],
-            "needs input_tokens, which is unknown for this request; tell more in --request",
+            "needs input_tokens, which is unknown for this request; add it to --request",
         ),
     ],
 )

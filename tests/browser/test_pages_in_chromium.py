@@ -110,7 +110,7 @@ def test_overview_shows_a_card_per_policy(page: Page, up: Up, request: pytest.Fi
         ("/cost?policy=cheap-first", "How often does it pay twice?", "cost"),
         ("/quality?policy=bold&signal=judge+(llm)", "How are the values distributed?", "quality"),
         ("/requests?policy=cheap-first", "Which requests are behind the figures?", "requests"),
-        ("/trace?request=req-00100", "What each policy chose", "request"),
+        ("/trace?request=req-00100", "Choice of each policy", "request"),
     ],
 )
 def test_every_page_draws(page: Page, up: Up, path: str, heading: str, name: str) -> None:
@@ -130,7 +130,7 @@ def test_a_verdict_leads_to_the_bill_and_to_the_answers(page: Page, up: Up, widt
     page.set_viewport_size({"width": width, "height": 900})
     show(page, up, "/")
     expect(page.get_by_text("Ship to 5 %.")).to_be_visible()
-    expect(page.get_by_role("heading", name="What must be true").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Conditions of the plan").first).to_be_visible()
     page.locator("[class*=st-key-open-cost-bold]").get_by_role("button").click()
     expect(page.get_by_role("heading", name="Where the money goes, per month")).to_be_visible()
     settled(page)
@@ -203,7 +203,7 @@ def test_a_click_on_a_request_opens_it_and_leads_back(page: Page, up: Up) -> Non
     grid.wait_for()
     page.wait_for_timeout(1000)
     grid.click(position={"x": 250, "y": 60})
-    page.get_by_text("What each policy chose").wait_for()
+    page.get_by_text("Choice of each policy").wait_for()
     expect(page).to_have_url(re.compile(r"/trace\?.*request=req-"))
     expect(page).to_have_url(re.compile(r"policy=bold"))
     page.get_by_role("button", name="Back to requests").click()
