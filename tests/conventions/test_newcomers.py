@@ -15,7 +15,7 @@ CONTRIBUTING: Final = (ROOT / "CONTRIBUTING.md").read_text()
 WALKS: Final = ("One request", "One OTLP body", "One figure", "One verdict")
 AT_MOST: Final = 12
 DECISIONS: Final = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
-PARTS: Final = ["Context", "Decision", "Consequences", "What was measured", "Refused"]
+PARTS: Final = ["Context", "Decision", "Consequences", "Measurements", "Refused"]
 PAGE_LINES: Final = 60
 PAGE_WORDS: Final = 650
 
