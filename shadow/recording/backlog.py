@@ -42,6 +42,8 @@ class Pending:
         opened_at: `time.perf_counter()` of the decision.
         final: the outcome; set once, when the request is closed.
         expected: the outcome to record if no other is reported in time.
+        is_running: the answer still arrives, so that `expected` counts at the end of the process only.
+        is_overdue: it was closed without a report; one that comes later is sent on its own.
         shed: the backlog was full when the request was closed, so that no shadow is asked.
         lacks_complexity: the recorder's thread must compute the complexity, before the shadows read it.
     """
@@ -55,17 +57,25 @@ class Pending:
     opened_at: float
     final: Outcome = UNREPORTED
     expected: Outcome = UNREPORTED
+    is_running: bool = False
+    is_overdue: bool = False
     shed: bool = False
     lacks_complexity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LateOutcome:
-    """An outcome of a request that is closed, here or in another process. `time_ns` is the time of the report."""
+    """An outcome of a request that is closed, here or in another process.
+
+    Attributes:
+        time_ns: of the report.
+        pending: the request, if this process had it open until the time-out.
+    """
 
     request_id: str
     outcome: Outcome
     time_ns: int
+    pending: Pending | None = None
 
 
 Entry = Pending | Signal | LateOutcome

@@ -56,6 +56,7 @@ class OpenRequests:
                 continue
             if oldest.opened_at >= opened_before:
                 return None
+            oldest.is_overdue = True  # before, so that a report in this moment comes late, and not never
             if self.take(oldest):
                 return oldest
         return None

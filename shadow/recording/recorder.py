@@ -5,7 +5,8 @@ encoding run on the recorder's own thread, in batches. Only `flush` and `shutdow
 the host after construction.
 
 Life of a record: `open` at the live decision, closed by the first outcome, by the time-out, by the cap
-on open requests or by `shutdown`; then the shadows run, and all spans of the request leave together, once.
+on open requests or by `shutdown`; then the shadows run, and all spans of the request leave together, once. An outcome
+after the time-out or the cap follows in a span of its own.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from __future__ import annotations
 import atexit
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.trace import SpanContext, get_current_span
 
 from shadow.domain.ids import KeyedHash
-from shadow.domain.outcome import Outcome
+from shadow.domain.outcome import UNREPORTED, Outcome
 from shadow.domain.policy import Decision, Failure
 from shadow.domain.request import Request
 from shadow.domain.signals import checked_signal
@@ -99,6 +101,7 @@ class Recorder:
         )
         self._backlog = Backlog(self._span_writer.work_off, self._idle, self._start_threads, limit=limits.max_pending)
         self._chores: list[Callable[[], None]] = []
+        self._soon: deque[Callable[[], None]] = deque()
         self._open = OpenRequests()
         self._host_ids = HostIds()
         self._is_shut_down = False
@@ -108,6 +111,7 @@ class Recorder:
     def _after_fork(self) -> None:
         """The parent keeps its threads and delivers its own requests; the child starts empty."""
         self._open.clear()
+        self._soon.clear()
         self._backlog.reset()
         self._versions.after_fork()
         self._counts.after_fork()
@@ -132,6 +136,10 @@ class Recorder:
     def now_and_then(self, chore: Callable[[], None]) -> None:
         """Call `chore` about once a second on the recorder's thread, while there is one."""
         self._chores.append(chore)
+
+    def soon(self, task: Callable[[], None]) -> None:
+        """Call `task` with the next request or within about a second. Takes no lock: finalizers may call it."""
+        self._soon.append(task)
 
     def open(
         self,
@@ -170,8 +178,10 @@ class Recorder:
         with self.containment.guard("open"):
             if not self._backlog.is_running:
                 self._backlog.start()
+            if self._soon:
+                self._do_soon()
             while len(self._open) >= self._max_pending and (oldest := self._open.take_oldest()) is not None:
-                self._finish(oldest, oldest.expected)
+                self._finish_overdue(oldest)
             earlier = self._open.add(pending)
             if earlier is not None:
                 self._finish(earlier, earlier.expected)
@@ -179,10 +189,16 @@ class Recorder:
         return pending
 
     def close(self, pending: Pending, outcome: Outcome) -> None:
-        """Record the outcome. Only the first call for a request counts. Never blocks, never raises."""
+        """Record the outcome. Only the first call for a request counts. Never blocks, never raises.
+
+        A call that took longer than the time-out has a row already; its outcome follows as a late one.
+        """
         with self.containment.guard("close"):
             if self._open.take(pending):
                 self._finish(pending, outcome)
+            elif pending.is_overdue and not self._is_shut_down and outcome.status != "unreported":
+                pending.is_overdue = False
+                self._backlog.put(LateOutcome(pending.request.request_id, outcome, self._clock.time_ns(), pending))
 
     def outcome(self, request_id: str, outcome: Outcome) -> None:
         """Record an outcome by request id; also long after the request was closed, and in another process."""
@@ -224,6 +240,7 @@ class Recorder:
         deadline = time.monotonic() + timeout_s
         lost = self._lost
         with self.containment.guard("flush"):
+            self._do_soon()
             processed = self._backlog.flush(timeout_s)
             posted = self._sink.flush(max(0.0, deadline - time.monotonic()))
             return processed and posted and self._lost == lost
@@ -239,8 +256,9 @@ class Recorder:
         """
         if self._is_shut_down:
             return True
-        self._is_shut_down = True
         deadline = time.monotonic() + timeout_s
+        self._do_soon()
+        self._is_shut_down = True
         self._close_all()
         flushed = self.flush(timeout_s)
         with self.containment.guard("shutdown"):
@@ -286,6 +304,7 @@ class Recorder:
         return RoutingVersion(routing, containment=self.containment, counts=self._counts, id_key=self.hash_id.kind)
 
     def _idle(self) -> None:
+        self._do_soon()
         self._close_overdue()
         with self.containment.guard("reload"):
             self._end_unneeded()
@@ -296,12 +315,27 @@ class Recorder:
     def _end_unneeded(self) -> None:
         self._versions.end_unneeded(lambda each: self._open.holds(each) or self._backlog.holds(each))
 
+    def _do_soon(self) -> None:
+        while self._soon:
+            try:
+                task = self._soon.popleft()
+            except IndexError:  # another thread has taken the last one
+                return
+            with self.containment.guard("soon"):
+                task()
+
     def _close_overdue(self) -> None:
         with self.containment.guard("time-out"):
-            self._close_all(time.perf_counter() - self._outcome_timeout_s)
+            opened_before = time.perf_counter() - self._outcome_timeout_s
+            while (oldest := self._open.take_oldest(opened_before)) is not None:
+                self._finish_overdue(oldest)
 
-    def _close_all(self, opened_before: float = float("inf")) -> None:
-        while (oldest := self._open.take_oldest(opened_before)) is not None:
+    def _finish_overdue(self, pending: Pending) -> None:
+        """Close a request without a report. While its answer arrives, its outcome is unknown and follows later."""
+        self._finish(pending, UNREPORTED if pending.is_running else pending.expected)
+
+    def _close_all(self) -> None:
+        while (oldest := self._open.take_oldest()) is not None:
             self._finish(oldest, oldest.expected)
 
     def _start_threads(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from shadow.domain.features import with_complexity
 from shadow.domain.outcome import Outcome
-from shadow.domain.policy import Decision
+from shadow.domain.policy import Decision, Failure
 from shadow.domain.signals import Signal
 from shadow.errors import PolicyError
 from shadow.policies.guarded import PolicyResult, named
@@ -80,6 +80,8 @@ class SpanWriter:
         for entry in entries:
             if not isinstance(entry, Pending):
                 with self._containment.guard("recorder"):
+                    if isinstance(entry, LateOutcome) and entry.pending is not None:
+                        self._learn_late(entry.pending, entry.outcome)
                     self._sink.submit([self._fact(entry)])
 
     def _write_requests(self, routing_version: RoutingVersion, requests: Sequence[Pending]) -> None:
@@ -110,6 +112,12 @@ class SpanWriter:
             self.requests += written
             self.lost += len(requests) - written
 
+    def _learn_late(self, pending: Pending, outcome: Outcome) -> None:
+        """Learn from a call that outlasted the time-out."""
+        self._count_attempts(outcome)
+        if self._state is not None:
+            self._state.observe(pending.request, pending.decision, outcome)
+
     def _count_attempts(self, outcome: Outcome) -> None:
         for attempt in outcome.attempts:
             self.attempts[attempt.kind] += 1
@@ -120,7 +128,10 @@ class SpanWriter:
         """Signals and late outcomes have no version: they may belong to a request of another process."""
         if isinstance(entry, Signal):
             return self.routing_version.spans.of_signal(entry)
-        return self.routing_version.spans.of_late_outcome(entry.request_id, entry.outcome, entry.time_ns)
+        outcome, pending = entry.outcome, entry.pending
+        if pending is not None:
+            outcome = _with_catalogue_name(pending.decision, outcome, pending.routing_version.routing.catalogue)
+        return self.routing_version.spans.of_late_outcome(entry.request_id, outcome, entry.time_ns)
 
 
 def _by_version(entries: Sequence[Entry]) -> dict[RoutingVersion, list[Pending]]:
@@ -133,17 +144,19 @@ def _by_version(entries: Sequence[Entry]) -> dict[RoutingVersion, list[Pending]]
 
 def _use_catalogue_names(pending: Pending, catalogue: Catalogue) -> None:
     """Replace aliases and dated ids, so that equal models have equal names on both sides."""
-    planned = ""
     if isinstance(pending.decision, Decision):
         with suppress(PolicyError):  # a host may serve a model that is not in the catalogue
             pending.decision = named(pending.decision.policy, pending.decision, catalogue)
-        planned = pending.decision.model
-    outcome = pending.final
+    pending.final = _with_catalogue_name(pending.decision, pending.final, catalogue)
+
+
+def _with_catalogue_name(decision: Decision | Failure, outcome: Outcome, catalogue: Catalogue) -> Outcome:
+    """The outcome with the catalogue's name of its model, marked if that is not the decided one."""
+    planned = decision.model if isinstance(decision, Decision) else ""
     model = outcome.model and catalogue.canonical(outcome.model, planned)
     if model != outcome.model:
-        pending.final = copied(outcome, model=model)
-    if isinstance(pending.decision, Decision):
-        pending.final = contaminated(pending.decision, pending.final, catalogue)
+        outcome = copied(outcome, model=model)
+    return contaminated(decision, outcome, catalogue) if isinstance(decision, Decision) else outcome
 
 
 def contaminated(decision: Decision, outcome: Outcome, catalogue: Catalogue) -> Outcome:

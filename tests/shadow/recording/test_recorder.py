@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.recording.backlog import Backlog, Entry, LateOutcome
 from shadow.recording.recorder import Recorder
+from shadow.runtime.containment import Containment
 from shadow.telemetry import keys
 from shadow.telemetry.span import Span
 from shadow.testing import ManualClock, MemorySink
@@ -85,23 +87,70 @@ def test_an_outcome_of_a_closed_or_foreign_request_is_sent_on_its_own(sink: Memo
     made.shutdown()
 
 
+def timed_out(made: Recorder, sink: MemorySink, *, rows: int = 1) -> None:
+    """Wait until the time-out has closed what is open."""
+    deadline = time.monotonic() + 10
+    while len(sink.rows("live")) < rows and time.monotonic() < deadline:
+        time.sleep(0.05)
+        made.flush(5)
+
+
 def test_a_request_without_outcome_is_unreported_after_the_time_out(sink: MemorySink) -> None:
     """Its decision counts; its cost is never guessed."""
     made = recorder(sink, [always("small")], outcome_timeout_s=0.05)
-    pending = made.open(request("r1"), Snapshot(), decision("big", "live"), decide_s=0.1)
+    made.open(request("r1"), Snapshot(), decision("big", "live"), decide_s=0.1)
     record(made, request("r2"), complete())
-    deadline = time.monotonic() + 10
-    while len(sink.rows("live")) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
-        made.flush(5)
-    made.close(pending, complete())
-    assert made.flush(5)
+    timed_out(made, sink, rows=2)
     assert {row[keys.REQUEST_ID]: row[keys.OUTCOME_STATUS] for row in sink.rows("live")} == {
         "r1": "unreported",
         "r2": "complete",
     }
     assert len(sink.rows("shadow")) == 2
     made.shutdown()
+
+
+def test_a_call_that_takes_longer_keeps_its_outcome(sink: MemorySink) -> None:
+    """It follows on its own, once, by the catalogue's name and with what the decision makes of it."""
+    made = recorder(sink, outcome_timeout_s=0.05)
+    pending = made.open(request("r1"), Snapshot(), decision("small", "live"), decide_s=0.1)
+    timed_out(made, sink)
+    made.close(pending, complete("big-eu"))
+    made.close(pending, complete("big-eu"))
+    assert made.flush(5)
+    (row,) = sink.rows("outcome")
+    assert (row[keys.REQUEST_ID], row[keys.OUTCOME_STATUS]) == ("r1", "complete")
+    assert (row[keys.RESPONSE_MODEL], row[keys.OUTCOME_CONTAMINATION]) == ("big", "rewritten")
+    made.shutdown()
+
+
+def test_a_stream_that_still_runs_is_unreported_at_the_time_out_and_partial_at_the_end(sink: MemorySink) -> None:
+    """The time-out must not close a stream as broken that ends well; at the end of the process it is broken."""
+    made = recorder(sink, outcome_timeout_s=0.05)
+    for number in range(2):
+        pending = made.open(request(f"r{number}"), Snapshot(), decision("big", "live"), decide_s=0.1)
+        pending.expected, pending.is_running = replace(complete(), status="partial"), number == 0
+    timed_out(made, sink, rows=2)
+    assert statuses(sink) == ["unreported", "partial"]
+    made.shutdown()
+    ending = recorder(sink)
+    pending = ending.open(request("r2"), Snapshot(), decision("big", "live"), decide_s=0.1)
+    pending.expected, pending.is_running = replace(complete(), status="partial"), True
+    ending.shutdown()
+    assert statuses(sink)[2:] == ["partial"]
+
+
+def test_a_task_for_soon_is_done_with_the_next_request_or_the_next_flush(made: Recorder, sink: MemorySink) -> None:
+    """One that fails is counted, and holds up nothing. A finalizer may hand one over, because that takes no lock."""
+    done: list[str] = []
+    made.containment = Containment()
+    made.soon(lambda: done.append("request"))
+    made.open(request("r1"), Snapshot(), decision("big", "live"), decide_s=0.1)
+    assert done == ["request"]
+    made.soon(lambda: done.remove("nothing"))
+    made.soon(lambda: done.append("flush"))
+    made.flush(5)
+    assert done == ["request", "flush"]
+    assert made.containment.counts == {"soon": 1}
 
 
 def test_above_the_cap_the_oldest_open_request_is_closed(sink: MemorySink) -> None:
