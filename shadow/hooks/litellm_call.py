@@ -7,7 +7,7 @@ or replaces one value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -71,7 +71,6 @@ class LiteLLMCall:
         self._provider = ""
         self._ttft_s: float | None = None
         self._duration_s: float | None = None
-        self._streams = False
         self.has_ended = False
         self.guard = self._observed.guard
         self.keys: set[str] = set()
@@ -202,23 +201,29 @@ class LiteLLMCall:
         """Seconds since the live decision."""
         return self._observed.since_chosen_s()
 
-    def streams(self) -> None:
-        """Chunks arrive. Without a report of the end, the stream was left early."""
-        if not self._streams:
-            self._streams = True
-            self._observed.finish(
-                Answer(model=self._decided_for), "partial", ttft_s=self.since_chosen_s(), expects_more=True
-            )
+    def arrives(self, answer: Answer, ttft_s: float) -> None:
+        """The first chunk of a stream is here. Without a report of the end, the stream was left early."""
+        self._observed.arrives(Answer(model=self._decided_for, response_id=answer.response_id), ttft_s)
+
+    def soon(self, task: Callable[[], None]) -> None:
+        """Call it within about a second. Takes no lock."""
+        self._observed.soon(task)
 
     def finish(
-        self, answer: Answer, status: OutcomeStatus, *, ttft_s: float | None = None, error_type: str = ""
+        self,
+        answer: Answer,
+        status: OutcomeStatus,
+        *,
+        ttft_s: float | None = None,
+        error_type: str = "",
+        duration_s: float | None = None,
     ) -> None:
         """The caller saw the end of the stream. Tokens and cost of a whole one come from LiteLLM's report."""
         if self.is_closed or self.has_ended:
             return
         self.has_ended = True
         self._ttft_s = ttft_s
-        self._duration_s = self.since_chosen_s()
+        self._duration_s = self.since_chosen_s() if duration_s is None else duration_s
         if self._account is not None and status == "complete":
             self._close(self._account, status)
             return
@@ -229,17 +234,12 @@ class LiteLLMCall:
             usage=answer.usage,
             cost_usd=answer.cost_usd,
         )
-        self._close(served, status, error_type=error_type, expects_more=self.is_abandoned or status == "complete")
+        self._close(served, status, error_type=error_type, expects_more=status == "complete" and not self.is_abandoned)
 
     def close(self, outcome: Outcome) -> None:
         """Close without an answer."""
         self.is_closed = True
         self._observed.close(outcome)
-
-    def close_as_expected(self) -> None:
-        """Close with the stream's own answer, without LiteLLM's report."""
-        self.is_closed = True
-        self._observed.close_as_expected()
 
     def _close(
         self, answer: Answer, status: OutcomeStatus, *, error_type: str = "", expects_more: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -13,22 +12,20 @@ from shadow.hooks.litellm_call import LiteLLMCall
 from shadow.hooks.observer_context import ObserverContext
 
 CALLS_AT_MOST: Final = 10_000
+FORGET_AFTER_S: Final = 3600.0
+"""A call of that age gets no more events; one that only outlasted the time-out of its record does."""
 
 
 class OpenCalls:
     """Open calls by the ids in events, and the one of the running task or thread.
 
     The context variable finds most of them. Ids find those whose events come from a thread without that context.
-
-    Attributes:
-        abandoned: calls whose streams were left early, for `close_abandoned`.
     """
 
     def __init__(self, context: ObserverContext) -> None:
         self._tick = context.clock.perf_counter
-        self._timeout_s = context.routing.limits.outcome_timeout_s
+        self._timeout_s = max(context.routing.limits.outcome_timeout_s, FORGET_AFTER_S)
         self._by_key: dict[str, LiteLLMCall] = {}
-        self.abandoned: deque[LiteLLMCall] = deque()
         self._current: ContextVar[LiteLLMCall | None] = ContextVar("shadowroute_litellm_call", default=None)
 
     def __len__(self) -> int:
@@ -68,7 +65,7 @@ class OpenCalls:
         return self._by_key.get(key) if isinstance(key, str) else None
 
     def _forget_old(self) -> None:
-        """Forget the oldest calls if there are too many, or if the time-out closed their record."""
+        """Forget the oldest calls if there are too many, or if they are too old."""
         while self._by_key:
             try:
                 key, oldest = next(iter(self._by_key.items()))
@@ -77,13 +74,6 @@ class OpenCalls:
             if len(self._by_key) < CALLS_AT_MOST and self._tick() - oldest.began_s < self._timeout_s:
                 return
             self._by_key.pop(key, None)
-
-    def close_abandoned(self) -> None:
-        """Close the calls whose streams were left early."""
-        while self.abandoned:
-            call = self.abandoned.popleft()
-            call.close_as_expected()
-            self.forget(call)
 
     def forget(self, call: LiteLLMCall) -> None:
         """Forget a closed call, which needs no more events."""

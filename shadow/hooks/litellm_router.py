@@ -6,8 +6,6 @@ caller's arguments and a trace id, which it would set itself; replies and except
 
 from __future__ import annotations
 
-import functools
-import inspect
 import sys
 import weakref
 from collections.abc import Callable, Mapping
@@ -22,6 +20,7 @@ from shadow.hooks.litellm_events import Events, is_internal, listener
 from shadow.hooks.litellm_facts import metadata_of, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.litellm_stream import is_stream, watch_stream
+from shadow.hooks.methods import observe_method
 from shadow.hooks.observer_context import ObserverContext
 from shadow.recording.recorder import Recorder
 
@@ -32,7 +31,6 @@ METHODS: Final[Mapping[str, frozenset[str]]] = {
     "aresponses": RESPONSES,
 }
 POSITIONS: Final = {CHAT: ("model", "messages"), RESPONSES: ("input", "model")}
-MARK: Final = "__shadowroute_watch__"
 
 
 def is_litellm_router(candidate: Any) -> bool:
@@ -42,16 +40,12 @@ def is_litellm_router(candidate: Any) -> bool:
 
 def observe_router(context: ObserverContext, router: Any) -> None:
     """Wrap the methods that answer. Wrapping twice changes nothing."""
-    if getattr(getattr(router, "completion", None), MARK, None) is context:
-        return
     subscription = _subscriptions.get(context.recorder)
     if subscription is None:
         subscription = _subscriptions[context.recorder] = Subscription(context)
     policy = LiteLLMPolicy(context, weakref.ref(router), context.clock.perf_counter)
     for name, call_types in METHODS.items():
-        method = getattr(router, name, None)
-        if callable(method):
-            setattr(router, name, RouterHook(context, policy, subscription, call_types).observed(method))
+        observe_method(router, name, RouterHook(context, policy, subscription, call_types), context)
 
 
 class Subscription:
@@ -85,47 +79,34 @@ class RouterHook:
         self._calls = subscription.calls
         self._call_types = call_types
 
-    def observed(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        """The method, observed; a coroutine function stays one."""
-        wrapper: Callable[..., Any]
-        if inspect.iscoroutinefunction(method):
+    def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a synchronous method."""
+        call = self._begin(args, kwargs)
+        try:
+            with self._calls.inside(call):
+                reply = method(*args, **kwargs)
+        except BaseException as error:
+            self._failed(call, error)
+            raise
+        self._finish(call, reply)
+        return reply
 
-            @functools.wraps(method)
-            async def call_and_await(*args: Any, **kwargs: Any) -> Any:
-                call = self._begin(args, kwargs)
-                try:
-                    with self._calls.inside(call):
-                        reply = await method(*args, **kwargs)
-                except BaseException as error:
-                    self._failed(call, error)
-                    raise
-                self._finish(call, reply)
-                return reply
-
-            wrapper = call_and_await
-        else:
-
-            @functools.wraps(method)
-            def call_and_return(*args: Any, **kwargs: Any) -> Any:
-                call = self._begin(args, kwargs)
-                try:
-                    with self._calls.inside(call):
-                        reply = method(*args, **kwargs)
-                except BaseException as error:
-                    self._failed(call, error)
-                    raise
-                self._finish(call, reply)
-                return reply
-
-            wrapper = call_and_return
-        setattr(wrapper, MARK, self._context)
-        return wrapper
+    async def acall(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Await a coroutine function. The request begins with the await."""
+        call = self._begin(args, kwargs)
+        try:
+            with self._calls.inside(call):
+                reply = await method(*args, **kwargs)
+        except BaseException as error:
+            self._failed(call, error)
+            raise
+        self._finish(call, reply)
+        return reply
 
     def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> LiteLLMCall | None:
         """The call of the caller. None for LiteLLM's own calls, and after an internal error."""
         with self._context.recorder.containment.guard("wrap"):
             arguments = {**dict(zip(POSITIONS[self._call_types], args, strict=False)), **kwargs}
-            self._calls.close_abandoned()
             if self._calls.is_inside or is_internal(arguments):
                 return None
             self._subscription.ensure_registered()

@@ -57,7 +57,6 @@ class CallStream:
     def see(self, item: Any) -> None:
         """A chunk passes."""
         self._stream.see(item)
-        self.call.streams()
 
     def ended(self) -> None:
         """It is exhausted."""
@@ -73,8 +72,8 @@ class CallStream:
         """The caller dropped the stream. The garbage collector may call this in any thread, so it only takes a note."""
         if not self.call.is_closed and not self.call.has_ended:
             self.call.is_abandoned = True
-            self._stream.left()
-            self.calls.abandoned.append(self.call)
+            self._stream.dropped()
+            self.call.soon(self._forget)
 
     def _forget(self) -> None:
         if self.call.is_closed:

@@ -5,7 +5,7 @@ Every method is guarded: internal errors are counted and never reach the host.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Self
@@ -209,6 +209,18 @@ class ObservedRequest:
                 self.close(outcome)
             elif self._pending is not None:
                 self._pending.expected = self._with_contamination(outcome)
+                self._pending.is_running = False
+
+    def arrives(self, answer: Answer, ttft_s: float) -> None:
+        """The first chunk of a stream is here. If the process ends before the stream, the answer is partial."""
+        with self.guard("stream"):
+            self.finish(answer, "partial", ttft_s=ttft_s, expects_more=True)
+            if self._pending is not None:
+                self._pending.is_running = True
+
+    def soon(self, task: Callable[[], None]) -> None:
+        """Call it within about a second, on the recorder's thread. Takes no lock."""
+        self._context.recorder.soon(task)
 
     def failed(self, error: BaseException, attempts: Sequence[Attempt] = ()) -> None:
         """Close with the exception of the call, which reaches the caller unchanged."""
@@ -233,11 +245,6 @@ class ObservedRequest:
                 self._open(self._context.failure("invalid", "no_model"), None)
             if self._pending is not None:
                 self._context.recorder.close(self._pending, self._with_contamination(outcome))
-
-    def close_as_expected(self) -> None:
-        """Close with the outcome of `finish(expects_more=True)`."""
-        if self._pending is not None:
-            self.close(self._pending.expected)
 
     def since_chosen_s(self) -> float:
         """Seconds since the live decision."""

@@ -1,12 +1,12 @@
 """Observes a client of the `openai` package, without importing it: the object is recognized by its interface.
 
 The client stays the same object, its calls get the same arguments, and a stream stays the client's own object;
-only the iterator inside is observed. Methods that call the wrapped ones (`chat.completions.stream`) are observed, too.
+only the iterator inside is observed. Methods that call the observed ones (`chat.completions.stream`) are observed, too,
+and so are the clients that `copy` and `with_options` make.
 """
 
 from __future__ import annotations
 
-import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -16,70 +16,141 @@ from shadow.domain.outcome import UNREPORTED
 from shadow.domain.usage import is_answer
 from shadow.errors import ShadowError
 from shadow.hooks.arguments import facts_of_call
+from shadow.hooks.client_streams import Hook, is_client_stream, watch_client_stream
+from shadow.hooks.methods import awaits, observe_method
 from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.observer_context import ObserverContext
-from shadow.hooks.streams import ObservedStream
-from shadow.hooks.watched_generators import watched_async_generator, watched_generator
 
-METHODS: Final = (
-    ("chat.completions", "create"),
-    ("chat.completions", "parse"),
-    ("responses", "create"),
-    ("responses", "parse"),
-)
-MARK: Final = "__shadowroute_watch__"
+RESOURCES: Final = ("chat.completions", "responses", "beta.chat.completions", "beta.responses")
+METHODS: Final = ("create", "parse")
+COPIES: Final = ("copy", "with_options")
+RAW: Final = ("with_raw_response", "with_streaming_response")
+"""Views of a resource that keep its methods as they were when the view was made."""
 
 
 def is_openai_client(candidate: Any) -> bool:
-    """Whether an object has `chat.completions.create`, as OpenAI and AsyncOpenAI do."""
-    return callable(at_path(candidate, "chat.completions.create"))
+    """Whether an object has `chat.completions.create`, as OpenAI and AsyncOpenAI do. It stays as it is."""
+    attributes = getattr(candidate, "__dict__", {})
+    before = frozenset(attributes)
+    is_client = callable(at_path(candidate, "chat.completions.create"))
+    for name in frozenset(attributes) - before:  # resources are made when they are asked for
+        attributes.pop(name, None)
+    return is_client
 
 
 def observe_client(context: ObserverContext, client: Any) -> None:
-    """Wrap the methods that answer. Wrapping twice changes nothing."""
-    for path, name in METHODS:
+    """Observe the methods that answer, and those that copy the client. A second time changes nothing."""
+    before = dict(vars(client))
+    around = _Calls(context)
+    for path in RESOURCES:
         resource = at_path(client, path)
-        method = getattr(resource, name, None)
-        if callable(method) and getattr(method, MARK, None) is not context:
-            setattr(resource, name, _observed(context, method))
+        for name in METHODS if resource is not None else ():
+            observe_method(resource, name, around, context)
+        for name in RAW if resource is not None else ():
+            vars(resource).pop(name, None)
+    for name in COPIES:
+        observe_method(client, name, _Copies(context), context)
+    if "__getstate__" not in before:
+        vars(client)["__getstate__"] = _Unobserved(client, frozenset(before))
 
 
-def _observed(context: ObserverContext, method: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        observed = _begin(context, kwargs)
+class _Unobserved:
+    """The state of a client for `copy.copy`, without what the observation added: the copy is a client of its own.
+
+    The resources of a client call that client: a copy with another key must not get those of the original.
+    """
+
+    def __init__(self, client: Any, own: frozenset[str]) -> None:
+        self._state = vars(client)
+        self._added = frozenset(self._state) - own | {"__getstate__"}
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in self._state.items() if name not in self._added}
+
+
+class _Copies:
+    """The calls that make another client of a client."""
+
+    def __init__(self, context: ObserverContext) -> None:
+        self._context = context
+
+    def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call, and observe the new client."""
+        return self._observed(method(*args, **kwargs))
+
+    async def acall(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As `call`."""
+        return self._observed(await method(*args, **kwargs))
+
+    def _observed(self, client: Any) -> Any:
+        with self._context.recorder.containment.guard("wrap"):
+            if is_openai_client(client):
+                observe_client(self._context, client)
+        return client
+
+
+class _Calls:
+    """The calls that ask a model. A request begins with the call, or with the await of one that is awaited."""
+
+    def __init__(self, context: ObserverContext) -> None:
+        self._context = context
+
+    def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call; an asynchronous client's method may be a plain function that makes a coroutine."""
+        if awaits(method):
+            made = method(*args, **kwargs)
+            if inspect.iscoroutine(made):
+                coroutine = self._awaited(lambda: made, kwargs)
+                coroutine.__name__, coroutine.__qualname__ = made.__name__, made.__qualname__
+                return coroutine
+            return _returned(self._begin(kwargs), made)
+        observed = self._begin(kwargs)
         try:
-            result = method(*args, **kwargs)
+            reply = method(*args, **kwargs)
         except BaseException as error:
             observed.failed(error)
             raise
-        if inspect.isawaitable(result):
-            return _awaited(observed, result)
-        _finish(observed, result)
-        return result
+        return _returned(observed, reply)
 
-    setattr(call, MARK, context)
-    return call
+    async def acall(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Await a coroutine function."""
+        return await self._awaited(lambda: method(*args, **kwargs), kwargs)
+
+    async def _awaited(self, make: Callable[[], Awaitable[Any]], kwargs: Mapping[str, Any]) -> Any:
+        observed = self._begin(kwargs)
+        try:
+            reply = await make()
+        except BaseException as error:
+            observed.failed(error)
+            raise
+        _finish(observed, reply)
+        return reply
+
+    def _begin(self, kwargs: Mapping[str, Any]) -> ObservedRequest:
+        """Begin the request. The model argument is the live decision, made before the call in unknown time."""
+        with self._context.recorder.containment.guard("wrap"):
+            now = self._context.now()
+            observed = ObservedRequest(now, facts_of_call(kwargs, now.routing.from_request)).begin()
+            observed.chose(kwargs.get("model", ""))
+            return observed
+        return ObservedRequest(self._context, {})
 
 
-async def _awaited(observed: ObservedRequest, result: Awaitable[Any]) -> Any:
-    try:
-        reply = await result
-    except BaseException as error:
-        observed.failed(error)
-        raise
+def _returned(observed: ObservedRequest, reply: Any) -> Any:
+    if inspect.iscoroutine(reply):
+        return _finished_later(observed, reply)
     _finish(observed, reply)
     return reply
 
 
-def _begin(context: ObserverContext, kwargs: Mapping[str, Any]) -> ObservedRequest:
-    """Begin the request. The model argument is the live decision, made before the call in unknown time."""
-    with context.recorder.containment.guard("wrap"):
-        now = context.now()
-        observed = ObservedRequest(now, facts_of_call(kwargs, now.routing.from_request)).begin()
-        observed.chose(kwargs.get("model", ""))
-        return observed
-    return ObservedRequest(context, {})
+async def _finished_later(observed: ObservedRequest, reply: Awaitable[Any]) -> Any:
+    try:
+        answer = await reply
+    except BaseException as error:
+        observed.failed(error)
+        raise
+    _finish(observed, answer)
+    return answer
 
 
 def _finish(observed: ObservedRequest, reply: Any) -> None:
@@ -87,108 +158,38 @@ def _finish(observed: ObservedRequest, reply: Any) -> None:
     with observed.guard("wrap"):
         if is_answer(reply):
             observed.answered(reply)
-        elif _is_stream(reply):
-            _watch_stream(observed, reply)
+        elif is_client_stream(reply):
+            watch_client_stream(observed, reply)
         elif callable(getattr(reply, "parse", None)):
-            _watch_parse(observed, reply)
+            _Parsing(observed, reply)
         else:
             observed.close(UNREPORTED)
             raise ShadowError(f"a wrapped client must give replies or streams, got {type(reply).__name__}")
 
 
-def _watch_parse(observed: ObservedRequest, response: Any) -> None:
-    """Observe `parse` of a raw response (`with_raw_response`, `with_streaming_response`), which the caller may call.
+class _Parsing:
+    """`parse` of a raw response (`with_raw_response`, `with_streaming_response`), which the caller may call.
 
     The client parses a response once and then returns the same object; so only the first call is observed.
     Without a call, the outcome comes from `observer.outcome(...)` or the time-out.
     """
-    parse = response.parse
-    seen = False
 
-    def look(parsed: Any) -> Any:
-        nonlocal seen
-        if not seen:
-            seen = True
-            hook.remove()
-            _finish(observed, parsed)
+    def __init__(self, observed: ObservedRequest, response: Any) -> None:
+        self._observed = observed
+        self._is_seen = False
+        self._hook = Hook(response, "parse", self)
+
+    def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Parse, and look at the reply."""
+        return self._look(method(*args, **kwargs))
+
+    async def acall(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As `call`."""
+        return self._look(await method(*args, **kwargs))
+
+    def _look(self, parsed: Any) -> Any:
+        if not self._is_seen:
+            self._is_seen = True
+            self._hook.remove()
+            _finish(self._observed, parsed)
         return parsed
-
-    async def awaited(parsing: Awaitable[Any]) -> Any:
-        return look(await parsing)
-
-    @functools.wraps(parse)
-    def parse_and_look(*args: Any, **kwargs: Any) -> Any:
-        parsed = parse(*args, **kwargs)
-        return awaited(parsed) if inspect.isawaitable(parsed) else look(parsed)
-
-    hook = _Hook(response, "parse", parse_and_look)
-
-
-def _watch_stream(observed: ObservedRequest, reply: Any) -> None:
-    """Observe the iterator inside, and `close`, with which callers and `with` blocks leave a stream early."""
-    stream, source = _ClientStream(observed, reply), reply._iterator  # noqa: SLF001 - see `_is_stream`
-    watched = watched_generator if inspect.isgenerator(source) else watched_async_generator
-    reply._iterator = watched(lambda: (source, stream))()  # noqa: SLF001
-
-
-class _ClientStream(ObservedStream):
-    """Observes `close`, too, until the stream ends."""
-
-    def __init__(self, observed: ObservedRequest, reply: Any) -> None:
-        super().__init__(observed)
-        close = reply.close
-
-        @functools.wraps(close)
-        def close_and_note() -> Any:
-            self.left()
-            return close()
-
-        self._hook = _Hook(reply, "close", close_and_note)
-
-    def ended(self) -> None:
-        """The stream is exhausted."""
-        super().ended()
-        self._hook.remove()
-
-    def left(self) -> None:
-        """The caller closed the stream."""
-        super().left()
-        self._hook.remove()
-
-    def failed(self, error: BaseException) -> None:
-        """The stream broke."""
-        super().failed(error)
-        self._hook.remove()
-
-
-class _Hook:
-    """A function in the place of an object's own method, until `remove`.
-
-    The object and the hook refer to each other: without `remove`, only the garbage collector would free them.
-    """
-
-    def __init__(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
-        self._place: tuple[Any, str, Any, Any] | None = owner, name, vars(owner).get(name), function
-        setattr(owner, name, function)
-
-    def remove(self) -> None:
-        """Restore the object's method, unless another hook was put over this one."""
-        place, self._place = self._place, None
-        if place is None:
-            return
-        owner, name, before, function = place
-        if vars(owner).get(name) is not function:
-            return
-        if before is None:
-            vars(owner).pop(name, None)  # another thread may have removed it
-        else:
-            setattr(owner, name, before)
-
-
-def _is_stream(reply: Any) -> bool:
-    """Whether `for` and `next` on this object use a generator in `_iterator`.
-
-    The attribute is private, but a proxy around the stream would have another type, and hosts check the type.
-    """
-    source = getattr(reply, "_iterator", None)
-    return (inspect.isgenerator(source) or inspect.isasyncgen(source)) and callable(getattr(reply, "close", None))

@@ -17,8 +17,8 @@ class Watcher(Protocol):
         """The source is exhausted."""
         ...
 
-    def left(self) -> None:
-        """The caller closed or dropped the generator."""
+    def dropped(self) -> None:
+        """The caller closed or lost the generator; a garbage collection may call this."""
         ...
 
     def failed(self, error: BaseException) -> None:
@@ -50,7 +50,7 @@ def watched_generator(
             watcher.ended()
             return end.value
         except GeneratorExit:
-            watcher.left()
+            watcher.dropped()
             raise
         except BaseException as error:
             watcher.failed(error)
@@ -82,7 +82,7 @@ def watched_async_generator(
         except StopAsyncIteration:
             watcher.ended()
         except GeneratorExit:
-            watcher.left()
+            watcher.dropped()
             raise
         except BaseException as error:
             watcher.failed(error)

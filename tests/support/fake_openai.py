@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+STALL_S = 5.0
 USAGE = {
     "prompt_tokens": 10,
     "completion_tokens": 5,
@@ -38,6 +39,7 @@ class Behaviour:
         delay_s: seconds before the first byte.
         reset: cut the connection before anything is answered.
         cut_after: in a stream, cut the connection after this many events.
+        stall_after: in a stream, send nothing for some seconds after this many events.
         usage: what the answer reports; None = nothing.
         done: the stream ends with `[DONE]`.
     """
@@ -50,6 +52,7 @@ class Behaviour:
     delay_s: float = 0.0
     reset: bool = False
     cut_after: int | None = None
+    stall_after: int | None = None
     usage: dict[str, Any] | None = field(default_factory=lambda: dict(USAGE))
     done: bool = True
 
@@ -119,14 +122,16 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(behaviour.delay_s)
         if behaviour.reset:
             self._reset()
-        elif self.path != "/v1/chat/completions":
+        elif self.path not in ("/v1/chat/completions", "/v1/responses"):
             self._send(404, _error("no such path"), behaviour)
         elif behaviour.status != 200:
             self._send(behaviour.status, behaviour.body or _error(f"refused with {behaviour.status}"), behaviour)
         elif body.get("stream"):
-            self._stream(events(body, behaviour, number), behaviour)
+            kind = response_events if self.path == "/v1/responses" else events
+            self._stream(kind(body, behaviour, number), behaviour)
         else:
-            self._send(200, behaviour.body or json.dumps(completion(body, behaviour, number)).encode(), behaviour)
+            answer = response if self.path == "/v1/responses" else completion
+            self._send(200, behaviour.body or json.dumps(answer(body, behaviour, number)).encode(), behaviour)
 
     def _send(self, status: int, content: bytes, behaviour: Behaviour) -> None:
         self.send_response(status)
@@ -145,6 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             if position == behaviour.cut_after:
                 self._reset()
                 return
+            if position == behaviour.stall_after:
+                time.sleep(STALL_S)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
         self.wfile.write(b"0\r\n\r\n")
 
@@ -195,6 +202,48 @@ def events(body: dict[str, Any], behaviour: Behaviour, number: int) -> Iterator[
         yield b"data: " + json.dumps({**head, "choices": [], "usage": behaviour.usage}).encode() + b"\n\n"
     if behaviour.done:
         yield b"data: [DONE]\n\n"
+
+
+def response(body: dict[str, Any], behaviour: Behaviour, number: int) -> dict[str, Any]:
+    """The answer of the Responses API."""
+    text = f"echo {body['input']}" if behaviour.text is None else behaviour.text
+    part = {"type": "output_text", "text": text, "annotations": []}
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [part]}
+    usage = {
+        "input_tokens": 10,
+        "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens": 5,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 15,
+    }
+    return {
+        "id": f"resp_{number}",
+        "object": "response",
+        "created_at": 1_790_000_000,
+        "model": behaviour.model or body["model"],
+        "status": "completed",
+        "output": [message],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": None if behaviour.usage is None else usage,
+    }
+
+
+def response_events(body: dict[str, Any], behaviour: Behaviour, number: int) -> Iterator[bytes]:
+    """The events of a stream of the Responses API: created, a word each, completed."""
+    whole = response(body, behaviour, number)
+
+    def event(kind: str, **fields: Any) -> bytes:
+        return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+    yield event("response.created", sequence_number=0, response={**whole, "status": "in_progress", "output": []})
+    words = whole["output"][0]["content"][0]["text"].split(" ")
+    for position, word in enumerate(words):
+        delta = word if position == len(words) - 1 else word + " "
+        place = {"item_id": "msg_1", "output_index": 0, "content_index": 0, "logprobs": []}
+        yield event("response.output_text.delta", sequence_number=position + 1, delta=delta, **place)
+    yield event("response.completed", sequence_number=len(words) + 1, response=whole)
 
 
 @contextmanager
