@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from shadow.domain.from_request import at_path
@@ -15,6 +16,7 @@ from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.observer_context import ObserverContext
 from shadow.hooks.streams import ObservedStream
 from shadow.hooks.watched_generators import watched_async_generator, watched_generator
+from shadow.hooks.watched_iterators import watched_stream
 
 Served = Callable[[Any], Any]
 """From a reply to an `Answer`, an OpenAI-shaped reply, or a pair of model and usage."""
@@ -38,14 +40,15 @@ class FunctionHook:
         self._label_paths = label_paths
         self._served = served
 
-    def wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, observed."""
+    def wrap(self, function: Any) -> Any:
+        """The function, observed; of a static or class method again one."""
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(self.wrap(function.__func__))
         reader = ArgumentReader(function, (*self._paths.values(), *self._label_paths.values()))
         if reader.missing:
             with self._context.recorder.containment.guard("route"):
-                raise ShadowError(
-                    f"route() must name arguments of {function.__qualname__}, got {', '.join(reader.missing)}"
-                )
+                name = getattr(function, "__qualname__", repr(function))
+                raise ShadowError(f"route() must name arguments of {name}, got {', '.join(reader.missing)}")
         wrapper: Callable[..., Any]
         if inspect.isasyncgenfunction(function):
             wrapper = watched_async_generator(self._started(function, reader))
@@ -65,23 +68,27 @@ class FunctionHook:
             except BaseException as error:
                 observed.failed(error)
                 raise
-            self._finish(observed, reply)
-            return reply
+            if inspect.iscoroutine(reply):  # nothing has happened yet
+                observed.withdraw()
+                return self._awaited(reply, lambda: self._begin(reader, args, kwargs))
+            return self._finished(observed, reply)
 
         return observed_function
 
     def _coroutine(self, function: Callable[..., Any], reader: ArgumentReader) -> Callable[..., Any]:
         async def observed_function(*args: Any, **kwargs: Any) -> Any:
-            observed = self._begin(reader, args, kwargs)
-            try:
-                reply = await function(*args, **kwargs)
-            except BaseException as error:
-                observed.failed(error)
-                raise
-            self._finish(observed, reply)
-            return reply
+            return await self._awaited(function(*args, **kwargs), lambda: self._begin(reader, args, kwargs))
 
         return observed_function
+
+    async def _awaited(self, coroutine: Coroutine[Any, Any, Any], begin: Callable[[], ObservedRequest]) -> Any:
+        observed = begin()
+        try:
+            reply = await coroutine
+        except BaseException as error:
+            observed.failed(error)
+            raise
+        return self._finished(observed, reply)
 
     def _started(
         self, function: Callable[..., Any], reader: ArgumentReader
@@ -104,13 +111,40 @@ class FunctionHook:
             return observed
         return ObservedRequest(self._context, {})
 
-    def _finish(self, observed: ObservedRequest, reply: Any) -> None:
-        if self._served is None:
-            observed.answered(reply)
-            return
+    def _finished(self, observed: ObservedRequest, reply: Any) -> Any:
+        """What the function returns; of a generator, one that passes its items on."""
+        if inspect.isgenerator(reply):
+            return watched_generator(lambda: (reply, ObservedStream(observed)))()
+        if inspect.isasyncgen(reply):
+            return watched_async_generator(lambda: (reply, ObservedStream(observed)))()
+        with observed.guard("route"):
+            if hasattr(reply, "add_done_callback"):
+                reply.add_done_callback(lambda future: self._done(observed, future))
+            elif self._served is None and not watched_stream(observed, reply):
+                observed.answered(reply)
+            elif self._served is not None:
+                self._understood(observed, reply)
+        return reply
+
+    def _done(self, observed: ObservedRequest, future: Any) -> None:
+        """A task or future of the function has ended."""
+        with observed.guard("route"):
+            if future.cancelled():
+                try:
+                    future.exception()
+                except BaseException as error:  # noqa: BLE001 - the cancellation, which its waiters get
+                    observed.failed(error)
+                return
+            error = getattr(future, "_exception", None)  # `exception()` would count as the host having seen it
+            if error is not None:
+                observed.failed(error)
+            else:
+                self._finished(observed, future.result())
+
+    def _understood(self, observed: ObservedRequest, reply: Any) -> None:
         understood: Any = None
         with self._context.recorder.containment.guard("served="):
-            understood = self._served(reply)
+            understood = self._served(reply) if self._served else None
             if isinstance(understood, tuple):
                 understood = _answer_of_pair(*understood)
         observed.answered(understood)
@@ -124,7 +158,10 @@ class ArgumentReader:
     """
 
     def __init__(self, function: Callable[..., Any], paths: tuple[str, ...]) -> None:
-        parameters = inspect.signature(function).parameters
+        try:
+            parameters = inspect.signature(function).parameters
+        except (TypeError, ValueError):  # a function in C may have none
+            parameters = MappingProxyType({})
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self._positions = {
             name: place for place, (name, parameter) in enumerate(parameters.items()) if parameter.kind in positional

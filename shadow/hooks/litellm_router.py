@@ -19,9 +19,10 @@ from shadow.hooks.litellm_calls import OpenCalls
 from shadow.hooks.litellm_events import Events, is_internal, listener
 from shadow.hooks.litellm_facts import metadata_of, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
-from shadow.hooks.litellm_stream import is_stream, watch_stream
+from shadow.hooks.litellm_stream import watch_stream
 from shadow.hooks.methods import observe_method
 from shadow.hooks.observer_context import ObserverContext
+from shadow.hooks.watched_iterators import is_iterator
 from shadow.recording.recorder import Recorder
 
 METHODS: Final[Mapping[str, frozenset[str]]] = {
@@ -128,7 +129,7 @@ class RouterHook:
         with call.guard("wrap"):
             if is_answer(reply):
                 call.returned(reply)
-            elif is_stream(reply):
+            elif is_iterator(reply):
                 watch_stream(self._calls, call, reply)
             else:
                 call.unreadable()

@@ -231,6 +231,13 @@ class ObservedRequest:
                 Outcome(status="error", error_type=name, duration_s=self.since_chosen_s(), attempts=tuple(attempts))
             )
 
+    def withdraw(self) -> None:
+        """There was no request: the function only made a coroutine, which may never be awaited."""
+        with self.guard("withdraw"):
+            self._closed = True
+            if self._pending is not None:
+                self._context.recorder.withdraw(self._pending)
+
     def contaminated(self, *kinds: Contamination) -> None:
         """Add reasons why the router did not choose the served model."""
         self._contamination += kinds

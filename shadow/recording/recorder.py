@@ -188,6 +188,10 @@ class Recorder:
             self._host_ids.note(request.request_id)
         return pending
 
+    def withdraw(self, pending: Pending) -> None:
+        """Forget an open request that turned out to be none."""
+        self._open.take(pending)
+
     def close(self, pending: Pending, outcome: Outcome) -> None:
         """Record the outcome. Only the first call for a request counts. Never blocks, never raises.
 
