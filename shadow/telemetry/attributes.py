@@ -136,7 +136,7 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
             }
         ),
     }
-    if len(outcome.attempts) > 1:
+    if len(outcome.attempts) > 1 or any(attempt.kind != "primary" for attempt in outcome.attempts):
         attributes[keys.ATTEMPTS] = _json([_attempt(attempt) for attempt in outcome.attempts])
     return attributes
 

@@ -258,8 +258,11 @@ def test_every_attempt_is_a_span_for_people_and_several_are_on_the_row() -> None
                 "cache_read_tokens": 0, "cache_write_tokens": 0, "output_tokens": 2, "latency_s": 1.0,
             },
         ]  # fmt: skip
-    (_, chat) = of_request(builder(), record(outcome=complete(attempts=attempts[1:])))
+    (alone, chat) = of_request(builder(), record(outcome=complete(attempts=attempts[1:])))
     assert chat.name == "chat other"
+    assert [each["kind"] for each in json.loads(attributes(alone)[keys.ATTEMPTS])] == ["fallback"]
+    (primary, _) = of_request(builder(), record(outcome=complete(attempts=attempts[:1])))
+    assert keys.ATTEMPTS not in attributes(primary)
 
 
 def test_an_answer_that_was_refused_is_no_error_of_its_provider() -> None:
