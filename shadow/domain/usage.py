@@ -15,16 +15,28 @@ from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
 MOST_TOKENS: Final = 2**31
 """A larger number is not a token count."""
 
+ERROR_IN_ANSWER: Final = "provider_error"
+"""`error_type` of an error without a name in the place of an answer."""
+ERROR_REASON: Final = "error"
+"""OpenRouter's `finish_reason` of a choice that failed."""
+CODE_CHARACTERS: Final = 64
+
 CACHE_READ_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
 CACHE_WRITE_KEYS: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
 DETAIL_KEYS: Final = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
 
 
 def is_answer(reply: Any) -> bool:
-    """Whether a reply is a chat completion or a response of the Responses API."""
+    """Whether a reply is a chat completion or a response of the Responses API, or an error in the place of one."""
     if read(reply, "object") in ("chat.completion", "response"):
         return True
-    return isinstance(read(reply, "choices"), list) and read(_first(read(reply, "choices")), "message") is not None
+    choice = _first(read(reply, "choices"))
+    return read(choice, "message") is not None or bool(_error_in(reply) or _error_in(choice))
+
+
+def is_pending(reply: Any) -> bool:
+    """Whether a response of the Responses API is still to be answered in the background."""
+    return read(reply, "object") == "response" and read(reply, "status") in ("queued", "in_progress")
 
 
 def is_chunk(event: Any) -> bool:
@@ -32,7 +44,9 @@ def is_chunk(event: Any) -> bool:
     if read(event, "object") == "chat.completion.chunk":
         return True
     kind = read(event, "type")
-    return isinstance(kind, str) and (kind.startswith("response.") or kind == "error")
+    if isinstance(kind, str) and (kind.startswith("response.") or kind == "error"):
+        return True
+    return bool(_error_in(event) or _error_in(_first(read(event, "choices"))))
 
 
 def ends_answer(event: Any) -> bool:
@@ -43,13 +57,27 @@ def ends_answer(event: Any) -> bool:
 
 
 def failure_of(reply: Any) -> str:
-    """Error type of a failed reply or event of the Responses API; empty for any other."""
+    """Error type of a reply or event that has an error in the place of an answer; empty for any other.
+
+    OpenRouter and other gateways put an error beside `choices` or into one, with the status of an answer; the Responses
+    API has a status of its own.
+    """
     kind = _event(reply)
     if kind in ("response.failed", "error"):
-        return _code(read(read(reply, "response"), "error") or reply)
+        return _code(read(read(reply, "response"), "error") or read(reply, "error") or reply, "response_failed")
     if read(reply, "object") == "response" and read(reply, "status") in ("failed", "cancelled"):
-        return _code(read(reply, "error"))
-    return ""
+        return _code(read(reply, "error"), "response_failed")
+    error = _error_in(reply) or failed_choice(read(reply, "choices"))
+    return _code(error, ERROR_IN_ANSWER) if error else ""
+
+
+def failed_choice(choices: Any) -> Any:
+    """The error in the place of the choices of a reply or chunk; None if one of them is no error."""
+    errors = [
+        _error_in(choice) or (read(choice, "finish_reason") == ERROR_REASON and ERROR_IN_ANSWER)
+        for choice in _items(choices)
+    ]
+    return errors[0] if errors and all(errors) else None
 
 
 def answer_of(reply: Any) -> Answer:
@@ -221,8 +249,19 @@ def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _code(error: Any) -> str:
-    return _string(read(error, "code")) or "response_failed"
+def _error_in(holder: Any) -> Any:
+    """An error with a text or a code; None for anything else, for example an attribute of another meaning."""
+    error = read(holder, "error")
+    if isinstance(error, str):
+        return error or None
+    is_error = isinstance(read(error, "message"), str) or isinstance(read(error, "code"), (str, int))
+    return error if is_error else None
+
+
+def _code(error: Any, unnamed: str) -> str:
+    """The name of an error: its code, of low cardinality."""
+    code = read(error, "code")
+    return str(code)[:CODE_CHARACTERS] if isinstance(code, (str, int)) and code else unnamed
 
 
 def _items(value: Any) -> Sequence[Any]:

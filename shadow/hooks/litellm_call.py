@@ -22,7 +22,7 @@ from shadow.domain.outcome import (
     Usage,
 )
 from shadow.domain.policy import Decision
-from shadow.domain.usage import answer_of, count_of, failure_of, read
+from shadow.domain.usage import answer_of, count_of, failure_of, is_pending, read
 from shadow.hooks.litellm_facts import cost_of, metadata_of, provider_of, seconds_between, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.observed import ObservedRequest
@@ -145,6 +145,8 @@ class LiteLLMCall:
             self._observed.contaminated("cache_hit")
         if not self._decided_for:
             self._decide(self._model_of(event), metadata_of(event), None)
+        if is_pending(reply):
+            return
         answer = answer_of(reply)
         self._account = Answer(
             text=answer.text,
@@ -159,7 +161,8 @@ class LiteLLMCall:
             told_late_s = seconds_between(end, datetime.now()) or 0.0  # noqa: DTZ005 - LiteLLM's times have no zone
             self._duration_s = max(0.0, self.since_chosen_s() - told_late_s)
         if closes or self.has_ended:
-            self._close(self._account, "complete")
+            failure = failure_of(reply)
+            self._close(self._account, "error" if failure else "complete", error_type=failure)
 
     def returned(self, reply: Any) -> None:
         """The caller gets a whole reply."""
@@ -174,6 +177,8 @@ class LiteLLMCall:
         if not self._decided_for:
             self._decide(asked or text_of(read(reply, "model")), {}, None)
         self._provider = text_of(read(hidden, "custom_llm_provider")) or self._provider
+        if is_pending(reply):
+            return
         answer = answer_of(reply)
         served = Answer(
             text=answer.text,

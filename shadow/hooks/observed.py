@@ -23,7 +23,7 @@ from shadow.domain.outcome import (
 )
 from shadow.domain.policy import Decision, Failure
 from shadow.domain.request import Request
-from shadow.domain.usage import answer_of, failure_of, is_answer
+from shadow.domain.usage import answer_of, failure_of, is_answer, is_pending
 from shadow.errors import ShadowError
 from shadow.hooks.labels import merged
 from shadow.hooks.observer_context import ObserverContext
@@ -47,15 +47,18 @@ class ObservedRequest:
 
     Attributes:
         guard: contains and counts internal errors by place.
+        recorder: takes the record.
     """
 
     def __init__(self, context: ObserverContext, facts: Mapping[str, Any]) -> None:
         self._context = context
         self._facts = facts
+        self.recorder = context.recorder
         self.guard = context.recorder.containment.guard
         self._request: Request | None = None
         self._pending: Pending | None = None
         self._closed = False
+        self._is_pending = False
         self._contamination: tuple[Contamination, ...] = ()
         self._started_s = 0.0
         self._chosen_s = 0.0
@@ -95,7 +98,7 @@ class ObservedRequest:
     ) -> None:
         if error is not None:
             self.failed(error)
-        else:
+        elif not self._is_pending:
             self.close(UNREPORTED)
 
     def chose(self, model: str) -> None:
@@ -153,10 +156,16 @@ class ObservedRequest:
             self.finish(answer, "complete", provider=provider)
 
     def answered(self, reply: Any) -> None:
-        """A whole reply. An unreadable one leaves the outcome unreported, never guessed."""
+        """A whole reply. An unreadable one leaves the outcome unreported, never guessed.
+
+        A response that is answered in the background leaves the record open, for `observer.outcome` or the time-out.
+        """
         with self.guard("served"):
             if isinstance(reply, Answer):
                 self.finish(reply, "complete")
+            elif is_pending(reply):
+                self._ensure_open(answer_of(reply).model)
+                self._is_pending = True
             elif is_answer(reply):
                 failure = failure_of(reply)
                 self.finish(answer_of(reply), "error" if failure else "complete", error_type=failure)

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from shadow.domain.from_request import at_path
 from shadow.domain.outcome import UNREPORTED
-from shadow.domain.usage import is_answer
+from shadow.domain.usage import is_answer, is_pending
 from shadow.errors import ShadowError
 from shadow.hooks.arguments import facts_of_call
+from shadow.hooks.background import background_of
 from shadow.hooks.client_streams import Hook, is_client_stream, watch_client_stream
 from shadow.hooks.methods import awaits, observe_method
 from shadow.hooks.observed import ObservedRequest
@@ -46,6 +47,8 @@ def observe_client(context: ObserverContext, client: Any) -> None:
         resource = at_path(client, path)
         for name in METHODS if resource is not None else ():
             observe_method(resource, name, around, context)
+        if path.endswith("responses"):
+            observe_method(resource, "retrieve", _Retrieving(context), context)
         for name in RAW if resource is not None else ():
             vars(resource).pop(name, None)
     for name in COPIES:
@@ -87,6 +90,27 @@ class _Copies:
             if is_openai_client(client):
                 observe_client(self._context, client)
         return client
+
+
+class _Retrieving:
+    """The call that asks for a response again, which may be one of the background."""
+
+    def __init__(self, context: ObserverContext) -> None:
+        self._background = background_of(context.recorder)
+        self._guard = context.recorder.containment.guard
+
+    def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call, and look at the reply."""
+        return self._seen(method(*args, **kwargs))
+
+    async def acall(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """As `call`."""
+        return self._seen(await method(*args, **kwargs))
+
+    def _seen(self, reply: Any) -> Any:
+        with self._guard("wrap"):
+            self._background.seen(reply)
+        return reply
 
 
 class _Calls:
@@ -158,6 +182,8 @@ def _finish(observed: ObservedRequest, reply: Any) -> None:
     with observed.guard("wrap"):
         if is_answer(reply):
             observed.answered(reply)
+            if is_pending(reply):
+                background_of(observed.recorder).wait(observed, reply)
         elif is_client_stream(reply):
             watch_client_stream(observed, reply)
         elif callable(getattr(reply, "parse", None)):

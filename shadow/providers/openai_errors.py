@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shadow.domain.usage import read
+from shadow.domain.usage import ERROR_IN_ANSWER, read
 from shadow.errors import CONTENT_POLICY, CONTEXT_LENGTH, QUOTA
 
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
@@ -21,8 +21,6 @@ RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
 MAX_DETAIL_CHARACTERS: Final = 300
 TEXT_CHARACTERS_READ: Final = 4000
 RATE_LIMIT: Final = "429"
-ERROR_IN_ANSWER: Final = "provider_error"
-"""`error_type` of an error with the status of an answer (2xx)."""
 
 NAMES: Final = {
     CONTEXT_LENGTH: frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}),

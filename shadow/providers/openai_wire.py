@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
-from shadow.domain.usage import answer_of, chunk_of
+from shadow.domain.usage import answer_of, chunk_of, failed_choice
 from shadow.errors import ProviderError
 from shadow.providers.openai_errors import MAX_DETAIL_CHARACTERS, read_error
 from shadow.providers.protocol import Call
@@ -192,12 +192,19 @@ def _completion(source: Source, content: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise _bad_response(source, "the body is not a JSON object")
     if body.get("error") or body.get("type") == "error":
-        error = read_error(200, source.redacted(content))
-        text = f"{source.label}: {source.shown(error.detail)}"
-        raise ProviderError(text, error_type=error.error_type, retryable=error.retryable)
+        raise _error_in_answer(source, content)
     if not isinstance(body.get("choices"), list):
         raise _bad_response(source, 'the body has no "choices"')
+    failed = failed_choice(body["choices"])
+    if failed is not None:
+        raise _error_in_answer(source, json.dumps({"error": failed}).encode())
     return body
+
+
+def _error_in_answer(source: Source, content: bytes) -> ProviderError:
+    error = read_error(200, source.redacted(content))
+    text = f"{source.label}: {source.shown(error.detail)}"
+    return ProviderError(text, error_type=error.error_type, retryable=error.retryable)
 
 
 def _has_finish_reason(body: Mapping[str, Any]) -> bool:

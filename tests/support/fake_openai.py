@@ -67,7 +67,12 @@ class Received:
 
 
 class FakeOpenAI(ThreadingHTTPServer):
-    """Echoes; per model it plays the behaviours that were queued with `will`."""
+    """Echoes; per model it plays the behaviours that were queued with `will`.
+
+    Attributes:
+        received: every POST.
+        gets: answers to GET by path, in order.
+    """
 
     daemon_threads = True
     request_queue_size = 512  # the default of 5 refuses bursts
@@ -75,6 +80,7 @@ class FakeOpenAI(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[Received] = []
+        self.gets: dict[str, list[bytes]] = {}
         self._queued: dict[str, deque[Behaviour]] = defaultdict(deque)
         self._count = 0
         self._lock = threading.Lock()
@@ -113,6 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Keep the test output quiet."""
+
+    def do_GET(self) -> None:
+        answers = self.server.gets.get(self.path, [])
+        self._send(200 if answers else 404, answers.pop(0) if answers else _error("no such path"), Behaviour())
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", "0"))

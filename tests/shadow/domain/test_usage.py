@@ -12,7 +12,7 @@ from shadow.domain.outcome import UNKNOWN_USAGE, Usage
 from shadow.domain.usage import answer_of, chunk_of, ends_answer, failure_of, is_answer, is_chunk, usage_of
 from tests.support.groups import need_data
 
-COMPLETION = {
+COMPLETION: dict[str, Any] = {
     "id": "chatcmpl-1",
     "object": "chat.completion",
     "created": 1,
@@ -25,7 +25,7 @@ COMPLETION = {
         "prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 10},
     },
 }
-RESPONSE = {
+RESPONSE: dict[str, Any] = {
     "id": "resp_1",
     "object": "response",
     "created_at": 1,
@@ -72,7 +72,72 @@ def test_a_response_of_the_responses_api_is_read(reply: Any) -> None:
     assert (answer.text, answer.model, answer.response_id, answer.usage) == ("42", "gpt-5", "resp_1", USAGE)
 
 
-@pytest.mark.parametrize("reply", [None, "text", {}, {"choices": []}, {"choices": "x"}, object(), 7, [COMPLETION]])
+FAILED: list[tuple[Any, str]] = [
+    ({"error": {"message": "overloaded", "code": 502}}, "502"),
+    ({"error": {"message": "no"}, "choices": None}, "provider_error"),
+    ({"error": "late"}, "provider_error"),
+    ({"choices": [{"error": {"code": "rate_limited", "message": "slow down"}}]}, "rate_limited"),
+    ({**COMPLETION, "choices": [{"finish_reason": "error", "message": {"content": ""}}]}, "provider_error"),
+    ({**RESPONSE, "status": "failed", "error": {"code": "server_error", "message": "x"}}, "server_error"),
+    ({**RESPONSE, "status": "cancelled"}, "response_failed"),
+    (ChatCompletion.model_construct(error={"message": "no", "code": "c"}), "c"),
+]
+
+
+@pytest.mark.parametrize(("reply", "error_type"), FAILED)
+def test_an_error_in_the_place_of_an_answer_is_one(reply: Any, error_type: str) -> None:
+    """Several gateways send it with the status of an answer."""
+    assert is_answer(reply)
+    assert failure_of(reply) == error_type
+
+
+@pytest.mark.parametrize(
+    ("event", "error_type"),
+    [
+        ({"error": {"message": "overloaded", "code": 502}}, "502"),
+        ({"type": "error", "error": {"type": "overloaded_error", "message": "x"}}, "response_failed"),
+        ({"object": "chat.completion.chunk", "choices": [{"delta": {}, "finish_reason": "error"}]}, "provider_error"),
+        ({"choices": [{"delta": {}, "error": {"code": "c", "message": "x"}}]}, "c"),
+        ({"type": "response.failed", "response": {"error": {"code": "server_error"}}}, "server_error"),
+    ],
+)
+def test_an_event_may_say_that_the_answer_failed(event: Any, error_type: str) -> None:
+    """In the middle of a stream."""
+    assert is_chunk(event)
+    assert failure_of(event) == error_type
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        COMPLETION,
+        RESPONSE,
+        {**RESPONSE, "error": None, "status": "completed"},
+        {**COMPLETION, "error": {}},
+        {**COMPLETION, "choices": [*COMPLETION["choices"], {"index": 1, "finish_reason": "error", "message": {}}]},
+    ],
+)
+def test_an_answer_is_no_error(reply: Any) -> None:
+    """Also not one of which a single choice failed, or with an empty field for errors."""
+    assert failure_of(reply) == ""
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        None,
+        "text",
+        {},
+        {"error": None},
+        {"error": {}},
+        {"error": True},
+        {"choices": []},
+        {"choices": "x"},
+        object(),
+        7,
+        [COMPLETION],
+    ],
+)
 def test_another_shape_is_not_taken_for_an_answer(reply: Any) -> None:
     """Then nothing is guessed from it."""
     assert not is_answer(reply)

@@ -182,6 +182,8 @@ def test_a_status_is_classed(way: Way, server: FakeOpenAI, provider: OpenAIHttp,
         (Behaviour(body=b"[1]"), "bad_response"),
         (Behaviour(body=b'{"object": "list"}'), "bad_response"),
         (Behaviour(body=b'{"error": {"message": "overloaded"}}'), "provider_error"),
+        (Behaviour(body=b'{"choices": [{"error": {"message": "overloaded", "code": 502}}]}'), "502"),
+        (Behaviour(body=b'{"choices": [{"finish_reason": "error", "message": {}, "delta": {}}]}'), "provider_error"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
