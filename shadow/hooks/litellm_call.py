@@ -23,7 +23,7 @@ from shadow.domain.outcome import (
 )
 from shadow.domain.policy import Decision
 from shadow.domain.usage import answer_of, count_of, failure_of, is_pending, read
-from shadow.hooks.litellm_facts import cost_of, metadata_of, provider_of, seconds_between, text_of
+from shadow.hooks.litellm_facts import client_left, cost_of, metadata_of, provider_of, seconds_between, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.observer_context import ObserverContext
@@ -162,7 +162,8 @@ class LiteLLMCall:
             self._duration_s = max(0.0, self.since_chosen_s() - told_late_s)
         if closes or self.has_ended:
             failure = failure_of(reply)
-            self._close(self._account, "error" if failure else "complete", error_type=failure)
+            status: OutcomeStatus = "partial" if client_left(event) else "error" if failure else "complete"
+            self._close(self._account, status, error_type=failure)
 
     def returned(self, reply: Any) -> None:
         """The caller gets a whole reply."""

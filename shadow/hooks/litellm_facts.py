@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from shadow.domain.usage import read
+
+CLIENT_LEFT: Final = "ClientDisconnected"
 
 
 def metadata_of(event: Any) -> Mapping[str, Any]:
@@ -38,6 +40,12 @@ def provider_of(event: Any) -> str:
     """LiteLLM's name of an event's provider."""
     told = read(event, "custom_llm_provider") or read(read(event, "litellm_params"), "custom_llm_provider")
     return text_of(told)
+
+
+def client_left(event: Any) -> bool:
+    """Whether the proxy's client went away: LiteLLM then accounts for the part of the stream that it had sent."""
+    told = read(read(event, "standard_logging_object"), "error_information")
+    return read(told, "error_class") == CLIENT_LEFT or metadata_of(event).get("client_disconnected") is True
 
 
 def text_of(value: Any) -> str:

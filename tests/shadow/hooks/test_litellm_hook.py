@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -369,6 +371,46 @@ def test_a_host_that_replaces_litellms_callbacks_is_observed_all_the_same(
     sys.modules["litellm"].callbacks = replaced = [mine]  # type: ignore[attr-defined]
     router.completion("chat", MESSAGES)
     assert replaced == [mine, *callbacks]
+
+
+CLIENT_LEFT = {"standard_logging_object": {"error_information": {"error_class": "ClientDisconnected"}}}
+ENDS: list[tuple[dict[str, Any], Any, tuple[str, str]]] = [
+    ({}, answer("big"), ("complete", "")),
+    (CLIENT_LEFT, answer("big"), ("partial", "")),
+    ({"metadata": {"client_disconnected": True}}, answer("big"), ("partial", "")),
+    ({}, {"object": "chat.completion", "choices": [{"error": {"code": 502}}]}, ("error", "502")),
+]
+
+
+@pytest.mark.parametrize(("told", "reply", "end"), ENDS)
+@pytest.mark.usefixtures("callbacks")
+def test_the_proxy_tells_how_an_answer_ended(
+    observer: Observer, sink: MemorySink, told: dict[str, Any], reply: Any, end: tuple[str, str]
+) -> None:
+    """A client that went away got a part of the answer, and an error may come with the status of an answer."""
+    listener = observer.litellm_callback()
+    data = {"litellm_call_id": "call-1", "model": "chat", "messages": MESSAGES}
+    asyncio.run(listener.async_pre_call_hook(None, None, data, "acompletion"))
+    asked = event(litellm_call_id="call-1")
+    listener.log_pre_api_call("big", MESSAGES, asked)
+    asked["litellm_params"]["metadata"] |= told.get("metadata", {})
+    asyncio.run(listener.async_log_success_event({**asked, **told, "response_cost": 0.5}, reply, None, None))
+    assert observer.flush(5)
+    (row,) = sink.rows("live")
+    assert (row[keys.OUTCOME_STATUS], row.get(keys.ERROR_TYPE, "")) == end
+    assert row[keys.OUTCOME_COST_USD] == 0.5
+
+
+def test_a_wrapped_router_keeps_its_methods(callbacks: list[Any], observer: Observer) -> None:
+    """Bound, with their signatures; coroutine functions stay such; a replacement in the class is called."""
+    bare, wrapped = Router(), observer.wrap(Router())
+    for name in ("completion", "acompletion"):
+        before, after = getattr(bare, name), getattr(wrapped, name)
+        assert after.__self__ is wrapped
+        assert inspect.signature(after) == inspect.signature(before)
+        assert inspect.iscoroutinefunction(after) == inspect.iscoroutinefunction(before)
+    with mock.patch.object(Router, "completion", return_value=answer("other")):
+        assert wrapped.completion("chat", MESSAGES).model == "other"
 
 
 def test_the_proxy_does_not_start_without_a_routing_file(monkeypatch: pytest.MonkeyPatch) -> None:
