@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shadowroute.analysis.format import counted
-from shadowroute.analysis.measures.completeness import Completeness
+from shadowroute.analysis.measures.completeness import BY_DESIGN, Completeness, losses, unknowns
 from shadowroute.analysis.measures.concentration import too_narrow
 from shadowroute.analysis.measures.cost import CostDelta
 from shadowroute.analysis.measures.divergence import Divergence
@@ -16,7 +16,7 @@ from shadowroute.analysis.measures.judge_agreement import MODERATE_KAPPA, JudgeA
 from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.measures.rates import FAILED, FEW_CLUSTERS, KNOWN_CLUSTERS, MINIMUM_CLUSTERS
 from shadowroute.analysis.measures.simpson import Simpson
-from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, SEND_SIGNAL
+from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, SEND_SIGNAL, STATE_SHADOWS
 from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.results import Estimate, Measured, Range
 
@@ -89,10 +89,12 @@ def about_policy(
         cost: of the slice.
         escalation: of the slice.
         quality: of the slice.
-        completeness: decisions over live requests of the same hours; None if unknown.
+        completeness: its decisions against those that were meant; None if nothing was rolled up.
         simpson: the signal's difference, overall and within segments, per key.
     """
-    yield from _about_rows(divergence, completeness)
+    if completeness is not None:
+        yield from _about_completeness(completeness)
+    yield from _about_rows(divergence)
     yield from _about_cost(cost)
     yield from _about_escalation(escalation, cost)
     yield from _about_outcomes(quality)
@@ -123,13 +125,26 @@ def _kappa(measured: Measured) -> str:
     return f"{measured.value:.2f}" if isinstance(measured, Estimate) else "unknown"
 
 
-def _about_rows(divergence: Divergence, completeness: Completeness | None) -> Iterator[Caveat]:
-    if completeness is not None and not completeness.is_complete:
+def _about_completeness(completeness: Completeness) -> Iterator[Caveat]:
+    if not completeness.is_complete:
         yield Caveat(
             "incomplete",
-            f"{_percent(1 - completeness.share)} of this shadow's decisions are missing.",
-            "shadowroute doctor names the hours",
+            f"{_percent(completeness.missing_share)} of this shadow's decisions are missing: {losses(completeness)}.",
+            "observer.stats says what was shed or dropped in the service",
         )
+    if completeness.unknown_share:
+        yield Caveat(
+            "incomplete", f"Nobody can tell whether decisions are missing: {unknowns(completeness)}.", STATE_SHADOWS
+        )
+    if completeness.absent_by_design > BY_DESIGN:
+        yield Caveat(
+            "absent_by_design",
+            f"This shadow was not meant for {_percent(completeness.absent_by_design)} of the live requests (another"
+            " service, another version, or other hours): its figures are about the rest.",
+        )
+
+
+def _about_rows(divergence: Divergence) -> Iterator[Caveat]:
     if divergence.failed_share is not None and divergence.failed_share > FAILED:
         yield Caveat(
             "failed",

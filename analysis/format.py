@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, scaled
@@ -139,6 +139,32 @@ def days(first: date, last: date) -> str:
         return day(first)
     same_month = (first.year, first.month) == (last.year, last.month)
     return f"{first.day if same_month else day(first)} to {day(last)}"
+
+
+def hours(starts: Sequence[datetime], *, most: int = 3) -> str:
+    """`16 Nov 10:00 to 12:00 and 17 Nov 08:00 to 09:00 UTC`: whole hours, adjoining ones as one span.
+
+    Args:
+        starts: of the hours, in order.
+        most: spans to name; of more, the first ones and the last.
+    """
+    spans: list[tuple[datetime, datetime]] = []
+    for start in starts:
+        end = start + timedelta(hours=1)
+        if spans and spans[-1][1] == start:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+    named = [_hour_span(*span) for span in spans]
+    if len(spans) > most:
+        left = counted(len(spans) - most, "further span")
+        named = [*named[: most - 1], left, named[-1]]
+    return f"{listed(named)} UTC"
+
+
+def _hour_span(first: datetime, end: datetime) -> str:
+    until = f"{end:%H:%M}" if end.date() == first.date() else f"{day(end)} {end:%H:%M}"
+    return f"{day(first)} {first:%H:%M} to {until}"
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from shadowroute.analysis import caveats as say
 from shadowroute.analysis.caveats import Caveat
+from shadowroute.analysis.measures.completeness import MissingHour
 from shadowroute.analysis.measures.cost import CostDelta
 from shadowroute.analysis.measures.divergence import Divergence
 from shadowroute.analysis.measures.escalation import Escalation
@@ -50,12 +51,14 @@ class PolicyReport:
         is_control: whether it is only the live policy run as its own shadow (A/A); its divergence is the noise floor.
         excess: divergence by model above the controls', on their days, request buckets paired; None without a control
             or for it.
-        floor: how often live differs from itself, with the days on which a control measured it; or, without a control,
-            what is known of it. The same sentence for every policy.
-        completeness: its decisions over the live requests of the same hours; None without live requests.
-        overall: all traffic, or the requested slice.
-        segments: one per value of the requested keys, the largest first.
-        simpson: per requested key: whether the signal's difference between downgraded requests and the rest
+        floor: how often live differs from itself, with the days on which a control measured it; or what is known of it
+            where none did. The same sentence for every policy.
+        completeness: its decisions over those that were meant; None if that is not known of all requests.
+        missing_hours: hours in which decisions that were meant are not there.
+        absent_by_design: share of the live requests of the window that it was not meant for, of those that state it.
+        overall: all traffic, or the slice that was asked for.
+        segments: one per value of the keys that were asked for, the largest first.
+        simpson: per key that was asked for: whether the signal's difference between downgraded requests and the rest
             turns round within the key's values.
     """
 
@@ -64,6 +67,8 @@ class PolicyReport:
     excess: Measured | None
     floor: str
     completeness: float | None
+    missing_hours: tuple[MissingHour, ...]
+    absent_by_design: float
     overall: SliceReport
     segments: tuple[SliceReport, ...]
     simpson: tuple[Simpson, ...]
@@ -136,6 +141,8 @@ def policy_report(study: Study, policy: PolicyRef, *, by: Sequence[str] = ()) ->
         excess=study.excess(policy),
         floor=study.floor.text,
         completeness=completeness.share if completeness else None,
+        missing_hours=completeness.missing_hours if completeness else (),
+        absent_by_design=completeness.absent_by_design if completeness else 0.0,
         overall=overall,
         segments=tuple(_slice_report(part) for key in by for part in one.by(key)),
         simpson=simpson,

@@ -10,8 +10,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Final, Literal
 
 from shadowroute.analysis.format import age, count, counted, percent
-from shadowroute.analysis.measures.completeness import completeness_of
+from shadowroute.analysis.measures.completeness import BY_DESIGN, completeness_of, losses, unknowns
 from shadowroute.analysis.measures.rates import KNOWN_CLUSTERS
+from shadowroute.analysis.next_steps import STATE_SHADOWS
 from shadowroute.analysis.queries import Queries, projects
 from shadowroute.analysis.queries.rows import Freshness
 from shadowroute.analysis.selection import Window
@@ -27,6 +28,8 @@ STALE_S: Final = 3600.0
 FEW: Final = 0.01
 """Shares above this are worth a warning: failed shadows, requests without an outcome."""
 _POLL_S: Final = 0.5
+_MOST_SPANS: Final = 12
+"""Spans of hours with missing decisions that are named per policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,16 +163,22 @@ def _last_request(queries: Queries, fresh: Freshness) -> Check:
 
 
 def _completeness(queries: Queries, window: Window) -> Iterator[Check]:
-    """Shadow rows against live ones, over the hours in which a policy was active."""
+    """Shadow decisions against those that were meant, with the hours in which some are missing."""
     found = completeness_of(queries.completeness(window))
     if not found:
         yield Check.warn("shadows", "no shadow policy decided", "add one under shadows in routing/shadow.yaml")
     for policy, complete in found.items():
-        text = f"{policy}: shadow rows {percent(complete.share)} of live"
-        if complete.is_complete:
+        if complete.missing:
+            text = f"{policy}: decisions are missing, {losses(complete, most=_MOST_SPANS)}"
+            fix = "observer.stats says what was shed or dropped in the service"
+            yield Check.ok("shadows", text) if complete.is_complete else Check.warn("shadows", text, fix)
+        if complete.unknown_share:
+            yield Check.warn("shadows", f"{policy}: {unknowns(complete)}", STATE_SHADOWS)
+        elif not complete.missing:
+            yield Check.ok("shadows", f"{policy}: {percent(complete.share or 0.0)} of its decisions are there")
+        if complete.absent_by_design > BY_DESIGN:
+            text = f"{policy}: not meant for {percent(complete.absent_by_design)} of live requests, absent by design"
             yield Check.ok("shadows", text)
-        else:
-            yield Check.warn("shadows", text, "see observer.stats in the service for shed and dropped requests")
 
 
 def _failures(queries: Queries, window: Window) -> Iterator[Check]:

@@ -35,6 +35,7 @@ TABLES: Final = (
     "signal_daily",
     "count_hourly",
     "count_daily",
+    "meant_hourly",
     # Asks count_daily how many requests the day has, so it comes after it.
     "request_sample",
     "task_daily",

@@ -78,11 +78,11 @@ class Queries(Reader):
         return (total - kinds.get("request", 0)) / total if total else None
 
     def completeness(self, window: Window) -> list[CompletenessRow]:
-        """Shadow decisions against live requests, hour by hour."""
+        """Decisions hour by hour, of live and of every shadow, and those that were meant."""
         return [row_of(CompletenessRow, record) for record in self.select("completeness", **days(window))]
 
     def row_counts(self, window: Window, policy: PolicyRef, key: str = "all") -> list[RowCount]:
-        """Live requests and shadow decisions of every day of the window and every value of a segment key."""
+        """Live requests and decisions of a shadow, meant and there, by day of the window and value of a segment key."""
         records = self.select("row_counts", **of_policy(policy), **days(window), segment_key=key)
         return [row_of(RowCount, record) for record in records]
 

@@ -64,19 +64,25 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletenessRow:
-    """Decisions of one shadow policy against the live requests of the same hours.
+    """Decisions of one hour: of live, all policies together and without a name, or of one shadow policy.
 
     Attributes:
         hour: start, UTC.
-        live_n: live requests of the hour.
-        shadow_weight: the shadow's decisions, each counted 1/sample_rate times; equal to `live_n` if none is missing.
+        meant_n: live requests that name this shadow as meant; 0 for live.
+        stated_n: decisions on requests that state which shadows were meant; equal to `meant_n` if none is missing.
+        stated_weight: the same, each counted 1/sample_rate times.
+        unstated_n: decisions on requests that do not state it.
+        unstated_weight: the same, weighted.
     """
 
     policy: PolicyRef
+    is_live: bool
     hour: datetime
-    live_n: int
-    shadow_n: int
-    shadow_weight: float
+    meant_n: int
+    stated_n: int
+    stated_weight: float
+    unstated_n: int
+    unstated_weight: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,15 +91,31 @@ class RowCount:
 
     Attributes:
         live_n: live requests.
-        shadow_n: the shadow's decisions.
-        shadow_weight: the same, each counted 1/sample_rate times; about `live_n` if none is missing.
+        live_unstated_n: of these, those that do not state which shadows were meant.
+        meant_n: of the others, those that name this shadow.
+        stated_n: the shadow's decisions on the others; equal to `meant_n` if none is missing.
+        unstated_n: its decisions on requests that do not state which shadows were meant.
+        unstated_weight: the same, each counted 1/sample_rate times; about `live_unstated_n` if all were meant.
     """
 
     day: date
     segment_value: str
     live_n: int
-    shadow_n: int
-    shadow_weight: float
+    live_unstated_n: int
+    meant_n: int
+    stated_n: int
+    unstated_n: int
+    unstated_weight: float
+
+    @property
+    def shadow_n(self) -> int:
+        """The shadow's decisions."""
+        return self.stated_n + self.unstated_n
+
+    @property
+    def is_due(self) -> bool:
+        """Whether decisions are there, or may have been meant."""
+        return bool(self.meant_n or self.live_unstated_n or self.shadow_n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 from scipy import special
 
 from shadowroute.analysis.format import counted, day, days, listed, percent
-from shadowroute.analysis.measures.completeness import COMPLETE
+from shadowroute.analysis.measures.completeness import COMPLETE, losses, unknowns
 from shadowroute.analysis.measures.rates import FAILED, KNOWN_CLUSTERS, VERDICT_CLUSTERS
-from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED
+from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, STATE_SHADOWS
 from shadowroute.analysis.queries.rows import RowCount
 from shadowroute.analysis.verdict.facts import Facts
 from shadowroute.analysis.verdict.results import Blocker
@@ -57,19 +58,31 @@ def _rows(facts: Facts) -> Iterator[Blocker]:
     if done is not None and not done.is_complete:
         yield Blocker(
             code="incomplete",
-            text=f"{percent(1 - done.share)} of shadow rows are missing (limit {percent(1 - COMPLETE)})",
-            next_step="shadowroute doctor names the hours; start the window after them",
+            text=(
+                f"{percent(done.missing_share)} of the decisions that were meant are missing"
+                f" (limit {percent(1 - COMPLETE)}): {losses(done)}"
+            ),
+            next_step="find what lost them (observer.stats of the service), and start the window after these hours",
+        )
+    is_unknown = done is not None and bool(done.unknown_share)
+    if done is not None and is_unknown:
+        yield Blocker(
+            code="incomplete",
+            text=f"Nobody can tell whether shadow decisions are missing: {unknowns(done)}",
+            next_step=STATE_SHADOWS,
         )
     for key, counts in facts.counts.items():
-        p = mismatch_p(counts)
+        # Requests that do not state which shadows were meant may lack a decision by design.
+        cells = cells_of(counts, stated_only=is_unknown)
+        p = mismatch_p(cells)
         if p is not None and p < MISMATCH_P / max(len(facts.counts), 1):
-            worst = _worst(counts)
+            worst = max(cells, key=lambda cell: (cell.seen - cell.expected) ** 2 / max(cell.expected, 1))
             where = "" if key == "all" else f" and {key}={worst.segment_value}"
             yield Blocker(
                 code="row_mismatch",
                 text=(
-                    f"Shadow rows do not match the live requests: on {day(worst.day)}{where} there are"
-                    f" {worst.shadow_weight:,.0f} for {worst.live_n:,}"
+                    f"Shadow rows do not fit the live requests: on {day(worst.day)}{where} there are"
+                    f" {worst.seen:,} of {worst.expected:,.0f}"
                 ),
                 next_step="find the cause of the lost or added rows, then start the window after it",
             )
@@ -151,27 +164,63 @@ def _clusters(facts: Facts) -> Iterator[Blocker]:
         )
 
 
-def mismatch_p(counts: Iterable[RowCount]) -> float | None:
-    """The p of the counts if shadow rows were missing by chance alone, alike in every day and segment value.
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Rows of a shadow on one day and one segment value.
 
-    Chi-square over cells of seen against expected rows, where a cell expects its live requests times the rate at which
-    the policy was sampled that day, times the share of rows that arrived overall. Cells that expect fewer than five
-    rows are added up. None with fewer than two cells.
+    Attributes:
+        seen: that are there.
+        expected: that were meant, or that the rate of a sample lets expect.
     """
+
+    day: date
+    segment_value: str
+    seen: int
+    expected: float
+
+
+def cells_of(counts: Iterable[RowCount], *, stated_only: bool = False) -> list[Cell]:
+    """Seen and expected rows, of requests that state which shadows were meant, and of the others.
+
+    Of the others a cell expects its live requests times the rate at which the policy was sampled that day.
+
+    Args:
+        counts: by day and segment value.
+        stated_only: leave the others out.
+    """
+    rows = list(counts)
+    if stated_only:
+        return [Cell(row.day, row.segment_value, row.stated_n, row.meant_n) for row in rows]
     rates: dict[date, tuple[int, float]] = {}
-    rows = [row for row in counts if row.live_n or row.shadow_n]
     for row in rows:
         n, weight = rates.get(row.day, (0, 0.0))
-        rates[row.day] = (n + row.shadow_n, weight + row.shadow_weight)
+        rates[row.day] = (n + row.unstated_n, weight + row.unstated_weight)
     # A day without a single shadow row has no rate of its own; the policy's overall rate is expected of it.
     overall = _rate(sum(n for n, _ in rates.values()), sum(weight for _, weight in rates.values()))
-    planned = [(row.shadow_n, row.live_n * (_rate(*rates[row.day]) or overall or 1.0)) for row in rows]
+    return [
+        Cell(
+            row.day,
+            row.segment_value,
+            row.shadow_n,
+            row.meant_n + row.live_unstated_n * (_rate(*rates[row.day]) or overall or 1.0),
+        )
+        for row in rows
+    ]
+
+
+def mismatch_p(cells: Iterable[Cell]) -> float | None:
+    """The p of the counts if shadow rows were missing by chance alone, alike in every day and segment value.
+
+    Chi-square over cells of seen against expected rows times the share of rows that arrived overall. Cells that expect
+    fewer than five rows are added up. None with fewer than two cells.
+    """
+    planned = [(cell.seen, cell.expected) for cell in cells if cell.seen or cell.expected]
     seen, expected = sum(n for n, _ in planned), sum(e for _, e in planned)
     if not seen or not expected:
         return None
-    cells = [(n, e * seen / expected) for n, e in planned]
-    large = [cell for cell in cells if cell[1] >= _EXPECTED]
-    small = [cell for cell in cells if cell[1] < _EXPECTED]
+    scaled = [(n, e * seen / expected) for n, e in planned]
+    large = [cell for cell in scaled if cell[1] >= _EXPECTED]
+    small = [cell for cell in scaled if cell[1] < _EXPECTED]
     rest = (sum(n for n, _ in small), sum(e for _, e in small))
     kept = [*large, rest] if rest[1] >= _EXPECTED else large
     if len(kept) < 2:
@@ -181,7 +230,3 @@ def mismatch_p(counts: Iterable[RowCount]) -> float | None:
 
 def _rate(n: int, weight: float) -> float:
     return n / weight if weight else 0.0
-
-
-def _worst(counts: Iterable[RowCount]) -> RowCount:
-    return max(counts, key=lambda row: (row.shadow_weight - row.live_n) ** 2 / max(row.live_n, 1))

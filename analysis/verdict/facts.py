@@ -23,7 +23,7 @@ class Facts:
         versions: rows of the shadow policy in the window, one per version.
         live: rows of the live policies in the window.
         known: shadow policies that decided in the window, for the message of a misspelt name.
-        completeness: of the shadow; None without live requests.
+        completeness: of the shadow; None if nothing was rolled up.
         counts: rows by day and segment value, per segment key.
         failed_share: of the shadow's decisions; None without any.
         unpriced: models of live or of the shadow without a price.

@@ -55,7 +55,7 @@ def judge(q: Queries, plan: RegisteredPlan, *, now: datetime | None = None) -> J
     if judged.window is None:
         live, versions = [], []
     policy = versions[-1].policy if versions else PolicyRef(document.policy, "")
-    days = sum(1 for row in q.row_counts(study.window, policy) if row.live_n) if judged.window else 0
+    days = sum(1 for row in q.row_counts(study.window, policy) if row.is_due) if judged.window else 0
     found = PlanFigures(study, study.of(policy), plan.plan, days=days) if versions and live else None
 
     stands = blockers(facts_of(study, plan.plan, judged, policy, versions=versions, live=live, days=days))

@@ -1,4 +1,4 @@
--- what: project-days whose sums may have changed: decisions arrived, signals of their requests arrived, a label became a segment, or counts or the sample are missing
+-- what: project-days whose sums may have changed: decisions arrived, signals of their requests arrived, a label became a segment, or counts, the sample or what was meant are missing
 -- grain: a project-day; `sealed` = rows of it may have expired already, so that rebuilding it would erase history
 -- params: since DateTime64(3, 'UTC'), last_start DateTime64(3, 'UTC'), new_labels Array(String), rebuild_days UInt16 (age of the oldest row up to which a day is rebuilt)
 WITH changed AS (
@@ -17,11 +17,12 @@ WITH changed AS (
   FROM decisions
   WHERE notEmpty({new_labels:Array(String)}) AND hasAny(mapKeys(labels), {new_labels:Array(String)})
   UNION DISTINCT
-  -- Summed before there were counts, or a sample. All sides are answered from the names of partitions.
+  -- Summed before there were counts, a sample, or what was meant. All sides are answered from the names of partitions.
   SELECT project, day
   FROM pair_daily
   WHERE (project, day) NOT IN (SELECT project, day FROM count_daily GROUP BY project, day)
     OR (project, day) NOT IN (SELECT project, day FROM request_sample GROUP BY project, day)
+    OR (project, day) NOT IN (SELECT project, day FROM meant_hourly GROUP BY project, day)
   GROUP BY project, day
 )
 SELECT

@@ -114,6 +114,12 @@ def live_copy_part(steps: tuple[Step, ...], tier: str) -> Part:
     )
 
 
+@lru_cache(maxsize=256)
+def shadows_part(shadows: tuple[tuple[str, str], ...]) -> Part:
+    """Which shadows were meant to decide on the request, by policy and version; without it a loss looks like design."""
+    return Part({keys.SHADOWS: _json([{"policy": policy, "version": version} for policy, version in shadows])})
+
+
 def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
     """Attributes of the outcome."""
     attributes: Attributes = {

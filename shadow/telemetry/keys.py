@@ -37,6 +37,8 @@ INPUT_BAND: Final = "llm_router.input.band"
 LABELS: Final = "llm_router.labels"
 PROMPT_VERSION: Final = "gen_ai.prompt.version"
 INPUT_TOKENS_ESTIMATE: Final = "llm_router.request.input_tokens_estimate"
+SHADOWS: Final = "llm_router.shadows"
+"""JSON array of {policy, version}: the shadows that were meant to decide on the request. Absent = not said."""
 
 # decision
 POLICY_NAME: Final = "llm_router.policy.name"

@@ -26,6 +26,7 @@ from shadow.telemetry.attributes import (
     live_copy_part,
     outcome_attributes,
     request_attributes,
+    shadows_part,
 )
 from shadow.telemetry.span import Attributes, Part, Source, Span
 
@@ -47,7 +48,7 @@ class Record:
     Attributes:
         decide_s: seconds of the live decision; None = not measured.
         parent: the host's span at the time of the request; read, never changed.
-        results: one per shadow policy.
+        results: one per shadow that was meant to decide, whether it could or not; empty outside the sample.
         content: attributes of the prompt and the answer; empty unless the service exports them.
         reload_error: why the service still uses an old configuration; empty if it does not.
     """
@@ -106,6 +107,7 @@ class SpanBuilder:
         end_ns = dispatched_ns + nanoseconds(outcome.duration_s)
         facts = Part(request_attributes(request, self._origin))
         served = Part(outcome_attributes(outcome, self._provider(outcome)))
+        shadows = shadows_part(tuple((result.decision.policy, result.decision.version) for result in record.results))
         route = Span(
             source=self._source,
             name="route",
@@ -116,6 +118,7 @@ class SpanBuilder:
             parts=(
                 LIVE,
                 facts,
+                shadows,
                 *self._decision_parts(decision, record.decide_s, escalated=outcome.escalated),
                 served,
                 Part(_only_live(record)),
@@ -126,7 +129,7 @@ class SpanBuilder:
         )
         spans = [route, *self._chats(request, outcome, route, dispatched_ns)]
         if record.results:
-            shared = (self._shadow_role, facts, *self._live_copy(decision), served)
+            shared = (self._shadow_role, facts, shadows, *self._live_copy(decision), served)
             spans += [self._shadow(result, request, shared, route) for result in record.results]
         if outcome.needs_review:
             spans.append(self.of_signal(_review_signal(request, outcome, end_ns)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from shadowroute.analysis.format import (
@@ -10,6 +12,7 @@ from shadowroute.analysis.format import (
     brief,
     counted,
     headline,
+    hours,
     interval,
     percent,
     sentence,
@@ -107,3 +110,13 @@ def test_a_count_of_one_is_not_plural() -> None:
     assert counted(1, "request is", "requests are") == "1 request is"
     assert counted(2, "request is", "requests are") == "2 requests are"
     assert basis(estimate(0.1, 0.0, 0.2, n=1)).startswith("1 request in ")
+
+
+def test_hours_that_adjoin_are_one_span() -> None:
+    """Of many spans the first ones and the last are named, and the rest is counted."""
+    at = [dt.datetime(2026, 11, 16, tzinfo=dt.UTC) + dt.timedelta(hours=hour) for hour in (10, 11, 23, 24, 30, 50)]
+    assert hours(at[:2]) == "16 Nov 10:00 to 12:00 UTC"
+    assert hours(at[:4]) == "16 Nov 10:00 to 12:00 and 16 Nov 23:00 to 17 Nov 01:00 UTC"
+    assert hours(at) == (
+        "16 Nov 10:00 to 12:00, 16 Nov 23:00 to 17 Nov 01:00, 1 further span and 18 Nov 02:00 to 03:00 UTC"
+    )

@@ -302,12 +302,28 @@ def test_clusters(store: Store) -> None:
     assert run(store, "clusters", **{**SHADOW, "policy": "nobody"}, **DAYS, **ALL) == []
 
 
-def test_completeness(hours: Store) -> None:
-    """Live requests of an hour without any shadow row count as missing ones; hours after its last do not."""
-    assert [(*row[:2], row[2].day, row[2].hour, *row[3:]) for row in run(hours, "completeness", **DAYS)] == [
-        ("cheap", "2", 16, 10, 2, 1, 2.0),
-        ("cheap", "2", 17, 8, 1, 0, 0.0),
-        ("cheap", "2", 17, 9, 1, 2, 2.5),
+def test_completeness(store: Store) -> None:
+    """All live policies of an hour together, and each shadow; other projects, days and segments do not count."""
+    at_11 = {"hour": dt.datetime(2026, 11, 16, 11, tzinfo=dt.UTC)}
+    cheap = {"role": "shadow", "policy": "cheap", "policy_version": "2"}
+    insert(
+        store.client(),
+        "meant_hourly",
+        [
+            {"stated_n": 2, "stated_w": 2.0},
+            {"policy": "other-live", "stated_n": 1, "stated_w": 1.0, "unstated_n": 3, "unstated_w": 3.0},
+            {**cheap, "meant_n": 3, "stated_n": 2, "stated_w": 4.0},
+            {**cheap, **at_11, "unstated_n": 1, "unstated_w": 2.0},
+            {"segment_key": "task", "segment_value": "code", "stated_n": 99},
+            {"project": "q", "stated_n": 99},
+            {"day": dt.date(2026, 11, 20), "stated_n": 99},
+        ],
+    )
+    found = [(*row[:3], row[3].hour, *row[4:]) for row in run(store, "completeness", **DAYS)]
+    assert found == [
+        (1, "", "", 10, 0, 3, 3.0, 3, 3.0),
+        (0, "cheap", "2", 10, 3, 2, 4.0, 0, 0.0),
+        (0, "cheap", "2", 11, 0, 0, 0.0, 1, 2.0),
     ]
 
 

@@ -16,29 +16,36 @@ LIVE = {"role": "live", "policy": "main", "policy_version": "1"}
 
 def test_row_counts(store: Store) -> None:
     """Live and one version of one shadow count, per day and value; other policies, keys, days and projects do not."""
+    cheap = {"role": "shadow", "policy": "cheap", "policy_version": "2"}
+    later = {"day": D17, "hour": dt.datetime(2026, 11, 17, 8, tzinfo=dt.UTC)}
+    code = {"segment_key": "task", "segment_value": "code"}
     insert(
         store.client(),
-        "pair_daily",
+        "meant_hourly",
         [
-            {**LIVE, "n": 20, "w": 20.0},
-            {"n": 10, "w": 20.0},
-            {"bucket": 2, "n": 1, "w": 2.0},
-            {**LIVE, "day": D17, "n": 5, "w": 5.0},
-            {"policy_version": "1", "n": 7, "w": 7.0},
-            {"policy": "other", "n": 7, "w": 7.0},
-            {"project": "q", "n": 7, "w": 7.0},
-            {"day": dt.date(2026, 11, 18), "n": 7, "w": 7.0},
-            {**LIVE, "segment_key": "task", "segment_value": "code", "n": 12, "w": 12.0},
-            {**LIVE, "segment_key": "task", "segment_value": "chat", "n": 8, "w": 8.0},
-            {"segment_key": "task", "segment_value": "code", "n": 9, "w": 18.0},
+            {"stated_n": 20, "stated_w": 20.0},
+            {**cheap, "meant_n": 12, "stated_n": 10, "stated_w": 20.0},
+            {**cheap, "hour": dt.datetime(2026, 11, 16, 11, tzinfo=dt.UTC), "meant_n": 1, "stated_n": 1},
+            {**later, "unstated_n": 5, "unstated_w": 5.0},
+            {**cheap, **later, "unstated_n": 2, "unstated_w": 4.0},
+            {**cheap, "policy_version": "1", "meant_n": 7, "stated_n": 7},
+            {**cheap, "policy": "other", "meant_n": 7, "stated_n": 7},
+            {**cheap, "project": "q", "meant_n": 7},
+            {**cheap, "day": dt.date(2026, 11, 18), "meant_n": 7},
+            {**code, "stated_n": 12, "stated_w": 12.0},
+            {**code, "segment_value": "chat", "stated_n": 8, "stated_w": 8.0},
+            {**cheap, **code, "meant_n": 12, "stated_n": 9, "stated_w": 18.0},
         ],
     )
-    q, window, cheap = Queries(store.reader(), "p"), Window(D16, D17), PolicyRef("cheap", "2")
-    assert q.row_counts(window, cheap) == [
-        RowCount(day=D16, segment_value="", live_n=20, shadow_n=11, shadow_weight=22.0),
-        RowCount(day=D17, segment_value="", live_n=5, shadow_n=0, shadow_weight=0.0),
+    q, window, ref = Queries(store.reader(), "p"), Window(D16, D17), PolicyRef("cheap", "2")
+    nothing = {"live_unstated_n": 0, "meant_n": 0, "stated_n": 0, "unstated_n": 0, "unstated_weight": 0.0}
+    first = {**nothing, "meant_n": 13, "stated_n": 11}
+    second = {**nothing, "live_unstated_n": 5, "unstated_n": 2, "unstated_weight": 4.0}
+    assert q.row_counts(window, ref) == [
+        RowCount(day=D16, segment_value="", live_n=20, **first),
+        RowCount(day=D17, segment_value="", live_n=5, **second),
     ]
-    assert q.row_counts(window, cheap, "task") == [
-        RowCount(day=D16, segment_value="chat", live_n=8, shadow_n=0, shadow_weight=0.0),
-        RowCount(day=D16, segment_value="code", live_n=12, shadow_n=9, shadow_weight=18.0),
+    assert q.row_counts(window, ref, "task") == [
+        RowCount(day=D16, segment_value="chat", live_n=8, **nothing),
+        RowCount(day=D16, segment_value="code", live_n=12, **{**nothing, "meant_n": 12, "stated_n": 9}),
     ]

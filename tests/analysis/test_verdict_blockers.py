@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shadowroute.analysis.measures.completeness import Completeness
+from shadowroute.analysis.measures.completeness import Completeness, MissingHour
 from shadowroute.analysis.queries.rows import PolicyRow, RowCount
 from shadowroute.analysis.selection import PolicyRef, Window
-from shadowroute.analysis.verdict.blockers import blockers, mismatch_p
+from shadowroute.analysis.verdict.blockers import blockers, cells_of, mismatch_p
 from shadowroute.analysis.verdict.facts import Facts
 from shadowroute.analysis.verdict.looks import judged_days
 from tests.support.plans import plan_with
@@ -32,14 +32,29 @@ def row(name: str, *, is_live: bool = False, version: str = "1", last: int = 13)
     )
 
 
+def row_count(place: int, value: str = "", **given: Any) -> RowCount:
+    """Of the day at `place`; all requests state which shadows were meant, unless others are given."""
+    nothing = {"live_unstated_n": 0, "meant_n": 0, "stated_n": 0, "unstated_n": 0, "unstated_weight": 0.0}
+    return RowCount(day=FIRST + dt.timedelta(days=place), segment_value=value, **{**nothing, **given})
+
+
 def counts(*shadow: int, live: int = 1000) -> list[RowCount]:
     """One row per day."""
+    return [row_count(place, live_n=live, meant_n=live, stated_n=n) for place, n in enumerate(shadow)]
+
+
+def unstated(*shadow: int, live: int = 1000) -> list[RowCount]:
+    """One row per day, of requests that do not state which shadows were meant."""
     return [
-        RowCount(
-            day=FIRST + dt.timedelta(days=place), segment_value="", live_n=live, shadow_n=n, shadow_weight=float(n)
-        )
+        row_count(place, live_n=live, live_unstated_n=live, unstated_n=n, unstated_weight=float(n))
         for place, n in enumerate(shadow)
     ]
+
+
+def lost(n: int, *, meant: int = 1000) -> Completeness:
+    """So many of the decisions of an hour."""
+    hour = dt.datetime(2026, 11, 9, 23, tzinfo=dt.UTC)
+    return Completeness(meant=meant, missing_hours=(MissingHour(hour, meant, n),))
 
 
 WELL = Facts(
@@ -47,7 +62,7 @@ WELL = Facts(
     versions=[row("cheap-first")],
     live=[row("main", is_live=True)],
     known=["cheap-first"],
-    completeness=Completeness(1.0, 0.0),
+    completeness=Completeness(meant=14_000),
     counts={"all": counts(*[1000] * 14)},
     failed_share=0.0,
     unpriced=(),
@@ -79,14 +94,30 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
             "cheap-first has not decided in this window; policies that have: cheap-first",
         ),
         (
-            {"completeness": Completeness(0.979, 0.0)},
+            {"completeness": lost(21)},
             "incomplete",
-            "2.1 % of shadow rows are missing (limit 0.1 %)",
+            (
+                "2.1 % of the decisions that were meant are missing (limit 0.1 %): 21 of 1,000,"
+                " 9 Nov 23:00 to 10 Nov 00:00 UTC"
+            ),
+        ),
+        (
+            {"completeness": Completeness(meant=0, unstated=2000, unstated_weight=1000.0)},
+            "incomplete",
+            (
+                "Nobody can tell whether shadow decisions are missing: 2,000 requests do not state which shadows were"
+                " meant, and 50.0 % of them have no decision of this one: lost, or absent by design"
+            ),
+        ),
+        (
+            {"counts": {"all": unstated(*[1000] * 13, 800)}},
+            "row_mismatch",
+            "Shadow rows do not fit the live requests: on 22 Nov there are 800 of 1,000",
         ),
         (
             {"counts": {"all": counts(*[1000] * 13, 800)}},
             "row_mismatch",
-            "Shadow rows do not match the live requests: on 22 Nov there are 800 for 1,000",
+            "Shadow rows do not fit the live requests: on 22 Nov there are 800 of 1,000",
         ),
         ({"failed_share": 0.0021}, "failed", "0.2 % of this shadow's decisions failed (limit 0.1 %)"),
         ({"unpriced": ("llama-70b",)}, "unpriced", "No price in book b for llama-70b"),
@@ -126,8 +157,10 @@ def test_each_blocker_alone(changes: dict[str, Any], code: str, text: str) -> No
 @pytest.mark.parametrize(
     "changes",
     [
-        {"completeness": Completeness(0.9991, 0.0)},
-        {"completeness": Completeness(0.98, 0.01)},
+        {"completeness": lost(1)},
+        {"completeness": Completeness(meant=0, unstated=1000, unstated_weight=999.1)},
+        {"completeness": Completeness(meant=0, unstated=1000, unstated_weight=980.0, sampling_error=0.01)},
+        {"completeness": Completeness(meant=1000, absent_by_design=0.5)},
         {"completeness": None},
         {"failed_share": 0.001},
         {"counts": {"all": counts(*[1000] * 13, 990)}},
@@ -158,12 +191,22 @@ def test_several_blockers_all_stand() -> None:
 def test_a_segment_that_loses_its_rows_is_seen() -> None:
     """Half the rows of a small segment are gone while 99.9 % of all rows are there."""
     kept = [
-        RowCount(day=FIRST, segment_value=value, live_n=n, shadow_n=seen, shadow_weight=float(seen))
+        row_count(0, value, live_n=n, meant_n=n, stated_n=seen)
         for value, n, seen in (("chat", 100_000, 100_000), ("refund", 100, 50), ("code", 50_000, 50_000))
     ]
     (blocker,) = blockers(replace(WELL, counts={"task": kept}))
     assert blocker.code == "row_mismatch"
-    assert "and task=refund there are 50 for 100" in blocker.text
+    assert "and task=refund there are 50 of 100" in blocker.text
+
+
+def test_rows_that_nobody_meant_are_no_mismatch() -> None:
+    """Half of the traffic is another service's; without a word about that, only the lack of the word blocks."""
+    half = [row_count(0, live_n=1000, meant_n=100, stated_n=100)]
+    half += [row_count(place, live_n=1000, meant_n=500, stated_n=500) for place in range(1, 14)]
+    assert blockers(replace(WELL, counts={"all": half})) == ()
+    silent = Completeness(meant=0, unstated=14_000, unstated_weight=6600.0)
+    (blocker,) = blockers(replace(WELL, counts={"all": unstated(100, *[500] * 13)}, completeness=silent))
+    assert blocker.code == "incomplete"
 
 
 def test_a_sampled_shadow_fits_its_rate() -> None:
@@ -176,16 +219,11 @@ def test_a_sampled_shadow_fits_its_rate() -> None:
             rate = 0.1 if place < 7 else 0.5
             for value, live in (("a", 4000), ("b", 300)):
                 n = int(dice.binomial(live, rate))
+                weight = n / rate
                 made.append(
-                    RowCount(
-                        day=FIRST + dt.timedelta(days=place),
-                        segment_value=value,
-                        live_n=live,
-                        shadow_n=n,
-                        shadow_weight=n / rate,
-                    )
+                    row_count(place, value, live_n=live, live_unstated_n=live, unstated_n=n, unstated_weight=weight)
                 )
-        p = mismatch_p(made)
+        p = mismatch_p(cells_of(made))
         assert p is not None
         alarms += p < 0.01
     assert alarms <= 0.01 * 400 + 3 * (0.01 * 0.99 * 400) ** 0.5
@@ -193,8 +231,8 @@ def test_a_sampled_shadow_fits_its_rate() -> None:
 
 def test_one_cell_has_nothing_to_be_compared_with() -> None:
     """Neither has a window without shadow rows."""
-    assert mismatch_p(counts(1000)) is None
-    assert mismatch_p(counts(0, 0)) is None
+    assert mismatch_p(cells_of(counts(1000))) is None
+    assert mismatch_p(cells_of(counts(0, 0))) is None
     assert mismatch_p([]) is None
 
 

@@ -100,6 +100,22 @@ _COUNT_HOURLY: Final[Mapping[str, Any]] = {
     "w": 1.0,
 }
 
+_MEANT_HOURLY: Final[Mapping[str, Any]] = {
+    "project": "p",
+    "day": DAY,
+    "role": "live",
+    "policy": "main",
+    "policy_version": "1",
+    "segment_key": "all",
+    "segment_value": "",
+    "hour": dt.datetime(2026, 11, 16, 10, tzinfo=dt.UTC),
+    "meant_n": 0,
+    "stated_n": 0,
+    "stated_w": 0.0,
+    "unstated_n": 0,
+    "unstated_w": 0.0,
+}
+
 _COUNT_DAILY: Final[Mapping[str, Any]] = {
     "project": "p",
     "day": DAY,
@@ -201,6 +217,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "pair_daily": _PAIR,
     "count_hourly": _COUNT_HOURLY,
     "count_daily": _COUNT_DAILY,
+    "meant_hourly": _MEANT_HOURLY,
     "cost_daily": _COST,
     "signal_daily": _SIGNAL_DAILY,
     "signals": _SIGNAL,
@@ -215,7 +232,7 @@ def insert(client: Client, table: str, rows: Sequence[Mapping[str, Any]]) -> Non
     unknown = (
         {key for row in rows for key in row}
         - defaults.keys()
-        - {"revision", "prompt_version", "reported_cost_usd", "propensity"}
+        - {"revision", "prompt_version", "reported_cost_usd", "propensity", "shadows"}
     )
     if unknown:
         raise ValueError(f"{table} rows must have known columns, got {sorted(unknown)}; see DEFAULTS")

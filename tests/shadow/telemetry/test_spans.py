@@ -78,6 +78,7 @@ def test_a_request_becomes_a_route_span_and_one_span_per_shadow() -> None:
         "llm_router.input.band": "lt1k",
         "llm_router.labels": '{"team":"ä"}',
         "gen_ai.prompt.version": "v3",
+        "llm_router.shadows": '[{"policy":"cheap","version":"1111"}]',
         "llm_router.decision.status": "ok",
         "llm_router.decision.reason": "a rule",
         "llm_router.decision.propensity": 1.0,
@@ -138,6 +139,17 @@ def test_a_request_becomes_a_route_span_and_one_span_per_shadow() -> None:
     scope = route.instrumentation_scope
     assert scope is not None
     assert (scope.name, scope.version, scope.schema_url) == ("shadowroute", "9", "urn:shadowroute:spans:1")
+
+
+def test_a_request_states_which_shadows_were_meant() -> None:
+    """Those that failed too; none is an empty list, which a reader can tell from "not said"."""
+    failed = PolicyResult(decision=Failure(policy="slow", version="2222", status="timeout", error_type="timeout"))
+    results = (PolicyResult(decision=decision("small")), failed)
+    spans = of_request(builder(), record(results=results))
+    stated = '[{"policy":"cheap","version":"1111"},{"policy":"slow","version":"2222"}]'
+    assert [attributes(span)[keys.SHADOWS] for span in spans] == [stated] * 3
+    (route,) = of_request(builder(), record())
+    assert attributes(route)[keys.SHADOWS] == "[]"
 
 
 def test_what_is_unknown_is_absent_and_zero_is_there() -> None:
