@@ -128,6 +128,14 @@ def age(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
+def as_of(moment: datetime | None, waiting: int) -> str:
+    """`as of 2026-11-16 10:00:00 UTC; 12 newer requests wait`: up to when figures are complete, and who is in none."""
+    if moment is None:
+        return "not rolled up yet"
+    newer = f"; {counted(waiting, 'newer request waits', 'newer requests wait')}" if waiting else ""
+    return f"as of {moment:%Y-%m-%d %H:%M:%S} UTC{newer}"
+
+
 def day(when: date) -> str:
     """`9 Nov`."""
     return f"{when.day} {when:%b}"

@@ -96,7 +96,7 @@ class Reads:
 
     @cached_property
     def completeness(self) -> Mapping[PolicyRef, Completeness]:
-        """Per shadow policy: its decisions over the live requests of the same hours."""
+        """Per shadow policy: its decisions against those that were meant."""
         return completeness_of(self.project.completeness(self.window))
 
     @cached_property
@@ -113,6 +113,11 @@ class Reads:
     def as_of(self) -> datetime | None:
         """Everything that arrived before this is in the figures; None if nothing was rolled up yet."""
         return self.project.rolled_up_to()
+
+    @cached_property
+    def waiting(self) -> int:
+        """Live requests that arrived later and are in no figure yet."""
+        return self.project.waiting()
 
     @cached_property
     def seen(self) -> Sequence[SignalRow]:

@@ -81,6 +81,7 @@ class ProjectReport:
 
     Attributes:
         as_of: requests that arrived before this are in the figures; None if nothing was rolled up yet.
+        waiting: live requests that arrived later; they are in no figure yet.
         book: the price book; empty if none is pinned.
         requests: live requests.
         live: live policies of the window; more than one means the live policy changed.
@@ -93,6 +94,7 @@ class ProjectReport:
     project: str
     window: Window
     as_of: datetime | None
+    waiting: int
     book: str
     requests: int
     live: tuple[PolicyRef, ...]
@@ -116,6 +118,7 @@ def project_report(study: Study, *, by: Sequence[str] = ()) -> ProjectReport:
         project=study.project.project,
         window=study.window,
         as_of=study.as_of,
+        waiting=study.waiting,
         book=study.book,
         requests=study.requests,
         live=tuple(row.policy for row in study.live),

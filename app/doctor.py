@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Final, Literal
 
-from shadowroute.analysis.format import age, count, counted, percent
+from shadowroute.analysis.format import age, as_of, count, counted, percent
 from shadowroute.analysis.measures.completeness import BY_DESIGN, completeness_of, losses, unknowns
 from shadowroute.analysis.measures.rates import KNOWN_CLUSTERS
 from shadowroute.analysis.next_steps import STATE_SHADOWS
@@ -25,6 +25,8 @@ Level = Literal["ok", "warn", "FAIL"]
 
 RECENT_DAYS: Final = 7
 STALE_S: Final = 3600.0
+LATE_S: Final = 120.0
+"""Age of the figures above which newer requests that wait are a warning: twice what the worker promises."""
 FEW: Final = 0.01
 """Shares above this are worth a warning: failed shadows, requests without an outcome."""
 _POLL_S: Final = 0.5
@@ -78,6 +80,7 @@ def examine(store: Store, project: str, *, wait_s: float = 0.0) -> list[Check]:
         return [*found, _nothing(receiver)]
     fresh = queries.freshness()
     found.append(_last_request(queries, fresh))
+    found += _waiting(queries, fresh)
     found += _refused(receiver)
     window = queries.window_available()
     if window is None:
@@ -160,6 +163,20 @@ def _last_request(queries: Queries, fresh: Freshness) -> Check:
     if seconds > STALE_S:
         return Check.warn("traffic", text, "check that the service is up and still exports")
     return Check.ok("traffic", text)
+
+
+def _waiting(queries: Queries, fresh: Freshness) -> Iterator[Check]:
+    """Requests that are in no figure yet; many for a short time are usual, any for long are not."""
+    if fresh.rolled_up_to is None:
+        return
+    seconds = max(0.0, (datetime.now(UTC) - fresh.rolled_up_to).total_seconds())
+    waiting = queries.waiting()
+    text = as_of(fresh.rolled_up_to, waiting)
+    if waiting and seconds > LATE_S:
+        fix = "is `shadowroute up` running? docs/operations.md says how many requests a day its worker keeps up with"
+        yield Check.warn("fresh", f"figures stand still for {age(seconds)}: {text}", fix)
+    else:
+        yield Check.ok("fresh", f"figures {text}")
 
 
 def _completeness(queries: Queries, window: Window) -> Iterator[Check]:

@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import Final
 
 from shadowroute.analysis.caveats import NO_SHADOW, Caveat
-from shadowroute.analysis.format import brief, counted, headline, percent, sentence
+from shadowroute.analysis.format import as_of, brief, counted, headline, percent, sentence
 from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.report import PolicyReport, ProjectReport, SliceReport
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
@@ -43,11 +43,10 @@ def report_text(report: ProjectReport, *, judged: str = "") -> str:
 
 def _head(report: ProjectReport, badge: str) -> str:
     live = ", ".join(str(policy) for policy in report.live) or "none"
-    as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
     return (
         f"{badge}project {report.project}, {report.window} (UTC)\n"
         f"{counted(report.requests, 'request')} · live {live} · prices {report.book or 'not pinned'}"
-        f" · {as_of}"
+        f" · {as_of(report.as_of, report.waiting)}"
     )
 
 

@@ -56,7 +56,10 @@ REBUILD_DAYS: Final = 393
 _OVERLAP: Final = timedelta(minutes=5)
 """A row's arrival time is set before it can be read; this much later it can."""
 _SHARE_OF_TIME: Final = 0.1
+_FRESH_S: Final = 60.0
+"""A request is in the figures so long after its arrival, at most, while a run takes a third of that or less."""
 _PAUSE_S: Final = 5.0
+_LONGEST_PAUSE_S: Final = 30.0
 _AT_LEAST_EVERY_S: Final = 60.0
 _PAUSE_AFTER_ERROR_S: Final = 30.0
 
@@ -121,10 +124,7 @@ class Rollup:
             return self._run(self._store.client(), threading.Event())
 
     def run_forever(self, stop: threading.Event) -> None:
-        """Run soon after an arrival, else once a minute, until `stop` is set; failures are logged.
-
-        At most a tenth of the time is spent, however long a rebuild takes.
-        """
+        """Run soon after something arrived, else once a minute, until `stop` is set; failures are logged."""
         last_run = -math.inf
         while not stop.is_set():
             began = time.monotonic()
@@ -135,7 +135,7 @@ class Rollup:
                     if due or self._arrivals(client, _last_start(client)) != self._seen:
                         self._run(client, stop)
                         last_run = began
-                pause = max(_PAUSE_S, (time.monotonic() - began) * (1 / _SHARE_OF_TIME - 1))
+                pause = pause_after(time.monotonic() - began)
             except _StoppedError:
                 return
             except (Error, StoreError):  # the second comes where a thread's first connection fails
@@ -184,6 +184,18 @@ class Rollup:
             ).result_rows
         }  # fmt: skip
         return sorted(known | self._declared), sorted(self._declared - known)
+
+
+def pause_after(seconds: float) -> float:
+    """How long to rest after a run that took so long.
+
+    A tenth of the time is spent, unless that would hold figures back. A request that arrives just after a run began
+    waits for its end, the pause and the next run, which is a little longer; so the pause is what these leave of
+    `_FRESH_S`. Where they leave nothing, half of the time is spent, and no pause is longer than `_LONGEST_PAUSE_S`.
+    """
+    sparing = seconds * (1 / _SHARE_OF_TIME - 1)
+    fresh = _FRESH_S - 2 * seconds - _PAUSE_S
+    return max(_PAUSE_S, min(sparing, max(fresh, seconds), _LONGEST_PAUSE_S))
 
 
 def _last_start(client: Client) -> datetime:

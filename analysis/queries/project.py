@@ -63,6 +63,10 @@ class Queries(Reader):
         """Everything that arrived before this is in the rollups; None if the worker never ran."""
         return _since_ever(self.one("rolled_up_to")["rolled_up_to"])
 
+    def waiting(self) -> int:
+        """Live requests that arrived after that, and so are in no figure yet."""
+        return int(self.one("waiting")["n"])
+
     def signals_seen(self, window: Window) -> list[SignalRow]:
         """Signals on decisions of the window, the most frequent first."""
         return [row_of(SignalRow, record) for record in self.select("signals_seen", **days(window))]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from shadowroute.analysis.caveats import Caveat
-from shadowroute.analysis.format import basis, counted, headline, interval, note, percent, plain
+from shadowroute.analysis.format import as_of, basis, counted, headline, interval, note, percent, plain
 from shadowroute.analysis.report import PolicyReport, ProjectReport
 from shadowroute.analysis.results import Undefined
 from shadowroute.analysis.verdict.results import Judgement
@@ -60,10 +60,10 @@ def _judgements(scope: filters.Scope) -> list[Judgement]:
 def _head(report: ProjectReport, scope: filters.Scope) -> None:
     st.subheader(f"{plain(report.project)}: {counted(report.requests, 'request')}", anchor=False)
     live = ", ".join(str(policy) for policy in report.live) or "no live policy"
-    as_of = f"as of {report.as_of:%Y-%m-%d %H:%M:%S} UTC" if report.as_of else "not rolled up yet"
+    fresh = as_of(report.as_of, report.waiting)
     days = f"{report.window.first} to {report.window.last} (UTC)"
     only = f"  ·  figures only for {scope.slice}" if scope.segments else ""
-    st.caption(plain(f"{days}  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {as_of}{only}"))
+    st.caption(plain(f"{days}  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {fresh}{only}"))
 
 
 def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope) -> None:

@@ -334,6 +334,22 @@ def test_rolled_up_to(four_requests: Store) -> None:
     assert run(four_requests, "rolled_up_to")[0][0].year == 1970
 
 
+def test_waiting(four_requests: Store) -> None:
+    """Live requests that arrived after the run began, each once; no shadows, late outcomes or other projects."""
+    assert run(four_requests, "waiting")[0][0] == 0
+    late = {"request_id": "late", "ingested_at": dt.datetime(2026, 11, 18, 1, tzinfo=dt.UTC)}
+    rows = [
+        late,
+        late,
+        {**late, "role": "shadow"},
+        {**late, "request_id": "old", "revision": 1},
+        {**late, "project": "q"},
+    ]
+    insert(four_requests.client(), "decisions", rows)
+    assert run(four_requests, "waiting")[0][0] == 1
+    assert run(four_requests, "waiting", project="nobody")[0][0] == 0
+
+
 def test_freshness(four_requests: Store) -> None:
     """Times of the newest decision, the newest arrival and the last run; n is 0 for an unknown project."""
     ((n, newest, arrived, rolled_up),) = run(four_requests, "freshness")

@@ -59,6 +59,17 @@ def test_a_healthy_fortnight(filled: Store) -> None:
     assert "(error: TimeoutError)" in failed.text
 
 
+@pytest.mark.parametrize(("minutes", "level"), [(1, "ok"), (5, "warn")])
+def test_requests_that_wait_are_counted(store: Store, minutes: int, level: str) -> None:
+    """Some always do for a minute; figures that stand still are a warning."""
+    now = dt.datetime.now(dt.UTC)
+    insert(store.client(), "decisions", both({"ts": now, "ingested_at": now}, {}))
+    insert(store.client(), "rollup_runs", [{"started_at": now - dt.timedelta(minutes=minutes)}])
+    (check,) = found(examine(store, ""), "fresh")
+    assert check.level == level
+    assert check.text.endswith(" UTC; 1 newer request waits")
+
+
 def test_a_model_without_a_price_is_a_failure(store: Store) -> None:
     """A cost figure that is missing breaks the product's promise; the fix names the file and the key."""
     fill(store, requests=200, priced=(LARGE, SMALL))

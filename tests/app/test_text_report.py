@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
 
+from shadowroute.analysis.as_json import to_json
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import ProjectReport, project_report
 from shadowroute.analysis.study import Study
@@ -31,6 +33,14 @@ def test_the_text_starts_with_what_it_is(report: ProjectReport) -> None:
     first, second = report_text(report).splitlines()[:2]
     assert first == "Measured, not judged   project support-api, 2026-11-09..2026-11-22 (UTC)"
     assert second.startswith("1,500 requests · live live-rules 77a0d2c41b90 · prices book-pages · as of ")
+
+
+def test_requests_that_wait_are_said(report: ProjectReport) -> None:
+    """The head of the report tells how many are in no figure yet; none is no word."""
+    head = report_text(replace(report, waiting=1234)).splitlines()[1]
+    assert head.endswith(" UTC; 1,234 newer requests wait")
+    assert "wait" not in report_text(replace(report, waiting=0)).splitlines()[1]
+    assert to_json(replace(report, waiting=1234), "x")["waiting"] == 1234
 
 
 def test_an_unknown_segment_key_is_refused(filled: Store) -> None:

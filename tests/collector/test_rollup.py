@@ -436,6 +436,19 @@ def test_the_worker_runs_when_something_arrives(store: Store, monkeypatch: pytes
     assert len(runs) - rested <= 1
 
 
+@pytest.mark.parametrize(
+    ("run", "pause"), [(0.1, 5), (1, 9), (2, 18), (5, 30), (12, 30), (15, 25), (20, 20), (25, 25), (300, 30)]
+)
+def test_the_pause_has_an_upper_limit(run: float, pause: float) -> None:
+    """A tenth of the time while figures stay fresh, half of it where they could not, and never a pause over 30 s."""
+    assert rollup.pause_after(run) == pytest.approx(pause)
+
+
+def test_figures_are_fresh_while_a_run_takes_a_third_of_a_minute() -> None:
+    """What arrives as a run begins waits for its end, the pause and the next run."""
+    assert all(2 * run + rollup.pause_after(run) <= 60 for run in (tenth / 10 for tenth in range(201)))
+
+
 def test_a_worker_that_is_stopped_leaves_the_rest_to_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopping between two days takes no time and loses nothing: the run is not recorded, so the next does it all."""
     insert(store.client(), contract_traffic.traffic(50).spans)
