@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from shadowroute.analysis.format import count, counted, day
 from shadowroute.analysis.plan.status import PlanStatus
-from shadowroute.analysis.verdict.results import Condition, Judgement, Look, SegmentFinding
+from shadowroute.analysis.verdict.results import Condition, Judgement, Look, Preview, SegmentFinding
+from shadowroute.app.packet.verdict_sections import PREVIEW, preview_note
 
 CODES = (
     "0 SHIP and validly signed · 1 REJECT · 2 NEED_MORE · 3 a person must decide (HOLD, or SHIP not signed / signature"
@@ -28,6 +29,7 @@ def gate_text(judgement: Judgement, *, file: str, code: int, reason: str) -> str
         *_table(judgement),
         *(_wrapped(f"harmed    {_finding(finding)}", "  ", "            ") for finding in _harms(judgement)),
         *(_wrapped(f"blocked   {b.text} -> {b.next_step}", "  ", "            ") for b in judgement.blockers),
+        *(_preview(judgement.preview) if judgement.preview is not None else ()),
         *(_wrapped(f"answers   {door}", "  ", "            ") for door in judgement.doors),
         *(_wrapped(f"edited    {text}", "  ", "            ") for text in edits(judgement, file)),
         *(
@@ -61,6 +63,11 @@ def gate_comment(judgement: Judgement, *, file: str, code: int, reason: str, pub
     if judgement.blockers:
         lines += ["", "Blockers of a verdict:", ""]
         lines += [f"- {blocker.text}. **Next:** {blocker.next_step}." for blocker in judgement.blockers]
+    if judgement.preview is not None:
+        lines += ["", f"{PREVIEW}. {preview_note(judgement.preview)}", ""]
+        lines += [
+            f"- so far {c.state}: {c.requirement}: {c.shown} (n={count(c.n)})" for c in judgement.preview.conditions
+        ]
     if judgement.doors:
         lines += ["", "How to get the missing answers:", "", *(f"- {door}" for door in judgement.doors)]
     notes = [*edits(judgement, file), *judgement.caveats]
@@ -113,6 +120,14 @@ def _table(judgement: Judgement) -> Iterator[str]:
         if condition.next_step:
             why = f"{condition.why} -> " if condition.why and condition.why != condition.shown else "-> "
             yield _wrapped(f"{why}{condition.next_step}", "            ")
+
+
+def _preview(preview: Preview) -> Iterator[str]:
+    yield _wrapped(f"preview   {PREVIEW}. {preview_note(preview)}", "  ", "            ")
+    width = max(len(condition.requirement) for condition in preview.conditions)
+    for condition in preview.conditions:
+        numbers = f"{condition.shown}   {condition.rung}  n={count(condition.n)}"
+        yield f"            so far {condition.state:<8}  {condition.requirement:<{width}}  {numbers}".rstrip()
 
 
 def _harms(judgement: Judgement) -> list[SegmentFinding]:

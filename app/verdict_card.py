@@ -10,9 +10,16 @@ import streamlit as st
 from shadowroute.analysis.format import counted, plain, sentence
 from shadowroute.analysis.report import PolicyReport
 from shadowroute.analysis.selection import PolicyRef
-from shadowroute.analysis.verdict.results import Judgement, Verdict
+from shadowroute.analysis.verdict.results import Judgement, Preview, Verdict
 from shadowroute.app import data, filters, parts
-from shadowroute.app.packet.verdict_sections import DOORS, conditions_section, numbers, segments_section, what_next
+from shadowroute.app.packet.verdict_sections import (
+    DOORS,
+    conditions_section,
+    numbers,
+    preview_section,
+    segments_section,
+    what_next,
+)
 
 _LOOKS: Final = {
     Verdict.SHIP: ("green", "check_circle"),
@@ -39,6 +46,8 @@ def verdict_card(judgement: Judgement, report: PolicyReport | None, scope: filte
             st.warning(plain(sentence(blocker.text, blocker.next_step)), icon=":material/block:")
         parts.figures(list(numbers(judgement.headline)))
         _rests_on(judgement, scope)
+        if judgement.preview is not None:
+            _preview(judgement.preview)
         _conditions(judgement)
         _segments(judgement)
         if judgement.doors:
@@ -82,6 +91,14 @@ def _rests_on(judgement: Judgement, scope: filters.Scope) -> None:
     if scope.segments or scope.window != judgement.window:
         lines.append("The filters above do not change a verdict: it is about all traffic on the days of the plan.")
     parts.caption(plain(" ".join(lines)))
+
+
+def _preview(preview: Preview) -> None:
+    """Gray, whatever the states are: green and red belong to what is judged."""
+    section = preview_section(preview)
+    with st.expander(section.title, icon=":material/visibility:", expanded=True):
+        parts.caption(plain(" ".join(section.text)))
+        parts.wrapped_table(section.header, [[plain(cell) for cell in row] for row in section.rows])
 
 
 def _conditions(judgement: Judgement) -> None:

@@ -24,6 +24,7 @@ from shadowroute.analysis.verdict.facts import facts_of
 from shadowroute.analysis.verdict.figures import UNKNOWN_HEADLINE, cells_of, conditions_of, unknown_figures
 from shadowroute.analysis.verdict.looks import Judged, judged_days
 from shadowroute.analysis.verdict.plan_figures import PlanFigures
+from shadowroute.analysis.verdict.preview import preview_of
 from shadowroute.analysis.verdict.quality_evidence import lower_is_better
 from shadowroute.analysis.verdict.results import Condition, Judgement, Verdict
 from shadowroute.analysis.verdict.rule import verdict_of
@@ -48,8 +49,8 @@ def judge(q: Queries, plan: RegisteredPlan, *, now: datetime | None = None) -> J
         plan: the registered plan.
         now: the clock; None for the present. Days that were not over at that moment are left out.
     """
-    q, document = q.remembering(), plan.plan.document
-    judged = judged_days(plan.plan, data_through=q.rolled_up_to(), now=now or datetime.now(UTC))
+    q, document, now = q.remembering(), plan.plan.document, now or datetime.now(UTC)
+    judged = judged_days(plan.plan, data_through=q.rolled_up_to(), now=now)
     study = study_of(q, plan.plan, judged)
     live, versions = _newest_last(study.live), _newest_last(_named(study.shadows, document.policy))
     if judged.window is None:
@@ -103,6 +104,7 @@ def judge(q: Queries, plan: RegisteredPlan, *, now: datetime | None = None) -> J
         data_through=study.as_of,
         caveats=tuple(_caveats(plan, study, judged.window, found)),
         controls=tuple(study.controls) if live else (),
+        preview=None if judged.window else preview_of(q, plan.plan, book=study.book, level=study.level, now=now),
     )
 
 

@@ -139,6 +139,23 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The conditions on days that are not over, or too young: what the gate will look at. It is no verdict.
+
+    Attributes:
+        policy: the newest version that decided on these days.
+        window: these days.
+        requests: live requests so far.
+        conditions: in the order of the plan, at the level of the first look.
+    """
+
+    policy: PolicyRef
+    window: Window
+    requests: int
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """The judgement that the gate prints, the packet stores and the first page shows.
 
@@ -154,6 +171,7 @@ class Judgement:
         data_through: rollups are complete up to here, UTC.
         caveats: limits that do not prevent a verdict, a sentence each.
         controls: the A/A shadows with the days on which they measured the noise floor.
+        preview: before the first complete day: the same conditions on what there is, without a verdict.
     """
 
     verdict: Verdict
@@ -177,3 +195,4 @@ class Judgement:
     data_through: datetime | None
     caveats: tuple[str, ...] = ()
     controls: tuple[Control, ...] = ()
+    preview: Preview | None = None

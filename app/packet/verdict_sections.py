@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from shadowroute.analysis.format import count, headline, percent, sentence
-from shadowroute.analysis.verdict.results import Condition, Headline, Judgement
+from shadowroute.analysis.format import count, counted, days, headline, percent, sentence
+from shadowroute.analysis.verdict.results import Condition, Headline, Judgement, Preview
 from shadowroute.app.packet.section import Figure, Section
 
-DOORS: Final = "How to get the missing evidence"
+DOORS: Final = "What would bring the missing evidence"
+PREVIEW: Final = "Preview on incomplete days: no verdict"
 
 
 def numbers(shown: Headline) -> Iterator[Figure]:
@@ -45,6 +46,8 @@ def verdict_sections(judgement: Judgement) -> Iterator[Section]:
             header=("blocker", "next step"),
             rows=tuple((blocker.text, blocker.next_step) for blocker in judgement.blockers),
         )
+    if judgement.preview is not None:
+        yield preview_section(judgement.preview)
     yield conditions_section(judgement)
     if judgement.segments:
         yield segments_section(judgement)
@@ -85,6 +88,25 @@ def conditions_section(judgement: Judgement) -> Section:
             )
             for each in judgement.conditions
         ),
+    )
+
+
+def preview_section(preview: Preview) -> Section:
+    """The conditions on days that are not over; every state says that it is one of today."""
+    return Section(
+        title=PREVIEW,
+        text=(preview_note(preview),),
+        header=("so far", "condition", "measured", "rests on", "requests"),
+        rows=tuple((each.state, each.requirement, each.shown, each.rung, count(each.n)) for each in preview.conditions),
+    )
+
+
+def preview_note(preview: Preview) -> str:
+    """What a preview is about, and what it is not."""
+    when = days(preview.window.first, preview.window.last)
+    return (
+        f"{preview.policy} on {counted(preview.requests, 'request')} of {when} so far. Days that are not over are never"
+        " judged: late hours and late signals may turn every figure."
     )
 
 

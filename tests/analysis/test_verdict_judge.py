@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,10 @@ from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.results import Estimate, Undefined
 from shadowroute.analysis.selection import Window
 from shadowroute.analysis.verdict.judge import days_before, judge
+from shadowroute.analysis.verdict.judgement_json import judgement_from_json, judgement_json
 from shadowroute.analysis.verdict.results import Judgement, Verdict
+from shadowroute.app.gate_text import gate_comment, gate_text
+from shadowroute.app.packet.verdict_sections import verdict_sections
 from shadowroute.collector.store import Store
 from tests.support.judged_fortnight import BOOK, FIRST, LAST, LIVE, PLAN, PROJECT, SHADOW, Fortnight, fill
 from tests.support.stores import fresh_store
@@ -88,6 +92,46 @@ def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Store, t
     nothing = judged(exploring, plan, dt.datetime(2025, 3, 3, 12, tzinfo=dt.UTC))
     assert (nothing.verdict, nothing.days, nothing.requests) == (Verdict.NEED_MORE, 0, 0)
     assert [blocker.code for blocker in nothing.blockers] == ["no_requests"]
+
+
+def test_a_first_trial_sees_a_preview_and_no_verdict(exploring: Store, tmp_path: Path) -> None:
+    """On a day that is not over: the same conditions on what there is, beside NEED_MORE. The first look has none."""
+    plan = plan_of(tmp_path, PLAN)
+    first = judged(exploring, plan, dt.datetime(2025, 3, 3, 12, tzinfo=dt.UTC))
+    preview = first.preview
+    assert preview is not None
+    assert (first.verdict, first.requests) == (Verdict.NEED_MORE, 0)
+    assert (preview.policy, preview.window) == (SHADOW, Window(FIRST, FIRST))
+    assert preview.requests > 0
+    assert [each.requirement for each in preview.conditions] == [each.requirement for each in first.conditions]
+    assert preview.conditions[0].n > 0
+    assert all(condition.state == "unknown" for condition in first.conditions)
+    assert judged(exploring, plan, dt.datetime(2025, 3, 4, 12, tzinfo=dt.UTC)).preview is None
+
+
+def test_before_the_window_a_preview_is_about_the_newest_day(exploring: Store, tmp_path: Path) -> None:
+    """A plan that starts tomorrow can be tried today; without a decision of its policy there is nothing to show."""
+    later = PLAN.replace("{starts: 2025-03-03, ends: 2025-03-16}", "{starts: 2025-03-12, ends: 2025-03-25}")
+    noon = dt.datetime(2025, 3, 10, 12, tzinfo=dt.UTC)
+    preview = judged(exploring, plan_of(tmp_path, later), noon).preview
+    assert preview is not None
+    assert preview.window == Window(noon.date(), noon.date())
+    other = later.replace("policy: cheap-first", "policy: nobody")
+    assert judged(exploring, plan_of(tmp_path, other), noon).preview is None
+    assert judged(exploring, plan_of(tmp_path, later), dt.datetime(2025, 1, 1, tzinfo=dt.UTC)).preview is None
+
+
+def test_a_preview_is_labelled_wherever_it_is_read(exploring: Store, tmp_path: Path) -> None:
+    """Terminal, pull request, packet and JSON; each state says "so far"."""
+    seen = judged(exploring, plan_of(tmp_path, PLAN), dt.datetime(2025, 3, 3, 12, tzinfo=dt.UTC))
+    text = gate_text(seen, file="plan.yaml", code=2, reason="")
+    comment = gate_comment(seen, file="plan.yaml", code=2, reason="", public_url="")
+    for shown in (text, comment):
+        assert "Preview on incomplete days: no verdict. cheap-first 9f3c1e0a77b2 on " in " ".join(shown.split())
+        assert shown.count("so far unknown") + shown.count("so far met") + shown.count("so far not met") == 2
+    (section,) = [each for each in verdict_sections(seen) if each.title == "Preview on incomplete days: no verdict"]
+    assert (section.header[0], len(section.rows)) == ("so far", 2)
+    assert judgement_from_json(json.loads(json.dumps(judgement_json(seen)))) == seen
 
 
 def test_a_plan_that_came_after_the_data_is_late_by_their_days(store: Store, tmp_path: Path) -> None:
