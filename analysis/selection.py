@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-SEGMENT_COLUMNS: Final = ("task", "user_tier", "complexity_band", "input_band")
+SEGMENT_KEYS: Final = ("task", "user_tier", "complexity", "input_band")
 """Segment keys that every request has; besides them only `all` and `label:NAME`."""
+
+_STORED_AS: Final = {"complexity": "complexity_band"}
+_KNOWN_AS: Final = {stored: key for key, stored in _STORED_AS.items()}
 
 MONTH_DAYS: Final = 365.25 / 12
 """Days of a month, so that twelve of them are a year."""
@@ -42,12 +45,22 @@ class Window:
         return cls(last - timedelta(days=days - 1), last)
 
 
+def key_of(stored: str) -> str:
+    """The segment key that a column or a row of a rollup stands for."""
+    return _KNOWN_AS.get(stored, stored)
+
+
+def stored_key(key: str) -> str:
+    """The name of a segment key in the store."""
+    return _STORED_AS.get(key, key)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Segment:
     """One value of one declared key; `all` stands for all traffic.
 
     Attributes:
-        key: `all`, `task`, `user_tier`, `complexity_band`, `input_band` or `label:NAME`.
+        key: `all`, `task`, `user_tier`, `complexity`, `input_band` or `label:NAME`.
         value: the key's value; empty for `all`, and for requests that carry none.
     """
 
@@ -55,8 +68,8 @@ class Segment:
     value: str = ""
 
     def __post_init__(self) -> None:
-        if self.key not in {"all", *SEGMENT_COLUMNS} and not self.key.startswith("label:"):
-            known = ", ".join(("all", *SEGMENT_COLUMNS))
+        if self.key not in {"all", *SEGMENT_KEYS} and not self.key.startswith("label:"):
+            known = ", ".join(("all", *SEGMENT_KEYS))
             raise ValueError(
                 f"segment key must be one of {known} or label:NAME, got {self.key!r}; see docs/concepts.md"
             )
@@ -68,7 +81,7 @@ class Segment:
 
     @classmethod
     def parse(cls, text: str) -> Segment:
-        """The segment written as `all` or `key=value`.
+        """The segment written as `all` or `key=value`; a key may have the name that its column has.
 
         Raises:
             ValueError: if the text has another form or an unknown key.
@@ -78,7 +91,7 @@ class Segment:
         key, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"segment must be key=value, got {text!r}; for example task=extract")
-        return cls(key, value)
+        return cls(key_of(key), value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from shadowroute.analysis.selection import PolicyRef, Segment, Slice, Window, slice_of
+from shadowroute.analysis.selection import PolicyRef, Segment, Slice, Window, key_of, slice_of
 from shadowroute.app import data, runtime
 from shadowroute.app.links import page_link
 
@@ -184,6 +184,7 @@ def _day(key: str, label: str, days: Window) -> date | None:
 
 def _segments(project: str, window: Window, policy: PolicyRef | None) -> tuple[Segment, ...]:
     known = [str(segment) for segment in data.segments(project, window, policy)] if policy else []
+    _rename_keys()
     for text in st.query_params.get_all("segment"):
         if text and text not in known:
             _refuse(f"No segment is called {text!r} in these days.")
@@ -192,6 +193,15 @@ def _segments(project: str, window: Window, policy: PolicyRef | None) -> tuple[S
         help="All of them must hold. Two or more are computed from the single requests, which takes longer.",
     )  # fmt: skip
     return tuple(Segment.parse(text) for text in chosen)
+
+
+def _rename_keys() -> None:
+    """A link may name a key as its column is called."""
+    for name in ("segment", "split"):
+        written = st.query_params.get_all(name)
+        known = ["=".join((key_of(key), *value)) for key, *value in (text.split("=", 1) for text in written)]
+        if known != written:
+            st.query_params[name] = known
 
 
 def _summary(days: Window) -> str:

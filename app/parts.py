@@ -13,7 +13,7 @@ from shadowroute.analysis.caveats import Caveat
 from shadowroute.analysis.format import basis, headline, interval, note, percent, plain, sentence
 from shadowroute.analysis.report import PolicyReport, SliceReport
 from shadowroute.analysis.results import Estimate, Measured, Range
-from shadowroute.analysis.selection import SEGMENT_COLUMNS, PolicyRef
+from shadowroute.analysis.selection import SEGMENT_KEYS, PolicyRef
 from shadowroute.analysis.signals import SignalRow
 from shadowroute.app import charts, data, filters
 from shadowroute.app.caveats import BLOCKING
@@ -29,7 +29,7 @@ _BARE_DOLLAR: Final = re.compile(r"(?<!\\)\$")
 _KEY_NAMES: Final = {
     "task": "Task",
     "user_tier": "User tier",
-    "complexity_band": "Complexity",
+    "complexity": "Complexity",
     "input_band": "Input length",
 }
 
@@ -159,7 +159,7 @@ def by_segment(
     if not keys:
         st.caption("Requests carry no task, user tier or declared label, so there is nothing to split by.")
         return None
-    keys.sort(key=lambda key: SEGMENT_COLUMNS.index(key) if key in SEGMENT_COLUMNS else len(SEGMENT_COLUMNS))
+    keys.sort(key=lambda key: SEGMENT_KEYS.index(key) if key in SEGMENT_KEYS else len(SEGMENT_KEYS))
     key = st.segmented_control(
         "Split by", keys, default=keys[0], required=True, key="split", bind="query-params",
         format_func=lambda key: _KEY_NAMES.get(key, key.removeprefix("label:")), label_visibility="collapsed",

@@ -33,7 +33,6 @@ FIRST_KEYS: Final[FirstKeys] = {
     "WindowDocument": ("ends", "min_days"),
 }
 """Closed, see `shadow.config.canonical`."""
-_SEGMENT_KEYS: Final = {"complexity": "complexity_band"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,8 @@ class Plan:
 
     @property
     def segment_keys(self) -> tuple[str, ...]:
-        """Keys to split by, as the rollups call them."""
-        return tuple(_SEGMENT_KEYS.get(key, key) for key in self.document.segments.by)
+        """Keys to split by."""
+        return tuple(self.document.segments.by)
 
     @property
     def saves_at_least(self) -> float:
@@ -113,7 +112,7 @@ class Plan:
     def _stricter(self, segment: Segment) -> StricterDocument | None:
         for written, stricter in self.document.segments.stricter.items():
             key, _, value = written.partition("=")
-            if (_SEGMENT_KEYS.get(key, key), value) == (segment.key, segment.value):
+            if (key, value) == (segment.key, segment.value):
                 return stricter
         return None
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from shadowroute.analysis.queries.reader import Reader, conditions, days, of_policy
 from shadowroute.analysis.queries.records import Record, by_value, column, row_of
-from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Slice, Window
+from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Slice, Window, stored_key
 from shadowroute.analysis.summaries import Floats
 
 
@@ -131,7 +131,7 @@ def executed_answers(
         return []
     cascades = frozenset(record["model"] for record in reader.select("executed_live_cascades", **days(window)))
     records = reader.select(
-        "executed_answers", **of_policy(policy), **days(window), **conditions(where), segment_key=key
+        "executed_answers", **of_policy(policy), **days(window), **conditions(where), segment_key=stored_key(key)
     )
     return [_answer(record, cascades) for record in records]
 

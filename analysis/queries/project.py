@@ -19,7 +19,7 @@ from shadowroute.analysis.queries.rows import (
     RowCount,
     SegmentRow,
 )
-from shadowroute.analysis.selection import PolicyRef, Window
+from shadowroute.analysis.selection import PolicyRef, Window, key_of, stored_key
 from shadowroute.analysis.signals import SignalRow
 from shadowroute.analysis.sql_files import statement
 from shadowroute.collector.price_books import book_prices
@@ -41,7 +41,7 @@ class Queries(Reader):
     def segments(self, window: Window, policy: PolicyRef) -> list[SegmentRow]:
         """Segments of a shadow policy's decisions, by key, the largest value first."""
         return [
-            row_of(SegmentRow, record, key=record["segment_key"], value=record["segment_value"])
+            row_of(SegmentRow, record, key=key_of(record["segment_key"]), value=record["segment_value"])
             for record in self.select("segments", **of_policy(policy), **days(window))
         ]
 
@@ -87,7 +87,7 @@ class Queries(Reader):
 
     def row_counts(self, window: Window, policy: PolicyRef, key: str = "all") -> list[RowCount]:
         """Live requests and decisions of a shadow, meant and there, by day of the window and value of a segment key."""
-        records = self.select("row_counts", **of_policy(policy), **days(window), segment_key=key)
+        records = self.select("row_counts", **of_policy(policy), **days(window), segment_key=stored_key(key))
         return [row_of(RowCount, record) for record in records]
 
     def models_unpriced(self, window: Window, book: str) -> dict[str, int]:

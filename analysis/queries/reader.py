@@ -9,7 +9,7 @@ from typing import Any, Self
 from clickhouse_connect.driver.client import Client
 
 from shadowroute.analysis.queries.records import Record
-from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Slice, Window
+from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Slice, Window, stored_key
 from shadowroute.analysis.sql_files import statement
 
 Memory = dict[tuple[object, ...], list[Record]]
@@ -64,11 +64,13 @@ class Reader:
         """Records of a slice: from the rollup where it is one segment, else from the rows."""
         if isinstance(where, Cross):
             return self.select(rows, **params, **conditions(where))
-        return self.select(rolled_up, **params, segment_key=where.key, segment_value=where.value, every_value=False)
+        return self.select(
+            rolled_up, **params, segment_key=stored_key(where.key), segment_value=where.value, every_value=False
+        )
 
     def per_value(self, file: str, key: str, /, **params: Any) -> Iterator[Record]:
         """Records for every value of a segment key; each has its `segment_value`."""
-        return self.select(file, **params, segment_key=key, segment_value="", every_value=True)
+        return self.select(file, **params, segment_key=stored_key(key), segment_value="", every_value=True)
 
 
 def days(window: Window) -> dict[str, date]:
@@ -90,4 +92,4 @@ def conditions(where: Slice) -> dict[str, list[str]]:
     """Parameters of a statement that reads rows of a slice."""
     segments: tuple[Segment, ...] = where.segments if isinstance(where, Cross) else (where,)
     kept = [segment for segment in segments if segment != ALL]
-    return {"segment_keys": [s.key for s in kept], "segment_values": [s.value for s in kept]}
+    return {"segment_keys": [stored_key(s.key) for s in kept], "segment_values": [s.value for s in kept]}

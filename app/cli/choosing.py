@@ -73,12 +73,20 @@ def chosen_window(queries: Queries, first: date | None, last: date | None) -> Wi
         raise typer.BadParameter(str(error)) from None
 
 
+def keys_of(text: str) -> list[str]:
+    """The keys of one `--by`: `task,user_tier` is the same as the option given twice."""
+    return [key.strip() for key in text.split(",") if key.strip()] or [text]
+
+
 def chosen_keys(study: Study, wanted: list[str]) -> list[str]:
     """The requested segment keys.
 
     Raises:
         typer.BadParameter: one of them is not a key of any decision in the window.
     """
+    from shadowroute.analysis.selection import key_of
+
+    wanted = list(dict.fromkeys(key_of(key) for text in wanted for key in keys_of(text)))
     found = [study.project.segments(study.window, row.policy) for row in study.shadows] if wanted else []
     known = sorted({row.key for rows in found for row in rows})
     for key in wanted:

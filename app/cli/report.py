@@ -27,7 +27,10 @@ def report(
     first: FromOption = "",
     last: ToOption = "",
     by: Annotated[
-        list[str] | None, typer.Option(help="Segment key to break down by: task, user_tier, ... May be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Segment keys to split by: task, user_tier, complexity, input_band, label:NAME. Repeatable, or a,b."
+        ),
     ] = None,
     signal: Annotated[str, typer.Option(help="Quality signal; default: the most frequent one.")] = "",
     plan: Annotated[

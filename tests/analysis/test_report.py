@@ -265,6 +265,13 @@ def test_segments_survive_their_text(text: str) -> None:
     assert str(Segment.parse(text)) == text
 
 
+def test_complexity_has_one_name() -> None:
+    """Its column's name is read, for links and packets that were made before; nothing writes it."""
+    assert str(Segment.parse("complexity_band=low")) == "complexity=low"
+    with pytest.raises(ValueError, match="segment key must be one of all, task, user_tier, complexity, input_band"):
+        Segment("complexity_band", "low")
+
+
 @pytest.mark.parametrize("text", ["task", "region=eu", "all=x", ""])
 def test_unknown_segments_are_refused(text: str) -> None:
     """A typo is an error with the known keys, never all traffic."""

@@ -88,7 +88,7 @@ def test_what_a_plan_means(tmp_path: Path) -> None:
     assert (plan.confidence, plan.saves_at_least, plan.planned_days) == (0.95, 0.1, 14)
     assert (plan.starts, plan.ends) == (dt.date(2026, 11, 9), dt.date(2026, 11, 22))
     assert plan.matures_after == dt.timedelta(hours=48)
-    assert plan.segment_keys == ("task", "complexity_band")
+    assert plan.segment_keys == ("task", "complexity")
     assert plan.loses_at_most(quality) == 0.01
     assert plan.loses_at_most(quality, Segment("task", "refund")) == 0.005
     assert plan.loses_at_most(quality, Segment("task", "chat")) == 0.01

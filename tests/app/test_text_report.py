@@ -48,6 +48,8 @@ def test_an_unknown_segment_key_is_refused(filled: Store) -> None:
     queries = Queries(filled.reader(), "support-api")
     study = Study(queries, chosen_window(queries, None, None))
     assert chosen_keys(study, ["task"]) == ["task"]
+    assert chosen_keys(study, ["complexity, task", "task"]) == ["complexity", "task"]
+    assert chosen_keys(study, ["complexity_band"]) == ["complexity"]
     with pytest.raises(typer.BadParameter, match=r"--by must be a segment key of .*task.*, got 'tusk'"):
         chosen_keys(study, ["tusk"])
 

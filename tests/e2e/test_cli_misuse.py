@@ -94,7 +94,7 @@ def test_a_bad_plan_is_65(
         (64, "report --plan plan.yaml --from 2025-03-03", "--from and --to exclude --plan: the plan names the days"),
         (64, "report --packet new", "a packet is about one policy: give --policy NAME, or --plan FILE"),
         (64, "report --policy nope", "--policy must have decided in 2025-03-03..2025-03-04 (cheap-first), got 'nope'"),
-        (64, "report --by tsk", "--by must be a segment key of 2025-03-03..2025-03-04 (complexity_band,"),
+        (64, "report --by tsk", "--by must be a segment key of 2025-03-03..2025-03-04 (complexity,"),
         (65, "report --plan plan.yaml --html none/x.html", "none/x.html: --html must be a file that can be written"),
         (65, "report --plan plan.yaml --packet plan.yaml", "folder of a packet must be one that can be written"),
         (65, "report --plan plan.yaml --packet taken", "must be new or hold an earlier packet; name another one"),
