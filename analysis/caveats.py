@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shadowroute.analysis.format import counted
+from shadowroute.analysis.format import counted, listed, usd
 from shadowroute.analysis.measures.completeness import BY_DESIGN, Completeness, losses, unknowns
 from shadowroute.analysis.measures.concentration import too_narrow
 from shadowroute.analysis.measures.cost import CostDelta
@@ -16,10 +16,13 @@ from shadowroute.analysis.measures.judge_agreement import MODERATE_KAPPA, JudgeA
 from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.measures.rates import FAILED, FEW_CLUSTERS, KNOWN_CLUSTERS, MINIMUM_CLUSTERS
 from shadowroute.analysis.measures.simpson import Simpson
+from shadowroute.analysis.measures.variety import Common
 from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, SEND_SIGNAL, STATE_SHADOWS
 from shadowroute.analysis.queries.rows import PolicyRow
-from shadowroute.analysis.results import Estimate, Measured, Range
+from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends
 
+TRIVIAL_USD: Final = 100.0
+"""USD a month, about an hour of somebody's work: whoever keeps a policy up to date spends more."""
 NO_SHADOW: Final = "No shadow policy decided in this window."
 
 
@@ -70,6 +73,30 @@ def about_project(
             " recognised, and intervals are too narrow.",
             "set from_request.user or from_request.session in shadow.yaml; of an imported log, export the user's or the"
             " session's id and import it again",
+        )
+
+
+def about_worth(most_saved: Measured, common: Sequence[Common]) -> Iterator[Caveat]:
+    """Whether routing can be worth its upkeep at all (R54).
+
+    Args:
+        most_saved: by any policy over the models of the window, USD per month.
+        common: what nearly all requests have in common, if nothing tells them apart.
+    """
+    highest = None if isinstance(most_saved, Undefined) else ends(most_saved)[1]
+    if highest is not None and highest < TRIVIAL_USD:
+        yield Caveat(
+            "trivial_volume",
+            f"The volume is trivial: no policy over these models could save more than {usd(max(highest, 0.0))} a month,"
+            " less than keeping one up to date costs.",
+            "take one model for everything, and come back when traffic has grown",
+        )
+    if common:
+        told = listed([f"{_percent(each.share)} have {each.segment}" for each in common])
+        yield Caveat(
+            "uniform_traffic",
+            f"Traffic is uniform: {told}. A router has little to choose by.",
+            "compare with one cheaper model for everything (choose: {use: MODEL} as a shadow)",
         )
 
 

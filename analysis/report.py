@@ -87,6 +87,7 @@ class ProjectReport:
         live: live policies of the window; more than one means the live policy changed.
         known_clusters_share: of live requests, those with a user or session id; None without requests.
         policies: the largest first, controls last.
+        most_saved: by any policy over the models of the window, USD per month (R54).
         controls: the A/A shadows with the days on which they measured the noise floor.
         floor: how often live differs from itself; empty without live requests.
     """
@@ -101,6 +102,7 @@ class ProjectReport:
     known_clusters_share: float | None
     policies: tuple[PolicyReport, ...]
     caveats: tuple[Caveat, ...]
+    most_saved: Measured
     controls: tuple[Control, ...]
     floor: str
 
@@ -112,7 +114,7 @@ def project_report(study: Study, *, by: Sequence[str] = ()) -> ProjectReport:
         study: which shadows, on which days and slice.
         by: segment keys to split by, for example `("task",)`.
     """
-    shadows = study.shadows
+    shadows, most_saved = study.shadows, study.most_saved
     ordered = sorted(shadows, key=lambda row: (is_control(study, row.policy), -row.n, row.policy))
     return ProjectReport(
         project=study.project.project,
@@ -124,9 +126,11 @@ def project_report(study: Study, *, by: Sequence[str] = ()) -> ProjectReport:
         live=tuple(row.policy for row in study.live),
         known_clusters_share=study.known_clusters_share,
         policies=tuple(policy_report(study, row.policy, by=by) for row in ordered),
-        caveats=tuple(
-            say.about_project(live=study.live, shadows=shadows, known_clusters_share=study.known_clusters_share)
+        caveats=(
+            *say.about_project(live=study.live, shadows=shadows, known_clusters_share=study.known_clusters_share),
+            *say.about_worth(most_saved, study.common),
         ),
+        most_saved=most_saved,
         controls=tuple(study.controls),
         floor=study.floor.text if study.live else "",
     )

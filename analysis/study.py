@@ -15,6 +15,7 @@ from shadowroute.analysis.measures.divergence import excess_of
 from shadowroute.analysis.measures.floor import most_that_routing_could_save
 from shadowroute.analysis.measures.judge_agreement import JUDGE, JudgeAgreement, judge_agreements_of, newest_days
 from shadowroute.analysis.measures.noise_floor import Control, NoiseFloor, controls_of, noise_floor_of
+from shadowroute.analysis.measures.variety import Common, uniform
 from shadowroute.analysis.policy_study import PolicyStudy
 from shadowroute.analysis.queries.judges import judge_pairs
 from shadowroute.analysis.queries.money import cheapest_dollars
@@ -107,12 +108,24 @@ class Study(Reads):
         return tuple(judge_agreements_of(judge_pairs(self.project, days, bars), level=self.level))
 
     @property
-    def most_saved(self) -> Measured:
-        """The largest possible saving of any policy over the models of the window, USD per month (R54)."""
+    def common(self) -> tuple[Common, ...]:
+        """What nearly all requests have in common, if nothing tells them apart (R54)."""
+        largest = self._largest
+        return () if largest is None else uniform(self.project.segments(self.window, largest))
+
+    @property
+    def _largest(self) -> PolicyRef | None:
+        """The shadow with most decisions."""
         shadows = [row for row in self.decided if not row.is_live]
-        if not shadows:
+        return max(shadows, key=lambda row: row.n).policy if shadows else None
+
+    @property
+    def most_saved(self) -> Measured:
+        """What any policy over the models of the window could save at most, USD per month (R54)."""
+        chosen = self._largest
+        if chosen is None:
             return Undefined(reason="no shadow policy decided in this window", next_step="add one under shadows:")
-        largest = self.of(max(shadows, key=lambda row: row.n).policy).whole
+        largest = self.of(chosen).whole
         return most_that_routing_could_save(
             largest.cube,
             self.once(cheapest_dollars, largest.policy, self.book),

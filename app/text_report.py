@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import Final
 
 from shadowroute.analysis.caveats import NO_SHADOW, Caveat
-from shadowroute.analysis.format import as_of, brief, counted, headline, percent, sentence
+from shadowroute.analysis.format import as_of, brief, counted, headline, percent, sentence, why_not
 from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.report import PolicyReport, ProjectReport, SliceReport
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
@@ -43,11 +43,19 @@ def report_text(report: ProjectReport, *, judged: str = "") -> str:
 
 def _head(report: ProjectReport, badge: str) -> str:
     live = ", ".join(str(policy) for policy in report.live) or "none"
+    most = f"\n{ceiling(report.most_saved)}" if report.policies else ""
     return (
         f"{badge}project {report.project}, {report.window} (UTC)\n"
         f"{counted(report.requests, 'request')} · live {live} · prices {report.book or 'not pinned'}"
-        f" · {as_of(report.as_of, report.waiting)}"
+        f" · {as_of(report.as_of, report.waiting)}{most}"
     )
+
+
+def ceiling(most_saved: Measured) -> str:
+    """The most that any policy could save, in one sentence (R54)."""
+    if isinstance(most_saved, Undefined):
+        return f"The most that any policy could save is unknown: {why_not(most_saved)}"
+    return f"Any policy over these models could save at most {brief(most_saved, 'usd')} a month."
 
 
 def _policy(report: PolicyReport, caveats: Sequence[Caveat]) -> str:

@@ -163,6 +163,19 @@ class ReviewDocument(Document):
     first_step: Percent = "5%"
 
 
+class ModelsDocument(Document):
+    """Which models the policy may name at all, where somebody audits them."""
+
+    only: list[Text] = Field(default_factory=list, max_length=100)
+    pinned_versions: bool = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.only and not self.pinned_versions:
+            raise ValueError("models must name models under only, or say pinned_versions: true; leave it out otherwise")
+        return self
+
+
 class PlanDocument(Document):
     """A plan file."""
 
@@ -177,6 +190,7 @@ class PlanDocument(Document):
     signals: dict[Text, SignalDocument] = Field(default_factory=dict)
     costs: CostsDocument = CostsDocument()
     review: ReviewDocument = ReviewDocument()
+    models: ModelsDocument | None = None
 
     @field_validator("segments")
     @classmethod

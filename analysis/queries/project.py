@@ -90,6 +90,11 @@ class Queries(Reader):
         records = self.select("row_counts", **of_policy(policy), **days(window), segment_key=stored_key(key))
         return [row_of(RowCount, record) for record in records]
 
+    def planned_models(self, window: Window, policy: PolicyRef) -> tuple[str, ...]:
+        """Every model that a plan of the shadow names, fallbacks and escalations included; sorted."""
+        records = self.select("planned_models", **of_policy(policy), **days(window))
+        return tuple(str(record["named"]) for record in records)
+
     def models_unpriced(self, window: Window, book: str) -> dict[str, int]:
         """Models that cost something and have no price in the book, with their requests, the most frequent first."""
         records = self.select("unpriced", book=book, **days(window))

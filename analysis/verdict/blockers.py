@@ -33,7 +33,7 @@ def blockers(facts: Facts) -> tuple[Blocker, ...]:
     nothing = _nothing(facts)
     if nothing is not None:
         return (nothing,)
-    return (*_rows(facts), *_versions(facts), *_prices(facts), *_time(facts), *_clusters(facts))
+    return (*_rows(facts), *_versions(facts), *_models(facts), *_prices(facts), *_time(facts), *_clusters(facts))
 
 
 def _nothing(facts: Facts) -> Blocker | None:
@@ -105,6 +105,21 @@ def _versions(facts: Facts) -> Iterator[Blocker]:
                 text=f"The {who} policy changed within the window: {names}",
                 next_step="start a new plan on the first whole day of the newest version",
             )
+
+
+def _models(facts: Facts) -> Iterator[Blocker]:
+    if facts.not_audited:
+        yield Blocker(
+            code="model_not_audited",
+            text=f"{facts.policy} names {listed(list(facts.not_audited))}, which models.only of the plan does not",
+            next_step="leave it out of the policy, or have it audited and name it in a new plan",
+        )
+    if facts.not_pinned:
+        yield Blocker(
+            code="model_not_pinned",
+            text=f"{facts.policy} names {listed(list(facts.not_pinned))}, and the plan asks for exact versions",
+            next_step="name a dated version in the policy, for example gpt-4o-2024-08-06",
+        )
 
 
 def _prices(facts: Facts) -> Iterator[Blocker]:

@@ -8,6 +8,7 @@ from datetime import date
 
 from shadowroute.analysis.measures.completeness import Completeness
 from shadowroute.analysis.plan.loading import Plan
+from shadowroute.analysis.plan.pinned import is_pinned
 from shadowroute.analysis.queries.rows import PolicyRow, RowCount
 from shadowroute.analysis.selection import PolicyRef
 from shadowroute.analysis.study import Study
@@ -37,6 +38,8 @@ class Facts:
         effective_clusters: of the shadow's decisions.
         known_clusters_share: of live requests, those with a user or session id; None without requests.
         clusters_are_requests: whether the plan says that requests are independent.
+        not_audited: models that a plan of the shadow names and `models.only` does not.
+        not_pinned: models that it names without an exact version, where the plan asks for one.
     """
 
     policy: str
@@ -57,6 +60,8 @@ class Facts:
     effective_clusters: float
     known_clusters_share: float | None
     clusters_are_requests: bool
+    not_audited: Sequence[str] = ()
+    not_pinned: Sequence[str] = ()
 
 
 def facts_of(
@@ -71,6 +76,8 @@ def facts_of(
 ) -> Facts:
     """The facts about a plan's policy; `versions` are the rows of it, `live` those of live, `days` have requests."""
     one = study.of(policy) if versions and live else None
+    audit = plan.document.models
+    named = study.project.planned_models(study.window, policy) if one and audit else ()
     return Facts(
         policy=plan.document.policy,
         versions=versions,
@@ -92,4 +99,6 @@ def facts_of(
         effective_clusters=one.pairs.model.effective_clusters if one else 0.0,
         known_clusters_share=study.known_clusters_share if one else None,
         clusters_are_requests=plan.document.clusters == "request",
+        not_audited=[model for model in named if audit and audit.only and model not in audit.only],
+        not_pinned=[model for model in named if audit and audit.pinned_versions and not is_pinned(model)],
     )

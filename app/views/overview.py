@@ -14,6 +14,7 @@ from shadowroute.analysis.verdict.results import Judgement
 from shadowroute.app import data, empty, filters, parts
 from shadowroute.app.caveats import ABOUT_LIVE, own, shared
 from shadowroute.app.packet.section import Figure
+from shadowroute.app.text_report import ceiling
 from shadowroute.app.verdict_card import packet_button, verdict_card
 
 
@@ -64,6 +65,8 @@ def _head(report: ProjectReport, scope: filters.Scope) -> None:
     days = f"{report.window.first} to {report.window.last} (UTC)"
     only = f"  ·  figures only for {scope.slice}" if scope.segments else ""
     st.caption(plain(f"{days}  ·  live: {live}  ·  prices: {report.book or 'not pinned'}  ·  {fresh}{only}"))
+    if report.policies:
+        st.caption(plain(ceiling(report.most_saved)))
 
 
 def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope) -> None:

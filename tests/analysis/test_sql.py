@@ -350,6 +350,21 @@ def test_waiting(four_requests: Store) -> None:
     assert run(four_requests, "waiting", project="nobody")[0][0] == 0
 
 
+def test_planned_models(store: Store) -> None:
+    """Of every plan of one version of one shadow, fallbacks too; a sender without steps names two at least."""
+    cheap = {"role": "shadow", "policy": "cheap", "policy_version": "2", "model": "small"}
+    rows: list[dict[str, Any]] = [
+        {**cheap, "steps": '[{"kind":"primary","model":"small"},{"kind":"fallback","model":"spare"}]'},
+        {**cheap, "request_id": "b", "steps": "", "escalation_model": "huge"},
+        {**cheap, "request_id": "c", "status": "error", "model": "", "steps": "no JSON"},
+        {**cheap, "policy_version": "1", "model": "older"},
+        {**cheap, "project": "q", "model": "theirs"},
+        {"model": "big"},
+    ]
+    insert(store.client(), "decisions", rows)
+    assert run(store, "planned_models", **SHADOW, **DAYS) == [("huge",), ("small",), ("spare",)]
+
+
 def test_freshness(four_requests: Store) -> None:
     """Times of the newest decision, the newest arrival and the last run; n is 0 for an unknown project."""
     ((n, newest, arrived, rolled_up),) = run(four_requests, "freshness")

@@ -119,6 +119,16 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
             "row_mismatch",
             "Shadow rows do not fit the live requests: on 22 Nov there are 800 of 1,000",
         ),
+        (
+            {"not_audited": ["gpt-5", "llama-70b"]},
+            "model_not_audited",
+            "cheap-first names gpt-5 and llama-70b, which models.only of the plan does not",
+        ),
+        (
+            {"not_pinned": ["gpt-4o"]},
+            "model_not_pinned",
+            "cheap-first names gpt-4o, and the plan asks for exact versions",
+        ),
         ({"failed_share": 0.0021}, "failed", "0.2 % of this shadow's decisions failed (limit 0.1 %)"),
         ({"unpriced": ("llama-70b",)}, "unpriced", "No price in book b for llama-70b"),
         ({"book": ""}, "unpriced", "No price book is pinned"),

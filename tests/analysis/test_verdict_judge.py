@@ -134,6 +134,20 @@ def test_a_preview_is_labelled_wherever_it_is_read(exploring: Store, tmp_path: P
     assert judgement_from_json(json.loads(json.dumps(judgement_json(seen)))) == seen
 
 
+def test_models_that_are_not_audited_forbid_a_verdict(exploring: Store, tmp_path: Path) -> None:
+    """Every model that a plan of the shadow names is looked at, fallbacks and escalations included."""
+    named = Queries(exploring.reader(), PROJECT).planned_models(Window(FIRST, LAST), SHADOW)
+    assert named == ("big", "small")
+
+    def codes(models: str) -> set[str]:
+        blocked = judged(exploring, plan_of(tmp_path, f"{PLAN}models: {models}\n")).blockers
+        return {each.code for each in blocked} & {"model_not_audited", "model_not_pinned"}
+
+    assert codes("{only: [big, small]}") == set()
+    assert codes("{only: [big]}") == {"model_not_audited"}
+    assert codes("{pinned_versions: true}") == {"model_not_pinned"}
+
+
 def test_a_plan_that_came_after_the_data_is_late_by_their_days(store: Store, tmp_path: Path) -> None:
     """Registered on the first day it is not late; later by each day that was over; never by more than there are."""
     registered = register(

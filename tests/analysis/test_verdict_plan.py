@@ -11,12 +11,13 @@ from shadow.domain.ids import canonical_json
 from shadow.errors import ConfigError
 from shadowroute.analysis.plan import load_plan, plan_of, register
 from shadowroute.analysis.plan.meaning import specs_of
+from shadowroute.analysis.plan.pinned import is_pinned
 from shadowroute.analysis.plan.registration import judged_by, recorded_plans
 from shadowroute.analysis.selection import Segment
 from shadowroute.collector.plans import PlanRecord, plan_records, record_plan
 from shadowroute.collector.store import Store
 from tests.support.groups import ROOT
-from tests.support.plans import plan_with
+from tests.support.plans import PLAN, plan_with
 
 
 def error_of(folder: Path, old: str, new: str) -> str:
@@ -186,3 +187,41 @@ def test_an_edit_is_dated_by_the_day_it_was_first_seen(tmp_path: Path) -> None:
         ("must.cost.saves_at_least", "10%", "5%", 12),
     ]
     assert judged.plan == plan
+
+
+@pytest.mark.parametrize(
+    ("model", "pinned"),
+    [
+        ("gpt-4o-2024-08-06", True),
+        ("azure/gpt-4o-2024-08-06", True),
+        ("claude-sonnet-4-5-20250929", True),
+        ("anthropic.claude-3-5-sonnet-20241022-v2:0", True),
+        ("claude-opus-4@20250514", True),
+        ("mistral-large-2411", True),
+        ("gpt-4-0613", True),
+        ("gemini-2.0-flash-001", True),
+        ("amazon.nova-pro-v1:0", True),
+        ("gpt-5", False),
+        ("claude-sonnet-4-5", False),
+        ("mistral-large-latest", False),
+        ("llama-3.1-405b", False),
+        ("llama3-70b-8192", False),
+        ("gpt-4-32k", False),
+        ("", False),
+    ],
+)
+def test_a_name_is_pinned_by_its_version(model: str, pinned: bool) -> None:
+    """A day, a release or a digest; sizes and context lengths are none."""
+    assert is_pinned(model) is pinned
+
+
+def test_a_plan_may_hold_audited_models(tmp_path: Path) -> None:
+    """The hash of a plan without them is what it was; an empty mapping says nothing, so it is refused."""
+    plain, audited = tmp_path / "plain.yaml", tmp_path / "audited.yaml"
+    plain.write_text(PLAN)
+    audited.write_text(PLAN + "models: {only: [gpt-4o-2024-08-06], pinned_versions: true}\n")
+    assert "models" not in load_plan(plain).content
+    assert load_plan(audited).content["models"] == {"only": ["gpt-4o-2024-08-06"], "pinned_versions": True}
+    audited.write_text(PLAN + "models: {}\n")
+    with pytest.raises(ConfigError, match="models must name models under only, or say pinned_versions: true"):
+        load_plan(audited)

@@ -11,8 +11,10 @@ import pytest
 import typer
 
 from shadowroute.analysis.as_json import to_json
+from shadowroute.analysis.format import brief
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import ProjectReport, project_report
+from shadowroute.analysis.results import Estimate, Undefined
 from shadowroute.analysis.study import Study
 from shadowroute.app.cli import exits
 from shadowroute.app.cli.choosing import chosen_keys, chosen_project, chosen_window
@@ -41,6 +43,17 @@ def test_requests_that_wait_are_said(report: ProjectReport) -> None:
     assert head.endswith(" UTC; 1,234 newer requests wait")
     assert "wait" not in report_text(replace(report, waiting=0)).splitlines()[1]
     assert to_json(replace(report, waiting=1234), "x")["waiting"] == 1234
+
+
+def test_the_most_that_any_policy_could_save_is_said_without_a_plan(report: ProjectReport) -> None:
+    """In the head, so that a first report tells whether routing can be worth anything (R54)."""
+    assert isinstance(report.most_saved, Estimate)
+    third = report_text(report).splitlines()[2]
+    assert third == f"Any policy over these models could save at most {brief(report.most_saved, 'usd')} a month."
+    unknown = replace(report, most_saved=Undefined(reason="no price for gpt-9", next_step="add one"))
+    assert report_text(unknown).splitlines()[2] == (
+        "The most that any policy could save is unknown: No price for gpt-9; add one."
+    )
 
 
 def test_an_unknown_segment_key_is_refused(filled: Store) -> None:
