@@ -1,29 +1,16 @@
 """Reads OpenAI-shaped replies: chat completions, the Responses API and their streams, as objects or as dictionaries.
 
-Missing fields stay unknown. Two accountings exist: OpenAI's `prompt_tokens` and `input_tokens` include
-cached tokens; Anthropic's `input_tokens` excludes them, and has `cache_read_input_tokens` beside it.
+Missing fields stay unknown. What a usage block means is told by `accounting`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeGuard
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
 
+from shadow.domain.accounting import Fields, count_of, fields_of, usage_of_block
 from shadow.domain.chunk import Chunk
-from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
-
-MOST_TOKENS: Final = 2**31
-"""A larger number is not a token count."""
-
-ERROR_IN_ANSWER: Final = "provider_error"
-"""`error_type` of an error without a name in the place of an answer."""
-ERROR_REASON: Final = "error"
-"""OpenRouter's `finish_reason` of a choice that failed."""
-CODE_CHARACTERS: Final = 64
-
-CACHE_READ_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
-CACHE_WRITE_KEYS: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
-DETAIL_KEYS: Final = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
+from shadow.domain.outcome import Answer, ToolCall, Usage
 
 
 def is_answer(reply: Any) -> bool:
@@ -82,16 +69,16 @@ def failed_choice(choices: Any) -> Any:
 
 def answer_of(reply: Any) -> Answer:
     """The answer of a whole reply; `raw` is the reply itself."""
-    said = _fields(reply)
-    usage = _fields(said("usage"))
+    said = fields_of(reply)
+    usage = fields_of(said("usage"))
     choice = _first(said("choices"))
     text, tool_calls = _of_output(said("output")) if choice is None else _of_message(read(choice, "message"))
     return Answer(
         text=text,
         model=_string(said("model")),
         response_id=_string(said("id")),
-        usage=_usage(usage),
-        cost_usd=_cost_usd(usage),
+        usage=usage_of_block(usage),
+        cost_usd=cost_of_block(usage),
         tool_calls=tool_calls,
         raw=reply,
     )
@@ -105,46 +92,45 @@ def chunk_of(event: Any) -> Chunk:
         return Chunk(raw=event, model=whole.model, response_id=whole.response_id, usage=whole.usage, answer=whole)
     if kind == "response.output_text.delta":
         return Chunk(raw=event, text=_string(read(event, "delta")))
-    said = _fields(event)
-    delta = _fields(read(_first(said("choices")), "delta"))
+    said = fields_of(event)
+    delta = fields_of(read(_first(said("choices")), "delta"))
     block = said("usage")
-    usage = None if block is None else _fields(block)
+    usage = None if block is None else fields_of(block)
     return Chunk(
         raw=event,
         text=_string(delta("content")),
         tool_calls=_tool_call_pieces(delta("tool_calls")),
         model=_string(said("model")),
         response_id=_string(said("id")),
-        usage=None if usage is None else _usage(usage),
-        cost_usd=None if usage is None else _cost_usd(usage),
+        usage=None if usage is None else usage_of_block(usage),
+        cost_usd=None if usage is None else cost_of_block(usage),
     )
 
 
 def usage_of(usage: Any) -> Usage:
     """Tokens of a usage block. A block of another shape, or one that contradicts itself, is unknown."""
-    return _usage(_fields(usage))
+    return usage_of_block(fields_of(usage))
 
 
-def _usage(said: Fields) -> Usage:
-    prompt_tokens = count_of(said("prompt_tokens"))
-    input_tokens = count_of(said("input_tokens")) if prompt_tokens is None else prompt_tokens
-    output_tokens = count_of(said("completion_tokens"))
-    output_tokens = count_of(said("output_tokens")) if output_tokens is None else output_tokens
-    if input_tokens is None:
-        return UNKNOWN_USAGE if output_tokens is None else Usage(output_tokens=output_tokens)
-    details = [_fields(detail) for key in DETAIL_KEYS if (detail := said(key)) is not None]
-    cache_read = _first_count((*details, said), CACHE_READ_KEYS)
-    cache_write = _first_count((*details, said), CACHE_WRITE_KEYS)
-    if prompt_tokens is None and _leaves_cache_out(said):
-        input_tokens += cache_read + cache_write
-    if cache_read + cache_write > input_tokens:
-        return Usage(output_tokens=output_tokens)
-    return Usage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cache_read_tokens=cache_read,
-        cache_write_tokens=cache_write,
-    )
+def cost_of_block(said: Fields) -> float | None:
+    """What a gateway says that the call cost, in dollars. With a key of one's own the provider's bill is added."""
+    cost = said("cost")
+    upstream = fields_of(said("cost_details"))("upstream_inference_cost")
+    return billed(cost, upstream, own_key=said("is_byok"))
+
+
+def billed(cost: Any, upstream: Any, *, own_key: Any = None) -> float | None:
+    """Dollars of a call: the gateway's charge, and the provider's where a key of one's own paid it.
+
+    OpenRouter also repeats its own charge as the upstream cost where the key is its own.
+    """
+    if not is_amount(cost):
+        return None
+    paid = float(upstream) if is_amount(upstream) else None
+    if paid is None:
+        return None if own_key is True and not cost else float(cost)
+    with_own_key = own_key is True or not cost or (own_key is None and paid > cost)
+    return float(cost) + paid if with_own_key else float(cost)
 
 
 def read(holder: Any, name: str) -> Any:
@@ -159,38 +145,8 @@ def _event(item: Any) -> Any:
     return None if read(item, "object") in ("chat.completion", "chat.completion.chunk") else read(item, "type")
 
 
-Fields = Callable[[str], Any]
-"""Gives a field of an object or a mapping by its name; None if there is none."""
-
-
-def _fields(holder: Any) -> Fields:
-    """As `read`, for many fields of one holder. A missing attribute of a pydantic object takes microseconds."""
-    if type(holder) is dict or isinstance(holder, Mapping):
-        get: Fields = holder.get
-        return get
-    extra = getattr(holder, "__pydantic_extra__", None)
-    if extra is not None:
-        return {**vars(holder), **extra}.get
-    return lambda name: getattr(holder, name, None)
-
-
-def _leaves_cache_out(said: Fields) -> bool:
-    """Anthropic's accounting."""
-    return said("cache_read_input_tokens") is not None or said("cache_creation_input_tokens") is not None
-
-
-def _first_count(holders: Iterable[Fields], names: Iterable[str]) -> int:
-    """The first count that one of the holders has under one of the names; 0 if none."""
-    for said in holders:
-        for name in names:
-            found = said(name)
-            if found is not None and (count := count_of(found)) is not None:
-                return count
-    return 0
-
-
 def _of_message(message: Any) -> tuple[str, tuple[ToolCall, ...]]:
-    said = _fields(message)
+    said = fields_of(message)
     called = [function for call in _items(said("tool_calls")) if (function := read(call, "function")) is not None]
     return _string(said("content")), _tool_calls(called)
 
@@ -218,13 +174,6 @@ def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
     return tuple(pieces)
 
 
-def count_of(value: Any) -> int | None:
-    """A number of tokens; None for any other value."""
-    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return int(value) if 0 <= value < MOST_TOKENS and value == int(value) else None
-
-
 def counted(usage: Usage) -> Usage:
     """The usage without numbers that are not counts of tokens: a host may report anything."""
     return Usage(
@@ -238,11 +187,6 @@ def counted(usage: Usage) -> Usage:
 def is_amount(value: Any) -> TypeGuard[float]:
     """Whether this is an amount of seconds or dollars: finite and not negative."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def _cost_usd(usage: Fields) -> float | None:
-    cost = usage("cost")
-    return float(cost) if is_amount(cost) else None
 
 
 def _string(value: Any) -> str:

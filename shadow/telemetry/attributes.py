@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
+from shadow.domain.accounting import count_of
 from shadow.domain.outcome import Attempt, JudgeCall, Outcome, Usage
 from shadow.domain.policy import Decision, Failure, Step
 from shadow.domain.request import Request
-from shadow.domain.usage import count_of
 from shadow.telemetry import keys
 from shadow.telemetry.span import Attributes, Part
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from shadow.domain.accounting import count_of
 from shadow.domain.outcome import Contamination
-from shadow.domain.usage import count_of
 from shadowroute.collector.moments import YEAR_2000_US, YEAR_2100_US, epoch_us
 
 YES: Final = frozenset({"true", "1", "yes", "y", "t", "on"})
