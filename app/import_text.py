@@ -42,6 +42,7 @@ def summary_text(done: Imported, store: Dsn) -> str:
     if gaps.signals:
         lines.append("signals: " + ", ".join(f"{name} {count(n)}" for name, n in sorted(gaps.signals.items())))
     lines += [f"left out {count(each.n)}: {each.reason} (first: {each.first})" for each in gaps.skipped]
+    lines += done.notes
     if done.observed:
         lines.append(
             f"{counted(done.observed, 'request')} of these days came from another source. A call that was observed and"
@@ -72,6 +73,7 @@ def document_of(done: Imported) -> dict[str, Any]:
         "price_book": done.book,
         "models": list(done.survey.models),
         "signals": dict(gaps.signals),
+        "notes": list(done.notes),
         "skipped": [asdict(skipped) for skipped in gaps.skipped],
         "lacking": dict(gaps.lacking),
         "without_key": gaps.without_key,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -47,6 +47,12 @@ AbsentOption = Annotated[
         help="A feature that the service lacks, as task or label:team: rules see none instead of unknown. Repeatable."
     ),
 ]
+CacheOption = Annotated[
+    Literal["inside", "outside"] | None,
+    typer.Option(
+        help="Whether the input contains the cached tokens, in every record of the log. Default: as the numbers tell."
+    ),
+]
 SIGNAL = re.compile(r"(?P<column>[^=]+)=(?P<name>[^=:]+)(?::(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+))?")
 EXPORT_POSTGRES = """psql "$DATABASE_URL" -c '\\copy "LiteLLM_SpendLogs" TO spend_logs.csv CSV HEADER'"""
 EXPORT_CLICKHOUSE = 'clickhouse-client -q "SELECT * FROM spend_logs FORMAT Parquet" > spend_logs.parquet'
@@ -68,10 +74,11 @@ def _command(name: str, kind: str, text: str, source: Any) -> None:
         signal: SignalOption = None,
         label: LabelOption = None,
         absent: AbsentOption = None,
+        cache_tokens: CacheOption = None,
         store: StoreOption = DEFAULT_STORE,
         as_json: JsonOption = False,
     ) -> None:
-        reading = reading_of(rename, signal)
+        reading = reading_of(rename, signal, cache_tokens)
         wanted = wanted_of(
             live=live, shadow=shadow, prices=prices, project=project, days=days, label=label, absent=absent
         )
@@ -121,8 +128,10 @@ _command("csv", "table", _TABLE, _FILE)
 _command("parquet", "table", _TABLE, _FILE)
 
 
-def reading_of(rename: list[str] | None, signal: list[str] | None) -> Reading:
-    """The description of the log from the options.
+def reading_of(
+    rename: list[str] | None, signal: list[str] | None, cache_tokens: Literal["inside", "outside"] | None = None
+) -> Reading:
+    """How the log is to be read, as the options say.
 
     Raises:
         typer.BadParameter: an option of another form.
@@ -131,7 +140,11 @@ def reading_of(rename: list[str] | None, signal: list[str] | None) -> Reading:
     from shadowroute.collector.replay.readers.reading import Reading
 
     try:
-        return Reading(rename=renames(rename or []), signals=tuple(signal_of(text) for text in signal or ()))
+        return Reading(
+            rename=renames(rename or []),
+            signals=tuple(signal_of(text) for text in signal or ()),
+            cache_tokens=cache_tokens or "",
+        )
     except ConfigError as error:
         raise typer.BadParameter(error.message) from None
 

@@ -20,6 +20,7 @@ from shadow.policies.composed import Composed
 from shadowroute.collector.moments import DAY_US
 from shadowroute.collector.price_books import catalogue_of, pin
 from shadowroute.collector.progress import Progress, silent, watched
+from shadowroute.collector.replay.checked import CheckedLog, place_of
 from shadowroute.collector.replay.gaps import Gaps
 from shadowroute.collector.replay.logged import LoggedFeed
 from shadowroute.collector.replay.record import Log, Skipped
@@ -64,6 +65,7 @@ class Imported:
         known: imported calls that the store held already.
         observed: requests of those days from another source, stored beside the imported ones.
         book: the price book that was pinned.
+        notes: what was concluded from the whole log.
         seconds: time of sending alone.
     """
 
@@ -76,6 +78,7 @@ class Imported:
     known: int
     observed: int
     book: str
+    notes: tuple[str, ...]
     seconds: float
 
 
@@ -115,6 +118,7 @@ def run(log: Log, wanted: Wanted, store: Store, progress: Progress = silent) -> 
         LostRecordsError: some sent records did not arrive.
     """
     routing, source = routing_of(wanted)
+    log = CheckedLog(log, time.time_ns() // 1_000)
     looked = survey(watched(log.calls(), progress, "read"))
     if looked.newest_us is None:
         raise ConfigError(_no_call(log, looked))
@@ -144,6 +148,7 @@ def run(log: Log, wanted: Wanted, store: Store, progress: Progress = silent) -> 
         known=gaps.calls - new,
         observed=_requests(client, wanted.project, OBSERVED, first=first, last=last),
         book=book,
+        notes=tuple(log.notes),
         seconds=seconds,
     )
 
@@ -171,7 +176,7 @@ def send_log(
             if isinstance(read, Skipped):
                 gaps.skip(read)
             elif read.time_us < oldest_us:
-                gaps.skip(Skipped(read.request_id, f"more than {wanted.days} days before the newest call"))
+                gaps.skip(Skipped(place_of(read), f"more than {wanted.days} days before the newest call"))
             else:
                 call = replace(read, session=None) if looked.made_up else read
                 gaps.note(call, feed.send(call).unknown)

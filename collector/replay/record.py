@@ -40,7 +40,8 @@ class Record:
 
     Attributes:
         request_id: the log's own id, else a hash of the row: the same row has the same id in every import.
-        time_us: start of the call, epoch microseconds.
+        place: where it stands in the log: a line, row or span.
+        time_us: when the call began, epoch microseconds.
         usage: tokens, those of the provider's cache included.
         messages: the prompt in OpenAI's form, whole.
         task, user_tier, user, session: empty = the log says that there is none.
@@ -59,6 +60,7 @@ class Record:
 
     request_id: str
     time_us: int
+    place: str = ""
     usage: Usage = UNKNOWN_USAGE
     messages: Sequence[Any] | None = None
     user: str | None = None
@@ -151,6 +153,11 @@ class Log(Protocol):
 
     name: str
     """Its name in messages: the file's name."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was concluded from the whole log, for the user to see. Complete after the first pass."""
+        ...
 
     def calls(self) -> Iterator[Read]:
         """Every record in the log's order, as a call or as skipped."""

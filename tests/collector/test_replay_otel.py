@@ -13,7 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
 from shadowroute.collector.otlp.bodies import from_json
-from shadowroute.collector.replay.readers.otel import LENGTH, OtelLog
+from shadowroute.collector.replay.readers.otel import OtelLog
+from shadowroute.collector.replay.readers.otel_files import LENGTH
 from shadowroute.collector.replay.record import Record, Skipped
 from tests.support.groups import need_data
 

@@ -151,7 +151,7 @@ def test_bad_rows_are_skipped_with_their_reason_and_line(tmp_path: Path) -> None
         "yesterday,gpt-5,100,10,,",
         "2026-11-02 10:00:01,,100,10,,",
         "1762077602,gpt-5,-3,10,,",
-        "1762077603000,gpt-5,100,10,120,",
+        "1762077603000,gpt-5,100,10.5,20,",
         "1762077604,gpt-5,,,,7",
         "1762077605,gpt-5,1",
     ]
@@ -159,10 +159,10 @@ def test_bad_rows_are_skipped_with_their_reason_and_line(tmp_path: Path) -> None
     assert [(each.place, each.reason) for each in skipped] == [
         ("line 3", "time is not a time between 2000 and 2100"),
         ("line 4", "no model"),
-        ("line 5", "input_tokens is not a number of tokens"),
-        ("line 6", "input_tokens does not include the cache tokens"),
-        ("line 7", "signal only: feedback is not a value from 0 to 1"),
-        ("line 8", "number of cells differs from the header"),
+        ("line 5", "input_tokens is no count of tokens"),
+        ("line 6", "output_tokens is no count of tokens"),
+        ("line 7", "signal only: feedback is no value from 0 to 1"),
+        ("line 8", "another number of cells than the header has"),
     ]
     assert [call.usage.input_tokens for call in calls] == [100, None]
     assert [signal.value for call in calls for signal in call.signals] == [0.5]

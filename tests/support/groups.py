@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("SHADOWROUTE_DATA", ROOT.parent / "shared" / "data"))
+CASES = DATA.parent / "cases"
 
 
 def required_groups() -> set[str]:
@@ -34,6 +35,14 @@ def need_data(*names: str) -> list[Path]:
     if missing:
         skip_group("data", f"the shared data is absent ({', '.join(missing)}; SHADOWROUTE_DATA names its folder)")
     return paths
+
+
+def need_case(name: str) -> Path:
+    """The input of a shared case, `import/csv-epoch-ms-text` for example; skips the test where it is absent."""
+    found = sorted((CASES / name).glob("input.*"))
+    if not found:
+        skip_group("data", f"the shared case {name} is absent (SHADOWROUTE_DATA names the folder beside the cases)")
+    return found[0]
 
 
 def need_browser() -> str:

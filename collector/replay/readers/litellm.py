@@ -7,13 +7,18 @@ for a model without a price; and a session id is generated for every call withou
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
+from shadow.domain.accounting import Counts, counts_of_block, settled
 from shadow.domain.features import output_limit
-from shadow.domain.outcome import Contamination, Usage
-from shadow.domain.usage import answer_of, usage_of
+from shadow.domain.outcome import Contamination, OutcomeStatus
+from shadow.domain.usage import answer_of, cost_of_block
 from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.readers.reading import Reading
 from shadowroute.collector.replay.readers.rows import Row, RowLog
 from shadowroute.collector.replay.record import Read, Record, RecordedSignal, Skipped
 
@@ -43,14 +48,25 @@ class LiteLLMLog(RowLog):
 
     needed = NEEDED
 
+    def __init__(self, file: Path, reading: Reading | None = None) -> None:
+        super().__init__(file, reading)
+        self._answering: dict[str, set[tuple[str, str]]] = defaultdict(set)
+
+    def _notice(self, place: str, row: Row) -> None:
+        raw = _parsed(row)
+        self._ids.notice(values.text(raw.get("request_id")), _time_us(raw, self._reading.renamed(raw)))
+        failed, provider = _failed(raw), values.text(raw.get("custom_llm_provider"))
+        self._cache.notice(_counts(raw, values.mapping_of(raw.get("metadata"))), provider, place)
+        group, model = _group(raw), values.text(raw.get("model"))
+        if group and model and not failed:
+            self._answering[group].add((model, provider))
+
     def _read(self, place: str, row: Row) -> Iterator[Read]:
-        raw = {**row, **{name: values.json_of(row.get(name)) for name in PARSED if name in row}}
-        if not raw.get("request_id"):
-            raw["request_id"] = values.row_id(row)
+        raw = _parsed(row)
         renamed = self._reading.renamed(raw)
         kind = values.text(raw.get("call_type"))
-        time_us = values.time_us(renamed.get("time", values.first(raw, ("startTime", "start_time", "time"))))
-        model = values.text(renamed.get("model", raw.get("model")))
+        time_us = _time_us(raw, renamed)
+        model, provider = self._asked(raw, renamed)
         if kind not in CHAT_CALLS:
             yield Skipped(place, f"no chat call ({kind})")
         elif time_us is None:
@@ -58,10 +74,28 @@ class LiteLLMLog(RowLog):
         elif not model:
             yield Skipped(place, "no model")
         else:
+            raw["request_id"] = self._ids.of(values.text(raw.get("request_id")), row, time_us)
             signals, refused = self._reading.judged(raw, place)
             yield from refused
             labels = self._reading.labels(renamed)
-            yield _call(raw, renamed, time_us=time_us, model=model, labels=labels, signals=signals)
+            counts = self._cache.of(_counts(raw, values.mapping_of(raw.get("metadata"))), provider)
+            call = _call(raw, renamed, time_us=time_us, model=model, counts=counts, labels=labels, signals=signals)
+            yield replace(call, place=place, provider=provider)
+
+    def _asked(self, raw: Row, renamed: Mapping[str, Any]) -> tuple[str, str]:
+        """Model and provider. A failure names its group or nothing: then it is one of the group's model, if it has one.
+
+        A group of several models does not tell which of them failed, so the failure keeps the name of the group.
+        """
+        model, provider = (
+            values.text(renamed.get("model", raw.get("model"))),
+            values.text(raw.get("custom_llm_provider")),
+        )
+        group = _group(raw)
+        if not _failed(raw) or model not in ("", group):
+            return model, provider
+        answering = self._answering.get(group, set())
+        return next(iter(answering)) if len(answering) == 1 else (group, provider)
 
 
 def _call(
@@ -70,13 +104,15 @@ def _call(
     *,
     time_us: int,
     model: str,
+    counts: Counts,
     labels: Mapping[str, str],
     signals: tuple[RecordedSignal, ...],
 ) -> Record:
     metadata = values.mapping_of(raw.get("metadata"))
     told = {**_told(metadata, _tags(raw)), **renamed}
     body = values.mapping_of(raw.get("proxy_server_request"))
-    failed = values.text(raw.get("status") or metadata.get("status")).lower() in values.FAILED
+    status = _status(raw)
+    failed = status == "error"
     hit = values.flag(raw.get("cache_hit")) is True
     contamination = _contamination(metadata, hit=hit)
     end_us = values.time_us(values.first(raw, ("endTime", "end_time")))
@@ -86,13 +122,12 @@ def _call(
         time_us=time_us,
         model=model,
         planned_model=values.text(body.get("model")) if "fallback" in contamination else "",
-        provider=values.text(raw.get("custom_llm_provider")),
         response_id=values.text(raw.get("response_id")) or _response_id(request_id),
-        usage=_usage(raw, metadata, failed=failed),
-        cost_usd=_cost_usd(raw, hit=hit),
+        usage=settled(counts),
+        cost_usd=_cost_usd(raw, metadata, hit=hit),
         duration_s=_duration_s(raw, time_us, end_us),
         ttft_s=_ttft_s(raw, time_us, end_us),
-        status="error" if failed else "complete",
+        status=status,
         error_type=_error_type(raw, metadata) if failed else "",
         contamination=contamination,
         retries=min(values.tokens(metadata.get("attempted_retries")) or 0, 20),
@@ -148,22 +183,45 @@ def _labels(raw: Row, metadata: Mapping[str, Any]) -> dict[str, str]:
     labels = {
         "team": values.text(metadata.get("user_api_key_team_alias") or raw.get("team_alias") or raw.get("team_id")),
         "key": values.text(metadata.get("user_api_key_alias") or raw.get("key_alias")),
-        "model_group": values.text(raw.get("model_group")),
+        "model_group": _group(raw),
     }
     return {**_tags(raw), **{key: value for key, value in labels.items() if value}}
 
 
-def _usage(raw: Row, metadata: Mapping[str, Any], *, failed: bool) -> Usage:
-    """`prompt_tokens` of LiteLLM includes the cached ones for every provider. A failure logs zeros."""
-    prompt = values.tokens(values.first(raw, ("prompt_tokens", "input_tokens")))
-    answer = values.tokens(values.first(raw, ("completion_tokens", "output_tokens")))
-    if not prompt and not answer:
-        return Usage() if failed or prompt is None else Usage(input_tokens=prompt, output_tokens=answer)
+def _parsed(row: Row) -> dict[str, Any]:
+    return {**row, **{name: values.json_of(row.get(name)) for name in PARSED if name in row}}
+
+
+def _time_us(raw: Row, renamed: Mapping[str, Any]) -> int | None:
+    return values.time_us(renamed.get("time", values.first(raw, ("startTime", "start_time", "time"))))
+
+
+def _status(raw: Row) -> OutcomeStatus:
+    return values.ended(raw.get("status") or values.mapping_of(raw.get("metadata")).get("status"))
+
+
+def _failed(raw: Row) -> bool:
+    return _status(raw) == "error"
+
+
+def _group(raw: Row) -> str:
+    """The name under which the caller asked; of a failure it may stand in `model` alone."""
+    told = raw.get("model_group") or values.mapping_of(raw.get("metadata")).get("model_group")
+    return values.text(told) or (values.text(raw.get("model")) if _failed(raw) else "")
+
+
+def _counts(raw: Row, metadata: Mapping[str, Any]) -> Counts:
+    """`prompt_tokens` of LiteLLM holds the cached ones, unless the numbers forbid it. A failure logs zeros."""
     details = {**values.mapping_of(metadata.get("usage_object")), **_additional(metadata)}
     for ours, theirs in (("cache_read_tokens", "cached_tokens"), ("cache_write_tokens", "cache_write_tokens")):
         if (count := values.tokens(raw.get(ours))) is not None:
             details[theirs] = count
-    return usage_of({**details, "prompt_tokens": prompt, "completion_tokens": answer})
+    told = {
+        "prompt_tokens": values.first_tokens(raw, ("prompt_tokens", "input_tokens")),
+        "completion_tokens": values.first_tokens(raw, ("completion_tokens", "output_tokens")),
+        "total_tokens": values.tokens(raw.get("total_tokens")) or details.get("total_tokens"),
+    }
+    return counts_of_block({**details, **told}.get)._replace(cache_inside=None)
 
 
 def _additional(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -171,9 +229,10 @@ def _additional(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _cost_usd(raw: Row, *, hit: bool) -> float | None:
+def _cost_usd(raw: Row, metadata: Mapping[str, Any], *, hit: bool) -> float | None:
+    """A cost of 0 also stands for a model without a price; then what the provider itself reports is the cost."""
     spend = values.amount(raw.get("spend"))
-    return spend if spend or hit else None
+    return spend if spend or hit else cost_of_block(values.mapping_of(metadata.get("usage_object")).get) or None
 
 
 def _duration_s(raw: Row, time_us: int, end_us: int | None) -> float | None:

@@ -1,6 +1,6 @@
 """Attributes of model-call spans under every name that instrumentations have used: gen_ai.* old and new, OpenInference.
 
-One table, so that a new spelling needs only one more name here.
+One table, so that a new spelling is one more name here and nothing else; those of tokens and cost are in `otel_usage`.
 """
 
 from __future__ import annotations
@@ -11,39 +11,31 @@ from typing import Any, Final
 
 from shadow.domain.features import IMAGE_PARTS, output_limit
 from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.readers.otel_usage import counts_something
 
 Attributes = Mapping[str, Any]
 
 OPERATION: Final = ("gen_ai.operation.name",)
-KIND: Final = ("openinference.span.kind", "llm.request.type", "traceloop.span.kind")
-REQUEST_MODEL: Final = ("gen_ai.request.model", "llm.model_name", "llm.request.model", "ai.model.id")
-RESPONSE_MODEL: Final = ("gen_ai.response.model", "llm.response.model", "ai.response.model")
+KIND: Final = (
+    "openinference.span.kind", "llm.request.type", "traceloop.span.kind", "langfuse.observation.type",
+)  # fmt: skip
+REQUEST_MODEL: Final = (
+    "gen_ai.request.model", "llm.model_name", "llm.request.model_name", "llm.request.model", "ai.model.id",
+    "langfuse.observation.model.name",
+)  # fmt: skip
+RESPONSE_MODEL: Final = (
+    "gen_ai.response.model", "llm.response.model_name", "llm.response.model", "ai.response.model",
+)  # fmt: skip
 PROVIDER: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider")
 RESPONSE_ID: Final = ("gen_ai.response.id", "llm.response.id", "ai.response.id")
-INPUT_TOKENS: Final = (
-    "gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt", "llm.usage.prompt_tokens",
-    "ai.usage.promptTokens", "ai.usage.inputTokens",
-)  # fmt: skip
-OUTPUT_TOKENS: Final = (
-    "gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion",
-    "llm.usage.completion_tokens", "ai.usage.completionTokens", "ai.usage.outputTokens",
-)  # fmt: skip
-CACHE_READ: Final = (
-    "gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
-    "llm.token_count.prompt_details.cache_read", "ai.usage.cachedInputTokens",
-)  # fmt: skip
-CACHE_WRITE: Final = (
-    "gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens",
-    "gen_ai.usage.cache_creation_input_tokens", "llm.token_count.prompt_details.cache_write",
-)  # fmt: skip
-COST: Final = ("gen_ai.usage.cost", "gen_ai.cost.total_cost", "llm.cost.total", "gen_ai.usage.total_cost")
 TTFT: Final = ("gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token")
 SESSION: Final = (
     "gen_ai.conversation.id", "session.id", "traceloop.association.properties.session_id", "langfuse.session.id",
-    "metadata.session_id",
+    "langfuse.trace.session_id", "ai.telemetry.metadata.sessionId", "metadata.session_id",
 )  # fmt: skip
 USER: Final = (
     "user.id", "enduser.id", "gen_ai.request.user", "traceloop.association.properties.user_id", "langfuse.user.id",
+    "langfuse.trace.user_id", "ai.telemetry.metadata.userId",
 )  # fmt: skip
 TASK: Final = ("llm_router.task", "traceloop.association.properties.task", "metadata.task")
 USER_TIER: Final = ("llm_router.user.tier", "traceloop.association.properties.user_tier", "metadata.user_tier")
@@ -54,7 +46,7 @@ OTHER_OPERATIONS: Final = frozenset({
     "invoke_agent", "create_agent", "execute_tool", "embeddings", "retrieval", "invoke_workflow", "rerank",
     "image_generation", "transcription", "speech",
 })  # fmt: skip
-CALL_KINDS: Final = frozenset({"llm", "chat", "completion"})
+CALL_KINDS: Final = frozenset({"llm", "chat", "completion", "generation"})
 OTHER_KINDS: Final = frozenset({
     "agent", "chain", "tool", "retriever", "embedding", "reranker", "guardrail", "evaluator", "prompt", "workflow",
     "task", "rerank", "unknown",
@@ -80,8 +72,22 @@ def is_call(attributes: Attributes) -> bool:
         return False
     if values.first(attributes, (*REQUEST_MODEL, *RESPONSE_MODEL)) is None:
         return False
-    counted = values.first(attributes, (*INPUT_TOKENS, *OUTPUT_TOKENS)) is not None
-    return operation in CALL_OPERATIONS or kind in CALL_KINDS or counted
+    return operation in CALL_OPERATIONS or kind in CALL_KINDS or counts_something(attributes)
+
+
+def failure(attributes: Attributes) -> str:
+    """Why a call failed, as far as attributes tell; empty if they name no failure."""
+    named = values.text(values.first(attributes, ("error.type", "exception.type")))
+    if named:
+        return named
+    status = values.text(values.first(attributes, ("http.response.status_code", "http.status_code")))
+    if values.ended(status) == "error":
+        return status
+    if word(attributes, ("langfuse.observation.level",)) == "error":
+        return "error"
+    reasons = word(attributes, ("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason",
+                                "ai.response.finishReason", "llm.response.finish_reason"))  # fmt: skip
+    return "error" if "error" in re.findall(r"[a-z_]+", reasons) else ""
 
 
 def messages(attributes: Attributes) -> list[dict[str, str]] | None:

@@ -9,16 +9,17 @@ from typing import Any, Final
 from shadow.domain.request import LABEL, nothing
 from shadow.errors import ConfigError
 from shadowroute.collector.replay.readers import values
+from shadowroute.collector.replay.readers.cache_side import Told
 from shadowroute.collector.replay.record import RecordedSignal, Skipped
 
 FEEDBACK: Final = "feedback"
 """A column of this name is always a signal."""
 RENAMEABLE: Final = (
     "request_id", "time", "end_time", "model", "planned_model", "provider", "response_id", "input_tokens",
-    "output_tokens", "cached_input_tokens", "cache_write_tokens", "cost_usd", "latency_s", "ttft_s", "status",
-    "error_type", "cache_hit", "fallback", "retries", "prompt", "messages", "response", "user", "session", "task",
-    "user_tier", "prompt_version", "has_tools", "has_images", "wants_json",
-    "max_output_tokens",
+    "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens", "total_tokens", "usage",
+    "cost_usd", "upstream_cost_usd", "latency_s", "latency_ms", "ttft_s", "ttft_ms", "status", "error_type",
+    "cache_hit", "fallback", "retries", "prompt", "messages", "response", "user", "session", "task", "user_tier",
+    "prompt_version", "has_tools", "has_images", "wants_json", "max_output_tokens",
 )  # fmt: skip
 """Targets of `--rename` besides `label:KEY`."""
 
@@ -39,11 +40,13 @@ class Reading:
 
     Attributes:
         rename: the log's column, attribute or dotted path -> our name.
-        signals: columns that rate the answer.
+        signals: columns that judge the answer.
+        cache_tokens: whether the input contains the cached tokens, in all rows; empty = as the log tells.
     """
 
     rename: Mapping[str, str] = field(default_factory=nothing)
     signals: tuple[SignalColumn, ...] = ()
+    cache_tokens: Told = ""
 
     def __post_init__(self) -> None:
         for ours in self.rename.values():

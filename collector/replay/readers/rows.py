@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shadow.errors import ConfigError
+from shadowroute.collector.replay.readers import files
+from shadowroute.collector.replay.readers.cache_side import CacheSide
 from shadowroute.collector.replay.readers.columns import missing_column
+from shadowroute.collector.replay.readers.parquet_rows import plain_rows
 from shadowroute.collector.replay.readers.reading import Reading
+from shadowroute.collector.replay.readers.row_ids import RowIds
+from shadowroute.collector.replay.readers.text_rows import CsvRows, Placed, Row, json_rows
 from shadowroute.collector.replay.record import Read, Skipped
 
-Row = Mapping[str, Any]
 Format = Literal["parquet", "csv", "json"]
 BATCH_ROWS: Final = 2_048
 FIRST_LINES: Final = 100
-"""Lines of a JSON file that are read for its columns: a line may leave out empty ones."""
-PARQUET_MAGIC: Final = b"PAR1"
+"""Lines of a JSON file that are looked at for its columns: a line may leave out what is empty."""
 
 
 class TableFile:
     """A file of rows. Every pass over it begins anew; memory holds one batch, a JSON array apart.
 
     Args:
-        file: Parquet, CSV with a header, JSON lines, or one JSON array (also under `data`).
+        file: Parquet, CSV with a header, JSON lines, or one JSON array (also under `data`); text may be compressed.
 
     Raises:
         ConfigError: there is no such file, or it has another format.
@@ -46,8 +47,7 @@ class TableFile:
         if self.format == "parquet":
             return tuple(self._parquet().schema_arrow.names)
         if self.format == "csv":
-            with self.file.open(encoding="utf-8-sig", newline="") as opened:
-                return tuple(next(csv.reader(opened), ()))
+            return CsvRows(self.file).columns
         names: dict[str, None] = {}
         for number, (_, row) in enumerate(self):
             if isinstance(row, Mapping):
@@ -56,11 +56,11 @@ class TableFile:
                 break
         return tuple(names)
 
-    def __iter__(self) -> Iterator[tuple[str, Row | Skipped]]:
-        """The place of each row, and the row."""
+    def __iter__(self) -> Iterator[Placed]:
+        """Where each row stands, and the row."""
         if self.format == "parquet":
             return self._parquet_rows()
-        return self._csv_rows() if self.format == "csv" else self._json_rows()
+        return iter(CsvRows(self.file)) if self.format == "csv" else json_rows(self.file)
 
     def require(self, groups: Sequence[Sequence[str]], rename: Mapping[str, str]) -> None:
         """Check that of every group of names one is a column, after renaming.
@@ -85,31 +85,13 @@ class TableFile:
         except (pa.ArrowException, OSError) as error:
             raise ConfigError(f"must be a Parquet file ({error})", file=self.file) from error
 
-    def _parquet_rows(self) -> Iterator[tuple[str, Row | Skipped]]:
+    def _parquet_rows(self) -> Iterator[Placed]:
         number = 0
         with self._parquet() as opened:
             for batch in opened.iter_batches(batch_size=BATCH_ROWS):
-                for row in batch.to_pylist():
+                for row in plain_rows(batch):
                     number += 1
                     yield f"row {number}", row
-
-    def _csv_rows(self) -> Iterator[tuple[str, Row | Skipped]]:
-        csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-        with self.file.open(encoding="utf-8-sig", errors="replace", newline="") as opened:
-            reader = csv.DictReader(opened)
-            for row in reader:
-                place = f"line {reader.line_num}"
-                cells = None in row or None in row.values()
-                yield place, (Skipped(place, "number of cells differs from the header") if cells else row)
-
-    def _json_rows(self) -> Iterator[tuple[str, Row | Skipped]]:
-        with self.file.open(encoding="utf-8-sig", errors="replace") as opened:
-            if _starts_array(self.file):
-                yield from _array_rows(opened.read(), self.file)
-                return
-            for number, line in enumerate(opened, 1):
-                if line.strip():
-                    yield f"line {number}", _json_row(line, f"line {number}")
 
 
 class RowLog(ABC):
@@ -124,62 +106,51 @@ class RowLog(ABC):
 
     def __init__(self, file: Path, reading: Reading | None = None) -> None:
         self._table = TableFile(file)
-        self._reading = reading or Reading()
+        self._reading = self._meant(reading or Reading(), self._table.columns)
         self._table.require(self.needed, self._reading.rename)
+        self._ids = RowIds()
+        self._cache = CacheSide(self._reading.cache_tokens)
         self.name = file.name
 
+    @property
+    def notes(self) -> list[str]:
+        """What was concluded from all rows together. Known after the first pass."""
+        return self._cache.notes
+
     def calls(self) -> Iterator[Read]:
-        """Every row, as a call or as skipped; an invalid signal is skipped alone."""
+        """Every row, as a call or as skipped; what is wrong with a signal alone costs only the signal."""
+        _ = self._noticed
+        self._ids.begin()
         for place, row in self._table:
             if isinstance(row, Skipped):
                 yield row
             else:
                 yield from self._read(place, row)
 
+    @cached_property
+    def _noticed(self) -> bool:
+        """One pass before the first: which ids repeat, and on which side of the input cached tokens stand."""
+        for place, row in self._table:
+            if not isinstance(row, Skipped):
+                self._notice(place, row)
+        return True
+
+    def _meant(self, reading: Reading, columns: Sequence[str]) -> Reading:  # noqa: ARG002 - for tables of any names
+        return reading
+
+    @abstractmethod
+    def _notice(self, place: str, row: Row) -> None: ...
+
     @abstractmethod
     def _read(self, place: str, row: Row) -> Iterator[Read]: ...
 
 
-def _json_row(line: str, place: str) -> Row | Skipped:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return Skipped(place, "not JSON")
-    return row if isinstance(row, dict) else Skipped(place, "not a JSON object")
-
-
-def _array_rows(body: str, file: Path) -> Iterator[tuple[str, Row | Skipped]]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"must be JSON lines or one JSON array ({error})", file=file) from error
-    rows = document.get("data") if isinstance(document, dict) else document
-    for number, row in enumerate(rows if isinstance(rows, list) else [document], 1):
-        place = f"entry {number}"
-        yield place, row if isinstance(row, dict) else Skipped(place, "not a JSON object")
-
-
-def _starts_array(file: Path) -> bool:
-    """Whether one JSON document fills the file: an array, or an object over several lines."""
-    with file.open(encoding="utf-8-sig", errors="replace") as opened:
-        first = next((line for line in opened if line.strip()), "")
-    if first.lstrip().startswith("["):
-        return True
-    return isinstance(_json_row(first, ""), Skipped) or '"data"' in first[:200]
-
-
 def _format(file: Path) -> Format:
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(4096)
-    except OSError as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror)
-        raise ConfigError(reason, file=file) from None
-    if head.startswith(PARQUET_MAGIC):
+    start = files.head(file)
+    if start.startswith(files.PARQUET):
         return "parquet"
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not start:
-        raise ConfigError("must hold at least one row, got an empty file", file=file)
-    if b"\0" in head:
-        raise ConfigError("must be Parquet, CSV with a header or JSON lines, got a binary file", file=file)
-    return "json" if start[:1] in (b"{", b"[") else "csv"
+    encoding = files.encoding_of(start)
+    if encoding is None:
+        raise ConfigError("must be Parquet, CSV with a header or JSON lines, got something binary", file=file)
+    first = start.decode(encoding, "replace").lstrip("\ufeff\0 \t\r\n")[:1]
+    return "json" if first in ("{", "[") else "csv"

@@ -8,38 +8,43 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
-from shadow.domain.accounting import count_of
-from shadow.domain.outcome import Contamination
-from shadowroute.collector.moments import YEAR_2000_US, YEAR_2100_US, epoch_us
+from shadow.domain.accounting import count_of, first_count
+from shadow.domain.outcome import Contamination, OutcomeStatus
+from shadowroute.collector.moments import read_us
 
 YES: Final = frozenset({"true", "1", "yes", "y", "t", "on"})
 NO: Final = frozenset({"false", "0", "no", "n", "f", "off", "none", "null"})
 UP: Final = frozenset({"up", "thumbs_up", "thumbs-up", "positive", "good", "like", "+1"})
 DOWN: Final = frozenset({"down", "thumbs_down", "thumbs-down", "negative", "bad", "dislike", "-1"})
-FAILED: Final = frozenset({"error", "failure", "failed", "fail"})
-"""Words for a call without an answer."""
+PLAINLY_FAILED: Final = frozenset({"error", "failure", "failed", "fail"})
+"""Words for a call without an answer that say nothing about why."""
+FAILED: Final = PLAINLY_FAILED | {
+    "errored", "exception", "timeout", "timedout", "timeouted", "aborted", "abort", "rejected", "refused", "denied",
+    "throttled", "throttling", "exceeded", "exhausted", "unavailable", "overloaded", "unauthorized", "unauthenticated",
+    "forbidden", "crashed", "crash", "unreachable", "disconnected", "reset", "invalid", "blocked", "bad", "limited",
+    "ratelimited", "ratelimit", "quota", "failing", "dropped", "killed", "notfound",
+}  # fmt: skip
+"""Words of which one makes a status a failure, wherever it stands in it."""
+PARTIAL: Final = frozenset({"partial", "incomplete", "cancelled", "canceled", "truncated", "interrupted"})
+"""Words for an answer that did not come to its end."""
+NONE_OF: Final = frozenset({"no", "not", "without", "0", "non"})
+CLIENT_LEFT: Final = "499"
+"""HTTP status of nginx and others for a client that did not wait for the end."""
 JSON_FORMATS: Final = frozenset({"json_object", "json_schema"})
 ROW: Final = "row-"
-"""Prefix of an id that is a hash."""
-UNITS_US: Final = ((1e11, 1_000_000), (1e14, 1_000), (1e17, 1))
-"""Epoch numbers below the first are seconds, then milliseconds, then microseconds; above them nanoseconds."""
+"""Before an id that is a hash."""
+THOUSANDS: Final = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+CURRENCY: Final = re.compile(r"^(?:US)?\$|\s*(?:\$|USD)$", re.IGNORECASE)
 
 
 def time_us(value: Any) -> int | None:
-    """Epoch microseconds of a moment: a datetime or ISO text (without a zone: UTC), or an epoch number of any unit."""
-    moment = _datetime(value) if isinstance(value, (datetime, str)) else None
-    if moment is not None:
-        found = epoch_us(moment)
-    else:
-        amount = number(value)
-        if amount is None:
-            return None
-        found = round(_epoch_us(amount))
-    return found if YEAR_2000_US <= found <= YEAR_2100_US else None
+    """Epoch microseconds of a moment in any spelling that `moments` lists."""
+    return read_us(value)
 
 
 def number(value: Any) -> float | None:
@@ -47,10 +52,8 @@ def number(value: Any) -> float | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
+        value = value.strip()
+        value = value.replace(",", "") if THOUSANDS.fullmatch(value) else value
     try:
         amount = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -59,8 +62,8 @@ def number(value: Any) -> float | None:
 
 
 def amount(value: Any) -> float | None:
-    """Seconds or dollars: a finite number from 0 on."""
-    found = number(value)
+    """Seconds or dollars: a finite number from 0 on, also written as `$0.0038`."""
+    found = number(CURRENCY.sub("", value.strip()) if isinstance(value, str) else value)
     return found if found is not None and found >= 0 else None
 
 
@@ -100,6 +103,11 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else str(value)
 
 
+def first_tokens(row: Mapping[str, Any], names: Sequence[str]) -> int | None:
+    """The first count above 0 that one of the names has, else 0 if one says so: a 0 hides nothing."""
+    return first_count((lambda name: tokens(row.get(name)),), names)
+
+
 def first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
     """The first value that one of the names has; None if none has."""
     return next((row[name] for name in names if row.get(name) not in (None, "")), None)
@@ -119,6 +127,27 @@ def contamination(*, cache_hit: bool, fallback: bool) -> tuple[Contamination, ..
     """The reason why the model that answered is not live's choice."""
     kinds: tuple[tuple[Contamination, bool], ...] = (("cache_hit", cache_hit), ("fallback", fallback))
     return tuple(kind for kind, applies in kinds if applies)
+
+
+def ended(word: Any) -> OutcomeStatus:
+    """How a call ended that a log gives this status: a word, an HTTP status, or nothing."""
+    code = number(word)
+    if code is not None and code < 0:
+        return "error"
+    words = re.findall(r"[a-z]+|[0-9]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text(word)).lower())
+    codes = {word for word in words if len(word) == 3 and "400" <= word <= "599"}
+    joined = {first + second for first, second in pairwise(words)}  # "timed out", "time-out"
+    if codes == {CLIENT_LEFT}:
+        return "partial"
+    if codes or FAILED & joined or (FAILED.intersection(words) and not NONE_OF.intersection(words)):
+        return "error"
+    return "partial" if PARTIAL.intersection(words) else "complete"
+
+
+def why_failed(word: Any) -> str:
+    """What a status says about a failure besides that it is one."""
+    said = text(word).strip()
+    return "" if said.lower() in PLAINLY_FAILED else said[:200]
 
 
 def json_of(value: Any) -> Any:
@@ -152,19 +181,3 @@ def row_id(row: Mapping[str, Any]) -> str:
     """An id for a row without one, the same in every import: a hash of its content."""
     body = json.dumps(row, sort_keys=True, default=str, ensure_ascii=False)
     return ROW + hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _datetime(value: datetime | str) -> datetime | None:
-    if isinstance(value, datetime):
-        return value
-    try:
-        return datetime.fromisoformat(value.strip())
-    except ValueError:
-        return None
-
-
-def _epoch_us(amount: float) -> float:
-    for below, factor in UNITS_US:
-        if abs(amount) < below:
-            return amount * factor
-    return amount / 1_000

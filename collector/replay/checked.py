@@ -1,0 +1,67 @@
+"""A log of which every call can be stored. What the receiver would refuse is skipped here, with its line.
+
+A refused row would be missing without a word, and one with a time of another century would move the window that
+counts back from the newest call. A duration that no call has costs only itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+from shadowroute.collector.moments import DAY_US, is_believed, latest_us
+from shadowroute.collector.otlp.limits import Limits
+from shadowroute.collector.replay.record import Log, Read, Record, Skipped
+
+LONGEST: Final = Limits().value_characters
+TEXTS: Final = (
+    "request_id", "model", "planned_model", "provider", "response_id", "error_type", "task", "user_tier",
+    "prompt_version",
+)  # fmt: skip
+"""Texts that are stored as they are."""
+PLACE_CHARACTERS: Final = 80
+
+
+class CheckedLog:
+    """Calls of another log.
+
+    Args:
+        log: any.
+        now_us: until when, and a day longer, a call is believed; epoch microseconds.
+    """
+
+    def __init__(self, log: Log, now_us: int) -> None:
+        self._log = log
+        self._now_us = now_us
+        self.name = log.name
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Those of the log."""
+        return self._log.notes
+
+    def calls(self) -> Iterator[Read]:
+        """Every record in the log's order, as a call or as skipped."""
+        return (each if isinstance(each, Skipped) else self._checked(each) for each in self._log.calls())
+
+    def _checked(self, call: Record) -> Read:
+        reason = self._broken_rule(call)
+        if reason:
+            return Skipped(place_of(call), reason)
+        rest_us = min(DAY_US, latest_us(self._now_us) - call.time_us)
+        too_long = {
+            name: None for name in ("duration_s", "ttft_s") if (getattr(call, name) or 0.0) * 1e6 > rest_us
+        }  # fmt: skip
+        return replace(call, **too_long) if too_long else call
+
+    def _broken_rule(self, call: Record) -> str:
+        if not is_believed(call.time_us, self._now_us):
+            return "time is before 2000, or more than a day ahead of this machine's clock"
+        long = next((name for name in TEXTS if len(getattr(call, name) or "") > LONGEST), None)
+        return f"{long} is longer than {LONGEST:,} characters" if long else ""
+
+
+def place_of(call: Record) -> str:
+    """Where a call stands in the log, else its id."""
+    return call.place or call.request_id[:PLACE_CHARACTERS]
