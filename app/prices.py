@@ -17,6 +17,7 @@ from clickhouse_connect.driver.client import Client
 from shadow.config import load_catalogue
 from shadow.prices.catalogue import Catalogue
 from shadowroute.analysis.queries import Queries, projects
+from shadowroute.collector.model_names import declare
 from shadowroute.collector.price_books import current_book, pin
 from shadowroute.collector.store import Store
 
@@ -50,6 +51,7 @@ class PriceKeeper:
         rows = self._catalogue.price_rows()
         if rows:
             pin(store.client(), self._project, rows, self._catalogue.book_id, self._source)
+        declare(store.client(), self._project, self._catalogue, self._source)
         self._thread = threading.Thread(target=self._watch, args=(store,), name="price-keeper", daemon=True)
         self._thread.start()
 

@@ -24,6 +24,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
 
 from shadowroute.collector.errors import StoreError
+from shadowroute.collector.model_names import learn
 from shadowroute.collector.moments import EPOCH, utc
 from shadowroute.collector.store import Store
 
@@ -155,7 +156,8 @@ class Rollup:
         seen = self._arrivals(client, started)
         client.command(_sql("late_outcomes"), parameters={"since": since})
         labels, new_labels = self._labels(client)
-        found = _dirty_days(client, since=since, last_start=_text(last_start), new_labels=new_labels)
+        renamed = learn(client, since)
+        found = _dirty_days(client, since=since, last_start=_text(last_start), new_labels=new_labels, renamed=renamed)
         open_days = [day for day in found if not day.sealed]
         rows = 0
         if open_days:
@@ -204,10 +206,18 @@ def _last_start(client: Client) -> datetime:
     return utc(newest) if runs else EPOCH + _OVERLAP
 
 
-def _dirty_days(client: Client, *, since: str, last_start: str, new_labels: Sequence[str]) -> list[_Day]:
+def _dirty_days(
+    client: Client, *, since: str, last_start: str, new_labels: Sequence[str], renamed: Sequence[str]
+) -> list[_Day]:
     found = client.query(
         _sql("dirty_days"),
-        parameters={"since": since, "last_start": last_start, "new_labels": new_labels, "rebuild_days": REBUILD_DAYS},
+        parameters={
+            "since": since,
+            "last_start": last_start,
+            "new_labels": new_labels,
+            "renamed": renamed,
+            "rebuild_days": REBUILD_DAYS,
+        },
     )
     return [_Day(project, day, bool(sealed), arrived) for project, day, sealed, arrived in found.result_rows]
 

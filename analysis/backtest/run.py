@@ -20,6 +20,7 @@ from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.report import project_report
 from shadowroute.analysis.selection import PolicyRef, Window
 from shadowroute.analysis.study import Study
+from shadowroute.collector.model_names import declare
 from shadowroute.collector.price_books import pin
 from shadowroute.collector.progress import Progress, silent, watched
 from shadowroute.collector.replay.routed import RoutedFeed
@@ -43,6 +44,7 @@ def run(case: Case, store: Store, progress: Progress = silent) -> BacktestDocume
     """
     started = time.perf_counter()
     pin(store.client(), case.project, list(case.price_rows), case.catalogue.book_id, case.price_source)
+    declare(store.client(), case.project, case.catalogue, case.price_source)
     with ingest(store) as endpoint:
         send(case, endpoint, progress)
     progress("roll up and measure", 0, 1)

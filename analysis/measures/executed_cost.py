@@ -121,13 +121,15 @@ def _paid(unit: Unit, prices: PriceTable) -> float | None:
     if answer.is_cascade and unit.escalated is not False:
         return None  # the tokens are those of the first step only
     usage = Usage(input_tokens=answer.input_tokens, output_tokens=answer.output_tokens)
-    return prices.usd(answer.model, usage, answer.day)
+    return prices.usd(answer.price_key or answer.model, usage, answer.day)
 
 
 def predicted_usd(answer: ExecutedAnswer, prices: PriceTable) -> float | None:
     """The planned primary and a known escalation at the served tokens, as the cost measure sums them; USD."""
-    models = [answer.shadow_model, *([answer.escalation_model] if answer.seen_escalated else [])]
-    costs = [prices.usd(model, _served(answer, model), answer.day) for model in models if model]
+    models = [(answer.shadow_model, answer.shadow_key)]
+    if answer.seen_escalated:
+        models.append((answer.escalation_model, answer.escalation_key))
+    costs = [prices.usd(key or model, _served(answer, model), answer.day) for model, key in models if model]
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
 

@@ -35,7 +35,9 @@ class ExecutedAnswer:
         inclusion_probability: chance that the draw takes this request, (0, 1].
         live_model: first model of the live plan. shadow_model: of the shadow's. served_model: the live answer's.
         escalation_model: the shadow's second model; empty if its plan is one step.
-        model: the executed model.
+        model: whose answer was run.
+        price_key: model of the price book whose price holds for it; as `shadow_key` for the shadow's first model and
+            `escalation_key` for its second. Empty = the model's own.
         is_whole_plan: whether the policy's whole plan was run; else the model alone.
         needs_execution: False where both plans are the same, so that their difference is 0.
         score: of the run answer, 0 to 1, by `signal`. live_score: of the answer that live served.
@@ -84,6 +86,9 @@ class ExecutedAnswer:
     complexity_band: str
     input_band: str
     segment_value: str = ""
+    price_key: str = ""
+    shadow_key: str = ""
+    escalation_key: str = ""
 
     @property
     def is_cascade(self) -> bool:

@@ -104,7 +104,7 @@ def _cost(row: Mapping[str, Any], prices: PriceTable) -> float | None:
     if row["cost_usd"] is not None:
         return float(row["cost_usd"])
     usage = Usage(input_tokens=row["input_tokens"], output_tokens=row["output_tokens"])
-    return prices.usd(row["model"], usage, row["day"])
+    return prices.usd(row["price_key"], usage, row["day"])
 
 
 def _paid(row: Mapping[str, Any], prices: PriceTable) -> float | None:

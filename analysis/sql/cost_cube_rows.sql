@@ -7,18 +7,20 @@ WITH requests AS (
     bucket,
     live_model::String AS live_model,
     model::String AS shadow_model,
-    served_model::String AS served_model,
-    escalation_model::String AS escalation_model,
+    model_key::String AS model_key,
+    served_key::String AS served_key,
+    escalation_key::String AS escalation_key,
     escalated,
     position(steps, '"verifies":true') > 0 AS verifies,
     notEmpty(contamination) AS contaminated,
     attempts,
+    attempt_keys,
     1 / sample_rate AS w,
     toFloat64(assumeNotNull(input_tokens)) AS input,
     toFloat64(cache_read_tokens) AS cache_read,
     toFloat64(cache_write_tokens) AS cache_write,
     toFloat64(assumeNotNull(output_tokens)) AS output
-  FROM decisions FINAL
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
     AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
@@ -32,25 +34,25 @@ WITH requests AS (
     contaminated,
     'live' AS side,
     attempt.kind::String AS kind,
-    attempt.model::String AS model,
+    attempt_key::String AS model,
     1 AS cache_kept,
     w,
     toFloat64(attempt.input_tokens) AS input,
     toFloat64(attempt.cache_read_tokens) AS cache_read,
     toFloat64(attempt.cache_write_tokens) AS cache_write,
     toFloat64(attempt.output_tokens) AS output
-  FROM requests ARRAY JOIN attempts AS attempt
+  FROM requests ARRAY JOIN attempts AS attempt, attempt_keys AS attempt_key
   UNION ALL
   SELECT
-    day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, 'primary' AS kind, shadow_model AS model,
-    shadow_model = served_model AS cache_kept, w, input, cache_read, cache_write, output
+    day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, 'primary' AS kind, model_key AS model,
+    model_key = served_key AS cache_kept, w, input, cache_read, cache_write, output
   FROM requests
   UNION ALL
   SELECT
     day, bucket, live_model, shadow_model, contaminated, 'shadow' AS side, multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided') AS kind,
-    escalation_model AS model, escalation_model = served_model AS cache_kept, w, input + if(verifies, output, 0) AS input, cache_read, cache_write, output
+    escalation_key AS model, escalation_key = served_key AS cache_kept, w, input + if(verifies, output, 0) AS input, cache_read, cache_write, output
   FROM requests
-  WHERE escalation_model != ''
+  WHERE escalation_key != ''
 )
 SELECT
   '' AS segment_value,

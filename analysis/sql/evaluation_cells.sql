@@ -12,8 +12,8 @@ SELECT
   countIf(is_run) AS run_n           -- already answered for this policy, or by its model alone
 FROM (
   SELECT
-    request_id IN (SELECT request_id FROM executions FINAL WHERE project = {project:String} AND executions.status = 'ok' AND policy = {policy:String} AND policy_version IN ('', {version:String}))
-      OR (escalation_model = '' AND (request_id, model::String) IN (SELECT request_id, model::String FROM executions FINAL WHERE project = {project:String} AND executions.status = 'ok' AND policy = '')) AS is_run,
+    request_id IN (SELECT request_id FROM named_executions AS executions WHERE project = {project:String} AND executions.status = 'ok' AND policy = {policy:String} AND policy_version IN ('', {version:String}))
+      OR (escalation_model = '' AND (request_id, model::String) IN (SELECT request_id, model::String FROM named_executions AS executions WHERE project = {project:String} AND executions.status = 'ok' AND policy = '')) AS is_run,
     -- part: evaluation_money
   -- part: evaluation_frame
 )

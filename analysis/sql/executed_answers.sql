@@ -3,20 +3,20 @@
 -- params: project String, policy String, version String, first Date, last Date, segment_key String, segment_keys Array(String), segment_values Array(String)
 WITH run AS (
   SELECT
-    `sample`, request_id, policy, model, inclusion_probability, stratum, executions.status AS status, signal, scorer, score, live_score,
+    `sample`, request_id, policy, model, model_key, inclusion_probability, stratum, executions.status AS status, signal, scorer, score, live_score,
     cost_usd, input_tokens, output_tokens, escalated, latency_s
-  FROM executions FINAL
+  FROM named_executions AS executions
   WHERE project = {project:String}
     AND (policy = '' OR (policy = {policy:String} AND policy_version IN ('', {version:String})))
 ), shadow AS (
   SELECT
     request_id, toDate(ts) AS day, bucket, cluster_key, decisions.sample_rate AS sample_rate, model, escalation_model, escalated,
-    live_model, steps_id != '' AND steps_id = live_steps_id AS same_plan, served_model, attempts, input_tokens, cache_read_tokens,
+    live_model, model_key, escalation_key, steps_id != '' AND steps_id = live_steps_id AS same_plan, served_model, attempts, attempt_keys, input_tokens, cache_read_tokens,
     cache_write_tokens, output_tokens, latency_s, task, user_tier, complexity_band, input_band,
     multiIf({segment_key:String} = 'task', task::String, {segment_key:String} = 'user_tier', user_tier::String,
       {segment_key:String} = 'complexity_band', complexity_band::String, {segment_key:String} = 'input_band', input_band::String,
       {segment_key:String} = 'all', '', labels[substring({segment_key:String}, 7)]) AS found
-  FROM decisions FINAL
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND request_id IN (SELECT request_id FROM run)
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
@@ -56,6 +56,7 @@ SELECT
   run.request_id AS request_id,
   run.policy != '' AS is_whole_plan,
   run.model AS model,                          -- whose answer it is
+  run.model_key AS price_key,                  -- whose price holds for it
   run.inclusion_probability AS inclusion_probability,
   run.stratum AS stratum,
   run.status AS status,                        -- ok or error
@@ -75,6 +76,8 @@ SELECT
   shadow.live_model AS live_model,
   shadow.model AS shadow_model,
   shadow.escalation_model AS escalation_model,
+  shadow.model_key AS shadow_key,
+  shadow.escalation_key AS escalation_key,
   shadow.same_plan AS same_plan,
   shadow.escalated AS seen_escalated,          -- what the live answer showed; NULL = unknown
   shadow.served_model AS served_model,
@@ -83,7 +86,7 @@ SELECT
   shadow.cache_write_tokens AS live_cache_write_tokens,
   shadow.output_tokens AS live_output_tokens,
   shadow.latency_s AS live_latency_s,          -- seconds
-  shadow.attempts.model AS attempt_models,
+  shadow.attempt_keys AS attempt_models,
   shadow.attempts.input_tokens AS attempt_input_tokens,
   shadow.attempts.cache_read_tokens AS attempt_cache_read_tokens,
   shadow.attempts.cache_write_tokens AS attempt_cache_write_tokens,

@@ -17,7 +17,7 @@ SELECT
 FROM (
   SELECT
     bucket, model, live_model, escalation_model, escalated, steps_id, live_steps_id, sample_rate
-  FROM decisions FINAL
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
     AND status = 'ok' AND live_model != '' AND empty(contamination)

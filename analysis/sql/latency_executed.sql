@@ -13,7 +13,7 @@ FROM (
     policy != '' AS is_whole_plan,
     any(assumeNotNull(latency_s)) AS seconds,
     any(inclusion_probability) AS probability
-  FROM executions FINAL
+  FROM named_executions AS executions
   WHERE project = {project:String} AND status = 'ok' AND latency_s IS NOT NULL
     AND ((policy = {policy:String} AND policy_version IN ('', {version:String})) OR policy = '')
   GROUP BY sample, request_id, answered_by, is_whole_plan

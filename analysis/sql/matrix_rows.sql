@@ -8,7 +8,7 @@ SELECT
   count() AS n,
   sum(1 / sample_rate) AS weight,
   sumIf(1 / sample_rate, empty(contamination)) AS clean_weight
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
   AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
   AND status = 'ok' AND live_model != '' AND model != ''

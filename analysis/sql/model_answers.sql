@@ -5,6 +5,7 @@ SELECT
   run.`sample` AS `sample`,
   run.request_id AS request_id,
   run.model AS model,
+  run.model_key AS price_key,        -- whose price holds for it
   run.inclusion_probability AS inclusion_probability,
   run.score AS score,                -- in [0,1]
   run.live_score AS live_score,      -- of the answer that live served; NULL = not scored
@@ -18,21 +19,21 @@ SELECT
   shadow.escalation_model AS escalation_model,
   shadow.live_model AS live_model,
   shadow.confidence AS confidence,
-  shadow.attempts.model AS attempt_models,
+  shadow.attempt_keys AS attempt_models,
   shadow.attempts.input_tokens AS attempt_input_tokens,
   shadow.attempts.cache_read_tokens AS attempt_cache_read_tokens,
   shadow.attempts.cache_write_tokens AS attempt_cache_write_tokens,
   shadow.attempts.output_tokens AS attempt_output_tokens
 FROM (
   SELECT
-    `sample`, request_id, model, inclusion_probability, score, live_score, cost_usd, input_tokens, output_tokens, scorer
-  FROM executions FINAL
+    `sample`, request_id, model, model_key, inclusion_probability, score, live_score, cost_usd, input_tokens, output_tokens, scorer
+  FROM named_executions AS executions
   WHERE project = {project:String} AND policy = '' AND executions.status = 'ok' AND signal = {signal:String} AND score IS NOT NULL
 ) AS run
 INNER JOIN (
   SELECT
-    request_id, ts, bucket, sample_rate, model, escalation_model, live_model, confidence, attempts
-  FROM decisions FINAL
+    request_id, ts, bucket, sample_rate, model, escalation_model, live_model, confidence, attempts, attempt_keys
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND request_id IN (SELECT request_id FROM executions WHERE project = {project:String})
     AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}

@@ -35,7 +35,7 @@ FROM (
       complexity_band::String AS complexity_band,
       concat(model, if(escalation_model = '', '', concat(' > ', escalation_model))) AS plan,
       sample_rate
-    FROM decisions FINAL
+    FROM named_decisions AS decisions
     WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
       AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
       AND status = 'ok' AND live_model != '' AND model != '' AND empty(contamination)
@@ -46,7 +46,7 @@ FROM (
       request_id,
       concat(model, if(escalation_model = '', '', concat(' > ', escalation_model))) AS plan,
       ifNull(propensity, 0.) AS propensity
-    FROM decisions FINAL
+    FROM named_decisions AS decisions
     WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live' AND status = 'ok'
   ) AS live ON live.request_id = shadow.request_id
   INNER JOIN (

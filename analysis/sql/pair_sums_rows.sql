@@ -21,7 +21,7 @@ FROM (
   SELECT
     bucket, status, model, tier, steps_id, live_model, live_tier, live_steps_id, escalation_model, escalated, contamination,
     sample_rate
-  FROM decisions FINAL
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = {role:String} AND (role = 'live' OR (policy = {policy:String} AND policy_version = {version:String}))
     -- part: in_segments

@@ -52,6 +52,6 @@ SELECT
   attempts.cache_write_tokens AS attempt_cache_write_tokens,
   attempts.output_tokens AS attempt_output_tokens,
   attempts.latency_s AS attempt_latencies_s
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND decisions.request_id = {request_id:String}
 ORDER BY role, policy, policy_version

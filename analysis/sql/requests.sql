@@ -18,7 +18,7 @@ WITH page AS (
     decisions.status AS own_status,
     model,
     reason
-  FROM decisions FINAL
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
     AND role = {role:String} AND (role = 'live' OR (policy = {policy:String} AND policy_version = {version:String}))
     AND (ts, request_id) < ({before_ts:DateTime64(6, 'UTC')}, {before_id:String})

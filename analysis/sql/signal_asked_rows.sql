@@ -8,7 +8,7 @@ SELECT
   bucket,
   count() AS n,
   sum(1 / sample_rate) AS weight
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
   AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
   AND status = 'ok' AND live_model != '' AND model != '' AND empty(contamination)

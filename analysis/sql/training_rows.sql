@@ -6,7 +6,7 @@ WITH live AS (
     request_id, toDate(ts) AS day, cluster_key, task::String AS task, user_tier::String AS user_tier,
     complexity_band::String AS complexity_band, input_band::String AS input_band, served_model::String AS served_model, outcome_status,
     trace_id, span_id, response_id, propensity, sample_rate, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens
-  FROM decisions FINAL
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live' AND empty(contamination)
 ), judged AS (
   SELECT
@@ -39,7 +39,7 @@ WITH live AS (
     max(inclusion_probability) AS inclusion_probability,
     any(input_tokens) AS input_tokens,
     any(output_tokens) AS output_tokens
-  FROM executions FINAL
+  FROM named_executions AS executions
   WHERE project = {project:String} AND signal = {name:String} AND policy = '' AND status = 'ok' AND score IS NOT NULL
   GROUP BY request_id, model
 )

@@ -31,6 +31,7 @@ from shadowroute.app.demo.provider import SimulatedProvider
 from shadowroute.app.demo.traffic import Traffic, Turn
 from shadowroute.app.demo.truth import World, thumb
 from shadowroute.collector.executions import write
+from shadowroute.collector.model_names import declare
 from shadowroute.collector.price_books import pin
 from shadowroute.collector.progress import Progress, silent, watched
 from shadowroute.collector.replay.routed import RoutedFeed
@@ -67,6 +68,7 @@ def run(
     rows = routing.catalogue.price_rows()
     book = routing.catalogue.book_id
     pin(store.client(), routing.project, rows, book, "simulated")
+    declare(store.client(), routing.project, routing.catalogue, "simulated")
     send(traffic, routing, endpoint, progress)
     progress("run the sample, compute the truth", 0, 1)
     prices = PriceTable(rows)

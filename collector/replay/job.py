@@ -17,6 +17,7 @@ from shadow.domain.policy import Policy
 from shadow.domain.request import LABEL
 from shadow.errors import ConfigError
 from shadow.policies.composed import Composed
+from shadowroute.collector.model_names import declare, named_models
 from shadowroute.collector.moments import DAY_US
 from shadowroute.collector.price_books import catalogue_of, pin
 from shadowroute.collector.progress import Progress, silent, watched
@@ -129,12 +130,13 @@ def run(log: Log, wanted: Wanted, store: Store, progress: Progress = silent) -> 
         gaps = send_log(log, looked, wanted, routing, endpoint, progress=progress)
     seconds = time.monotonic() - started
     progress("roll up", 0, 1)
-    models = {routing.catalogue.canonical(model, "") for model in looked.models}
-    for policy in routing.shadows:
-        models |= set(policy.models) if isinstance(policy, Composed) else set()
-    book = routing.catalogue.book_id
-    pin(client, wanted.project, routing.catalogue.price_rows(sorted(models)), book, source)
+    catalogue = routing.catalogue
+    chosen = {model for policy in routing.shadows if isinstance(policy, Composed) for model in policy.models}
+    pin(client, wanted.project, catalogue.price_rows(sorted(chosen)), catalogue.book_id, source)
+    declare(client, wanted.project, catalogue, source)
     rollup_now(store, labels=sorted(routing.labels))
+    keys = {row.price_key or row.family for row in named_models(client, wanted.project)}
+    pin(client, wanted.project, catalogue.price_rows(sorted(keys)), catalogue.book_id, source)
     progress("roll up", 1, 1)
     new = _requests(client, wanted.project) - before
     first, last = _day(gaps.oldest_us), _day(looked.newest_us)
@@ -147,7 +149,7 @@ def run(log: Log, wanted: Wanted, store: Store, progress: Progress = silent) -> 
         new=new,
         known=gaps.calls - new,
         observed=_requests(client, wanted.project, OBSERVED, first=first, last=last),
-        book=book,
+        book=catalogue.book_id,
         notes=tuple(log.notes),
         seconds=seconds,
     )

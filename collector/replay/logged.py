@@ -52,7 +52,8 @@ class LoggedFeed(Feed):
         """
         self.clock.now_us = call.time_us
         request = call.request(self._recorder.hash_id, labels=self.routing.labels, absent=self._absent)
-        planned = call.planned_model if call.planned_model in self.routing.catalogue else call.model
+        catalogue = self.routing.catalogue
+        planned = call.planned_model if catalogue.canonical(call.planned_model) in catalogue else call.model
         pending = self._recorder.open(request, STATELESS, self._context.decision(planned), decide_s=None)
         self._recorder.close(pending, self._outcome(call))
         answered_us = call.time_us + round((call.duration_s or 0.0) * 1e6)
@@ -82,6 +83,7 @@ class LoggedFeed(Feed):
             status=call.status,
             model=call.model if call.status != "error" else "",
             provider=call.provider,
+            response_model=call.response_model,
             response_id=call.response_id,
             usage=call.usage,
             cost_usd=call.cost_usd,

@@ -47,12 +47,13 @@ class Record:
         task, user_tier, user, session: empty = the log says that there is none.
         has_images: whether the prompt holds an image; None if the messages show it, or if it is unknown.
         max_output_tokens: the caller's limit for the answer; 0 = the log says that there is none.
-        labels: of the log.
-        model: the model that answered, as the log names it; the requested one if none answered. Empty = a router
-            answers.
-        planned_model: the requested model, if the log has another one.
-        cost_usd: cost according to the log.
-        contamination: the reason why the model that answered is not live's choice.
+        labels: those that the log has.
+        model: the model that answered, as the log names it; the one that was asked for if none answered. Empty = a
+            router is to answer.
+        planned_model: the model that was asked for, where the log says that it is another one.
+        response_model: another id that the log has for the model that answered, whose price holds.
+        cost_usd: what the log says that it cost.
+        contamination: why the model that answered is not simply live's choice.
         retries: failed attempts on the same model before the answer.
         answer_text: the answer, whole.
         signals: ratings of the answer in the log.
@@ -76,6 +77,7 @@ class Record:
     model: str = ""
     planned_model: str = ""
     provider: str = ""
+    response_model: str = ""
     response_id: str = ""
     cost_usd: float | None = None
     duration_s: float | None = None

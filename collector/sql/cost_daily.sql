@@ -22,7 +22,7 @@ SELECT
   line.2 AS kind,
   line.3 AS priced_model,
   toUInt8((line.4 > 128000) + (line.4 > 200000) + (line.4 > 272000)) AS context_band,
-  priced_model = served_model AS cache_kept,
+  priced_model = served_key AS cache_kept,
   count() AS n,
   sum(weight) AS w,
   sum(weight * (line.4 - line.5 - line.6)) AS uncached_tokens,
@@ -40,13 +40,13 @@ FROM (
     model AS shadow_model,
     notEmpty(contamination) AS contaminated,
     bucket,
-    served_model::String AS served_model,
+    served_key::String AS served_key,
     1 / sample_rate AS weight,
     arrayConcat(
-      arrayMap(a -> ('live', a.kind::String, a.model::String, toFloat64(a.input_tokens), toFloat64(a.cache_read_tokens), toFloat64(a.cache_write_tokens), toFloat64(a.output_tokens)), attempts),
+      arrayMap((a, key) -> ('live', a.kind::String, key, toFloat64(a.input_tokens), toFloat64(a.cache_read_tokens), toFloat64(a.cache_write_tokens), toFloat64(a.output_tokens)), attempts, attempt_keys),
       arrayMap(s -> ('shadow', s.1, s.2, toFloat64(assumeNotNull(input_tokens) + if(s.3, assumeNotNull(output_tokens), 0)), toFloat64(cache_read_tokens), toFloat64(cache_write_tokens), toFloat64(assumeNotNull(output_tokens))),
-        arrayFilter(s -> s.2 != '', [('primary', model::String, 0), (multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided'), escalation_model::String, position(steps, '"verifies":true') > 0)]))) AS lines
-  FROM decisions FINAL
+        arrayFilter(s -> s.2 != '', [('primary', model_key::String, 0), (multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided'), escalation_key::String, position(steps, '"verifies":true') > 0)]))) AS lines
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'shadow' AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
 )
 ARRAY JOIN segments AS segment

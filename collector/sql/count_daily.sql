@@ -19,6 +19,6 @@ SELECT
   countIf(tier = '') AS no_tier_n,
   countIf(live_tier = '') AS no_live_tier_n,
   countIf(steps_id = '' OR live_steps_id = '') AS no_steps_n
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND toDate(ts) = {day:Date}
 GROUP BY project, day, role, policy, policy_version, status, error_type, live_model, shadow_model;

@@ -1,6 +1,6 @@
--- what: project-days whose sums may have changed: decisions arrived, signals of their requests arrived, a label became a segment, or counts, the sample or what was meant are missing
+-- what: project-days whose sums may have changed: decisions arrived, signals of their requests arrived, a label became a segment, a name got another meaning, or counts, the sample or what was meant are missing
 -- grain: a project-day; `sealed` = rows of it may have expired already, so that rebuilding it would erase history
--- params: since DateTime64(3, 'UTC'), last_start DateTime64(3, 'UTC'), new_labels Array(String), rebuild_days UInt16 (age of the oldest row up to which a day is rebuilt)
+-- params: since DateTime64(3, 'UTC'), last_start DateTime64(3, 'UTC'), new_labels Array(String), renamed Array(String), rebuild_days UInt16 (age of the oldest row up to which a day is rebuilt)
 WITH changed AS (
   SELECT project, toDate(ts) AS day
   FROM decisions
@@ -16,6 +16,12 @@ WITH changed AS (
   SELECT project, toDate(ts) AS day
   FROM decisions
   WHERE notEmpty({new_labels:Array(String)}) AND hasAny(mapKeys(labels), {new_labels:Array(String)})
+  UNION DISTINCT
+  SELECT project, toDate(ts) AS day
+  FROM decisions
+  WHERE notEmpty({renamed:Array(String)}) AND (
+    hasAny([model, live_model, escalation_model, served_model, served_name]::Array(String), {renamed:Array(String)})
+    OR hasAny(attempts.model::Array(String), {renamed:Array(String)}))
   UNION DISTINCT
   -- Summed before there were counts, a sample, or what was meant. All sides are answered from the names of partitions.
   SELECT project, day

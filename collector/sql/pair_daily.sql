@@ -30,7 +30,7 @@ SELECT
   sumIf(1 / sample_rate, bitTest(cluster_hash, 1)) * 2 - w AS w_sign_2,
   sumIf(1 / sample_rate, bitTest(cluster_hash, 2)) * 2 - w AS w_sign_3,
   sumIf(1 / sample_rate, bitTest(cluster_hash, 3)) * 2 - w AS w_sign_4
-FROM decisions FINAL
+FROM named_decisions AS decisions
 ARRAY JOIN arrayConcat(
   [('all', ''), ('task', task::String), ('user_tier', user_tier::String), ('complexity_band', complexity_band::String), ('input_band', input_band::String)],
   arrayMap(l -> (concat('label:', l), labels[l]), arrayFilter(l -> mapContains(labels, l), {labels:Array(String)}))) AS segment

@@ -4,7 +4,7 @@
 -- count_daily of the day is built before this.
 INSERT INTO {stage:Identifier} (
   project, day, role, policy, policy_version, bucket, one_in, w, task, user_tier, complexity_band, input_band, labels, status,
-  model, escalation_model, escalated, same_plan, live_model, outcome_status, served_model, contaminated, input_tokens, cache_read_tokens,
+  model, model_key, escalation_model, escalation_key, escalated, same_plan, live_model, outcome_status, served_model, contaminated, input_tokens, cache_read_tokens,
   cache_write_tokens, output_tokens, latency_s, eval_s, attempts, ingested_at)
 WITH (
   SELECT toUInt32(greatest(ceil(max(requests) / {most_requests:UInt32}), 1))
@@ -30,7 +30,9 @@ SELECT
   labels,
   status,
   model,
+  model_key,
   escalation_model,
+  escalation_key,
   escalated,
   steps_id != '' AND steps_id = live_steps_id AS same_plan,
   live_model,
@@ -43,7 +45,7 @@ SELECT
   output_tokens,
   latency_s,
   eval_s,
-  arrayMap(a -> (a.model, a.input_tokens, a.cache_read_tokens, a.cache_write_tokens, a.output_tokens), attempts) AS attempts,
+  arrayMap((a, key) -> (key, a.input_tokens, a.cache_read_tokens, a.cache_write_tokens, a.output_tokens), attempts, attempt_keys) AS attempts,
   ingested_at
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND toDate(ts) = {day:Date} AND cityHash64(request_id) % kept_one_in = 0;

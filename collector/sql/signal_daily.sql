@@ -41,7 +41,7 @@ FROM (
     notEmpty(contamination) AS contaminated,
     bucket,
     1 / sample_rate AS weight
-  FROM decisions FINAL
+  FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'shadow' AND status = 'ok'
 ) AS requests
 INNER JOIN (

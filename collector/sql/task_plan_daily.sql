@@ -10,6 +10,6 @@ SELECT
   steps_id,
   any(decisions.steps) AS steps,
   count() AS n
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND status = 'ok'
 GROUP BY project, day, task, model, steps_id;

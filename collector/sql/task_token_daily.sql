@@ -7,13 +7,13 @@ SELECT
   project,
   toDate(ts) AS day,
   task,
-  attempt.model AS priced_model,
+  attempt_key AS priced_model,
   toUInt8((attempt.input_tokens > 128000) + (attempt.input_tokens > 200000) + (attempt.input_tokens > 272000)) AS context_band,
   sum(toFloat64(attempt.input_tokens)) AS input_tokens,
   sum(toFloat64(attempt.cache_read_tokens)) AS cache_read_tokens,
   sum(toFloat64(attempt.cache_write_tokens)) AS cache_write_tokens,
   sum(toFloat64(attempt.output_tokens)) AS output_tokens
-FROM decisions FINAL
-ARRAY JOIN attempts AS attempt
+FROM named_decisions AS decisions
+ARRAY JOIN attempts AS attempt, attempt_keys AS attempt_key
 WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND attempt.input_tokens + attempt.output_tokens > 0
 GROUP BY project, day, task, priced_model, context_band;

@@ -6,11 +6,17 @@ Missing fields stay unknown. What a usage block means is told by `accounting`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from shadow.domain.accounting import Fields, count_of, fields_of, usage_of_block
 from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer, ToolCall, Usage
+
+ERROR_IN_ANSWER: Final = "provider_error"
+"""`error_type` of an error without a name in the place of an answer."""
+ERROR_REASON: Final = "error"
+"""OpenRouter's `finish_reason` of a choice that failed."""
+CODE_CHARACTERS: Final = 64
 
 
 def is_answer(reply: Any) -> bool:

@@ -23,8 +23,8 @@ from shadow.domain.outcome import (
     Usage,
 )
 from shadow.domain.policy import Decision
-from shadow.domain.usage import answer_of, failure_of, read
-from shadow.hooks.litellm_facts import cost_of, metadata_of, provider_of, seconds_between, text_of
+from shadow.domain.usage import answer_of, failure_of, is_pending, read
+from shadow.hooks.litellm_facts import client_left, cost_of, metadata_of, provider_of, seconds_between, text_of
 from shadow.hooks.litellm_policy import LiteLLMPolicy
 from shadow.hooks.observed import ObservedRequest
 from shadow.hooks.observer_context import ObserverContext

@@ -150,7 +150,7 @@ def named(policy: str, decision: Decision, catalogue: Catalogue) -> Decision:
     changed = False
     steps = []
     for step in decision.steps:
-        model = catalogue.get(step.model)
+        model = catalogue.get(step.model) or catalogue.get(catalogue.canonical(step.model))
         if model is None and step.model not in catalogue:
             nearest = catalogue.nearest(step.model)
             hint = f"; nearest: {nearest}" if nearest else ""

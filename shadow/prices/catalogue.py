@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,6 +12,7 @@ from typing import Final
 
 from shadow.domain.ids import canonical_id, lasting_fields
 from shadow.errors import ConfigError
+from shadow.prices.identity import Identity, identify, provider_id, spelled
 from shadow.prices.registry import (
     BANDS,
     BEGINNING,
@@ -27,8 +27,6 @@ from shadow.prices.registry import (
 TIERS: Final = ("small", "medium", "large")
 CAPABILITIES: Final = ("tools", "vision", "json")
 """Optional capabilities of a model: tools, images in the prompt, structured output."""
-SNAPSHOT_SUFFIX: Final = re.compile(r"-\d{4}-\d{2}-\d{2}|-\d{3,8}|@.+")
-"""Providers' suffixes for snapshots of a model."""
 MODELS_FILE: Final = "models.yaml"
 
 
@@ -101,6 +99,9 @@ class Catalogue:
                     )
             by_name[model.name] = model
         self._by_any = by_any
+        self._by_bare: dict[str, Model] = {}
+        for model in by_name.values():
+            self._by_bare.setdefault(spelled(model.name).bare, model)
         self.models: Mapping[str, Model] = MappingProxyType(by_name)
 
     def __contains__(self, name: object) -> bool:
@@ -141,20 +142,46 @@ class Catalogue:
         if objection:
             raise ConfigError(objection, file=file, line=line)
 
-    def canonical(self, response_model: str, planned: str) -> str:
-        """The catalogue's name for a model id in a provider's answer.
+    def canonical(self, name: str, planned: str = "") -> str:
+        """The catalogue's name for a model as it was sent or answered; the same name if it is not listed.
 
         Args:
-            response_model: the provider's id, for example a dated snapshot.
+            name: for example a dated snapshot, or a gateway's route to the model.
             planned: the name of the called model; empty = unknown.
         """
-        found = self._by_any.get(response_model)
-        if found is not None:
-            return found.name
-        for name in (planned, *self.models):
-            if name and (response_model == name or _is_snapshot(response_model, name)):
-                return name
-        return response_model
+        told = spelled(name)
+        spellings = (name, told.name, told.bare, told.family)
+        if planned and (planned in spellings or spelled(planned).bare in spellings):
+            return planned
+        return next((known for each in spellings if (known := self._listed(each))), name)
+
+    def identity(self, name: str, provider: str = "") -> Identity:
+        """What a name means: the listed model if it is one, and whose price holds.
+
+        Args:
+            name: as sent.
+            provider: who served it, as the log says; empty = the provider of the listed model.
+        """
+        found = identify(name, provider, self._listed)
+        model = self.models.get(found.family)
+        if model is None:
+            return found
+        if not found.provider and model.provider:
+            found = identify(name, model.provider, self._listed)
+        return found._replace(price_key=self._price_key(model, found))
+
+    def _price_key(self, model: Model, found: Identity) -> str:
+        """The listed model's own name, except where the log names a snapshot or provider with another price."""
+        if model.price is not None:
+            return model.name
+        if not found.price_key:
+            return model.name if found.provider in {"", provider_id(model.provider)} else ""
+        own, apart = self.prices(model.name), registry_prices(found.price_key, None)
+        return found.price_key if own is None or _amounts(own) != _amounts(apart or ()) else model.name
+
+    def _listed(self, name: str) -> str:
+        found = self._by_any.get(name) or self._by_bare.get(name)
+        return "" if found is None else found.name
 
     def price_rows(self, extra_models: Iterable[str] = ()) -> list[PriceRow]:
         """Rows of all listed models and the extra ones, in all bands. Models without a price are left out."""
@@ -187,7 +214,7 @@ class Catalogue:
         """Rows of one model in all bands; None if its price is unknown."""
         model = self._by_any.get(name)
         if model is None:
-            return registry_prices(name, None)
+            return registry_prices(name, None) or registry_prices(identify(name).price_key, None)
         if model.price is None:
             return registry_prices(model.name, model.provider or None)
         return [
@@ -203,8 +230,8 @@ class Catalogue:
         ]
 
 
-def _is_snapshot(name: str, of: str) -> bool:
-    return name.startswith(of) and SNAPSHOT_SUFFIX.fullmatch(name, len(of)) is not None
+def _amounts(rows: Iterable[PriceRow]) -> set[object]:
+    return {(row.context_band, row.effective_from, row.price) for row in rows}
 
 
 @lru_cache(maxsize=1024)

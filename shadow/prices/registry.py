@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, PriceCalculation
+    from genai_prices.types import ModelInfo
 
 REGISTRY: Final = "genai-prices"
 BAND_EDGES_TOKENS: Final = (128_000, 200_000, 272_000)
@@ -65,7 +65,34 @@ def registry_prices(model: str, provider: str | None) -> list[PriceRow] | None:
 def registry_provider(model: str) -> str:
     """The registry's provider of a model; empty for an unknown model."""
     found = _find(model, None)
-    return "" if found is None else str(found.provider.id)
+    return "" if found is None else found[0]
+
+
+@lru_cache(maxsize=1)
+def registry_providers() -> frozenset[str]:
+    """The registry's ids of providers."""
+    from genai_prices.data import providers  # noqa: PLC0415 - see registry_names
+
+    return frozenset(str(provider.id) for provider in providers)
+
+
+@lru_cache(maxsize=4096)
+def registry_key(model: str, provider: str) -> str:
+    """Name under which the price of a model stands in a book; empty if the registry has none.
+
+    It is the registry's id of the model, behind that of the provider where another one is meant by the id alone:
+    `gpt-4o-2024-05-13`, `groq/openai/gpt-oss-120b`. `registry_prices(key, None)` gives the price.
+
+    Args:
+        model: its name in API requests.
+        provider: the registry's id of the provider; empty lets the registry find it by the model's name.
+    """
+    found = _find(model, provider or None)
+    if found is None or _rows(model, provider or None) is None:
+        return ""
+    served, name = found[0], str(found[1].id)
+    usual = _find(name, None)
+    return name if usual is not None and (usual[0], usual[1].id) == (served, name) else f"{served}/{name}"
 
 
 @lru_cache(maxsize=1)
@@ -79,18 +106,20 @@ def registry_names() -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _rows(name: str, provider: str | None) -> tuple[PriceRow, ...] | None:
     found = _find(name, provider)
+    found = found or (_with_id(name) if provider is None else None)
     if found is None:
         return None
+    served, model = found
     rows: list[PriceRow] = []
-    for effective_from, noon in _price_days(found.model):
-        tokens = found.model.get_prices(noon)
+    for effective_from, noon in _price_days(model):
+        tokens = model.get_prices(noon)
         for band in BANDS:
             price = _price(tokens, band)
             if price is None:
                 return None
             rows.append(
                 PriceRow(
-                    provider=str(found.provider.id),
+                    provider=served,
                     model=name,
                     context_band=band,
                     effective_from=effective_from,
@@ -102,13 +131,26 @@ def _rows(name: str, provider: str | None) -> tuple[PriceRow, ...] | None:
 
 
 @lru_cache(maxsize=1024)
-def _find(name: str, provider: str | None) -> PriceCalculation | None:
+def _find(name: str, provider: str | None) -> tuple[str, ModelInfo] | None:
+    """The provider's id and the model that an API call of that name is billed as."""
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - see registry_names
 
     try:
-        return calc_price(Usage(input_tokens=0, output_tokens=0), name, provider_id=provider or None)
+        found = calc_price(Usage(input_tokens=0, output_tokens=0), name, provider_id=provider or None)
     except LookupError:
         return None
+    return str(found.provider.id), found.model
+
+
+def _with_id(key: str) -> tuple[str, ModelInfo] | None:
+    """The provider and model of a key of `registry_key`; their ids need not be names of API calls."""
+    from genai_prices.data import providers  # noqa: PLC0415 - see registry_names
+
+    served, _, name = key.partition("/")
+    if not name or served not in registry_providers():
+        return None
+    listed = (model for each in providers if each.id == served for model in each.models)
+    return next(((served, model) for model in listed if model.id == name), None) or _find(name, served)
 
 
 def _price_days(model: ModelInfo) -> list[tuple[date, datetime]]:

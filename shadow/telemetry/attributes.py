@@ -129,6 +129,7 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
                 keys.OUTCOME_CONTAMINATION: ",".join(outcome.contamination),
                 keys.OUTCOME_NEEDS_REVIEW: outcome.needs_review,
                 keys.RESPONSE_MODEL: outcome.model,
+                keys.OUTCOME_RESPONSE_MODEL: "" if outcome.response_model == outcome.model else outcome.response_model,
                 keys.RESPONSE_ID: outcome.response_id,
                 keys.PROVIDER_NAME: provider,
             }

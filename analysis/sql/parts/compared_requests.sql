@@ -5,7 +5,7 @@ SELECT
   model,
   bucket,
   sample_rate
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
   AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
   AND status = 'ok' AND live_model != '' AND model != '' AND empty(contamination)

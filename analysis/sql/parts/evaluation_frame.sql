@@ -1,5 +1,5 @@
 -- what: requests whose answer must be run to judge a shadow: their plans differ, or may
-FROM decisions FINAL
+FROM named_decisions AS decisions
 WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date}
   AND role = 'shadow' AND policy = {policy:String} AND policy_version = {version:String}
   AND status = 'ok' AND live_model != '' AND empty(contamination)

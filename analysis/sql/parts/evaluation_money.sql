@@ -3,11 +3,11 @@ task::String AS task, live_model::String AS live_model, model::String AS shadow_
 1 - ifNull(confidence, 0) AS uncertainty,
 toFloat64(ifNull(input_tokens, 0)) AS sent,
 toFloat64(ifNull(output_tokens, 0)) AS written,
-input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND has({models:Array(String)}, served_model)
-  AND has({models:Array(String)}, shadow_model) AND (second_model = '' OR has({models:Array(String)}, second_model)) AS is_priced,
-(sent * transform(shadow_model, {models:Array(String)}, {input_prices:Array(Float64)}, 0.)
-  + written * transform(shadow_model, {models:Array(String)}, {output_prices:Array(Float64)}, 0.)) / 1e6 + if(second_model = '' OR escalated = 0, 0.,
-  (sent * transform(second_model, {models:Array(String)}, {input_prices:Array(Float64)}, 0.)
-  + written * transform(second_model, {models:Array(String)}, {output_prices:Array(Float64)}, 0.)) / 1e6) AS run_usd,
-abs(run_usd - (sent * transform(served_model::String, {models:Array(String)}, {input_prices:Array(Float64)}, 0.)
-  + written * transform(served_model::String, {models:Array(String)}, {output_prices:Array(Float64)}, 0.)) / 1e6) AS moved_usd
+input_tokens IS NOT NULL AND output_tokens IS NOT NULL AND has({models:Array(String)}, served_key)
+  AND has({models:Array(String)}, model_key) AND (second_model = '' OR has({models:Array(String)}, escalation_key)) AS is_priced,
+(sent * transform(model_key::String, {models:Array(String)}, {input_prices:Array(Float64)}, 0.)
+  + written * transform(model_key::String, {models:Array(String)}, {output_prices:Array(Float64)}, 0.)) / 1e6 + if(second_model = '' OR escalated = 0, 0.,
+  (sent * transform(escalation_key::String, {models:Array(String)}, {input_prices:Array(Float64)}, 0.)
+  + written * transform(escalation_key::String, {models:Array(String)}, {output_prices:Array(Float64)}, 0.)) / 1e6) AS run_usd,
+abs(run_usd - (sent * transform(served_key::String, {models:Array(String)}, {input_prices:Array(Float64)}, 0.)
+  + written * transform(served_key::String, {models:Array(String)}, {output_prices:Array(Float64)}, 0.)) / 1e6) AS moved_usd

@@ -122,6 +122,8 @@ def _call(
         time_us=time_us,
         model=model,
         planned_model=values.text(body.get("model")) if "fallback" in contamination else "",
+        provider=values.text(raw.get("custom_llm_provider")),
+        response_model=values.text(values.mapping_of(metadata.get("model_map_information")).get("model_map_key")),
         response_id=values.text(raw.get("response_id")) or _response_id(request_id),
         usage=settled(counts),
         cost_usd=_cost_usd(raw, metadata, hit=hit),
