@@ -47,7 +47,7 @@ ORDER BY project, provider, name
 
 @dataclass(frozen=True, slots=True, order=True)
 class NamedModel:
-    """A row of `model_names`; `docs/reference/tables.md` has the columns."""
+    """A row of `model_names`, whose migration describes the columns."""
 
     project: str
     provider: str

@@ -56,7 +56,6 @@ SELECT
   run.request_id AS request_id,
   run.policy != '' AS is_whole_plan,
   run.model AS model,                          -- whose answer it is
-  run.model_key AS price_key,                  -- whose price holds for it
   run.inclusion_probability AS inclusion_probability,
   run.stratum AS stratum,
   run.status AS status,                        -- ok or error
@@ -76,8 +75,6 @@ SELECT
   shadow.live_model AS live_model,
   shadow.model AS shadow_model,
   shadow.escalation_model AS escalation_model,
-  shadow.model_key AS shadow_key,
-  shadow.escalation_key AS escalation_key,
   shadow.same_plan AS same_plan,
   shadow.escalated AS seen_escalated,          -- what the live answer showed; NULL = unknown
   shadow.served_model AS served_model,
@@ -96,7 +93,10 @@ SELECT
   shadow.complexity_band AS complexity_band,
   shadow.input_band AS input_band,
   if(shadow.found = '' OR ({segment_key:String}, shadow.found) IN
-    (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}), shadow.found, 'other') AS segment_value
+    (SELECT segment_key::String, segment_value FROM segment_values WHERE project = {project:String}), shadow.found, 'other') AS segment_value,
+  run.model_key AS price_key,                  -- model of the price book for the answer; the next two for the plan
+  shadow.model_key AS shadow_key,
+  shadow.escalation_key AS escalation_key
 FROM run
 INNER JOIN shadow ON shadow.request_id = run.request_id
 LEFT JOIN judged ON judged.request_id = run.request_id AND judged.signal_name = run.signal

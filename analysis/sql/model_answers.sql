@@ -5,7 +5,6 @@ SELECT
   run.`sample` AS `sample`,
   run.request_id AS request_id,
   run.model AS model,
-  run.model_key AS price_key,        -- whose price holds for it
   run.inclusion_probability AS inclusion_probability,
   run.score AS score,                -- in [0,1]
   run.live_score AS live_score,      -- of the answer that live served; NULL = not scored
@@ -23,7 +22,8 @@ SELECT
   shadow.attempts.input_tokens AS attempt_input_tokens,
   shadow.attempts.cache_read_tokens AS attempt_cache_read_tokens,
   shadow.attempts.cache_write_tokens AS attempt_cache_write_tokens,
-  shadow.attempts.output_tokens AS attempt_output_tokens
+  shadow.attempts.output_tokens AS attempt_output_tokens,
+  run.model_key AS price_key         -- model of the price book for the answer
 FROM (
   SELECT
     `sample`, request_id, model, model_key, inclusion_probability, score, live_score, cost_usd, input_tokens, output_tokens, scorer

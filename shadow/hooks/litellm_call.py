@@ -314,10 +314,7 @@ class LiteLLMCall:
         """The model that answered. A proxy may name the group, which is no model."""
         catalogue = self._context.routing.catalogue
         if response_model and response_model != self._group:
-            name = catalogue.canonical(response_model, asked)
-            if name in catalogue:
-                return name
-            name = self._policy.name_of(response_model)
-            if name in catalogue:
-                return name
+            for name in (catalogue.canonical(response_model, asked), self._policy.name_of(response_model)):
+                if name in catalogue:
+                    return name
         return asked or response_model

@@ -229,7 +229,7 @@ class ObservedRequest:
 
     def soon(self, task: Callable[[], None]) -> None:
         """Call it within about a second, on the recorder's thread. Takes no lock."""
-        self._context.recorder.soon(task)
+        self._context.recorder.chores.soon(task)
 
     def failed(self, error: BaseException, attempts: Sequence[Attempt] = ()) -> None:
         """Close with the exception of the call, which reaches the caller unchanged."""

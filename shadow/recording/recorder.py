@@ -1,22 +1,17 @@
 """Turns decisions and outcomes into spans, off the request path.
 
-The caller waits for a few dictionary operations and one append. The shadows, the spans and their
-encoding run on the recorder's own thread, in batches. Only `flush` and `shutdown` wait, and no method raises into
-the host after construction.
+The caller waits for a few dictionary operations and one append. The shadows, the spans and their encoding run on the
+recorder's own thread, in batches. Only `flush` and `shutdown` wait, and no method raises into the host after
+construction.
 
-Life of a record: `open` at the live decision, closed by the first outcome, by the time-out, by the cap
-on open requests or by `shutdown`; then the shadows run, and all spans of the request leave together, once. An outcome
-after the time-out or the cap follows in a span of its own.
+Life of a record: `open` at the live decision, closed by the first outcome, by the time-out, by the cap on open requests
+or by `shutdown`; then the shadows run, and all spans of the request leave together, once. A later outcome follows.
 """
 
 from __future__ import annotations
 
-import atexit
 import time
-import weakref
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanContext, get_current_span
 
@@ -26,7 +21,9 @@ from shadow.domain.policy import Decision, Failure
 from shadow.domain.request import Request
 from shadow.domain.signals import checked_signal
 from shadow.domain.snapshot import Snapshot
+from shadow.recording import at_exit
 from shadow.recording.backlog import Backlog, LateOutcome, Pending
+from shadow.recording.chores import Chores
 from shadow.recording.content import Content
 from shadow.recording.host_ids import HostIds
 from shadow.recording.open_requests import OpenRequests
@@ -38,7 +35,6 @@ from shadow.recording.stats import RecorderStats, ReloadCounts
 from shadow.runtime.clock import SYSTEM_CLOCK, Clock
 from shadow.runtime.containment import Containment, OnError
 from shadow.runtime.forks import on_fork_in_child
-from shadow.runtime.lock_yielding import stop_yielding
 from shadow.telemetry.export.sink import SpanSink
 
 if TYPE_CHECKING:
@@ -46,8 +42,6 @@ if TYPE_CHECKING:
 
     from shadow.config import Routing
     from shadow.state.router_state import State
-
-EXIT_FLUSH_S: Final = 10.0
 
 
 class Recorder:
@@ -65,6 +59,7 @@ class Recorder:
         containment: the guard, shared with this recorder's callers, so that there is one count.
         hash_id: turns user and session ids into keys.
         reloads: counts of a `Reloader`.
+        chores: small work for the recorder's thread.
 
     Raises:
         ConfigError: `export.to` is not an address, or content is to be redacted without a function for it.
@@ -100,18 +95,17 @@ class Recorder:
             state=state,
         )
         self._backlog = Backlog(self._span_writer.work_off, self._idle, self._start_threads, limit=limits.max_pending)
-        self._chores: list[Callable[[], None]] = []
-        self._soon: deque[Callable[[], None]] = deque()
+        self.chores = Chores(self.containment)
         self._open = OpenRequests()
         self._host_ids = HostIds()
         self._is_shut_down = False
         on_fork_in_child(self._after_fork)
-        _alive.add(self)
+        at_exit.shut_down(self)
 
     def _after_fork(self) -> None:
         """The parent keeps its threads and delivers its own requests; the child starts empty."""
         self._open.clear()
-        self._soon.clear()
+        self.chores.after_fork()
         self._backlog.reset()
         self._versions.after_fork()
         self._counts.after_fork()
@@ -132,14 +126,6 @@ class Recorder:
         self._span_writer.routing_version = self._versions.adopt(routing, starts=self._backlog.is_running)
         if not self._backlog.is_running:  # else its thread does that
             self._end_unneeded()
-
-    def now_and_then(self, chore: Callable[[], None]) -> None:
-        """Call `chore` about once a second on the recorder's thread, while there is one."""
-        self._chores.append(chore)
-
-    def soon(self, task: Callable[[], None]) -> None:
-        """Call `task` with the next request or within about a second. Takes no lock: finalizers may call it."""
-        self._soon.append(task)
 
     def open(
         self,
@@ -178,8 +164,7 @@ class Recorder:
         with self.containment.guard("open"):
             if not self._backlog.is_running:
                 self._backlog.start()
-            if self._soon:
-                self._do_soon()
+            self.chores.do_soon()
             while len(self._open) >= self._max_pending and (oldest := self._open.take_oldest()) is not None:
                 self._finish_overdue(oldest)
             earlier = self._open.add(pending)
@@ -244,7 +229,7 @@ class Recorder:
         deadline = time.monotonic() + timeout_s
         lost = self._lost
         with self.containment.guard("flush"):
-            self._do_soon()
+            self.chores.do_soon()
             processed = self._backlog.flush(timeout_s)
             posted = self._sink.flush(max(0.0, deadline - time.monotonic()))
             return processed and posted and self._lost == lost
@@ -261,9 +246,10 @@ class Recorder:
         if self._is_shut_down:
             return True
         deadline = time.monotonic() + timeout_s
-        self._do_soon()
+        self.chores.do_soon()
         self._is_shut_down = True
-        self._close_all()
+        while (oldest := self._open.take_oldest()) is not None:
+            self._finish(oldest, oldest.expected)
         flushed = self.flush(timeout_s)
         with self.containment.guard("shutdown"):
             self._backlog.stop(max(0.1, deadline - time.monotonic()))
@@ -308,25 +294,14 @@ class Recorder:
         return RoutingVersion(routing, containment=self.containment, counts=self._counts, id_key=self.hash_id.kind)
 
     def _idle(self) -> None:
-        self._do_soon()
+        self.chores.do_soon()
         self._close_overdue()
         with self.containment.guard("reload"):
             self._end_unneeded()
-        for chore in self._chores:
-            with self.containment.guard("reload"):
-                chore()
+        self.chores.do_regular()
 
     def _end_unneeded(self) -> None:
         self._versions.end_unneeded(lambda each: self._open.holds(each) or self._backlog.holds(each))
-
-    def _do_soon(self) -> None:
-        while self._soon:
-            try:
-                task = self._soon.popleft()
-            except IndexError:  # another thread has taken the last one
-                return
-            with self.containment.guard("soon"):
-                task()
 
     def _close_overdue(self) -> None:
         with self.containment.guard("time-out"):
@@ -338,21 +313,7 @@ class Recorder:
         """Close a request without a report. While its answer arrives, its outcome is unknown and follows later."""
         self._finish(pending, UNREPORTED if pending.is_running else pending.expected)
 
-    def _close_all(self) -> None:
-        while (oldest := self._open.take_oldest()) is not None:
-            self._finish(oldest, oldest.expected)
-
     def _start_threads(self) -> None:
         """Start all threads with the first request: at the exit of the process it is too late (Python 3.12)."""
         self._versions.current.runner.start()
         self._sink.start()
-
-
-_alive: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-@atexit.register
-def _shut_down_at_exit() -> None:
-    stop_yielding()
-    for recorder in list(_alive):
-        recorder.shutdown(EXIT_FLUSH_S)

@@ -69,7 +69,7 @@ class Reloader:
         self._looked_at = tick()
         self._reset()
         on_fork_in_child(self._reset)
-        recorder.now_and_then(self.look)
+        recorder.chores.now_and_then(self.look)
 
     def _reset(self) -> None:
         """A new lock: a forked child may have inherited a locked one."""

@@ -161,7 +161,7 @@ def test_bad_rows_are_skipped_with_their_reason_and_line(tmp_path: Path) -> None
         ("line 4", "no model"),
         ("line 5", "input_tokens is no count of tokens"),
         ("line 6", "output_tokens is no count of tokens"),
-        ("line 7", "signal only: feedback is no value from 0 to 1"),
+        ("line 7", "signal only: feedback is not a value from 0 to 1"),
         ("line 8", "another number of cells than the header has"),
     ]
     assert [call.usage.input_tokens for call in calls] == [100, None]

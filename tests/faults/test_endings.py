@@ -27,7 +27,7 @@ QUEUED = 10_000 if FULL else 300
 
 SERVICE = """
 import os, signal, sys, time
-from shadow.recording import recorder as recorders
+from shadow.recording import at_exit
 from shadow.recording.recorder import Recorder
 from tests.support.sdk import always, complete, record, request, routing
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as gunicorn and uvicorn do
@@ -68,7 +68,7 @@ def test_f13_sigterm_with_a_full_backlog_loses_nothing(collector: OtlpSink) -> N
 
     How long that takes is printed. An exit waits for 10 s; what a busy machine does in them is no matter of the test.
     """
-    patient = "recorders.EXIT_FLUSH_S = 240\n"
+    patient = "at_exit.EXIT_FLUSH_S = 240\n"
     with started(
         f"{patient}serve('queued', {QUEUED})\nprint('ready', flush=True)\ntime.sleep(600)\n", collector
     ) as ran:
@@ -84,7 +84,7 @@ def test_f13_sigterm_with_a_full_backlog_loses_nothing(collector: OtlpSink) -> N
 def test_f13_workers_of_a_preloading_server_come_and_go(collector: OtlpSink) -> None:
     """A parent with the application loaded forks workers; a reload ends them and forks new ones."""
     program = """
-recorders.EXIT_FLUSH_S = 120
+at_exit.EXIT_FLUSH_S = 120
 serve("preload", 5)
 def fork(name):
     child = os.fork()

@@ -164,8 +164,8 @@ def test_an_exit_with_a_stuck_shadow_and_no_collector_is_over_soon(tmp_path: Pat
     program = """
 import sys, time
 from tests.support.sdk import FunctionPolicy, complete, record, request, routing
-from shadow.recording import recorder
-recorder.EXIT_FLUSH_S = 0.5
+from shadow.recording import at_exit, recorder
+at_exit.EXIT_FLUSH_S = 0.5
 made = recorder.Recorder(routing([FunctionPolicy("stuck", lambda _: time.sleep(600))], export_to="http://127.0.0.1:9"))
 record(made, request("r1"), complete())
 print("done")

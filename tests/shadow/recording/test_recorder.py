@@ -20,7 +20,6 @@ from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.recording.backlog import Backlog, Entry, LateOutcome
 from shadow.recording.recorder import Recorder
-from shadow.runtime.containment import Containment
 from shadow.telemetry import keys
 from shadow.telemetry.span import Span
 from shadow.testing import ManualClock, MemorySink
@@ -139,18 +138,19 @@ def test_a_stream_that_still_runs_is_unreported_at_the_time_out_and_partial_at_t
     assert statuses(sink)[2:] == ["partial"]
 
 
-def test_a_task_for_soon_is_done_with_the_next_request_or_the_next_flush(made: Recorder, sink: MemorySink) -> None:
+def test_a_task_for_soon_is_done_with_the_next_request_or_the_next_flush(sink: MemorySink) -> None:
     """One that fails is counted, and holds up nothing. A finalizer may hand one over, because that takes no lock."""
     done: list[str] = []
-    made.containment = Containment()
-    made.soon(lambda: done.append("request"))
+    made = Recorder(routing(()), exporter=sink)
+    made.chores.soon(lambda: done.append("request"))
     made.open(request("r1"), Snapshot(), decision("big", "live"), decide_s=0.1)
     assert done == ["request"]
-    made.soon(lambda: done.remove("nothing"))
-    made.soon(lambda: done.append("flush"))
+    made.chores.soon(lambda: done.remove("nothing"))
+    made.chores.soon(lambda: done.append("flush"))
     made.flush(5)
     assert done == ["request", "flush"]
     assert made.containment.counts == {"soon": 1}
+    made.shutdown()
 
 
 def test_above_the_cap_the_oldest_open_request_is_closed(sink: MemorySink) -> None:

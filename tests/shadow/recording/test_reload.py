@@ -261,7 +261,7 @@ def test_the_recorders_thread_looks(folder: Path, caplog: pytest.LogCaptureFixtu
         serve(observer, "first")
         write_folder(folder, models=None, always=MINI)
         seen = threading.Event()
-        observer._recorder.now_and_then(lambda: seen.set() if observer.stats.reloads else None)
+        observer._recorder.chores.now_and_then(lambda: seen.set() if observer.stats.reloads else None)
         assert seen.wait(60)
     assert "new requests use live host 1; shadows always" in caplog.text
 

@@ -55,7 +55,7 @@ SELECT
   transform(concat(e.project, ' ', e.model), price_keys.1, price_keys.2, family) AS model_key
 FROM executions AS e FINAL;
 
--- The view of 0014 with the answer's name as it was sent.
+-- The view of 0012 with the answer's name as it was sent.
 ALTER TABLE decisions_mv /*ON_CLUSTER*/ MODIFY QUERY
 WITH SpanAttributes AS a,
   coalesce(nullIf(a['llm_router.user.key'], ''), nullIf(a['llm_router.session.key'], ''), a['llm_router.request.id']) AS ck,
