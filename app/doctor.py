@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any, Final, Literal
 
@@ -278,4 +278,18 @@ def _spans(queries: Queries, _window: Window) -> Iterator[Check]:
         yield Check.warn("spans", text, "docs/reference/spans.md lists the required ones")
 
 
-_LOOKS: Final = (_completeness, _failures, _ids, _id_keys, _prices, _outcomes, _review_flags, _reloads, _spans)
+def _orphans(queries: Queries, _window: Window) -> Iterator[Check]:
+    """Signals that judge nothing: their target never arrived, or they were sent for another project."""
+    for row in queries.orphan_signals(datetime.now(UTC) - timedelta(days=RECENT_DAYS)):
+        names = "signal names" if row.n == 1 else "signals name"
+        text = (
+            f"project {row.project}: {count(row.n)} {names} what has not arrived, as {row.target[:100]!r}; kept, and"
+            " counted when it does"
+        )
+        fix = 'is the id right, and does the signal say its service\'s project ("project": "shop")?'
+        yield Check.warn("signals", text, fix)
+
+
+_LOOKS: Final = (
+    _completeness, _failures, _ids, _id_keys, _prices, _outcomes, _review_flags, _reloads, _spans, _orphans,
+)  # fmt: skip

@@ -155,6 +155,8 @@ class Rollup:
         # Taken first: what arrives during the run makes the next one necessary.
         seen = self._arrivals(client, started)
         client.command(_sql("late_outcomes"), parameters={"since": since})
+        if _has_unnamed_signals(client):
+            client.command(_sql("adopt_signals"), parameters={"since": since})
         labels, new_labels = self._labels(client)
         renamed = learn(client, since)
         found = _dirty_days(client, since=since, last_start=_text(last_start), new_labels=new_labels, renamed=renamed)
@@ -206,9 +208,16 @@ def _last_start(client: Client) -> datetime:
     return utc(newest) if runs else EPOCH + _OVERLAP
 
 
-def _dirty_days(
-    client: Client, *, since: str, last_start: str, new_labels: Sequence[str], renamed: Sequence[str]
-) -> list[_Day]:
+def _has_unnamed_signals(client: Client) -> bool:
+    """Whether there is a signal that may be of another project than it was sent for."""
+    ((signals, owners),) = client.query(
+        "SELECT (SELECT count() FROM (SELECT 1 FROM signals WHERE project = 'default' LIMIT 1)),"
+        " (SELECT count() FROM (SELECT 1 FROM decisions WHERE project != 'default' AND origin = 'production' LIMIT 1))"
+    ).result_rows
+    return bool(signals and owners)
+
+
+def _dirty_days(client: Client, *, since: str, last_start: str, new_labels: Sequence[str]) -> list[_Day]:
     found = client.query(
         _sql("dirty_days"),
         parameters={

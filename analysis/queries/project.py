@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from clickhouse_connect.driver.client import Client
 
@@ -15,6 +15,7 @@ from shadowroute.analysis.queries.rows import (
     FailureRow,
     Freshness,
     Gaps,
+    OrphanSignals,
     PolicyRow,
     RowCount,
     SegmentRow,
@@ -146,6 +147,14 @@ class Queries(Reader):
     def review_flags(self, window: Window) -> dict[str, int]:
         """Number of requests flagged for a person, by reason."""
         return {record["reason"]: record["n"] for record in self.select("review_flags", **days(window))}
+
+    def orphan_signals(self, since: datetime) -> list[OrphanSignals]:
+        """Signals that arrived since then and name what has not, by the project that they were sent for.
+
+        Of every project: a signal that was sent without its project is no signal of it.
+        """
+        asked = f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        return [row_of(OrphanSignals, record) for record in self.select("orphan_signals", since=asked)]
 
 
 def _since_ever(moment: datetime | None) -> datetime | None:

@@ -38,6 +38,20 @@ class PolicyRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrphanSignals:
+    """Signals of a project whose target has not arrived.
+
+    Attributes:
+        n: how many.
+        target: one that they name: a request id, `response:ID` or `span:TRACE+SPAN`.
+    """
+
+    project: str
+    n: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRow:
     """Decisions of a shadow policy that ended without a plan, for one reason.
 

@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from shadowroute.collector.otlp.limits import RefusalError
+from shadowroute.collector.otlp.other_signals import check_json_signal, check_protobuf_signal
 
 _ID_FIELDS: Final = ("traceId", "spanId", "parentSpanId")
 _PATHS: Final[Mapping[type[Message], tuple[str, ...]]] = {
@@ -31,22 +32,26 @@ def from_protobuf(body: bytes, kind: type[_Message]) -> _Message:
     """The request of a protobuf body.
 
     Raises:
-        RefusalError: 400, the body is not such a message.
+        RefusalError: 400, the body is no such message, or one of another signal.
     """
     try:
-        return kind.FromString(body)
+        request = kind.FromString(body)
     except DecodeError as error:
+        check_protobuf_signal(body, None, kind)
         reason = f"body must be a protobuf {kind.__name__}"
         raise RefusalError(400, f"{reason}, got {len(body)} bytes that do not parse ({error})", kind=reason) from error
+    check_protobuf_signal(body, request, kind)
+    return request
 
 
 def from_json(body: bytes, kind: type[_Message]) -> _Message:
     """The request of a JSON body.
 
     Raises:
-        RefusalError: 400, the body is not such a document.
+        RefusalError: 400, the body is no such document, or one of another signal.
     """
     document = load_object(body)
+    check_json_signal(document, kind)
     for item in _items(document, *_PATHS[kind]):
         _ids_to_base64(item)
         for link in _list(item, "links"):

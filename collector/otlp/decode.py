@@ -12,7 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from shadowroute.collector.moments import DAY_US, YEAR_2000_US
+from shadow.telemetry import keys
+from shadowroute.collector.moments import YEAR_2000_US, latest_us
 from shadowroute.collector.otlp.limits import Limits, RefusalError
 from shadowroute.collector.otlp.rows import KINDS, STATUS_CODES, SpanRows
 from shadowroute.collector.otlp.rules import broken_rule
@@ -133,14 +134,14 @@ def check_attributes(sent: Collection[KeyValue], limits: Limits) -> dict[str, st
     return attributes
 
 
-def check_time(time_ns: int, now_ns: int) -> None:
-    """Refuse an impossible time.
+def check_time(time_ns: int, now_ns: int, what: str = "time") -> None:
+    """Refuse what no clock can have said.
 
     Raises:
         InvalidSpanError: before 2000, or more than a day ahead of the receiver.
     """
-    if not YEAR_2000_US * 1_000 <= time_ns <= now_ns + DAY_US * 1_000:
-        raise InvalidSpanError(f"time must be between 2000 and tomorrow, epoch nanoseconds, got {time_ns}")
+    if not YEAR_2000_US * 1_000 <= time_ns <= latest_us(0) * 1_000 + now_ns:
+        raise InvalidSpanError(f"{what} must be between 2000 and tomorrow, got {time_ns} in epoch nanoseconds")
 
 
 def _add(rows: SpanRows, span: Span, origin: _Origin, limits: Limits, now_ns: int) -> None:
@@ -152,6 +153,10 @@ def _add(rows: SpanRows, span: Span, origin: _Origin, limits: Limits, now_ns: in
         )
     check_time(span.end_time_unix_nano, now_ns)
     _check_details(span, limits, now_ns)
+    attributes = check_attributes(span.attributes, limits)
+    decided_us = attributes.get(keys.REQUEST_TIME_US)
+    if decided_us is not None:
+        check_time(int(decided_us) * 1_000, now_ns, keys.REQUEST_TIME_US)
     rows.add(
         start_ns=span.start_time_unix_nano,
         duration_ns=span.end_time_unix_nano - span.start_time_unix_nano,
@@ -167,7 +172,7 @@ def _add(rows: SpanRows, span: Span, origin: _Origin, limits: Limits, now_ns: in
         status_code=_name(STATUS_CODES, span.status.code),
         status_message=span.status.message,
         resource=origin.resource,
-        attributes=check_attributes(span.attributes, limits),
+        attributes=attributes,
         events=[(e.time_unix_nano, e.name, attribute_map(e.attributes)) for e in span.events],
         links=[(k.trace_id.hex(), k.span_id.hex(), k.trace_state, attribute_map(k.attributes)) for k in span.links],
     )

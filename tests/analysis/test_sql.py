@@ -487,6 +487,18 @@ def test_review_flags(store: Store) -> None:
     assert run(store, "review_flags", project="q", **DAYS) == []
 
 
+def test_orphan_signals(store: Store) -> None:
+    """By project, what names no request, response or span of it; one that another project has taken is none."""
+    insert(store.client(), "decisions", [{"request_id": "r1", "response_id": "c1"}])
+    named = ("r1", "response:c1", "span:" + "t" * 32 + "s" * 16, "r9", "response:c9")
+    signals = [{"target": target} for target in named]
+    unnamed = [{"project": "default", "target": target} for target in ("r1", "response:c1", "other")]
+    insert(store.client(), "signals", [*signals, *unnamed])
+    since = {"since": "2000-01-01 00:00:00"}
+    assert run(store, "orphan_signals", **since) == [("default", 1, "other"), ("p", 2, "r9")]
+    assert run(store, "orphan_signals", since="2100-01-01 00:00:00") == []
+
+
 def test_failures(rollups: Store) -> None:
     """Shadow decisions without a plan, by reason."""
     assert run(rollups, "failures", **DAYS) == [("cheap", "2", "error", "ValueError", 1)]

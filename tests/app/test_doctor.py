@@ -151,3 +151,15 @@ def test_other_durations_are_refused(text: str) -> None:
     """The message says what may be written."""
     with pytest.raises(Exception, match="--wait must be a time of at most a day like 60s or 5m"):
         seconds(text)
+
+
+def test_signals_whose_request_never_arrived_are_a_warning(store: Store) -> None:
+    """Of every project: one that was sent without its service's project is in another than the one looked at."""
+    insert(store.client(), "decisions", both({"project": "shop"}, {}))
+    now = dt.datetime.now(dt.UTC)
+    lost = {"project": "default", "target": "response:chatcmpl-9", "ingested_at": now}
+    insert(store.client(), "signals", [lost, {**lost, "project": "shop", "target": "r1"}])
+    rollup_now(store)
+    (check,) = found(examine(store, "shop"), "signals")
+    assert check.level == "warn"
+    assert check.text.startswith("project default: 1 signal names what has not arrived, as 'response:chatcmpl-9'; ")

@@ -66,6 +66,10 @@ def outcome(parse: Callable[[], ExportTraceServiceRequest]) -> str:
         (Sent(start_ns=NOW, duration_ns=YEAR), "time must be between 2000 and tomorrow"),
         (Sent(start_ns=2**64 - 2_000), "time must be between 2000 and tomorrow"),
         (Sent(events=[(2**63, "late")]), "time must be between 2000 and tomorrow"),
+        (
+            Sent({"llm_router.request.time_us": (NOW + YEAR) // 1_000}),
+            "llm_router.request.time_us must be between 2000 and tomorrow",
+        ),
         (Sent({f"k{i}": 1 for i in range(257)}), "at most 256 attributes"),
         (Sent({"k": "x" * 65_537}), "k must be at most 65,536 characters"),
         (Sent(links=[(b"\x01" * 16, b"\x02" * 8)] * 1_001), "at most 1000 events and links"),

@@ -11,6 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics
 
 from shadowroute.collector.otlp.limits import Limits
 from shadowroute.collector.serve import CollectorServer
@@ -212,3 +217,44 @@ def test_pages_about_the_port(server: CollectorServer) -> None:
     status = get(f"{server.otlp_url}/-/status").json()
     assert (status["schema"], status["counts"]["spans"]) == ("shadowroute/receiver-status/1", 2)
     assert abs(status["last_stored_at"] - time.time()) < 60
+
+
+def metrics_request() -> bytes:
+    metric = Metric(name="http.server.duration", gauge=Gauge(data_points=[NumberDataPoint(as_int=5)]))
+    scopes = [ScopeMetrics(metrics=[metric])]
+    return ExportMetricsServiceRequest(resource_metrics=[ResourceMetrics(scope_metrics=scopes)]).SerializeToString()
+
+
+def logs_request() -> bytes:
+    record = LogRecord(time_unix_nano=time.time_ns(), body=AnyValue(string_value="started"))
+    scopes = [ScopeLogs(log_records=[record])]
+    return ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=scopes)]).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body"),
+    [
+        ("/v1/traces", "metrics sent to /v1/traces", metrics_request()),
+        ("/v1/traces", "logs sent to /v1/traces", logs_request()),
+        ("/v1/logs", "spans sent to /v1/logs", traces(Sent())),
+        ("/v1/logs", "metrics sent to /v1/logs", metrics_request()),
+        ("/v1/traces", "metrics sent to /v1/traces", b'{"resourceMetrics": []}'),
+        ("/v1/traces", "logs sent to /v1/traces", b'{"resourceLogs": []}'),
+        ("/v1/logs", "spans sent to /v1/logs", b'{"resource_spans": []}'),
+        ("/v1/traces", "body must have resourceSpans", b'{"spans": []}'),
+    ],
+)
+def test_another_signal_is_refused_and_counted(server: CollectorServer, path: str, kind: str, body: bytes) -> None:
+    """It would be taken with 200 and be gone; doctor shows what was refused, and what to set instead."""
+    content_type = "application/json" if body.startswith(b"{") else "application/x-protobuf"
+    reply = post(f"{server.otlp_url}{path}", body, content_type=content_type)
+    assert reply.status == 400
+    (refused,) = get(f"{server.otlp_url}/-/status").json()["refused"]
+    assert (refused["kind"], refused["count"]) == (kind, 1)
+
+
+def test_an_empty_request_is_taken(server: CollectorServer) -> None:
+    """A sender may ask whether the receiver is there."""
+    for path in ("/v1/traces", "/v1/logs"):
+        assert post(f"{server.otlp_url}{path}", b"{}", content_type="application/json").status == 200
+        assert post(f"{server.otlp_url}{path}", b"", content_type="application/x-protobuf").status == 200

@@ -27,7 +27,7 @@ from shadowroute.collector.rollup import MOST_SEGMENT_VALUES, TABLES, Rollup
 from shadowroute.collector.store import Store
 from shadowroute.collector.store.dsn import parse
 from shadowroute.collector.store.migrate import migrations, statements
-from tests.support import contract_traffic
+from tests.support import contract_traffic, decision_rows
 from tests.support.contract_traffic import FIRST_DAY, LAST_DAY, POLICIES, Sums, changed, insert
 from tests.support.stores import fresh_store
 
@@ -250,6 +250,29 @@ def test_projects_do_not_touch_each_other(store: Store) -> None:
         "SELECT day, sum(n) FROM pair_daily WHERE project = 'it\\'s backtest-1' AND segment_key = 'all' GROUP BY day"
     )
     assert store.client().query(counts).result_rows == [(dt.date(2000, 1, 1), 240)]
+
+
+def test_a_signal_without_a_project_goes_where_its_request_is(store: Store) -> None:
+    """Whichever comes first; a withdrawal follows. An id that several projects know stays: nobody knows whose it is."""
+    client = store.client()
+    now = dt.datetime.now(dt.UTC)
+    first = {"project": "shop", "request_id": "r1", "response_id": "chatcmpl-1"}
+    known = [first, {"project": "shop", "request_id": "both"}, {"project": "other", "request_id": "both"}]
+    own = [{"project": "default", "request_id": "mine"}, {"project": "shop", "request_id": "mine"}]
+    test_of = [{"project": "backtest-1", "request_id": "q1", "origin": "backtest"}]
+    decision_rows.insert(client, "decisions", [*known, *own, *test_of])
+    sent = ("response:chatcmpl-1", "both", "mine", "q1", "later")
+    decision_rows.insert(client, "signals", [{"project": "default", "target": target} for target in sent])
+    taken = "SELECT project, target, is_deleted FROM signals FINAL WHERE project != 'default' ORDER BY target"
+    Rollup(store).run_once()
+    assert client.query(taken).result_rows == [("shop", "response:chatcmpl-1", 0)]
+    assert number(client, "SELECT count() FROM signals WHERE project = 'default'") == 5
+    decision_rows.insert(client, "decisions", [{"project": "shop", "request_id": "later", "ingested_at": now}])
+    decision_rows.insert(client, "signals", [{"project": "default", "target": sent[0], "version": 9, "is_deleted": 1}])
+    Rollup(store).run_once()
+    Rollup(store).run_once()
+    assert client.query(taken).result_rows == [("shop", "later", 0)]
+    assert number(client, "SELECT count() FROM signals WHERE project = 'shop'") == 3
 
 
 def test_rare_values_are_summed_as_other(store: Store) -> None:

@@ -98,6 +98,13 @@ def test_a_wrong_field_is_named_with_its_rule(fields: dict[str, Any], reason: st
     assert reason in caught.value.reason
 
 
+@pytest.mark.parametrize("told", ["2026-11-20T10:00:00Z", "2026-11-20 10:00:00", 1_795_168_800, "1795168800000"])
+def test_a_time_is_read_as_everywhere(told: Any) -> None:
+    """A nightly job may have epoch times."""
+    body = json.dumps({"request_id": "r", "name": "x", "value": 1, "time": told}).encode()
+    assert decode_signal(body, now_ns=1_795_168_800_000_000_000).time == "2026-11-20T10:00:00+00:00"
+
+
 def test_a_wrong_type_of_body_is_refused(url: str) -> None:
     """A form post of a browser is no signal: only JSON is read."""
     reply = post(url, b'{"request_id":"r","name":"x","value":1}', content_type="text/plain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +16,17 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 
 from shadow.errors import ConfigError
+from shadowroute.collector.replay.readers import files
+from shadowroute.collector.replay.readers.text_rows import separator_of
 
 MOST_TOKENS = 100_000_000
 TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_null)
 NUMBER_TYPES = (pa.types.is_integer, pa.types.is_floating, pa.types.is_null)
 
 _CSV: Final = frozenset({".csv"})
+_COMMA: Final = re.compile(rb";-?[0-9]+,[0-9]+")
+"""A decimal point where a semicolon separates."""
+_PACKED: Final = frozenset({".gz", ".bz2", ".xz"})
 _JSON_LINES: Final = frozenset({".jsonl", ".ndjson", ".json"})
 
 
@@ -30,7 +36,7 @@ def schema(file: Path) -> pa.Schema:
     Raises:
         ConfigError: the file is absent or of another format.
     """
-    if file.suffix.lower() in _CSV | _JSON_LINES:
+    if _is_text(file):
         return _whole(file, ()).schema
     try:
         return pq.read_schema(file)
@@ -168,18 +174,32 @@ def missing_column(missing: str, needed: Sequence[str], unused: Sequence[str]) -
     return f'needs {", ".join(needed)}; "{missing}" is missing{has}. --rename {near[0] if near else "YOURS"}={missing}'
 
 
+def _kind(file: Path) -> str:
+    """The ending of a file that tells what it holds; that of a compressed one stands before the last."""
+    endings = [ending.lower() for ending in file.suffixes]
+    return next((ending for ending in reversed(endings) if ending not in _PACKED), "")
+
+
 def _is_text(file: Path) -> bool:
-    return file.suffix.lower() in _CSV | _JSON_LINES
+    return _kind(file) in _CSV | _JSON_LINES
 
 
 def _whole(file: Path, texts: Sequence[str]) -> pa.Table:
+    body, cut_off = files.whole(file)
+    if cut_off:
+        raise ConfigError(f"must be whole, but {cut_off}", file=file)
     try:
-        if file.suffix.lower() in _CSV:
+        if _kind(file) in _CSV:
             kinds: dict[str, Any] = dict.fromkeys(texts, pa.string())
-            return pacsv.read_csv(file, convert_options=pacsv.ConvertOptions(column_types=kinds))
-        return pajson.read_json(file)
-    except FileNotFoundError:
-        raise ConfigError("no such file", file=file) from None
+            separator = separator_of(body.partition(b"\n")[0].decode("utf-8", "replace"))
+            return pacsv.read_csv(
+                pa.BufferReader(body),
+                parse_options=pacsv.ParseOptions(delimiter=separator),
+                convert_options=pacsv.ConvertOptions(
+                    column_types=kinds, decimal_point="," if separator == ";" and _COMMA.search(body) else "."
+                ),
+            )
+        return pajson.read_json(pa.BufferReader(body))
     except (pa.ArrowException, OSError) as error:
-        kind = "CSV with a header line" if file.suffix.lower() in _CSV else "JSON lines: one object per line"
+        kind = "CSV with a header line" if _kind(file) in _CSV else "JSON lines: one object per line"
         raise ConfigError(f"must be {kind} ({str(error).splitlines()[0]})", file=file) from error

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from shadow.errors import ConfigError
 from shadowroute.collector.executions import Execution
-from shadowroute.collector.moments import utc
+from shadowroute.collector.moments import EPOCH, read_us
 from shadowroute.collector.replay.readers import columns
 from shadowroute.collector.replay.readers.columns import Columns
+from shadowroute.collector.replay.readers.parquet_rows import plain
 
 NEEDED: Final = ("request_id", "model")
 TEXTS: Final = ("policy", "version", "stratum", "sample", "status", "scorer", "signal")
@@ -123,21 +123,17 @@ def _times(table: Columns) -> Sequence[Any]:
     if "executed_at" not in table:
         return [None] * table.rows
     column = table.table["executed_at"].combine_chunks()
-    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        column = pc.cast(column, pa.timestamp("us", tz=getattr(column.type, "tz", None)))
-    return [_time(value, row, table.file) for row, value in enumerate(column.to_pylist(), 1)]
+    told = zip(plain(column), column.is_null().to_pylist(), strict=True)
+    return [None if missing else _time(value, row, table.file) for row, (value, missing) in enumerate(told, 1)]
 
 
 def _time(value: object, row: int, file: Path) -> datetime | None:
-    if value is None or value == "":
+    if value == "":
         return None
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ConfigError(
-            f"executed_at must be a time as 2026-11-24T12:00:00Z, got {value!r} in row {row}", file=file
-        ) from None
-    return utc(moment).astimezone(UTC)
+    found = read_us(value)
+    if found is None:
+        raise ConfigError(f"executed_at must be a time as 2026-11-24T12:00:00Z, got {value!r} in row {row}", file=file)
+    return EPOCH + timedelta(microseconds=found)
 
 
 def _one_of(values: Sequence[str], allowed: Sequence[str], name: str, file: Path) -> None:

@@ -16,10 +16,11 @@ BROKEN: Final = (pa.ArrowException, ValueError, OverflowError)
 def plain_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows of a batch."""
     names = batch.schema.names
-    return [dict(zip(names, row, strict=True)) for row in zip(*map(_plain, batch.columns), strict=True)]
+    return [dict(zip(names, row, strict=True)) for row in zip(*map(plain, batch.columns), strict=True)]
 
 
-def _plain(column: pa.Array) -> list[Any]:
+def plain(column: pa.Array) -> list[Any]:
+    """The values of a column; timestamps as datetimes in UTC."""
     if pa.types.is_timestamp(column.type):
         return [
             None if tick is None else _moment(tick, column.type.unit) for tick in column.cast(pa.int64()).to_pylist()

@@ -73,8 +73,7 @@ class CsvRows:
         before = 0
         if told:
             first, before = next(lines, ""), 1
-        bare = re.sub(r'"[^"]*"', "", first)
-        separator = told[1] if told else max(SEPARATORS, key=bare.count)
+        separator = told[1] if told else separator_of(first)
 
         def rest() -> Iterator[str]:
             yield first
@@ -83,6 +82,11 @@ class CsvRows:
         reader = csv.DictReader(rest(), delimiter=separator)
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         return reader, before
+
+
+def separator_of(header: str) -> str:
+    """What stands most often between the names of a header."""
+    return max(SEPARATORS, key=re.sub(r'"[^"]*"', "", header).count)
 
 
 def json_rows(file: Path) -> Iterator[Placed]:
