@@ -30,8 +30,8 @@ demo: $(STAMP)   ## a simulated week, measured beside its known truth; then the 
 
 # Most tests wait for processes, sockets and disks, so there are more of them than cores; each process keeps an engine
 # open, a gigabyte at most. Tests of one file stay together until a process runs out of work and takes some of another's.
-test: $(STAMP)   ## all tests, in two processes per core and eight at most (WORKERS=1: one after another)
-	$(BIN)/pytest -n $(or $(WORKERS),$(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')) --dist worksteal
+test: $(STAMP)   ## all tests, in two processes per core and eight at most (WORKERS=1: one after another; SHUFFLE=7: in a random order)
+	$(BIN)/pytest -n $(or $(WORKERS),$(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')) --dist worksteal $(if $(SHUFFLE),--shuffle $(SHUFFLE))
 
 check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 	$(BIN)/ruff format --check .
