@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -42,6 +43,46 @@ def test_a_place_logs_once_in_a_while_and_never_quotes_a_message(caplog: pytest.
     assert len(caplog.records) == 1
     assert "KeyError raised at test_containment.py:" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_each_place_logs_every_twenty_seconds(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first error on, however young the machine's clock is; one place does not silence another."""
+    containment = Containment()
+    for now_s, where in ((0.0, "close"), (19.9, "close"), (19.9, "open"), (20.0, "close"), (39.9, "close")):
+        monkeypatch.setattr(time, "monotonic", lambda now_s=now_s: now_s)
+        with containment.guard(where):
+            raise ShadowError(f"broken at {now_s}")
+    monkeypatch.undo()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"shadowroute: internal error contained, your request is unaffected ({where}): broken at {now_s}"
+        for now_s, where in ((0.0, "close"), (19.9, "open"), (20.0, "close"))
+    ]
+    assert containment.counts == {"close": 4, "open": 1}
+
+
+def test_a_function_of_the_service_that_failed_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    """The reader of the log can correct it; its error is counted, also where tests let ours through."""
+    containment = Containment("raise")
+    containment.note("accept_if of cheap", ShadowError("no score"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "shadowroute: accept_if of cheap failed, your request is unaffected; correct that function: no score"
+    ]
+    assert containment.counts == {"accept_if of cheap": 1}
+
+
+def test_an_error_is_described_by_the_line_that_raised_it() -> None:
+    """Not by the line of ours that called, which is always the same."""
+
+    def called() -> None:
+        raise ValueError("secret")
+
+    try:
+        called()
+    except ValueError as error:
+        line = called.__code__.co_firstlineno + 1
+        assert describe(error) == f"ValueError raised at test_containment.py:{line}"
 
 
 def test_our_own_sentences_are_logged_whole(caplog: pytest.LogCaptureFixture) -> None:
