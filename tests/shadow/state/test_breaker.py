@@ -161,6 +161,155 @@ def test_full_traffic_for_a_minute_makes_the_next_pause_short_again() -> None:
         assert watched.breaker.changes_at_s(watched.now_s) == watched.now_s + pause_s
 
 
+def never_asked() -> float:
+    """The draw of a request whose number must not matter."""
+    raise AssertionError("drawn")
+
+
+def test_the_way_back_step_by_step() -> None:
+    """Pause, one probe, a tenth, a half, everything: each from its very second on, and when the next one comes."""
+    watched = Watched()
+    breaker, inf = watched.breaker, float("inf")
+    assert (watched.admitted, breaker.returns(1000.0), breaker.changes_at_s(1000.0)) == (1.0, False, inf)
+    assert breaker.lets_pass(1000.0, never_asked)
+    watched.fail(3)
+
+    assert (breaker.admitted(1004.9), breaker.returns(1004.9), breaker.changes_at_s(1004.9)) == (0.0, False, 1005.0)
+    assert not breaker.lets_pass(1004.9, never_asked)
+    assert (breaker.admitted(1005.0), breaker.returns(1005.0), breaker.changes_at_s(1005.0)) == (0.1, False, inf)
+    assert breaker.lets_pass(1005.0, never_asked)
+    assert not breaker.lets_pass(1604.9, never_asked)
+    assert breaker.lets_pass(1605.0, never_asked)
+
+    watched.now_s = 1700.0
+    watched.note("answered")
+    for begins_s, share in ((1700.0, 0.1), (1710.0, 0.5)):
+        for now_s in (begins_s, begins_s + 9.9):
+            assert (breaker.admitted(now_s), breaker.returns(now_s)) == (share, True)
+            assert breaker.changes_at_s(now_s) == begins_s + 10.0
+            assert breaker.lets_pass(now_s, lambda share=share: share - 0.01)  # type: ignore[misc]  # bound per turn
+            assert not breaker.lets_pass(now_s, lambda share=share: share)  # type: ignore[misc]  # likewise
+
+    assert (breaker.admitted(1720.0), breaker.returns(1720.0), breaker.changes_at_s(1720.0)) == (1.0, False, inf)
+    assert breaker.lets_pass(1720.0, never_asked)
+
+
+def test_a_probe_that_was_lost_does_not_keep_the_next_one_waiting() -> None:
+    """The parent's, in a forked process."""
+    watched = Watched()
+    watched.fail(3)
+    assert watched.breaker.lets_pass(1005.0, never_asked)
+    watched.breaker.release_probe()
+    assert watched.breaker.lets_pass(1005.0, never_asked)
+
+
+def test_less_than_half_and_less_than_twenty_keep_it_closed() -> None:
+    """9 of 20 are too few, and so are 10 of 19; the tenth of twenty opens it."""
+    for kinds, phase in (("fa" * 9 + "aa", "closed"), ("fa" * 9 + "f", "closed"), ("af" * 10, "open")):
+        watched = Watched()
+        for kind in kinds:
+            watched.note("failed" if kind == "f" else "answered")
+        assert watched.breaker.phase == phase
+
+
+def test_attempts_of_more_than_a_minute_ago_are_forgotten() -> None:
+    """The minute is kept in twelve parts: what lies in the part of now and the eleven before it counts."""
+    for later_s, phase in ((59.9, "open"), (60.0, "closed"), (600.0, "closed")):
+        watched = Watched()
+        for _ in range(9):
+            watched.note("failed")
+            watched.note("answered")
+        watched.note("failed")
+        watched.now_s += later_s
+        watched.note("failed")
+        assert watched.breaker.phase == phase, later_s
+
+
+def test_attempts_are_counted_over_all_parts_of_the_minute() -> None:
+    """Two every five seconds, of which one fails: after 45 seconds they are twenty."""
+    watched = Watched()
+    for _ in range(9):
+        watched.note("answered")
+        watched.note("failed")
+        watched.now_s += 5.0
+    assert watched.breaker.phase == "closed"
+    watched.note("answered")
+    watched.note("failed")
+    assert watched.breaker.phase == "open"
+
+
+def test_slow_is_more_than_five_times_the_average_and_more_than_a_second() -> None:
+    """Exactly five times and exactly a second are not; ten answers make an average."""
+    for latency_s, average_s, answers, phase in (
+        (5.0, 1.0, 10, "closed"),
+        (5.1, 1.0, 10, "open"),
+        (5.1, 1.0, 9, "closed"),
+        (5.1, None, 10, "closed"),
+        (1.0, 0.1, 10, "closed"),
+        (1.1, 0.1, 10, "open"),
+    ):
+        watched = Watched()
+        for _ in range(3):
+            watched.now_s += 10.0
+            watched.note("answered", latency_s, average_s=average_s, answers=answers)
+        assert watched.breaker.phase == phase, (latency_s, average_s, answers)
+
+
+def test_a_probe_that_is_slow_or_fails_prolongs_the_pause() -> None:
+    """One is enough: a provider that answers, but in six times its time, is not back."""
+    for kind, latency_s in (("answered", 5.1), ("failed", 0.1)):
+        watched = Watched()
+        watched.fail(3)
+        watched.now_s += 10.0
+        assert watched.breaker.lets_pass(watched.now_s, never_asked)
+        watched.note(kind, latency_s)  # type: ignore[arg-type]  # one of its words
+        assert watched.breaker.phase == "open"
+        assert watched.breaker.changes_at_s(watched.now_s) == watched.now_s + 10.0
+
+
+def test_what_ends_during_the_pause_changes_nothing() -> None:
+    """Attempts that began at the moment of the opening or after it, by callers that ask nobody."""
+    for kind in ("answered", "failed"):
+        watched = Watched()
+        watched.fail(3)
+        watched.now_s += 1.0
+        watched.note(kind, 1.0)  # type: ignore[arg-type]  # one of its words
+        assert watched.breaker.phase == "open"
+        assert watched.breaker.changes_at_s(watched.now_s) == 1005.0
+
+
+def test_an_attempt_that_began_when_it_opened_may_be_the_probe() -> None:
+    """Only what began before says nothing of the provider's state since."""
+    watched = Watched()
+    watched.fail(3)
+    watched.now_s += 5.0
+    watched.note("answered", 5.0)
+    assert watched.breaker.returns(watched.now_s)
+
+
+def test_a_relapse_needs_failures_of_its_own() -> None:
+    """What happened before the pause is forgotten: two failures do not open it again, three do, for twice as long."""
+    watched = Watched()
+    watched.fail(3)
+    watched.now_s += 5.0
+    watched.note("answered")
+    watched.now_s += 1.0
+    watched.fail(2)
+    assert watched.breaker.returns(watched.now_s)
+    watched.fail(1)
+    assert watched.breaker.changes_at_s(watched.now_s) == watched.now_s + 10.0
+
+
+def test_a_pause_stays_a_minute_however_often_it_fails() -> None:
+    """A provider may be gone for weeks."""
+    watched = Watched()
+    watched.fail(3)
+    for _ in range(2000):
+        watched.now_s += 60.0
+        watched.note("failed")
+    assert watched.breaker.changes_at_s(watched.now_s) == watched.now_s + 60.0
+
+
 def test_each_error_type_is_of_one_kind() -> None:
     """As docs/state.md lists them; a refused answer is an answer, and what nobody listed says nothing."""
     kinds = {
