@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install hooks demo test check sim faults bench soak lock wheels clean
+.PHONY: help install hooks demo test test-dates check sim faults bench soak lock wheels clean
 
 help:            ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
 
 install: $(STAMP) ## create .venv with the locked dependencies and both packages, editable
 
@@ -32,6 +32,9 @@ demo: $(STAMP)   ## a simulated week, measured beside its known truth; then the 
 # open, a gigabyte at most. Tests of one file stay together until a process runs out of work and takes some of another's.
 test: $(STAMP)   ## all tests, in two processes per core and eight at most (WORKERS=1: one after another; SHUFFLE=7: in a random order)
 	$(BIN)/pytest -n $(or $(WORKERS),$(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')) --dist worksteal $(if $(SHUFFLE),--shuffle $(SHUFFLE))
+
+test-dates: $(STAMP) ## tests marked `dates` in 40 days, in 500 days and on a leap day, the engine's clock included
+	$(BIN)/python -m tests.checks.dates
 
 check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 	$(BIN)/ruff format --check .

@@ -12,6 +12,8 @@ from shadowroute.analysis.queries import Queries
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 
+pytestmark = pytest.mark.dates
+
 D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)
 POLICY = {"policy": "cheap", "version": "2"}
 SHADOW = {"role": "shadow", **POLICY}
@@ -329,7 +331,9 @@ def test_completeness(store: Store) -> None:
 
 def test_rolled_up_to(four_requests: Store) -> None:
     """The start of the newest run; the epoch if there was none."""
-    assert run(four_requests, "rolled_up_to")[0][0].day == 18
+    newest = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=1)
+    insert(four_requests.client(), "rollup_runs", [{"started_at": newest}, {}])
+    assert run(four_requests, "rolled_up_to")[0][0].replace(tzinfo=dt.UTC) == newest
     four_requests.client().command("TRUNCATE TABLE rollup_runs")
     assert run(four_requests, "rolled_up_to")[0][0].year == 1970
 
@@ -367,9 +371,13 @@ def test_planned_models(store: Store) -> None:
 
 def test_freshness(four_requests: Store) -> None:
     """Times of the newest decision, the newest arrival and the last run; n is 0 for an unknown project."""
-    ((n, newest, arrived, rolled_up),) = run(four_requests, "freshness")
-    assert n >= 8
-    assert (newest.day, newest.hour, arrived.hour, rolled_up.day) == (17, 9, 11, 18)
+    arrived, rolled_up = (dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(hours=n) for n in (1, 2))
+    insert(four_requests.client(), "decisions", [{"ingested_at": arrived}])
+    insert(four_requests.client(), "rollup_runs", [{"started_at": rolled_up}])
+    ((n, *times),) = run(four_requests, "freshness")
+    assert n >= 9
+    at_17 = dt.datetime(2026, 11, 17, 9, 30, tzinfo=dt.UTC)
+    assert [each.replace(tzinfo=dt.UTC) for each in times] == [at_17, arrived, rolled_up]
     assert run(four_requests, "freshness", project="nobody")[0][0] == 0
 
 

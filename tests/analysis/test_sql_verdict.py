@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from shadowroute.analysis.queries import Queries
 from shadowroute.analysis.queries.rows import RowCount
 from shadowroute.analysis.selection import PolicyRef, Window
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
+
+pytestmark = pytest.mark.dates
 
 D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)
 LIVE = {"role": "live", "policy": "main", "policy_version": "1"}

@@ -18,6 +18,8 @@ from shadowroute.analysis.verdict.facts import Facts
 from shadowroute.analysis.verdict.looks import judged_days
 from tests.support.plans import plan_with
 
+pytestmark = pytest.mark.dates
+
 FIRST = dt.date(2026, 11, 9)
 
 

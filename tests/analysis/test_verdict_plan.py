@@ -19,6 +19,8 @@ from shadowroute.collector.store import Store
 from tests.support.groups import ROOT
 from tests.support.plans import PLAN, plan_with
 
+pytestmark = pytest.mark.dates
+
 
 def error_of(folder: Path, old: str, new: str) -> str:
     with pytest.raises(ConfigError) as caught:

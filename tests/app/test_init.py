@@ -10,6 +10,8 @@ from shadow.config import LiveSpec, load_routing
 from shadowroute.analysis.plan import load_plan
 from shadowroute.app.cli.root import run
 
+pytestmark = pytest.mark.dates
+
 PROXY = """\
 model_list:
   - model_name: chat

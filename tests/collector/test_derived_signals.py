@@ -15,6 +15,8 @@ from tests.collector.test_views import one
 from tests.support.decision_rows import DAY, both, insert
 from tests.support.otlp import decision
 
+pytestmark = pytest.mark.dates
+
 TEN = dt.datetime(2026, 11, 16, 10, tzinfo=dt.UTC)
 
 

@@ -12,6 +12,8 @@ from shadowroute.collector.executions import Execution, deciders, write
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 
+pytestmark = pytest.mark.dates
+
 NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 ONE = Execution(
     sample="s1", request_id="r1", policy="cheap", policy_version="", model="small", inclusion_probability=0.1,

@@ -14,6 +14,8 @@ from shadowroute.collector.errors import PriceBookConflictError
 from shadowroute.collector.price_books import book_prices, current_book, load_price_file, pin
 from shadowroute.collector.store import Store
 
+pytestmark = pytest.mark.dates
+
 CHEAP = Price(
     input_usd_per_mtok=1.0, cache_read_usd_per_mtok=0.1, cache_write_usd_per_mtok=1.25, output_usd_per_mtok=4.0
 )

@@ -15,6 +15,8 @@ from shadowroute.collector.serve import CollectorServer
 from shadowroute.collector.store import Store
 from tests.support.otlp import post
 
+pytestmark = pytest.mark.dates
+
 
 @pytest.fixture
 def url(store: Store) -> Iterator[str]:

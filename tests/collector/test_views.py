@@ -14,6 +14,8 @@ from shadowroute.collector.otlp.rules import RULES
 from shadowroute.collector.store import Store
 from tests.support.otlp import decision
 
+pytestmark = pytest.mark.dates
+
 NOW_NS = 1_795_000_000_000_000_000
 
 

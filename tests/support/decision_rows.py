@@ -1,4 +1,7 @@
-"""Rows for the store's tables, with defaults for everything a test does not care about."""
+"""Rows for the store's tables, with defaults for everything a test does not care about.
+
+What happened has fixed days. When it arrived is now, unless a row says otherwise: retention runs on the arrival.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ _DECISION: Final[Mapping[str, Any]] = {
     "attempts": [("primary", "acme", "big", "", 1000, 400, 0, 100, 0.5)],
     "escalated": None,
     "sample_rate": 1.0,
-    "ingested_at": dt.datetime(2026, 11, 16, 11, tzinfo=dt.UTC),
+    "ingested_at": None,
 }
 
 _PAIR: Final[Mapping[str, Any]] = {
@@ -205,7 +208,7 @@ _PRICE: Final[Mapping[str, Any]] = {
 }
 
 _RUN: Final[Mapping[str, Any]] = {
-    "started_at": dt.datetime(2026, 11, 18, tzinfo=dt.UTC),
+    "started_at": None,
     "seconds": 1.0,
     "days": 1,
     "rows": 1,
@@ -226,9 +229,13 @@ DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
+_ARRIVALS: Final = ("ingested_at", "started_at")
+
+
 def insert(client: Client, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, each as differences from the table's defaults."""
-    defaults = DEFAULTS[table]
+    now = dt.datetime.now(dt.UTC)
+    defaults = {column: now if column in _ARRIVALS else value for column, value in DEFAULTS[table].items()}
     unknown = (
         {key for row in rows for key in row}
         - defaults.keys()
