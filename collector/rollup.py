@@ -217,7 +217,9 @@ def _has_unnamed_signals(client: Client) -> bool:
     return bool(signals and owners)
 
 
-def _dirty_days(client: Client, *, since: str, last_start: str, new_labels: Sequence[str]) -> list[_Day]:
+def _dirty_days(
+    client: Client, *, since: str, last_start: str, new_labels: Sequence[str], renamed: Sequence[str]
+) -> list[_Day]:
     found = client.query(
         _sql("dirty_days"),
         parameters={

@@ -61,7 +61,7 @@ def spent(store: Store) -> dict[str, float]:
         "   ORDER BY effective_from DESC LIMIT 1 BY model) AS b"
         " ON b.model = c.model GROUP BY c.model ORDER BY c.model"
     )
-    return dict(found.result_rows)
+    return {str(model): float(usd) for model, usd in found.result_rows}
 
 
 def test_three_names_of_one_model_do_not_differ(store: Store, tmp_path: Path) -> None:

@@ -78,11 +78,10 @@ def test_an_error_is_described_by_the_line_that_raised_it() -> None:
     def called() -> None:
         raise ValueError("secret")
 
-    try:
+    with pytest.raises(ValueError, match="secret") as raised:
         called()
-    except ValueError as error:
-        line = called.__code__.co_firstlineno + 1
-        assert describe(error) == f"ValueError raised at test_containment.py:{line}"
+    line = called.__code__.co_firstlineno + 1
+    assert describe(raised.value) == f"ValueError raised at test_containment.py:{line}"
 
 
 def test_our_own_sentences_are_logged_whole(caplog: pytest.LogCaptureFixture) -> None:
