@@ -49,11 +49,10 @@ class CheckedLog:
         reason = self._broken_rule(call)
         if reason:
             return Skipped(place_of(call), reason)
-        rest_us = min(DAY_US, latest_us(self._now_us) - call.time_us)
-        too_long = {
-            name: None for name in ("duration_s", "ttft_s") if (getattr(call, name) or 0.0) * 1e6 > rest_us
-        }  # fmt: skip
-        return replace(call, **too_long) if too_long else call
+        rest_s = min(DAY_US, latest_us(self._now_us) - call.time_us) / 1e6
+        if (call.duration_s or 0.0) <= rest_s and (call.ttft_s or 0.0) <= rest_s:
+            return call
+        return replace(call, duration_s=_within(call.duration_s, rest_s), ttft_s=_within(call.ttft_s, rest_s))
 
     def _broken_rule(self, call: Record) -> str:
         if not is_believed(call.time_us, self._now_us):
@@ -65,3 +64,7 @@ class CheckedLog:
 def place_of(call: Record) -> str:
     """Where a call stands in the log, else its id."""
     return call.place or call.request_id[:PLACE_CHARACTERS]
+
+
+def _within(seconds: float | None, most: float) -> float | None:
+    return seconds if seconds is None or seconds <= most else None

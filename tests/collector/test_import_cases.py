@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from tests.support.groups import need_case
 pytestmark = pytest.mark.data
 
 NOW_US = read_us("2026-12-01T01:00:00Z")
-KINDS = {"litellm": LiteLLMLog, "otel": OtelLog}
+KINDS: dict[str, Callable[[Path], Log]] = {"litellm": LiteLLMLog, "otel": OtelLog}
 
 
 def read(case: str) -> tuple[list[Record], list[Skipped]]:

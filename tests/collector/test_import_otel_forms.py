@@ -118,7 +118,7 @@ def test_every_form_of_a_file_holds_the_same_calls(tmp_path: Path) -> None:
     messages = [from_json(json.dumps(each).encode(), ExportTraceServiceRequest) for each in (ONE, TWO)]
     framed = b"".join(LENGTH.pack(each.ByteSize()) + each.SerializeToString() for each in messages)
     lines = json.dumps(ONE) + "\n" + json.dumps(TWO) + "\n"
-    forms = {
+    forms: dict[str, bytes | str] = {
         "lines": lines, "array": json.dumps([ONE, TWO]), "pretty array": json.dumps([ONE, TWO], indent=1),
         "array of lines": f"[\n{json.dumps(ONE)},\n{json.dumps(TWO)}\n]", "old names": old,
         "one after another": json.dumps(ONE, indent=1) + "\n" + json.dumps(TWO, indent=1),

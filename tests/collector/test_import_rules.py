@@ -186,7 +186,7 @@ def test_an_id_that_comes_back_at_another_time_is_another_call(tmp_path: Path) -
         assert {each.request_id for each in calls} == {"7", "7@1795168802000000"}
         assert next(each.time_us for each in calls if each.request_id == "7") == AT_US + 1_000_000
     calls, _ = spent(tmp_path, spend(request_id="9"), spend(request_id="9", startTime="2026-11-21T10:00:00Z"))
-    assert [each.request_id for each in calls] == ["9", "9@1795255200000000"]
+    assert [(each.request_id, each.response_id) for each in calls] == [("9", "9"), ("9@1795255200000000", "9")]
 
 
 @pytest.mark.parametrize(

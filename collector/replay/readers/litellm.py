@@ -19,7 +19,8 @@ from shadow.domain.outcome import Contamination, OutcomeStatus
 from shadow.domain.usage import answer_of, cost_of_block
 from shadowroute.collector.replay.readers import values
 from shadowroute.collector.replay.readers.reading import Reading
-from shadowroute.collector.replay.readers.rows import Row, RowLog
+from shadowroute.collector.replay.readers.rows import RowLog
+from shadowroute.collector.replay.readers.text_rows import Row
 from shadowroute.collector.replay.record import Read, Record, RecordedSignal, Skipped
 
 NEEDED: Final = (
@@ -74,7 +75,9 @@ class LiteLLMLog(RowLog):
         elif not model:
             yield Skipped(place, "no model")
         else:
-            raw["request_id"] = self._ids.of(values.text(raw.get("request_id")), row, time_us)
+            told = values.text(raw.get("request_id"))
+            raw["response_id"] = raw.get("response_id") or told.partition(CACHE_HIT_SUFFIX)[0]
+            raw["request_id"] = self._ids.of(told, row, time_us)
             signals, refused = self._reading.judged(raw, place)
             yield from refused
             labels = self._reading.labels(renamed)
@@ -116,15 +119,12 @@ def _call(
     hit = values.flag(raw.get("cache_hit")) is True
     contamination = _contamination(metadata, hit=hit)
     end_us = values.time_us(values.first(raw, ("endTime", "end_time")))
-    request_id = values.text(raw.get("request_id"))
     return Record(
-        request_id=request_id,
+        request_id=values.text(raw.get("request_id")),
         time_us=time_us,
         model=model,
         planned_model=values.text(body.get("model")) if "fallback" in contamination else "",
-        provider=values.text(raw.get("custom_llm_provider")),
-        response_model=values.text(values.mapping_of(metadata.get("model_map_information")).get("model_map_key")),
-        response_id=values.text(raw.get("response_id")) or _response_id(request_id),
+        response_id=values.text(raw.get("response_id")),
         usage=settled(counts),
         cost_usd=_cost_usd(raw, metadata, hit=hit),
         duration_s=_duration_s(raw, time_us, end_us),
@@ -146,11 +146,6 @@ def _call(
         labels={**_labels(raw, metadata), **labels},
         signals=signals,
     )
-
-
-def _response_id(request_id: str) -> str:
-    """The provider's id within the log's; empty for a hash of a row."""
-    return "" if request_id.startswith(values.ROW) else request_id.partition(CACHE_HIT_SUFFIX)[0]
 
 
 def _tags(raw: Row) -> dict[str, str]:

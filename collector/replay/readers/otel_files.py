@@ -291,7 +291,8 @@ def _of_message(span: Span, place: str, shared: Mapping[str, str], scope: str) -
 
 def _frames(body: bytes) -> Iterator[tuple[str, bytes]]:
     """Messages with a length; the last may be cut. Nothing if the file begins otherwise."""
-    found, place = [], 0
+    found: list[tuple[str, bytes]] = []
+    place = 0
     while place + LENGTH.size <= len(body):
         (length,) = LENGTH.unpack_from(body, place)
         start = place + LENGTH.size

@@ -18,7 +18,8 @@ from shadow.domain.usage import billed, cost_of_block
 from shadowroute.collector.replay.readers import values
 from shadowroute.collector.replay.readers.exports import renaming
 from shadowroute.collector.replay.readers.reading import Reading
-from shadowroute.collector.replay.readers.rows import Row, RowLog
+from shadowroute.collector.replay.readers.rows import RowLog
+from shadowroute.collector.replay.readers.text_rows import Row
 from shadowroute.collector.replay.record import Read, Record, Skipped
 
 NEEDED: Final = (("time",), ("model",), ("input_tokens", "usage"), ("output_tokens", "usage"))
