@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shadow.domain.outcome import Answer, ToolCall, Usage
 from shadow.runtime.frozen import quickly_made
+
+
+class ToolCallPiece(NamedTuple):
+    """A piece of a tool call.
+
+    Attributes:
+        place: number of the call in the answer; None = the server sends none.
+        call: the text to append.
+        call_id: empty if the piece has none.
+    """
+
+    place: int | None
+    call: ToolCall
+    call_id: str = ""
 
 
 @quickly_made
@@ -15,7 +29,7 @@ class Chunk:
     """One piece of a stream. `raw` goes to the caller unchanged; the other fields are its part of the answer.
 
     Attributes:
-        tool_calls: pieces of tool calls: the index of the call in the answer, and the text to append; None = unknown.
+        tool_calls: pieces of tool calls; None = unknown.
         answer: the whole answer, from a provider that sends it beside the chunks.
     """
 
@@ -25,5 +39,5 @@ class Chunk:
     response_id: str = ""
     usage: Usage | None = None
     cost_usd: float | None = None
-    tool_calls: tuple[tuple[int, ToolCall], ...] | None = None
+    tool_calls: tuple[ToolCallPiece, ...] | None = None
     answer: Answer | None = None

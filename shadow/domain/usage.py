@@ -8,15 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
-from shadow.domain.accounting import Fields, count_of, fields_of, usage_of_block
-from shadow.domain.chunk import Chunk
-from shadow.domain.outcome import Answer, ToolCall, Usage
+from shadow.domain.chunk import Chunk, ToolCallPiece
+from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
+
+MOST_TOKENS: Final = 2**31
+"""A larger number is not a token count."""
 
 ERROR_IN_ANSWER: Final = "provider_error"
 """`error_type` of an error without a name in the place of an answer."""
 ERROR_REASON: Final = "error"
 """OpenRouter's `finish_reason` of a choice that failed."""
 CODE_CHARACTERS: Final = 64
+
+TEXT_PARTS: Final = (None, "text", "output_text")
+"""Parts of a message that are its text; Mistral's `thinking` and others are not."""
+
+CACHE_READ_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+CACHE_WRITE_KEYS: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+DETAIL_KEYS: Final = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
 
 
 def is_answer(reply: Any) -> bool:
@@ -39,7 +48,9 @@ def is_chunk(event: Any) -> bool:
     kind = read(event, "type")
     if isinstance(kind, str) and (kind.startswith("response.") or kind == "error"):
         return True
-    return bool(_error_in(event) or _error_in(_first(read(event, "choices"))))
+    choice = _first(read(event, "choices"))
+    has_part = read(choice, "delta") is not None or (kind is None and read(event, "usage") is not None)
+    return has_part or bool(_error_in(event) or _error_in(choice))
 
 
 def ends_answer(event: Any) -> bool:
@@ -75,9 +86,9 @@ def failed_choice(choices: Any) -> Any:
 
 def answer_of(reply: Any) -> Answer:
     """The answer of a whole reply; `raw` is the reply itself."""
-    said = fields_of(reply)
-    usage = fields_of(said("usage"))
-    choice = _first(said("choices"))
+    said = _fields(reply)
+    usage = _fields(said("usage"))
+    choice = _first_choice(said("choices"))
     text, tool_calls = _of_output(said("output")) if choice is None else _of_message(read(choice, "message"))
     return Answer(
         text=text,
@@ -98,13 +109,13 @@ def chunk_of(event: Any) -> Chunk:
         return Chunk(raw=event, model=whole.model, response_id=whole.response_id, usage=whole.usage, answer=whole)
     if kind == "response.output_text.delta":
         return Chunk(raw=event, text=_string(read(event, "delta")))
-    said = fields_of(event)
-    delta = fields_of(read(_first(said("choices")), "delta"))
+    said = _fields(event)
+    delta = _fields(read(_first_choice(said("choices")), "delta"))
     block = said("usage")
     usage = None if block is None else fields_of(block)
     return Chunk(
         raw=event,
-        text=_string(delta("content")),
+        text=_text_of(delta("content")),
         tool_calls=_tool_call_pieces(delta("tool_calls")),
         model=_string(said("model")),
         response_id=_string(said("id")),
@@ -154,7 +165,7 @@ def _event(item: Any) -> Any:
 def _of_message(message: Any) -> tuple[str, tuple[ToolCall, ...]]:
     said = fields_of(message)
     called = [function for call in _items(said("tool_calls")) if (function := read(call, "function")) is not None]
-    return _string(said("content")), _tool_calls(called)
+    return _text_of(said("content")), _tool_calls(called)
 
 
 def _of_output(output: Any) -> tuple[str, tuple[ToolCall, ...]]:
@@ -169,14 +180,14 @@ def _tool_calls(called: Sequence[Any]) -> tuple[ToolCall, ...]:
     return tuple([ToolCall(_string(read(call, "name")), _string(read(call, "arguments"))) for call in called])
 
 
-def _tool_call_pieces(called: Any) -> tuple[tuple[int, ToolCall], ...]:
+def _tool_call_pieces(called: Any) -> tuple[ToolCallPiece, ...]:
     if not called:
         return ()
     pieces = []
     for call in _items(called):
         place, function = read(call, "index"), read(call, "function")
         piece = ToolCall(_string(read(function, "name")), _string(read(function, "arguments")))
-        pieces.append((place if isinstance(place, int) else 0, piece))
+        pieces.append(ToolCallPiece(place if isinstance(place, int) else None, piece, _string(read(call, "id"))))
     return tuple(pieces)
 
 
@@ -193,6 +204,18 @@ def counted(usage: Usage) -> Usage:
 def is_amount(value: Any) -> TypeGuard[float]:
     """Whether this is an amount of seconds or dollars: finite and not negative."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def _cost_usd(usage: Fields) -> float | None:
+    cost = usage("cost")
+    return float(cost) if is_amount(cost) else None
+
+
+def _text_of(content: Any) -> str:
+    """The text of a message or delta: a string, or parts of which some are thoughts or refusals."""
+    if isinstance(content, str):
+        return content
+    return "".join([_string(read(part, "text")) for part in _items(content) if read(part, "type") in TEXT_PARTS])
 
 
 def _string(value: Any) -> str:
@@ -216,6 +239,14 @@ def _code(error: Any, unnamed: str) -> str:
 
 def _items(value: Any) -> Sequence[Any]:
     return value if isinstance(value, (list, tuple)) else ()
+
+
+def _first_choice(choices: Any) -> Any:
+    """The choice with the number 0, or without one: with `n` above 1 the choices of a stream come in any order."""
+    items = _items(choices)
+    if len(items) == 1 and not read(items[0], "index"):
+        return items[0]
+    return next((choice for choice in items if not read(choice, "index")), None)
 
 
 def _first(value: Any) -> Any:

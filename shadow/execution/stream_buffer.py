@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from shadow.domain.chunk import Chunk
-from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall
+from shadow.domain.outcome import UNKNOWN_USAGE, Answer
+from shadow.execution.streamed_tool_calls import StreamedToolCalls
 
 Tick = Callable[[], float]
 """A monotonic clock in seconds."""
-NO_CALL = ToolCall("", "")
 
 
 class StreamBuffer:
@@ -26,7 +26,7 @@ class StreamBuffer:
         self._tick = tick
         self._started = tick()
         self._texts: list[str] = []
-        self._tool_calls: dict[int, ToolCall] | None = None
+        self._tool_calls: StreamedToolCalls | None = None
         self._whole: Answer | None = None
         self._model = ""
         self._response_id = ""
@@ -48,11 +48,14 @@ class StreamBuffer:
         self.kept.append(chunk.raw)
         self._texts.append(chunk.text)
         if chunk.tool_calls is not None:
-            self._add_calls(chunk.tool_calls)
+            if self._tool_calls is None:
+                self._tool_calls = StreamedToolCalls()
+            self._tool_calls.add(chunk.tool_calls)
         self._whole = chunk.answer or self._whole
         self._model = chunk.model or self._model
         self._response_id = chunk.response_id or self._response_id
-        self._usage = chunk.usage or self._usage
+        if chunk.usage is not None and chunk.usage != UNKNOWN_USAGE:
+            self._usage = chunk.usage
         self._cost_usd = self._cost_usd if chunk.cost_usd is None else chunk.cost_usd
 
     def hand_out(self, chunk: Chunk) -> Any:
@@ -70,14 +73,8 @@ class StreamBuffer:
             response_id=self._response_id,
             usage=self._usage,
             cost_usd=self._cost_usd,
-            tool_calls=None if calls is None else tuple(calls[place] for place in sorted(calls)),
+            tool_calls=None if calls is None else calls.calls(),
         )
-
-    def _add_calls(self, pieces: Iterable[tuple[int, ToolCall]]) -> None:
-        calls = self._tool_calls = {} if self._tool_calls is None else self._tool_calls
-        for place, piece in pieces:
-            known = calls.get(place, NO_CALL)
-            calls[place] = ToolCall(known.name + piece.name, known.arguments + piece.arguments)
 
 
 class HeldStreams:

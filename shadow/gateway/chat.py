@@ -79,7 +79,7 @@ async def _events(first: Any, rest: AsyncReplyStream, *, wants_usage: bool) -> A
 
 
 def _is_usage_only(chunk: Any) -> bool:
-    return isinstance(chunk, dict) and chunk.get("choices") == [] and bool(chunk.get("usage"))
+    return isinstance(chunk, dict) and not chunk.get("choices") and bool(chunk.get("usage"))
 
 
 def _event(chunk: Any) -> bytes:

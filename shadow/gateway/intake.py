@@ -47,10 +47,10 @@ def read_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a body.
 
     Raises:
-        RefusedError: 400, the body is no JSON object.
+        RefusedError: 400, the body is no JSON object, or has a number that no provider can be sent.
     """
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise RefusedError(400, "the body must be a JSON object, got something else", code="invalid_json") from None
     if not isinstance(document, dict):
@@ -60,6 +60,14 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    """A number; `1e999` is JSON, but infinite in every language that reads it as a double."""
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise RefusedError(400, "numbers must be finite, got one beyond 1.8e308", code="invalid_value")
+    return number
 
 
 def _too_large(most_bytes: int) -> RefusedError:

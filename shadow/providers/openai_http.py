@@ -14,9 +14,10 @@ import httpx
 
 from shadow.domain.chunk import Chunk
 from shadow.domain.outcome import Answer
+from shadow.errors import ProviderError
 from shadow.providers.endpoint import Endpoint, checked, endpoint_of
 from shadow.providers.lean_client import LeanAsyncClient
-from shadow.providers.openai_wire import AnswerReader, ChunkReader, Source, request_body
+from shadow.providers.openai_wire import AnswerReader, ChunkReader, Source, refuses_options, request_body
 from shadow.providers.protocol import Call
 from shadow.providers.times import Times
 from shadow.providers.transports import (
@@ -24,10 +25,12 @@ from shadow.providers.transports import (
     HttpClient,
     HttpResponse,
     allow_reads_of,
+    aread_rest,
     close_after_its_loop,
     load_clients,
     new_async_client,
     new_client,
+    read_rest,
     transport_failures,
 )
 from shadow.runtime.frozen import quickly_made
@@ -69,6 +72,7 @@ class OpenAIHttp:
         self._own_client: httpx.Client | None = None
         # Connections belong to one event loop; a second asyncio.run needs its own.
         self._own_async_clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient] = {}
+        self._optionless: set[str] = set()
         self._lock = threading.Lock()
         if client is None or async_client is None:
             load_clients()
@@ -106,28 +110,55 @@ class OpenAIHttp:
         Raises:
             ProviderError: as `complete`, and if the stream ends in the middle of the answer.
         """
-        sending = self._sending(call, stream=True, first_read_s=call.first_chunk_s)
-        with (
-            sending.failures(),
-            self._sync().stream("POST", sending.url, **sending.options) as response,
-        ):
-            reader = sending.chunk_reader(response)
-            allow_reads_of(response, sending.times.silence_s)
-            for piece in response.iter_bytes():
-                yield from reader.feed(piece)
-            yield from reader.end()
+        while True:
+            sending = self._sending(call, stream=True, first_read_s=call.first_chunk_s)
+            try:
+                with (
+                    sending.failures(),
+                    self._sync().stream("POST", sending.url, **sending.options) as response,
+                ):
+                    reader = sending.chunk_reader(response)
+                    allow_reads_of(response, sending.times.silence_s)
+                    pieces = response.iter_bytes()
+                    for piece in pieces:
+                        yield from reader.feed(piece)
+                        if reader.is_done:
+                            read_rest(response, pieces)
+                            return
+                    yield from reader.end()
+                    return
+            except ProviderError as error:
+                if not self._leaves_options_out(sending, error):
+                    raise
 
     async def astream(self, call: Call) -> AsyncGenerator[Chunk, None]:
         """As `stream`, without blocking the event loop."""
-        sending = self._sending(call, stream=True)
-        with sending.failures():
-            async with self._async().stream("POST", sending.url, **sending.options) as response:
-                reader = sending.chunk_reader(response)
-                async for piece in response.aiter_bytes():
-                    for chunk in reader.feed(piece):
-                        yield chunk
-                for chunk in reader.end():
-                    yield chunk
+        while True:
+            sending = self._sending(call, stream=True)
+            try:
+                with sending.failures():
+                    async with self._async().stream("POST", sending.url, **sending.options) as response:
+                        reader = sending.chunk_reader(response)
+                        pieces = response.aiter_bytes()
+                        async for piece in pieces:
+                            for chunk in reader.feed(piece):
+                                yield chunk
+                            if reader.is_done:
+                                await aread_rest(pieces)
+                                return
+                        for chunk in reader.end():
+                            yield chunk
+                        return
+            except ProviderError as error:
+                if not self._leaves_options_out(sending, error):
+                    raise
+
+    def _leaves_options_out(self, sending: _Sending, error: ProviderError) -> bool:
+        """Whether the endpoint refused the options of a stream for the first time; from now on it gets none."""
+        if not sending.has_options or not refuses_options(error):
+            return False
+        self._optionless.add(sending.url)
+        return True
 
     def close(self) -> None:
         """Close own connections."""
@@ -168,8 +199,9 @@ class OpenAIHttp:
         times = Times.of(call, self._timeout_s)
         connect_s = min(CONNECT_TIMEOUT_S, times.first_chunk_s)
         read_s = times.silence_s if first_read_s is None else times.first_chunk_s
+        has_options = stream and endpoint.url not in self._optionless
         options: dict[str, Any] = {
-            "content": request_body(call, stream=stream),
+            "content": request_body(call, stream=stream, options=has_options),
             "headers": {"Content-Type": "application/json", "User-Agent": USER_AGENT},
             "follow_redirects": False,
             "timeout": (connect_s, read_s, times.silence_s, connect_s),
@@ -177,7 +209,7 @@ class OpenAIHttp:
         if key:
             options["auth"] = endpoint.authorise
         label = f"{call.model.name} at {endpoint.base_url}"
-        return _Sending(endpoint.url, Source(label, endpoint.redacted), times, call.on_headers, options)
+        return _Sending(endpoint.url, Source(label, endpoint.redacted), times, call.on_headers, options, has_options)
 
 
 def _drop_ended(clients: dict[asyncio.AbstractEventLoop, LeanAsyncClient]) -> None:
@@ -195,6 +227,7 @@ class _Sending:
     times: Times
     on_headers: Callable[[Mapping[str, str]], None]
     options: dict[str, Any]
+    has_options: bool
 
     def answer_reader(self, response: HttpResponse) -> AnswerReader:
         """A reader for the body of a response."""

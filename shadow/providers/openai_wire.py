@@ -20,19 +20,31 @@ from shadow.runtime.retry_after import retry_after_s
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
+NO_CHOICES: Final = 'the body has no "choices"'
 
 
-def request_body(call: Call, *, stream: bool) -> bytes:
-    """The JSON of one dispatch. A stream asks for its usage, for its cost.
+STREAM_OPTIONS: Final = "stream_options"
+
+
+def request_body(call: Call, *, stream: bool, options: bool = True) -> bytes:
+    """The JSON of one dispatch. A stream asks for its usage, for its cost, unless the provider refuses `options`.
 
     Raises:
         TypeError, ValueError: a message or parameter has no form in JSON.
     """
     body: dict[str, Any] = {**call.params, "model": call.model.name, "messages": list(call.messages)}
     if stream:
-        options = body.get("stream_options") or {}
-        body |= {"stream": True, "stream_options": {**options, "include_usage": True}}
+        body["stream"] = True
+        if options:
+            body[STREAM_OPTIONS] = {**(body.get(STREAM_OPTIONS) or {}), "include_usage": True}
+        else:
+            body.pop(STREAM_OPTIONS, None)
     return _ENCODER.encode(body).encode()
+
+
+def refuses_options(error: ProviderError) -> bool:
+    """Whether a provider does not know `stream_options`. Most do; servers that check every field refuse the others."""
+    return error.status in (400, 422) and STREAM_OPTIONS in error.detail
 
 
 def _plain(value: Any) -> Any:
@@ -106,6 +118,9 @@ class ChunkReader:
         status: HTTP status of the answer; the body of any but 2xx is an error text, not events.
         headers: of the answer.
         times: limits.
+
+    Attributes:
+        is_done: `[DONE]` was read: the answer is over, whatever else the connection brings.
     """
 
     def __init__(self, source: Source, status: int, headers: Mapping[str, str], times: Times) -> None:
@@ -115,8 +130,10 @@ class ChunkReader:
         self._timer = BodyTimer(times, times.first_chunk_s)
         self._beginning = b""
         self._has_events = False
+        self._has_chunks = False
         self._events = EventStream()
         self._finished = False
+        self.is_done = False
 
     def feed(self, piece: bytes) -> Iterator[Chunk]:
         """The chunks that this piece completes.
@@ -133,6 +150,8 @@ class ChunkReader:
         try:
             for event in self._events.feed(piece):
                 yield from self._event(event)
+                if self.is_done:
+                    return
         except EventTooLargeError as error:
             raise _bad_response(self._source, str(error)) from error
 
@@ -142,6 +161,8 @@ class ChunkReader:
         Raises:
             ProviderError: the status is not 2xx, or the stream ended in the middle of the answer.
         """
+        if self.is_done:
+            return
         if not 200 <= self._status < 300:
             raise _status_error(self._source, self._status, self._headers, self._beginning)
         for event in self._events.end():
@@ -149,18 +170,26 @@ class ChunkReader:
         if not self._has_events and self._beginning.strip():
             _completion(self._source, self._beginning)  # an error in plain JSON, instead of a stream
             raise _bad_response(self._source, "the body is no event stream")
+        if self._has_events and not self._has_chunks and not self._finished:
+            raise _bad_response(self._source, NO_CHOICES)
         if not self._finished:
             text = f"{self._source.label} ended its stream in the middle of the answer"
             raise ProviderError(text, error_type="stream_truncated", retryable=True)
 
     def _event(self, data: str) -> Iterator[Chunk]:
-        self._timer.event()
+        """The chunk of an event. One without choices and usage says nothing, and resets no time limit."""
         self._has_events = True
-        if data.strip() == "[DONE]":
-            self._finished = True
+        if data.strip().startswith("[DONE]"):
+            self._finished = self.is_done = True
         elif data.strip():
-            body = _completion(self._source, data.encode())
-            self._finished = self._finished or _has_finish_reason(body)
+            body = _object(self._source, data.encode(), is_error=self._events.name == "error")
+            choices = body.get("choices")
+            if not isinstance(choices, list) and not body.get("usage"):
+                return
+            _check_choices(self._source, choices)
+            self._timer.event()
+            self._has_chunks = True
+            self._finished = self._finished or _has_finish_reason(choices)
             yield chunk_of(body)
 
 
@@ -185,20 +214,32 @@ def _too_late(source: Source, what: str) -> ProviderError:
 
 
 def _completion(source: Source, content: bytes) -> dict[str, Any]:
+    body = _object(source, content)
+    if not isinstance(body.get("choices"), list):
+        raise _bad_response(source, NO_CHOICES)
+    _check_choices(source, body["choices"])
+    return body
+
+
+def _object(source: Source, content: bytes, *, is_error: bool = False) -> dict[str, Any]:
+    """A JSON object that is no error."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):  # its error would contain the whole body
-        raise _bad_response(source, "the body is not JSON") from None
+        body = None
+        if not is_error:
+            raise _bad_response(source, "the body is not JSON") from None
+    if is_error or (isinstance(body, dict) and (body.get("error") or body.get("type") == "error")):
+        raise _error_in_answer(source, content)
     if not isinstance(body, dict):
         raise _bad_response(source, "the body is not a JSON object")
-    if body.get("error") or body.get("type") == "error":
-        raise _error_in_answer(source, content)
-    if not isinstance(body.get("choices"), list):
-        raise _bad_response(source, 'the body has no "choices"')
-    failed = failed_choice(body["choices"])
+    return body
+
+
+def _check_choices(source: Source, choices: Any) -> None:
+    failed = failed_choice(choices)
     if failed is not None:
         raise _error_in_answer(source, json.dumps({"error": failed}).encode())
-    return body
 
 
 def _error_in_answer(source: Source, content: bytes) -> ProviderError:
@@ -207,8 +248,8 @@ def _error_in_answer(source: Source, content: bytes) -> ProviderError:
     return ProviderError(text, error_type=error.error_type, retryable=error.retryable)
 
 
-def _has_finish_reason(body: Mapping[str, Any]) -> bool:
-    return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in body["choices"])
+def _has_finish_reason(choices: Any) -> bool:
+    return any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices or ())
 
 
 def _bad_response(source: Source, detail: str) -> ProviderError:

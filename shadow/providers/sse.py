@@ -11,20 +11,29 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 """A provider that sends a longer event does not follow the protocol."""
 
 
+SIGNS_OF_LIFE = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
+"""Names of events that only keep the connection open."""
+
+
 class EventTooLargeError(ValueError):
     """An event does not end within `MAX_EVENT_BYTES`."""
 
 
 class EventStream:
-    """Turns pieces of any size into the `data` of whole events; names, ids and comments are dropped.
+    """Turns pieces of any size into the `data` of whole events; ids, comments and events without meaning are dropped.
 
     Lines may end with LF, CR LF or CR. A last event without its blank line still counts, because several servers close
     the connection instead of sending it.
+
+    Attributes:
+        name: of the event that was given last; empty if it has none.
     """
 
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
+        self._next_name = ""
+        self.name = ""
 
     def feed(self, piece: bytes) -> Iterator[str]:
         """The data of the events that this piece completes.
@@ -50,8 +59,11 @@ class EventStream:
 
     def _line(self, line: bytes) -> Iterator[str]:
         if not line:
-            if self._data:
-                yield b"\n".join(self._data).decode("utf-8", "replace")
-            self._data = []
+            data, self._data = self._data, []
+            self.name, self._next_name = self._next_name, ""
+            if data and self.name not in SIGNS_OF_LIFE:
+                yield b"\n".join(data).decode("utf-8", "replace")
+        elif line.startswith(b"event:"):
+            self._next_name = line[6:].strip().decode("utf-8", "replace")
         elif line == b"data" or line.startswith(b"data:"):
             self._data.append(line[5:].removeprefix(b" "))

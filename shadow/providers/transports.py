@@ -7,8 +7,11 @@ instead (httpx2, or an httpx client with another transport).
 
 from __future__ import annotations
 
+import asyncio
 import codecs
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, suppress
 from functools import cache
@@ -21,6 +24,11 @@ from shadow.errors import ProviderError
 from shadow.providers.lean_client import LeanAsyncClient
 
 LIMITS: Final = httpx.Limits(max_connections=1000, max_keepalive_connections=100)
+
+REST_S: Final = 0.1
+"""Seconds to read on after the end of an answer, as OpenAI's client does."""
+MOST_HEADER_BYTES: Final = 64 * 1024
+"""Of one header; httpx allows 100 KiB for all of them."""
 
 TIMEOUTS: Final = {"TimeoutException", "TimeoutError"}
 CONNECTION_FAILURES: Final = {"TransportError", "ClientError"}
@@ -116,6 +124,38 @@ def allow_reads_of(response: Any, read_s: float) -> None:
         limits["read"] = read_s
 
 
+def read_rest(response: Any, pieces: Iterator[bytes]) -> None:
+    """Read what follows the end of an answer, usually nothing, so that the connection can be used again.
+
+    The answer is whole: no error and no silence of the connection matters any more. A blocking read has no limit of its
+    own at this point, so a timer wakes it up.
+    """
+    network: Any = (getattr(response, "extensions", None) or {}).get("network_stream")
+    connection = None if network is None else network.get_extra_info("socket")
+    if not isinstance(connection, socket.socket):
+        return  # the connection is closed with the response
+    timer = threading.Timer(REST_S, _shut, (connection,))
+    timer.daemon = True
+    with suppress(Exception):
+        timer.start()  # impossible at the end of the interpreter
+        for _ in pieces:
+            pass
+    timer.cancel()
+
+
+async def aread_rest(pieces: AsyncIterator[bytes]) -> None:
+    """As `read_rest`, without blocking the event loop."""
+    with suppress(Exception):
+        async with asyncio.timeout(REST_S):
+            async for _ in pieces:
+                pass
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS would first exchange messages
+
+
 def close_after_its_loop(client: LeanAsyncClient) -> None:
     """Close a client whose event loop has ended, so that the host's log has no warning about it.
 
@@ -191,7 +231,12 @@ def _aiohttp_transport() -> httpx.AsyncBaseTransport | None:
             limit=LIMITS.max_connections or 0, keepalive_timeout=LIMITS.keepalive_expiry, ssl=transport.ssl_context
         )
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            max_line_size=MOST_HEADER_BYTES,
+            max_field_size=MOST_HEADER_BYTES,
         )
 
     transport = AiohttpTransport(trust_env=False, verify=_authorities(), client=session)

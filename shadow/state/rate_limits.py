@@ -88,11 +88,14 @@ def rate_limits_of(headers: Mapping[str, str], now_epoch_s: float) -> RateLimits
 
 
 def _count(text: str | None) -> int | None:
-    """The number in a header; `60, 60;w=60` of the IETF's draft begins with the valid one."""
+    """The number in a header; None = not told, as a negative one means.
+
+    `60, 60;w=60` of the IETF's draft begins with the valid one.
+    """
     if text is None:
         return None
     try:
         number = float(text.partition(",")[0].partition(";")[0])
     except ValueError:
         return None
-    return max(0, int(number)) if abs(number) < 1e15 else None
+    return int(number) if 0 <= number < 1e15 else None

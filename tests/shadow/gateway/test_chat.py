@@ -124,6 +124,16 @@ def test_a_stream_gives_usage_to_a_client_that_asks_for_it(gateway: RunningGatew
     assert (usage["choices"], usage["usage"]["prompt_tokens"], last) == ([], 10, "[DONE]")
 
 
+def test_a_usage_chunk_without_choices_is_kept_back_too(gateway: RunningGateway, provider: FakeOpenAI) -> None:
+    """Whatever form the provider gives it."""
+    word = {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop"}]}
+    events = [word, {"choices": None, "usage": {"prompt_tokens": 3, "completion_tokens": 1}}]
+    body = b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in events) + b"data: [DONE]\n\n"
+    provider.will("small", Behaviour(body=body))
+    provider.will("big", Behaviour(body=body))
+    assert events_of(gateway.ask(stream=True)) == [word, "[DONE]"]
+
+
 def test_a_stream_falls_back_before_its_first_chunk(gateway: RunningGateway, provider: FakeOpenAI) -> None:
     """The client sees one whole stream of the other model."""
     provider.will("small", Behaviour(status=503))
@@ -242,6 +252,17 @@ def test_a_field_that_breaks_a_rule_is_named(
 def test_a_body_that_is_no_json_object_is_400(gateway: RunningGateway, body: bytes) -> None:
     """Also one that nests deeper than a parser goes."""
     assert gateway.post("/v1/chat/completions", body).status_code == 400
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_that_no_provider_can_be_sent_is_400(
+    gateway: RunningGateway, provider: FakeOpenAI, number: str
+) -> None:
+    """It is JSON, but infinite once it is read."""
+    body = json.dumps({**QUESTION, "temperature": 0}).replace('"temperature": 0', f'"temperature": {number}')
+    reply = gateway.post("/v1/chat/completions", body.encode())
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "invalid_value")
+    assert provider.received == []
 
 
 def test_text_that_is_no_unicode_is_400(gateway: RunningGateway) -> None:

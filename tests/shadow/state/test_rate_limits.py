@@ -104,6 +104,8 @@ def test_headers_of_others() -> None:
         RateLimit(kind="requests", limit=100, remaining=50, reset_s=None),
     )
     assert rate_limits_of({"x-ratelimit-remaining": "many", "etag": "1"}, NOW) == RateLimits()
+    not_told = {"x-ratelimit-remaining-requests": "-1", "x-ratelimit-limit-requests": "-1"}
+    assert rate_limits_of(not_told, NOW) == RateLimits()
     (limit,) = rate_limits_of({"x-ratelimit-remaining": "5"}, NOW).limits
     assert limit.headroom is None
 
