@@ -7,13 +7,13 @@ same failures in different ways: by a code, by a type, or only in the message.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shadow.domain.usage import ERROR_IN_ANSWER, read
 from shadow.errors import CONTENT_POLICY, CONTEXT_LENGTH, QUOTA
+from shadow.providers.error_texts import type_of_text
 
 RETRYABLE_STATUSES: Final = frozenset({408, 409, 425, 429})
 """Statuses below 500 after which another try may succeed; every other 4xx is about the request or its key."""
@@ -23,7 +23,7 @@ TEXT_CHARACTERS_READ: Final = 4000
 RATE_LIMIT: Final = "429"
 
 NAMES: Final = {
-    CONTEXT_LENGTH: frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}),
+    CONTEXT_LENGTH: frozenset({"context_length_exceeded", "exceed_context_size_error"}),
     CONTENT_POLICY: frozenset(
         {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"}
     ),
@@ -32,21 +32,9 @@ NAMES: Final = {
 }
 """Codes and types, in lower case, by error type."""
 
-SENTENCES: Final = {
-    CONTEXT_LENGTH: re.compile(
-        r"(maximum|available|model'?s?) context (length|size|window)|context (length|window) (is )?exceeded"
-        r"|prompt is too long|input is too long|exceeds the maximum number of (input )?tokens"
-        r"|too large for model with \d+ maximum context",
-        re.IGNORECASE,
-    ),
-    CONTENT_POLICY: re.compile(
-        r"content (management )?policy|content filter|safety system|requires moderation", re.IGNORECASE
-    ),
-    QUOTA: re.compile(
-        r"credit balance is too low|insufficient (balance|credits|quota)|exceeded your current quota", re.IGNORECASE
-    ),
-}
-"""Messages of providers without a code. They are read only if the status means that the request failed."""
+TOO_LONG: Final = "string_above_max_length"
+"""OpenAI's code for any field whose text is too long."""
+PROMPT_FIELDS: Final = ("messages", "input", "prompt", "instructions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +81,16 @@ def _named(error: Any, detail: str, status: int | None) -> str:
         return QUOTA
     if status is not None and (status >= 500 or status in (401, 404)):
         return ""
-    return next((error_type for error_type, sentence in SENTENCES.items() if sentence.search(detail)), "")
+    if TOO_LONG in names:
+        return CONTEXT_LENGTH if _is_about_the_prompt(error, detail) else ""
+    return type_of_text(detail)
+
+
+def _is_about_the_prompt(error: Any, detail: str) -> bool:
+    """Whether the field with a text that is too long holds the prompt, and not, say, the name of a user."""
+    field = read(error, "param")
+    named = field if isinstance(field, str) and field else detail.partition("'")[2]
+    return named.startswith(PROMPT_FIELDS)
 
 
 def _names(error: Any) -> Iterator[str]:
