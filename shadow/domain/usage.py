@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
+from shadow.domain.accounting import Fields, count_of, fields_of, usage_of_block
 from shadow.domain.chunk import Chunk, ToolCallPiece
-from shadow.domain.outcome import UNKNOWN_USAGE, Answer, ToolCall, Usage
-
-MOST_TOKENS: Final = 2**31
-"""A larger number is not a token count."""
+from shadow.domain.outcome import Answer, ToolCall, Usage
 
 ERROR_IN_ANSWER: Final = "provider_error"
 """`error_type` of an error without a name in the place of an answer."""
@@ -22,10 +20,6 @@ CODE_CHARACTERS: Final = 64
 
 TEXT_PARTS: Final = (None, "text", "output_text")
 """Parts of a message that are its text; Mistral's `thinking` and others are not."""
-
-CACHE_READ_KEYS: Final = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
-CACHE_WRITE_KEYS: Final = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
-DETAIL_KEYS: Final = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
 
 
 def is_answer(reply: Any) -> bool:
@@ -86,8 +80,8 @@ def failed_choice(choices: Any) -> Any:
 
 def answer_of(reply: Any) -> Answer:
     """The answer of a whole reply; `raw` is the reply itself."""
-    said = _fields(reply)
-    usage = _fields(said("usage"))
+    said = fields_of(reply)
+    usage = fields_of(said("usage"))
     choice = _first_choice(said("choices"))
     text, tool_calls = _of_output(said("output")) if choice is None else _of_message(read(choice, "message"))
     return Answer(
@@ -109,8 +103,8 @@ def chunk_of(event: Any) -> Chunk:
         return Chunk(raw=event, model=whole.model, response_id=whole.response_id, usage=whole.usage, answer=whole)
     if kind == "response.output_text.delta":
         return Chunk(raw=event, text=_string(read(event, "delta")))
-    said = _fields(event)
-    delta = _fields(read(_first_choice(said("choices")), "delta"))
+    said = fields_of(event)
+    delta = fields_of(read(_first_choice(said("choices")), "delta"))
     block = said("usage")
     usage = None if block is None else fields_of(block)
     return Chunk(
@@ -204,11 +198,6 @@ def counted(usage: Usage) -> Usage:
 def is_amount(value: Any) -> TypeGuard[float]:
     """Whether this is an amount of seconds or dollars: finite and not negative."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def _cost_usd(usage: Fields) -> float | None:
-    cost = usage("cost")
-    return float(cost) if is_amount(cost) else None
 
 
 def _text_of(content: Any) -> str:
