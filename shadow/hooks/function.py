@@ -132,8 +132,8 @@ class FunctionHook:
             if future.cancelled():
                 try:
                     future.exception()
-                except BaseException as error:  # noqa: BLE001 - the cancellation, which its waiters get
-                    observed.failed(error)
+                except BaseException as cancelled:  # noqa: BLE001 - the cancellation, which its waiters get
+                    observed.failed(cancelled)
                 return
             error = getattr(future, "_exception", None)  # `exception()` would count as the host having seen it
             if error is not None:

@@ -125,7 +125,8 @@ class _Calls:
             made = method(*args, **kwargs)
             if inspect.iscoroutine(made):
                 coroutine = self._awaited(lambda: made, kwargs)
-                coroutine.__name__, coroutine.__qualname__ = made.__name__, made.__qualname__
+                for name in ("__name__", "__qualname__"):  # typing.Coroutine has neither
+                    setattr(coroutine, name, getattr(made, name))
                 return coroutine
             return _returned(self._begin(kwargs), made)
         observed = self._begin(kwargs)

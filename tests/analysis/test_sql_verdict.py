@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,9 @@ def test_row_counts(store: Store) -> None:
         ],
     )
     q, window, ref = Queries(store.reader(), "p"), Window(D16, D17), PolicyRef("cheap", "2")
-    nothing = {"live_unstated_n": 0, "meant_n": 0, "stated_n": 0, "unstated_n": 0, "unstated_weight": 0.0}
+    nothing: dict[str, Any] = {
+        "live_unstated_n": 0, "meant_n": 0, "stated_n": 0, "unstated_n": 0, "unstated_weight": 0.0,
+    }  # fmt: skip
     first = {**nothing, "meant_n": 13, "stated_n": 11}
     second = {**nothing, "live_unstated_n": 5, "unstated_n": 2, "unstated_weight": 4.0}
     assert q.row_counts(window, ref) == [

@@ -273,7 +273,7 @@ def test_what_ends_during_the_pause_changes_nothing() -> None:
         watched = Watched()
         watched.fail(3)
         watched.now_s += 1.0
-        watched.note(kind, 1.0)  # type: ignore[arg-type]  # one of its words
+        watched.note(kind, 1.0)
         assert watched.breaker.phase == "open"
         assert watched.breaker.changes_at_s(watched.now_s) == 1005.0
 
