@@ -30,6 +30,7 @@ class Chunk:
 
     Attributes:
         tool_calls: pieces of tool calls; None = unknown.
+        finish_reasons: number of a choice and why it ends, of those that end here.
         answer: the whole answer, from a provider that sends it beside the chunks.
     """
 
@@ -40,4 +41,6 @@ class Chunk:
     usage: Usage | None = None
     cost_usd: float | None = None
     tool_calls: tuple[ToolCallPiece, ...] | None = None
+    finish_reasons: tuple[tuple[int, str], ...] = ()
+    system_fingerprint: str = ""
     answer: Answer | None = None

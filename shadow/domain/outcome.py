@@ -68,6 +68,8 @@ class Answer:
         contamination: that the provider itself reports, such as a cache hit.
         score: recorded quality in [0, 1] in backtests; None in production.
         tool_calls: tool calls of the answer; None = unknown.
+        finish_reasons: why the choices end, in their order, in the provider's words; empty = unknown.
+        system_fingerprint: of the provider's configuration; empty = not reported.
         raw: the provider's own object, passed to the caller unchanged.
     """
 
@@ -80,6 +82,8 @@ class Answer:
     tool_calls: tuple[ToolCall, ...] | None = None
     latency_s: float | None = None
     contamination: tuple[Contamination, ...] = ()
+    finish_reasons: tuple[str, ...] = ()
+    system_fingerprint: str = ""
     raw: Any = None
 
 
@@ -122,6 +126,9 @@ class Outcome:
         duration_s: from dispatch to the end of the answer. ttft_s: to the first chunk of a stream.
         cost_usd: only if the provider or host reported one.
         answer: for the shadows' validators; never exported.
+        reported_model: the model that answered, as the provider names it.
+        finish_reasons: of the served answer.
+        system_fingerprint: of the served answer.
         escalated: an escalation was paid; None = unknown.
         needs_review: why a person should review it; empty = no reason.
         judge_calls: questions of validators to models about its answers.
@@ -143,7 +150,9 @@ class Outcome:
     escalated: bool | None = None
     needs_review: ReviewReason | Literal[""] = ""
     judge_calls: tuple[JudgeCall, ...] = ()
-    response_model: str = ""
+    reported_model: str = ""
+    finish_reasons: tuple[str, ...] = ()
+    system_fingerprint: str = ""
 
 
 UNREPORTED = Outcome(status="unreported")

@@ -91,6 +91,8 @@ def answer_of(reply: Any) -> Answer:
         usage=usage_of_block(usage),
         cost_usd=cost_of_block(usage),
         tool_calls=tool_calls,
+        finish_reasons=_finish_reasons(said),
+        system_fingerprint=_string(said("system_fingerprint")),
         raw=reply,
     )
 
@@ -113,8 +115,10 @@ def chunk_of(event: Any) -> Chunk:
         tool_calls=_tool_call_pieces(delta("tool_calls")),
         model=_string(said("model")),
         response_id=_string(said("id")),
-        usage=None if usage is None else usage_of_block(usage),
-        cost_usd=None if usage is None else cost_of_block(usage),
+        usage=None if usage is None else _usage(usage),
+        cost_usd=None if usage is None else _cost_usd(usage),
+        finish_reasons=_ended_choices(said("choices")),
+        system_fingerprint=_string(said("system_fingerprint")),
     )
 
 
@@ -198,6 +202,30 @@ def counted(usage: Usage) -> Usage:
 def is_amount(value: Any) -> TypeGuard[float]:
     """Whether this is an amount of seconds or dollars: finite and not negative."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
+
+
+def _cost_usd(usage: Fields) -> float | None:
+    cost = usage("cost")
+    return float(cost) if is_amount(cost) else None
+
+
+def _finish_reasons(said: Fields) -> tuple[str, ...]:
+    """Why each choice ends; of a response why it is incomplete, else its status."""
+    choices = said("choices")
+    if choices is None and said("object") == "response":
+        reason = read(said("incomplete_details"), "reason") or said("status")
+        return (reason,) if isinstance(reason, str) else ()
+    return tuple([reason for _, reason in sorted(_ended_choices(choices))])
+
+
+def _ended_choices(choices: Any) -> tuple[tuple[int, str], ...]:
+    ended = []
+    for position, choice in enumerate(_items(choices)):
+        reason = read(choice, "finish_reason")
+        if reason and isinstance(reason, str):
+            number = read(choice, "index")
+            ended.append((number if isinstance(number, int) else position, reason))
+    return tuple(ended)
 
 
 def _text_of(content: Any) -> str:

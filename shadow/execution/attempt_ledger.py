@@ -121,6 +121,9 @@ class Ledger:
             answer=self.answer,
             escalated=escalated,
             needs_review=self.needs_review,
+            reported_model=self.answer.model,
+            finish_reasons=self.answer.finish_reasons,
+            system_fingerprint=self.answer.system_fingerprint,
         )
 
     def _contamination(self, served: Answer) -> tuple[Contamination, ...]:

@@ -32,6 +32,8 @@ class StreamBuffer:
         self._response_id = ""
         self._usage = UNKNOWN_USAGE
         self._cost_usd: float | None = None
+        self._finish_reasons: dict[int, str] = {}
+        self._system_fingerprint = ""
         self.kept: list[Any] = []
         self.handed_out = False
         self.ttft_s: float | None = None
@@ -57,6 +59,9 @@ class StreamBuffer:
         if chunk.usage is not None and chunk.usage != UNKNOWN_USAGE:
             self._usage = chunk.usage
         self._cost_usd = self._cost_usd if chunk.cost_usd is None else chunk.cost_usd
+        if chunk.finish_reasons:
+            self._finish_reasons.update(chunk.finish_reasons)
+        self._system_fingerprint = chunk.system_fingerprint or self._system_fingerprint
 
     def hand_out(self, chunk: Chunk) -> Any:
         """The raw chunk, for the caller."""
@@ -74,6 +79,8 @@ class StreamBuffer:
             usage=self._usage,
             cost_usd=self._cost_usd,
             tool_calls=None if calls is None else calls.calls(),
+            finish_reasons=tuple([reason for _, reason in sorted(self._finish_reasons.items())]),
+            system_fingerprint=self._system_fingerprint,
         )
 
 

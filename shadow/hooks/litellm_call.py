@@ -154,6 +154,8 @@ class LiteLLMCall:
             model=self._served(text_of(read(reply, "model")), self._model_of(event)),
             response_id=answer.response_id,
             usage=answer.usage,
+            finish_reasons=answer.finish_reasons,
+            system_fingerprint=answer.system_fingerprint,
             cost_usd=cost_of(read(event, "response_cost") or read(logged, "response_cost"), hit=hit),
         )
         if self._ttft_s is None and read(event, "stream"):
@@ -187,6 +189,8 @@ class LiteLLMCall:
             model=self._served(answer.model, asked),
             response_id=answer.response_id,
             usage=answer.usage,
+            finish_reasons=answer.finish_reasons,
+            system_fingerprint=answer.system_fingerprint,
             cost_usd=cost_of(read(hidden, "response_cost"), hit=hit),
         )
         failure = failure_of(reply)
@@ -239,6 +243,8 @@ class LiteLLMCall:
             model=self._served(answer.model, self._decided_for),
             response_id=answer.response_id,
             usage=answer.usage,
+            finish_reasons=answer.finish_reasons,
+            system_fingerprint=answer.system_fingerprint,
             cost_usd=answer.cost_usd,
         )
         self._close(served, status, error_type=error_type, expects_more=status == "complete" and not self.is_abandoned)

@@ -213,6 +213,9 @@ class ObservedRequest:
                 error_type=error_type,
                 attempts=tuple(attempts),
                 answer=answer if answer.text or answer.score is not None else None,
+                reported_model=answer.model,
+                finish_reasons=answer.finish_reasons,
+                system_fingerprint=answer.system_fingerprint,
             )
             if not expects_more:
                 self.close(outcome)

@@ -15,6 +15,7 @@ from shadow.telemetry import keys
 from shadow.telemetry.span import Attributes, Part
 
 MESSAGE_CHARACTERS: Final = 200
+NAME_CHARACTERS: Final = 256
 
 
 def request_attributes(request: Request, origin: str) -> Attributes:
@@ -146,6 +147,27 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
     if len(outcome.attempts) > 1 or any(attempt.kind != "primary" for attempt in outcome.attempts):
         attributes[keys.ATTEMPTS] = _json([_attempt(attempt) for attempt in outcome.attempts])
     return attributes
+
+
+def live_attributes(request: Request, outcome: Outcome) -> Attributes:
+    """Facts of the request and its answer that only the live span carries."""
+    attributes = answer_attributes(outcome)
+    attributes[keys.HAS_TOOLS] = int(request.has_tools)
+    if "has_images" not in request.unknown:
+        attributes[keys.HAS_IMAGES] = int(request.has_images)
+    return attributes
+
+
+def answer_attributes(outcome: Outcome) -> Attributes:
+    """What the provider says about its answer, in its own words."""
+    reported = outcome.reported_model if outcome.reported_model != outcome.model else ""
+    return filled(
+        {
+            keys.REPORTED_MODEL: reported[:NAME_CHARACTERS],
+            keys.FINISH_REASONS: _json(list(outcome.finish_reasons)) if outcome.finish_reasons else "",
+            keys.SYSTEM_FINGERPRINT: outcome.system_fingerprint[:NAME_CHARACTERS],
+        }
+    )
 
 
 def chat_attributes(attempt: Attempt | JudgeCall) -> Attributes:

@@ -29,6 +29,10 @@ REVISION: Final = "llm_router.revision"
 USER_KEY: Final = "llm_router.user.key"
 SESSION_KEY: Final = "llm_router.session.key"
 
+HAS_TOOLS: Final = "llm_router.request.has_tools"
+"""0 or 1; absent = unknown, as in the next."""
+HAS_IMAGES: Final = "llm_router.request.has_images"
+
 # segments
 TASK: Final = "llm_router.task"
 USER_TIER: Final = "llm_router.user.tier"
@@ -85,6 +89,10 @@ USAGE_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 USAGE_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 USAGE_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 USAGE_CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_write.input_tokens"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
+REPORTED_MODEL: Final = "llm_router.outcome.reported_model"
+"""The provider's own id of the model, for example with its date; absent = the name in `gen_ai.response.model`."""
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 
 # content, only if the service exports it

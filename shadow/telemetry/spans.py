@@ -20,9 +20,11 @@ from shadow.runtime.frozen import quickly_made
 from shadow.telemetry import keys
 from shadow.telemetry.attributes import (
     MESSAGE_CHARACTERS,
+    answer_attributes,
     chat_attributes,
     decision_parts,
     known,
+    live_attributes,
     live_copy_part,
     outcome_attributes,
     request_attributes,
@@ -161,7 +163,7 @@ class SpanBuilder:
     def of_late_outcome(self, request_id: str, outcome: Outcome, time_ns: int) -> Span:
         """One `outcome` span, for a request that was closed without an outcome."""
         part = Part({keys.REQUEST_ID: request_id, keys.ROLE: "outcome"})
-        served = Part(outcome_attributes(outcome, self._provider(outcome)))
+        served = Part({**outcome_attributes(outcome, self._provider(outcome)), **answer_attributes(outcome)})
         return self._fact("outcome", request_id, (request_id, "outcome", str(time_ns)), time_ns, part, served)
 
     def _fact(self, name: str, target: str, of: Sequence[str], time_ns: int, *parts: Part) -> Span:
@@ -243,7 +245,7 @@ class SpanBuilder:
 
 
 def _only_live(record: Record) -> Attributes:
-    attributes: Attributes = dict(record.content)
+    attributes: Attributes = {**record.content, **live_attributes(record.request, record.outcome)}
     if record.reload_error:
         attributes[keys.RELOAD_ERROR] = record.reload_error[:MESSAGE_CHARACTERS]
     if record.outcome.error_type and not isinstance(record.decision, Failure):

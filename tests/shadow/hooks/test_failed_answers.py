@@ -91,6 +91,35 @@ def test_a_stream_that_ends_with_an_error_is_partial(server: FakeOpenAI, observe
     assert outcome(observer, sink) == ("partial", "provider_error")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_the_provider_says_about_its_answer_is_recorded(
+    server: FakeOpenAI, observer: Observer, sink: MemorySink, stream: bool
+) -> None:
+    """The dated id of the model, why the answer ends and the fingerprint; of a stream as of a whole answer."""
+    head = {"id": "c-1", "model": "big-eu", "system_fingerprint": "fp_1"}
+    part = {"role": "assistant", "content": "By post."}
+    if stream:
+        chunk = {**head, "object": "chat.completion.chunk"}
+        choices = [{"index": 0, "delta": part}, {"index": 0, "delta": {}, "finish_reason": "length"}]
+        events = [{**chunk, "choices": [choice]} for choice in choices]
+        body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    else:
+        choice = {"index": 0, "message": part, "finish_reason": "length"}
+        body = json.dumps({**head, "object": "chat.completion", "choices": [choice]}).encode()
+    server.will("big", Behaviour(body=body))
+    tools: Any = [{"type": "function", "function": {"name": "f"}}]
+    with openai.OpenAI(base_url=server.base_url, api_key="k") as client:
+        create: Any = observer.wrap(client).chat.completions.create
+        reply = create(model="big", messages=MESSAGES, tools=tools, stream=stream)
+        if stream:
+            list(reply)
+    assert observer.flush(5)
+    (row,) = sink.rows("live")
+    assert (row[keys.RESPONSE_MODEL], row[keys.REPORTED_MODEL]) == ("big", "big-eu")
+    assert (row[keys.FINISH_REASONS], row[keys.SYSTEM_FINGERPRINT]) == ('["length"]', "fp_1")
+    assert (row[keys.HAS_TOOLS], row[keys.HAS_IMAGES]) == (1, 0)
+
+
 @pytest.mark.parametrize("status", ["completed", "failed"])
 def test_a_response_in_the_background_is_recorded_when_it_is_there(
     server: FakeOpenAI, observer: Observer, sink: MemorySink, status: str

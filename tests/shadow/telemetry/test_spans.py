@@ -97,6 +97,8 @@ def test_a_request_becomes_a_route_span_and_one_span_per_shadow() -> None:
     }
     assert attributes(route) == {
         **common,
+        "llm_router.request.has_tools": 0,
+        "llm_router.request.has_images": 0,
         "llm_router.role": "live",
         "llm_router.sample_rate": 1.0,
         "llm_router.policy.name": "live",
@@ -275,6 +277,24 @@ def test_every_attempt_is_a_span_for_people_and_several_are_on_the_row() -> None
     assert [each["kind"] for each in json.loads(attributes(alone)[keys.ATTEMPTS])] == ["fallback"]
     (primary, _) = of_request(builder(), record(outcome=complete(attempts=attempts[:1])))
     assert keys.ATTEMPTS not in attributes(primary)
+
+
+def test_what_the_provider_says_about_its_answer_is_on_the_live_span_alone() -> None:
+    """The dated id behind the catalogue's name, why the answer ends, and the provider's configuration."""
+    outcome = complete(reported_model="big-2026-11-01", finish_reasons=("stop", "length"), system_fingerprint="fp_1")
+    asked = request(has_tools=True, unknown=frozenset({"has_images"}))
+    results = (PolicyResult(decision=decision()),)
+    route, shadow = of_request(builder(), record(request=asked, outcome=outcome, results=results))
+    told = {
+        keys.REPORTED_MODEL: "big-2026-11-01",
+        keys.FINISH_REASONS: '["stop","length"]',
+        keys.SYSTEM_FINGERPRINT: "fp_1",
+    }
+    assert told.items() <= attributes(route).items()
+    assert (attributes(route)[keys.HAS_TOOLS], keys.HAS_IMAGES in attributes(route)) == (1, False)
+    assert not {*told, keys.HAS_TOOLS} & set(attributes(shadow))
+    same = attributes(of_request(builder(), record(outcome=complete(reported_model="big")))[0])
+    assert keys.REPORTED_MODEL not in same
 
 
 def test_an_answer_that_was_refused_is_no_error_of_its_provider() -> None:
