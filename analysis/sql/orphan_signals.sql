@@ -5,13 +5,13 @@ WITH sent AS (SELECT target FROM signals WHERE ingested_at >= {since:DateTime64(
 SELECT
   project,
   count() AS n,                      -- signals
-  min(target) AS target              -- one that they name: a request id, response:ID or span:TRACE+SPAN
+  min(named) AS target               -- one that they name: a request id, response:ID or span:TRACE+SPAN
 FROM (
-  SELECT project, target
+  SELECT project, signals.target AS named
   FROM signals FINAL
   WHERE ingested_at >= {since:DateTime64(3, 'UTC')}
 )
-WHERE (project, target) NOT IN (
+WHERE (project, named) NOT IN (
   SELECT project, arrayJoin([request_id, concat('response:', response_id), concat('span:', trace_id, span_id)]) AS target
   FROM decisions
   WHERE role = 'live' AND (
@@ -19,6 +19,6 @@ WHERE (project, target) NOT IN (
     OR concat('response:', response_id) IN (SELECT target FROM sent)
     OR concat('span:', trace_id, span_id) IN (SELECT target FROM sent))
 )
-  AND (project != 'default' OR target NOT IN (SELECT target FROM signals WHERE project != 'default'))
+  AND (project != 'default' OR named NOT IN (SELECT target FROM signals WHERE project != 'default'))
 GROUP BY project
 ORDER BY project

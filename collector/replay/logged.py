@@ -83,7 +83,7 @@ class LoggedFeed(Feed):
             status=call.status,
             model=call.model if call.status != "error" else "",
             provider=call.provider,
-            response_model=call.response_model,
+            reported_model=call.reported_model,
             response_id=call.response_id,
             usage=call.usage,
             cost_usd=call.cost_usd,

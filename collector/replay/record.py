@@ -51,7 +51,7 @@ class Record:
         model: the model that answered, as the log names it; the one that was asked for if none answered. Empty = a
             router is to answer.
         planned_model: the model that was asked for, where the log says that it is another one.
-        response_model: another id that the log has for the model that answered, whose price holds.
+        reported_model: another id that the log has for the model that answered, whose price holds.
         cost_usd: what the log says that it cost.
         contamination: why the model that answered is not simply live's choice.
         retries: failed attempts on the same model before the answer.
@@ -77,7 +77,7 @@ class Record:
     model: str = ""
     planned_model: str = ""
     provider: str = ""
-    response_model: str = ""
+    reported_model: str = ""
     response_id: str = ""
     cost_usd: float | None = None
     duration_s: float | None = None

@@ -132,7 +132,6 @@ class Outcome:
         escalated: an escalation was paid; None = unknown.
         needs_review: why a person should review it; empty = no reason.
         judge_calls: questions of validators to models about its answers.
-        response_model: the id in the answer as its provider wrote it; empty = unknown, or as `model`.
     """
 
     status: OutcomeStatus

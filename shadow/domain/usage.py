@@ -115,8 +115,8 @@ def chunk_of(event: Any) -> Chunk:
         tool_calls=_tool_call_pieces(delta("tool_calls")),
         model=_string(said("model")),
         response_id=_string(said("id")),
-        usage=None if usage is None else _usage(usage),
-        cost_usd=None if usage is None else _cost_usd(usage),
+        usage=None if usage is None else usage_of_block(usage),
+        cost_usd=None if usage is None else cost_of_block(usage),
         finish_reasons=_ended_choices(said("choices")),
         system_fingerprint=_string(said("system_fingerprint")),
     )
@@ -202,11 +202,6 @@ def counted(usage: Usage) -> Usage:
 def is_amount(value: Any) -> TypeGuard[float]:
     """Whether this is an amount of seconds or dollars: finite and not negative."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf")
-
-
-def _cost_usd(usage: Fields) -> float | None:
-    cost = usage("cost")
-    return float(cost) if is_amount(cost) else None
 
 
 def _finish_reasons(said: Fields) -> tuple[str, ...]:

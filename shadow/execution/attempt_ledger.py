@@ -108,7 +108,6 @@ class Ledger:
         return Outcome(
             status=self._status,
             model=self._catalogue.canonical(self.answer.model, served.model) if self.answer.model else served.model,
-            response_model=self.answer.model,
             provider=served.provider,
             response_id=self.answer.response_id,
             usage=self.answer.usage,

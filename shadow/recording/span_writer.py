@@ -155,7 +155,7 @@ def _with_catalogue_name(decision: Decision | Failure, outcome: Outcome, catalog
     planned = decision.model if isinstance(decision, Decision) else ""
     model = outcome.model and catalogue.canonical(outcome.model, planned)
     if model != outcome.model:
-        outcome = copied(outcome, model=model, response_model=outcome.response_model or outcome.model)
+        outcome = copied(outcome, model=model, reported_model=outcome.reported_model or outcome.model)
     return contaminated(decision, outcome, catalogue) if isinstance(decision, Decision) else outcome
 
 

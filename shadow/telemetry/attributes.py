@@ -130,7 +130,7 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
                 keys.OUTCOME_CONTAMINATION: ",".join(outcome.contamination),
                 keys.OUTCOME_NEEDS_REVIEW: outcome.needs_review,
                 keys.RESPONSE_MODEL: outcome.model,
-                keys.OUTCOME_RESPONSE_MODEL: "" if outcome.response_model == outcome.model else outcome.response_model,
+                keys.REPORTED_MODEL: _reported(outcome),
                 keys.RESPONSE_ID: outcome.response_id,
                 keys.PROVIDER_NAME: provider,
             }
@@ -160,14 +160,16 @@ def live_attributes(request: Request, outcome: Outcome) -> Attributes:
 
 def answer_attributes(outcome: Outcome) -> Attributes:
     """What the provider says about its answer, in its own words."""
-    reported = outcome.reported_model if outcome.reported_model != outcome.model else ""
     return filled(
         {
-            keys.REPORTED_MODEL: reported[:NAME_CHARACTERS],
             keys.FINISH_REASONS: _json(list(outcome.finish_reasons)) if outcome.finish_reasons else "",
             keys.SYSTEM_FINGERPRINT: outcome.system_fingerprint[:NAME_CHARACTERS],
         }
     )
+
+
+def _reported(outcome: Outcome) -> str:
+    return "" if outcome.reported_model == outcome.model else outcome.reported_model[:NAME_CHARACTERS]
 
 
 def chat_attributes(attempt: Attempt | JudgeCall) -> Attributes:

@@ -72,8 +72,6 @@ RELOAD_ERROR: Final = "llm_router.reload.error"
 
 # outcome
 OUTCOME_STATUS: Final = "llm_router.outcome.status"
-OUTCOME_RESPONSE_MODEL: Final = "llm_router.outcome.response_model"
-"""Id in the answer as its provider wrote it. Absent = as in `gen_ai.response.model`, which has the catalogue's name."""
 OUTCOME_CONTAMINATION: Final = "llm_router.outcome.contamination"
 OUTCOME_NEEDS_REVIEW: Final = "llm_router.outcome.needs_review"
 OUTCOME_DURATION_S: Final = "llm_router.outcome.duration_s"

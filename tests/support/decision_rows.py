@@ -192,6 +192,7 @@ _SIGNAL: Final[Mapping[str, Any]] = {
     "explanation": "",
     "version": 1,
     "is_deleted": 0,
+    "ingested_at": None,
 }
 
 _PRICE: Final[Mapping[str, Any]] = {
