@@ -8,6 +8,7 @@ or replaces one value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -149,15 +150,9 @@ class LiteLLMCall:
         if is_pending(reply):
             return
         answer = answer_of(reply)
-        self._account = Answer(
-            text=answer.text,
-            model=self._served(text_of(read(reply, "model")), self._model_of(event)),
-            response_id=answer.response_id,
-            usage=answer.usage,
-            finish_reasons=answer.finish_reasons,
-            system_fingerprint=answer.system_fingerprint,
-            cost_usd=cost_of(read(event, "response_cost") or read(logged, "response_cost"), hit=hit),
-        )
+        cost = read(event, "response_cost") or read(logged, "response_cost")
+        model = self._served(text_of(read(reply, "model")), self._model_of(event))
+        self._account = _with(answer, model=model, cost_usd=cost_of(cost, hit=hit))
         if self._ttft_s is None and read(event, "stream"):
             self._ttft_s = seconds_between(start, read(event, "completion_start_time"))
         if self._duration_s is None and closes:
@@ -184,15 +179,8 @@ class LiteLLMCall:
         if is_pending(reply):
             return
         answer = answer_of(reply)
-        served = Answer(
-            text=answer.text,
-            model=self._served(answer.model, asked),
-            response_id=answer.response_id,
-            usage=answer.usage,
-            finish_reasons=answer.finish_reasons,
-            system_fingerprint=answer.system_fingerprint,
-            cost_usd=cost_of(read(hidden, "response_cost"), hit=hit),
-        )
+        cost = cost_of(read(hidden, "response_cost"), hit=hit)
+        served = _with(answer, model=self._served(answer.model, asked), cost_usd=cost)
         failure = failure_of(reply)
         self._close(served, "error" if failure else "complete", error_type=failure)
 
@@ -238,15 +226,7 @@ class LiteLLMCall:
         if self._account is not None and status == "complete":
             self._close(self._account, status)
             return
-        served = Answer(
-            text=answer.text,
-            model=self._served(answer.model, self._decided_for),
-            response_id=answer.response_id,
-            usage=answer.usage,
-            finish_reasons=answer.finish_reasons,
-            system_fingerprint=answer.system_fingerprint,
-            cost_usd=answer.cost_usd,
-        )
+        served = _with(answer, model=self._served(answer.model, self._decided_for), cost_usd=answer.cost_usd)
         self._close(served, status, error_type=error_type, expects_more=status == "complete" and not self.is_abandoned)
 
     def close(self, outcome: Outcome) -> None:
@@ -324,3 +304,8 @@ class LiteLLMCall:
                 if name in catalogue:
                     return name
         return asked or response_model
+
+
+def _with(answer: Answer, *, model: str, cost_usd: float | None) -> Answer:
+    """What is kept of a reply until the shadows ran: not the reply itself, which the caller has."""
+    return replace(answer, model=model, cost_usd=cost_usd, raw=None, tool_calls=None)

@@ -280,7 +280,7 @@ def test_every_attempt_is_a_span_for_people_and_several_are_on_the_row() -> None
 
 
 def test_what_the_provider_says_about_its_answer_is_on_the_live_span_alone() -> None:
-    """The dated id behind the catalogue's name, why the answer ends, and the provider's configuration."""
+    """Why the answer ends, and the provider's configuration; the dated id has a price, so shadows have it too."""
     outcome = complete(reported_model="big-2026-11-01", finish_reasons=("stop", "length"), system_fingerprint="fp_1")
     asked = request(has_tools=True, unknown=frozenset({"has_images"}))
     results = (PolicyResult(decision=decision()),)
@@ -292,7 +292,7 @@ def test_what_the_provider_says_about_its_answer_is_on_the_live_span_alone() -> 
     }
     assert told.items() <= attributes(route).items()
     assert (attributes(route)[keys.HAS_TOOLS], keys.HAS_IMAGES in attributes(route)) == (1, False)
-    assert not {*told, keys.HAS_TOOLS} & set(attributes(shadow))
+    assert {*told, keys.HAS_TOOLS} & set(attributes(shadow)) == {keys.REPORTED_MODEL}
     same = attributes(of_request(builder(), record(outcome=complete(reported_model="big")))[0])
     assert keys.REPORTED_MODEL not in same
 
