@@ -202,6 +202,8 @@ def _rename_keys() -> None:
         known = ["=".join((key_of(key), *value)) for key, *value in (text.split("=", 1) for text in written)]
         if known != written:
             st.query_params[name] = known
+            # The widget of this run was bound to the address before it was mended.
+            st.session_state[name] = known if name == "segment" else known[0]
 
 
 def _summary(days: Window) -> str:

@@ -140,7 +140,7 @@ def test_a_link_may_name_a_key_as_its_column_is_called(fortnight: Store) -> None
     """Links from before `complexity` had one name still open."""
     at = opened(policy="bold", segment=["complexity_band=low"])
     assert not at.error
-    assert any("complexity=low" in caption.value.replace("\\", "") for caption in at.caption)
+    assert any("complexity=low" in caption.value.replace("\\", "") for caption in at.caption), texts(at)
 
 
 def test_a_model_without_a_price_is_named_with_the_lines_to_add(platform: Store) -> None:
