@@ -199,6 +199,7 @@ class PolicyRunner:
     def _reward(self, in_time: int) -> None:
         if in_time and self._is_probing:
             self.off = ""
+            self._is_probing = False
             self._strikes_left = self._strikes
             self._pause_s = FIRST_PROBE_S
             logger.warning("shadowroute: shadow policy %s switched on again; it decided in time", self.policy.name)
