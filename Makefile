@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install hooks demo test test-dates check sim faults bench soak lock wheels clean
+.PHONY: help install hooks demo test test-dates test-pythons mutants check sim faults bench soak lock wheels clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/'
@@ -36,6 +36,9 @@ test: $(STAMP)   ## all tests, in two processes per core and eight at most (WORK
 test-dates: $(STAMP) ## tests marked `dates` in 40 days, in 500 days and on a leap day, the engine's clock included
 	$(BIN)/python -m tests.checks.dates
 
+test-pythons: $(STAMP) ## the SDK's tests under each supported Python that is installed (PYTHONS="3.12 /path/to/python")
+	$(BIN)/python -m tests.checks.pythons $(PYTHONS)
+
 check: $(STAMP)  ## ruff, mypy strict, import layers, SQL lint, wheel contents
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -49,6 +52,9 @@ sim: $(STAMP)    ## how often the intervals hold the truth, at 2,000 draws, as a
 
 faults: $(STAMP) ## faults of providers and processes, in their long form (make test runs the short one)
 	SHADOWROUTE_FAULTS=full $(BIN)/pytest tests/faults -q -n auto --maxprocesses 4 --timeout 3600
+
+mutants: $(STAMP) ## how many small mistakes in what decides on safety the tests notice: 85 % of each module (ONLY="breaker guarded")
+	$(BIN)/python -m tests.checks.mutants $(ONLY)
 
 bench: $(STAMP)  ## measurements; they print figures and never fail on a time
 	$(BIN)/python -m tests.benchmarks
