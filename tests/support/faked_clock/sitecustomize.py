@@ -96,5 +96,5 @@ def _move(moved_s: int) -> None:
 
 if MOVED_S:
     _move(MOVED_S)
-    time.sleep = _sleep  # type: ignore[assignment]  # it takes what the tests give
-    ctypes.CDLL = _Library  # type: ignore[assignment,misc]  # by this name the engine's own package loads it
+    setattr(time, "sleep", _sleep)  # noqa: B010  # mypy takes other functions for wrong ones
+    setattr(ctypes, "CDLL", _Library)  # noqa: B010  # by this name the engine's own package loads it
