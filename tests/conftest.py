@@ -24,8 +24,13 @@ pytest_plugins = ["tests.support.folder_times"]
 # slower than without. Read when numpy is imported, which no plugin does.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# A busy machine is slow at times; what a property says does not depend on that.
-settings.register_profile("shadowroute", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is slow at times; what a property says does not depend on that. Mutants are tried with fewer examples.
+settings.register_profile(
+    "shadowroute",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("SHADOWROUTE_EXAMPLES", "100")),
+)
 settings.load_profile("shadowroute")
 
 IN_OWN_PROCESS = "SHADOWROUTE_IN_OWN_PROCESS"
