@@ -283,7 +283,7 @@ def _orphans(queries: Queries, _window: Window) -> Iterator[Check]:
     for row in queries.orphan_signals(datetime.now(UTC) - timedelta(days=RECENT_DAYS)):
         names = "signal names" if row.n == 1 else "signals name"
         text = (
-            f"project {row.project}: {count(row.n)} {names} what has not arrived, as {row.target[:100]!r}; kept, and"
+            f"project {row.project}: {count(row.n)} {names} what has not arrived, as {row.example[:100]!r}; kept, and"
             " counted when it does"
         )
         fix = 'is the id right, and does the signal say its service\'s project ("project": "shop")?'

@@ -43,12 +43,12 @@ class OrphanSignals:
 
     Attributes:
         n: how many.
-        target: one that they name: a request id, `response:ID` or `span:TRACE+SPAN`.
+        example: one that they name: a request id, `response:ID` or `span:TRACE+SPAN`.
     """
 
     project: str
     n: int
-    target: str
+    example: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
