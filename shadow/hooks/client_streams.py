@@ -75,6 +75,7 @@ class _Closing:
     """Notes that the caller closes the stream."""
 
     def __init__(self, stream: ObservedStream) -> None:
+        self.functions: dict[Any, Callable[..., Any]] = {}
         self._stream = stream
 
     def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

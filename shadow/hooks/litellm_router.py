@@ -74,6 +74,7 @@ class RouterHook:
     def __init__(
         self, context: ObserverContext, policy: LiteLLMPolicy, subscription: Subscription, call_types: frozenset[str]
     ) -> None:
+        self.functions: dict[Any, Callable[..., Any]] = {}
         self._context = context
         self._policy = policy
         self._subscription = subscription

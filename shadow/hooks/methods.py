@@ -17,7 +17,14 @@ MARK: Final = "__shadowroute_watch__"
 
 
 class Around(Protocol):
-    """Calls a method and observes it. What the method returns or raises, the host gets."""
+    """Calls a method and observes it. What the method returns or raises, the host gets.
+
+    Attributes:
+        functions: made for it, by the function under them and its name: hosts make a client for every
+            request (`with_options`), and all clients of a class share them.
+    """
+
+    functions: dict[tuple[Callable[..., Any], str], Callable[..., Any]]
 
     def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function; its return value may be awaitable."""
@@ -35,14 +42,17 @@ def observe_method(owner: Any, name: str, around: Around, mark: object = None) -
     if not callable(found) or (mark is not None and any(each is mark for each in marks)):
         return
     fixed = vars(owner).get(name)
+    is_bound = isinstance(found, MethodType) and found.__self__ is owner
+    if fixed is None and is_bound and mark is not None and not marks:
+        setattr(owner, name, MethodType(_shared_function(found.__func__, name, around, mark), owner))
+        return
     if fixed is None and not any(name in vars(base) for base in type(owner).__mro__):
         fixed = found
 
     def beneath(self: Any) -> Callable[..., Any]:
         return _of_class(self, name) if fixed is None else fixed
 
-    is_bound = isinstance(found, MethodType) and found.__self__ is owner
-    function = _function(found, beneath, around) if is_bound else _unbound_function(found, found, around)
+    function = _function(found.__func__, beneath, around) if is_bound else _unbound_function(found, found, around)
     setattr(function, MARK, (*marks, mark))
     setattr(owner, name, MethodType(function, owner) if is_bound else function)
 
@@ -52,9 +62,18 @@ def awaits(method: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(inspect.unwrap(method))
 
 
-def _function(found: Any, beneath: Callable[[Any], Callable[..., Any]], around: Around) -> Callable[..., Any]:
+def _shared_function(form: Callable[..., Any], name: str, around: Around, mark: object) -> Callable[..., Any]:
+    function = around.functions.get((form, name))
+    if function is None:
+        function = _function(form, lambda owner: _of_class(owner, name), around)
+        setattr(function, MARK, (mark,))
+        around.functions[form, name] = function
+    return function
+
+
+def _function(form: Any, beneath: Callable[[Any], Callable[..., Any]], around: Around) -> Callable[..., Any]:
     function: Callable[..., Any]
-    if inspect.iscoroutinefunction(found):
+    if inspect.iscoroutinefunction(form):
 
         async def acall(self: Any, /, *args: Any, **kwargs: Any) -> Any:
             return await around.acall(beneath(self), args, kwargs)
@@ -66,7 +85,7 @@ def _function(found: Any, beneath: Callable[[Any], Callable[..., Any]], around: 
             return around.call(beneath(self), args, kwargs)
 
         function = call
-    return functools.wraps(found.__func__)(function)
+    return functools.wraps(form)(function)
 
 
 def _unbound_function(found: Any, beneath: Callable[..., Any], around: Around) -> Callable[..., Any]:

@@ -39,22 +39,31 @@ def is_openai_client(candidate: Any) -> bool:
     return is_client
 
 
-def observe_client(context: ObserverContext, client: Any) -> None:
+def observe_client(context: ObserverContext, client: Any, hooks: _Hooks | None = None) -> None:
     """Observe the methods that answer, and those that copy the client. A second time changes nothing."""
-    before = dict(vars(client))
-    around = _Calls(context)
+    before = frozenset(vars(client))
+    hooks = _Hooks(context) if hooks is None else hooks
     for path in RESOURCES:
         resource = at_path(client, path)
         for name in METHODS if resource is not None else ():
-            observe_method(resource, name, around, context)
+            observe_method(resource, name, hooks.calls, context)
         if path.endswith("responses"):
-            observe_method(resource, "retrieve", _Retrieving(context), context)
+            observe_method(resource, "retrieve", hooks.retrieving, context)
         for name in RAW if resource is not None else ():
             vars(resource).pop(name, None)
     for name in COPIES:
-        observe_method(client, name, _Copies(context), context)
+        observe_method(client, name, hooks.copies, context)
     if "__getstate__" not in before:
-        vars(client)["__getstate__"] = _Unobserved(client, frozenset(before))
+        vars(client)["__getstate__"] = _Unobserved(client, before)
+
+
+class _Hooks:
+    """What observes the methods of a client and of its copies."""
+
+    def __init__(self, context: ObserverContext) -> None:
+        self.calls = _Calls(context)
+        self.retrieving = _Retrieving(context)
+        self.copies = _Copies(context, self)
 
 
 class _Unobserved:
@@ -74,8 +83,10 @@ class _Unobserved:
 class _Copies:
     """The calls that make another client of a client."""
 
-    def __init__(self, context: ObserverContext) -> None:
+    def __init__(self, context: ObserverContext, hooks: _Hooks) -> None:
+        self.functions: dict[Any, Callable[..., Any]] = {}
         self._context = context
+        self._hooks = hooks
 
     def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call, and observe the new client."""
@@ -87,8 +98,7 @@ class _Copies:
 
     def _observed(self, client: Any) -> Any:
         with self._context.recorder.containment.guard("wrap"):
-            if is_openai_client(client):
-                observe_client(self._context, client)
+            observe_client(self._context, client, self._hooks)
         return client
 
 
@@ -96,6 +106,7 @@ class _Retrieving:
     """The call that asks for a response again, which may be one of the background."""
 
     def __init__(self, context: ObserverContext) -> None:
+        self.functions: dict[Any, Callable[..., Any]] = {}
         self._background = background_of(context.recorder)
         self._guard = context.recorder.containment.guard
 
@@ -117,6 +128,7 @@ class _Calls:
     """The calls that ask a model. A request begins with the call, or with the await of one that is awaited."""
 
     def __init__(self, context: ObserverContext) -> None:
+        self.functions: dict[Any, Callable[..., Any]] = {}
         self._context = context
 
     def call(self, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -202,6 +214,7 @@ class _Parsing:
     """
 
     def __init__(self, observed: ObservedRequest, response: Any) -> None:
+        self.functions: dict[Any, Callable[..., Any]] = {}
         self._observed = observed
         self._is_seen = False
         self._hook = Hook(response, "parse", self)
