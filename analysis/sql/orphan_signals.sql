@@ -5,7 +5,7 @@ WITH sent AS (SELECT target FROM signals WHERE ingested_at >= {since:DateTime64(
 SELECT
   project,
   count() AS n,                      -- signals
-  min(target) AS example             -- one that they name: a request id, response:ID or span:TRACE+SPAN
+  min(named) AS example              -- one that they name: a request id, response:ID or span:TRACE+SPAN
 FROM (
   SELECT project, signals.target AS named
   FROM signals FINAL
