@@ -18,8 +18,6 @@ from shadowroute.analysis.selection import Window
 from shadowroute.analysis.signals import SignalRow, SignalSpec, spec_of
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
-pytestmark = pytest.mark.dates
-
 PRICES = Directions({"big": 10.0, "small": 1.0, "twin": 10.0})
 THUMBS = SignalRow(name="thumbs", source="user", n=1)
 DAY = dt.date(2026, 11, 16)

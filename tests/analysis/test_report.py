@@ -35,8 +35,6 @@ from tests.support.measured import estimate
 from tests.support.mixed_traffic import BOOK, CHEAP, CONTROL, WINDOW, store_traffic
 from tests.support.stores import fresh_store
 
-pytestmark = pytest.mark.dates
-
 
 @pytest.fixture(scope="module")
 def q(engine_folder: Path) -> Iterator[Queries]:

@@ -20,8 +20,6 @@ from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 from tests.support.execution_rows import insert_executions
 
-pytestmark = pytest.mark.dates
-
 D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)
 WINDOW = Window(D16, D17)
 CHEAP = PolicyRef("cheap", "2")

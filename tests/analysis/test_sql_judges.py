@@ -15,8 +15,6 @@ from shadowroute.collector.store import Store
 from tests.analysis.test_sql import D16, D17, run
 from tests.support.decision_rows import insert
 
-pytestmark = pytest.mark.dates
-
 WINDOW = {"first": D16, "last": D17}
 
 

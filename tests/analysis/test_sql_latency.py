@@ -13,8 +13,6 @@ from shadowroute.collector.rollup import Rollup
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 
-pytestmark = pytest.mark.dates
-
 DAYS = {"first": dt.date(2026, 11, 16), "last": dt.date(2026, 11, 17)}
 POLICY = {"policy": "cheap", "version": "2"}
 ANY_ROW: dict[str, list[str]] = {"segment_keys": [], "segment_values": []}

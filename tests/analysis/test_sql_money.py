@@ -14,8 +14,6 @@ from shadowroute.collector.store import Store
 from tests.support.decision_rows import DAY, both, insert
 from tests.support.mixed_traffic import DRAFTED
 
-pytestmark = pytest.mark.dates
-
 D17 = DAY + dt.timedelta(days=1)
 DAYS = {"first": DAY, "last": D17}
 CHEAP = {"policy": "cheap", "version": "2", "book": "b"}

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from shadowroute.collector.rollup import Rollup
 from shadowroute.collector.store import Store
 from tests.analysis.test_sql import ANY_ROW, DAYS, POLICY, run
 from tests.support.decision_rows import both, insert
-
-pytestmark = pytest.mark.dates
 
 THUMBS = {"name": "thumbs", "source": "user"}
 SMALL = {"model": "small", "steps_id": "small"}

@@ -13,8 +13,6 @@ from shadowroute.collector.rollup import Rollup
 from shadowroute.collector.store import Store
 from tests.support.decision_rows import insert
 
-pytestmark = pytest.mark.dates
-
 D16, D17 = dt.date(2026, 11, 16), dt.date(2026, 11, 17)
 DAYS = {"first": D16, "last": D17}
 HALF = math.floor(math.log(0.5) / math.log(1.02))

@@ -13,8 +13,6 @@ from shadowroute.app.demo.scenario import MODELS, TASKS
 from shadowroute.app.demo.traffic import Traffic, Turn, past_week, simulate
 from shadowroute.app.demo.truth import CACHE_TTL_US, World, thumb
 
-pytestmark = pytest.mark.dates
-
 MONDAY = date(2026, 11, 16)
 
 

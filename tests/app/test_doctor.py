@@ -14,8 +14,6 @@ from shadowroute.collector.store import Store
 from tests.support.decision_rows import both, insert
 from tests.support.page_week import LARGE, SMALL, fill
 
-pytestmark = pytest.mark.dates
-
 
 def found(checks: list[Check], name: str) -> list[Check]:
     return [check for check in checks if check.name == name]

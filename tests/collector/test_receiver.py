@@ -243,6 +243,7 @@ def logs_request() -> bytes:
         ("/v1/logs", "spans sent to /v1/logs", b'{"resource_spans": []}'),
         ("/v1/traces", "body must have resourceSpans", b'{"spans": []}'),
     ],
+    ids=range(8),
 )
 def test_another_signal_is_refused_and_counted(server: CollectorServer, path: str, kind: str, body: bytes) -> None:
     """It would be taken with 200 and be gone; doctor shows what was refused, and what to set instead."""
