@@ -34,7 +34,10 @@ def _run(now: datetime, by: timedelta) -> int:
     files = sorted(str(path) for path in (ROOT / "tests").glob("*/test_*.py") if MARK in path.read_text())
     workers = str(min(8, 2 * (os.cpu_count() or 1)))
     tests = [sys.executable, "-m", "pytest", "-q", "-m", "dates", "-n", workers, "--dist", "worksteal", *files]
-    return subprocess.run(tests, cwd=ROOT, env=moved(by), check=False).returncode
+    code = subprocess.run(tests, cwd=ROOT, env=moved(by), check=False).returncode
+    if code < 0:
+        print(f"pytest was ended by signal {-code}")
+    return code
 
 
 if __name__ == "__main__":

@@ -368,7 +368,7 @@ def test_the_header_tells_the_separator(tmp_path: Path, separator: str) -> None:
         (b"SQLite format 3\0", "an SQLite database"),
         (b"Obj\x01", "an Avro file"),
         (b"%PDF-1.7", "a PDF"),
-        (bytes(range(256)), "something binary"),
+        (bytes(range(256)), "a binary file"),
         (b"\0" * 5_000, "an empty file"),
         (b"", "an empty file"),
     ],

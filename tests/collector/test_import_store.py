@@ -74,7 +74,7 @@ def test_what_is_broken_costs_itself_and_the_rest_is_stored_and_priced(tmp_path:
     ).result_rows
     assert known == [(12, 2, 1, 10_000, 11)]
     assert document_of(done)["skipped"]
-    assert "left out 2: time is no moment between 2000 and 2100 (first: line 15)" in summary_text(done, store.dsn)
+    assert "left out 2: time is not a time between 2000 and 2100 (first: line 15)" in summary_text(done, store.dsn)
 
 
 def test_what_was_concluded_is_said(tmp_path: Path, store: Store) -> None:

@@ -98,7 +98,7 @@ def test_a_week_is_simulated_measured_and_read_in_a_notebook(python: Path, besid
     assert "300 requests" in done(script, "demo", "--exit", "--requests", "300", cwd=beside)
     report = json.loads(done(script, "report", "--json", "--store", DEMO, cwd=beside))
     assert report["requests"] == 300
-    assert "shadow rows 100.0 % of live" in done(script, "doctor", "--store", DEMO, cwd=beside)
+    assert "100.0 % of its decisions are there" in done(script, "doctor", "--store", DEMO, cwd=beside)
     (beside / "examples").mkdir()
     shutil.copy2(ROOT / "examples" / "notebook.py", beside / "examples")
     told = done(python, "examples/notebook.py", DEMO, "demo", PLAN, cwd=beside)

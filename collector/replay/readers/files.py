@@ -113,7 +113,7 @@ class Text:
         self.cut_off = ""
         encoding = encoding_of(head(file))
         if encoding is None:
-            raise ConfigError("must be Parquet, CSV with a header or JSON lines, got something binary", file=file)
+            raise ConfigError("must be Parquet, CSV with a header or JSON lines, got a binary file", file=file)
         self._encoding = encoding
 
     def __iter__(self) -> Iterator[str]:

@@ -151,6 +151,6 @@ def _format(file: Path) -> Format:
         return "parquet"
     encoding = files.encoding_of(start)
     if encoding is None:
-        raise ConfigError("must be Parquet, CSV with a header or JSON lines, got something binary", file=file)
+        raise ConfigError("must be Parquet, CSV with a header or JSON lines, got a binary file", file=file)
     first = start.decode(encoding, "replace").lstrip("\ufeff\0 \t\r\n")[:1]
     return "json" if first in ("{", "[") else "csv"
