@@ -17,19 +17,12 @@ from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.measures.rates import FAILED, FEW_CLUSTERS, KNOWN_CLUSTERS, MINIMUM_CLUSTERS
 from shadowroute.analysis.measures.simpson import Simpson
 from shadowroute.analysis.measures.variety import Common
-from shadowroute.analysis.next_steps import (
-    FILTER_STATUS,
-    PRICE_MODEL,
-    REPORT_SERVED,
-    SEND_SIGNAL,
-    STATE_SHADOWS,
-    TELL_SESSIONS,
-)
+from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, SEND_SIGNAL, STATE_SHADOWS
 from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends
 
 TRIVIAL_USD: Final = 100.0
-"""USD a month, about an hour of work: keeping a policy up to date costs more."""
+"""USD a month, about an hour of somebody's work: whoever keeps a policy up to date spends more."""
 NO_SHADOW: Final = "No shadow policy decided in this window."
 
 
@@ -221,26 +214,12 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
             too_narrow(cost.heavy_tail),
             "look at the dearest requests, and wait for more of them",
         )
-    yield from _about_caches(cost)
-
-
-def _about_caches(cost: CostDelta) -> Iterator[Caveat]:
-    between = _said(cost.cache_range)
-    if not cost.caches.is_reported or not isinstance(cost.cache_range, Range):
-        return
-    if cost.caches.untold_share:
+    cold, warm = _said(cost.relative), _said(cost.warm_relative)
+    if cold and warm and cold != warm:
         yield Caveat(
-            "unknown_caches",
-            f"Nothing tells what caches hold for {_percent(cost.caches.untold_share)} of the tokens of its prompts:"
-            " live never called the model, or the request has no session. With all or nothing read from its"
-            f" own caches the change would be {between}.",
-            TELL_SESSIONS,
-        )
-    else:
-        yield Caveat(
-            "own_caches",
-            "Cached tokens of other models are predicted from what live's own calls read after a like pause; with all"
-            f" or nothing read from the shadow's own caches the change would be {between}.",
+            "cold_cache",
+            f"Another model is assumed to start without a cached prefix ({cold}); with as warm a cache as the model"
+            f" that answered it would be {warm}.",
         )
 
 

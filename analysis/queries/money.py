@@ -102,5 +102,4 @@ def _line(record: Record) -> Line:
 
 def _dollars(record: Record) -> Dollars:
     names = ("weight", "input_usd", "cache_usd", "cold_usd", "output_usd")
-    parts = {name: spread(record["buckets"], record[name]) for name in names}
-    return row_of(Dollars, record, caches=None, **parts)
+    return row_of(Dollars, record, **{name: spread(record["buckets"], record[name]) for name in names})
