@@ -22,7 +22,7 @@ from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends
 
 TRIVIAL_USD: Final = 100.0
-"""USD a month, about an hour of somebody's work: whoever keeps a policy up to date spends more."""
+"""USD a month, about an hour of work: keeping a policy up to date costs more."""
 NO_SHADOW: Final = "No shadow policy decided in this window."
 
 
@@ -161,7 +161,7 @@ def _about_completeness(completeness: Completeness) -> Iterator[Caveat]:
         )
     if completeness.unknown_share:
         yield Caveat(
-            "incomplete", f"Nobody can tell whether decisions are missing: {unknowns(completeness)}.", STATE_SHADOWS
+            "incomplete", f"It is unknown whether decisions are missing: {unknowns(completeness)}.", STATE_SHADOWS
         )
     if completeness.absent_by_design > BY_DESIGN:
         yield Caveat(

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from shadow.prices.catalogue import Catalogue
 from shadow.prices.identity import identify
-from shadow.prices.registry import REGISTRY, PriceRow, registry_key, registry_prices, registry_version
+from shadow.prices.registry import REGISTRY, PriceRow, amounts, registry_key, registry_prices, registry_version
 from shadowroute.collector.price_books import book_prices, current_book
 
 ANY_PROJECT: Final = ""
@@ -137,7 +137,7 @@ def _meaning_of(client: Client, project: str) -> Callable[[str, str], NamedModel
 
     @cache
     def has_own_price(family: str) -> bool:
-        return family in book and book[family] != _amounts(registry_prices(family, None) or ())
+        return family in book and book[family] != amounts(registry_prices(family, None) or ())
 
     def meaning(provider: str, name: str) -> NamedModel:
         found = identify(name, provider, listed)
@@ -157,18 +157,14 @@ def _meaning_of(client: Client, project: str) -> Callable[[str, str], NamedModel
 
 
 def _same_price(key: str, other: str) -> bool:
-    return key == other or _amounts(registry_prices(key, None) or ()) == _amounts(registry_prices(other, None) or ())
+    return key == other or amounts(registry_prices(key, None) or ()) == amounts(registry_prices(other, None) or ())
 
 
 def _by_model(rows: Iterable[PriceRow]) -> Mapping[str, set[object]]:
     models: dict[str, set[object]] = {}
     for row in rows:
-        models.setdefault(row.model, set()).update(_amounts((row,)))
+        models.setdefault(row.model, set()).update(amounts((row,)))
     return models
-
-
-def _amounts(rows: Iterable[PriceRow]) -> set[object]:
-    return {(row.context_band, row.effective_from, row.price) for row in rows}
 
 
 def _insert(client: Client, rows: Iterable[NamedModel]) -> None:

@@ -164,7 +164,7 @@ class ReviewDocument(Document):
 
 
 class ModelsDocument(Document):
-    """Which models the policy may name at all, where somebody audits them."""
+    """Which models the policy may name at all, where models are audited."""
 
     only: list[Text] = Field(default_factory=list, max_length=100)
     pinned_versions: bool = False

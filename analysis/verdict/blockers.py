@@ -68,7 +68,7 @@ def _rows(facts: Facts) -> Iterator[Blocker]:
     if done is not None and is_unknown:
         yield Blocker(
             code="incomplete",
-            text=f"Nobody can tell whether shadow decisions are missing: {unknowns(done)}",
+            text=f"It is unknown whether shadow decisions are missing: {unknowns(done)}",
             next_step=STATE_SHADOWS,
         )
     for key, counts in facts.counts.items():

@@ -1,7 +1,7 @@
 -- what: copies signals that were sent without a project to the one project whose request they name
 -- grain: a row of signals per (project, target, name, source, scorer) that the project has not got yet
 -- params: since DateTime64(3, 'UTC')
--- Sent without a project they are in `default`. An id that `default` itself or several projects know stays there: nobody knows whose it is.
+-- Sent without a project they are in `default`. An id that `default` itself or several projects know stays there: its project is unknown.
 INSERT INTO signals (project, target, name, source, scorer, ts, value, label, explanation, version, is_deleted)
 SELECT owner.project, s.target, s.name, s.source, s.scorer, s.ts, s.value, s.label, s.explanation, s.version, s.is_deleted
 FROM signals AS s

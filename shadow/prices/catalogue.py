@@ -18,6 +18,7 @@ from shadow.prices.registry import (
     BEGINNING,
     Price,
     PriceRow,
+    amounts,
     registry_names,
     registry_prices,
     registry_provider,
@@ -177,7 +178,7 @@ class Catalogue:
         if not found.price_key:
             return model.name if found.provider in {"", provider_id(model.provider)} else ""
         own, apart = self.prices(model.name), registry_prices(found.price_key, None)
-        return found.price_key if own is None or _amounts(own) != _amounts(apart or ()) else model.name
+        return found.price_key if own is None or amounts(own) != amounts(apart or ()) else model.name
 
     def _listed(self, name: str) -> str:
         found = self._by_any.get(name) or self._by_bare.get(name)
@@ -228,10 +229,6 @@ class Catalogue:
             )
             for band in BANDS
         ]
-
-
-def _amounts(rows: Iterable[PriceRow]) -> set[object]:
-    return {(row.context_band, row.effective_from, row.price) for row in rows}
 
 
 @lru_cache(maxsize=1024)

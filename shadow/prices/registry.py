@@ -7,6 +7,7 @@ calculator is not used: a tier changes the price of the whole prompt, so the tie
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -44,6 +45,11 @@ class PriceRow:
     effective_from: date
     price: Price
     source: str
+
+
+def amounts(rows: Iterable[PriceRow]) -> set[object]:
+    """What rows ask, by band and day, whatever their model is called: equal sets are equal prices."""
+    return {(row.context_band, row.effective_from, row.price) for row in rows}
 
 
 def registry_version() -> str:

@@ -187,7 +187,7 @@ def test_senders_that_state_nothing_are_unknown_and_it_is_said(store: Store, tmp
     assert found.completeness is None
     (unknown,) = [caveat for caveat in found.caveats if caveat.code == "incomplete"]
     assert unknown.text == (
-        "Nobody can tell whether decisions are missing: 100 requests do not state which shadows were meant, and 50.0 %"
+        "It is unknown whether decisions are missing: 100 requests do not state which shadows were meant, and 50.0 %"
         " of them have no decision of this one: lost, or absent by design."
     )
 

@@ -107,7 +107,7 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
             {"completeness": Completeness(meant=0, unstated=2000, unstated_weight=1000.0)},
             "incomplete",
             (
-                "Nobody can tell whether shadow decisions are missing: 2,000 requests do not state which shadows were"
+                "It is unknown whether shadow decisions are missing: 2,000 requests do not state which shadows were"
                 " meant, and 50.0 % of them have no decision of this one: lost, or absent by design"
             ),
         ),
