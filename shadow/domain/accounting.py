@@ -82,7 +82,8 @@ def settled(counts: Counts) -> Usage:
         return Usage(output_tokens=answer) if answer else UNKNOWN_USAGE
     if not known and not answer and not cached:
         return UNKNOWN_USAGE
-    outside = _cache_is_outside(counts)
+    is_plain = beyond == 0 and cached <= known  # almost every answer; this runs while the host waits
+    outside = not is_plain and _cache_is_outside(counts)
     if outside:
         known += cached
     elif cached > known:
@@ -141,7 +142,7 @@ def fields_of(holder: Any) -> Fields:
         return get
     extra = getattr(holder, "__pydantic_extra__", None)
     if extra is not None:
-        return {**vars(holder), **extra}.get
+        return {**vars(holder), **extra}.get if extra else vars(holder).get
     return lambda name: getattr(holder, name, None)
 
 

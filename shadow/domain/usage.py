@@ -17,6 +17,7 @@ ERROR_IN_ANSWER: Final = "provider_error"
 ERROR_REASON: Final = "error"
 """OpenRouter's `finish_reason` of a choice that failed."""
 CODE_CHARACTERS: Final = 64
+CHAT_SHAPES: Final = ("chat.completion", "chat.completion.chunk")
 
 TEXT_PARTS: Final = (None, "text", "output_text")
 """Parts of a message that are its text; Mistral's `thinking` and others are not."""
@@ -27,7 +28,7 @@ def is_answer(reply: Any) -> bool:
     if read(reply, "object") in ("chat.completion", "response"):
         return True
     choice = _first(read(reply, "choices"))
-    return read(choice, "message") is not None or bool(_error_in(reply) or _error_in(choice))
+    return read(choice, "message") is not None or bool(_error(read(reply, "error")) or _error(read(choice, "error")))
 
 
 def is_pending(reply: Any) -> bool:
@@ -44,7 +45,7 @@ def is_chunk(event: Any) -> bool:
         return True
     choice = _first(read(event, "choices"))
     has_part = read(choice, "delta") is not None or (kind is None and read(event, "usage") is not None)
-    return has_part or bool(_error_in(event) or _error_in(choice))
+    return has_part or bool(_error(read(event, "error")) or _error(read(choice, "error")))
 
 
 def ends_answer(event: Any) -> bool:
@@ -60,22 +61,26 @@ def failure_of(reply: Any) -> str:
     OpenRouter and other gateways put an error beside `choices` or into one, with the status of an answer; the Responses
     API has a status of its own.
     """
-    kind = _event(reply)
-    if kind in ("response.failed", "error"):
-        return _code(read(read(reply, "response"), "error") or read(reply, "error") or reply, "response_failed")
-    if read(reply, "object") == "response" and read(reply, "status") in ("failed", "cancelled"):
-        return _code(read(reply, "error"), "response_failed")
-    error = _error_in(reply) or failed_choice(read(reply, "choices"))
+    said = fields_of(reply)
+    shape = said("object")
+    if shape not in CHAT_SHAPES and said("type") in ("response.failed", "error"):
+        return _code(read(said("response"), "error") or said("error") or reply, "response_failed")
+    if shape == "response" and said("status") in ("failed", "cancelled"):
+        return _code(said("error"), "response_failed")
+    error = _error(said("error")) or failed_choice(said("choices"))
     return _code(error, ERROR_IN_ANSWER) if error else ""
 
 
 def failed_choice(choices: Any) -> Any:
     """The error in the place of the choices of a reply or chunk; None if one of them is no error."""
-    errors = [
-        _error_in(choice) or (read(choice, "finish_reason") == ERROR_REASON and ERROR_IN_ANSWER)
-        for choice in _items(choices)
-    ]
-    return errors[0] if errors and all(errors) else None
+    first = None
+    for choice in _items(choices):
+        said = fields_of(choice)
+        error = _error(said("error")) or (said("finish_reason") == ERROR_REASON and ERROR_IN_ANSWER)
+        if not error:
+            return None
+        first = first or error
+    return first
 
 
 def answer_of(reply: Any) -> Answer:
@@ -130,6 +135,8 @@ def usage_of(usage: Any) -> Usage:
 def cost_of_block(said: Fields) -> float | None:
     """What a gateway says that the call cost, in dollars. With a key of one's own the provider's bill is added."""
     cost = said("cost")
+    if cost is None:  # almost every answer; this runs while the host waits
+        return None
     upstream = fields_of(said("cost_details"))("upstream_inference_cost")
     return billed(cost, upstream, own_key=said("is_byok"))
 
@@ -150,6 +157,8 @@ def billed(cost: Any, upstream: Any, *, own_key: Any = None) -> float | None:
 
 def read(holder: Any, name: str) -> Any:
     """A field of an object or a key of a mapping; None if there is none."""
+    if holder is None:
+        return None
     if type(holder) is dict or isinstance(holder, Mapping):  # the first test is ten times faster
         return holder.get(name)
     return getattr(holder, name, None)
@@ -157,7 +166,7 @@ def read(holder: Any, name: str) -> Any:
 
 def _event(item: Any) -> Any:
     """Type of an event of the Responses API. Chat completions and their chunks have none."""
-    return None if read(item, "object") in ("chat.completion", "chat.completion.chunk") else read(item, "type")
+    return None if read(item, "object") in CHAT_SHAPES else read(item, "type")
 
 
 def _of_message(message: Any) -> tuple[str, tuple[ToolCall, ...]]:
@@ -210,7 +219,8 @@ def _finish_reasons(said: Fields) -> tuple[str, ...]:
     if choices is None and said("object") == "response":
         reason = read(said("incomplete_details"), "reason") or said("status")
         return (reason,) if isinstance(reason, str) else ()
-    return tuple([reason for _, reason in sorted(_ended_choices(choices))])
+    ended = _ended_choices(choices)
+    return tuple([reason for _, reason in (ended if len(ended) < 2 else sorted(ended))])
 
 
 def _ended_choices(choices: Any) -> tuple[tuple[int, str], ...]:
@@ -234,13 +244,14 @@ def _string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _error_in(holder: Any) -> Any:
+def _error(held: Any) -> Any:
     """An error with a text or a code; None for anything else, for example an attribute of another meaning."""
-    error = read(holder, "error")
-    if isinstance(error, str):
-        return error or None
-    is_error = isinstance(read(error, "message"), str) or isinstance(read(error, "code"), (str, int))
-    return error if is_error else None
+    if held is None:
+        return None
+    if isinstance(held, str):
+        return held or None
+    is_error = isinstance(read(held, "message"), str) or isinstance(read(held, "code"), (str, int))
+    return held if is_error else None
 
 
 def _code(error: Any, unnamed: str) -> str:
