@@ -33,8 +33,8 @@ demo: $(STAMP)   ## a simulated week, measured beside its known truth; then the 
 test: $(STAMP)   ## all tests, in two processes per core and eight at most (WORKERS=1: one after another; SHUFFLE=7: in a random order)
 	$(BIN)/pytest -n $(or $(WORKERS),$(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')) --dist worksteal $(if $(SHUFFLE),--shuffle $(SHUFFLE))
 
-test-dates: $(STAMP) ## tests marked `dates` in 40 days, in 500 days and on a leap day, the engine's clock included
-	$(BIN)/python -m tests.checks.dates
+test-dates: $(STAMP) ## tests marked `dates` in 40 days, in 500 days and on a leap day, the engine's clock included (WHOLE=1: all that touches stores)
+	$(BIN)/python -m tests.checks.dates $(if $(WHOLE),whole)
 
 test-pythons: $(STAMP) ## the SDK's tests under each supported Python that is installed (PYTHONS="3.12 /path/to/python")
 	$(BIN)/python -m tests.checks.pythons $(PYTHONS)

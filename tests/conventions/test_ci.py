@@ -16,6 +16,7 @@ from tests.support.groups import ROOT
 MAKE = """#!/usr/bin/env bash
 case "$1" in
 check) touch began; for i in 1 2 3; do echo "check line $i"; sleep 0.05; done ;;
+test-dates) for i in 1 2 3; do echo "test-dates line $i"; done ;;
 test) until [ -e began ]; do sleep 0.01; done; for i in 1 2 3; do echo "test line $i"; sleep 0.05; done
       echo "=== 5 passed, 1 skipped in 7.08s ===" ;;
 esac
@@ -46,15 +47,15 @@ def run(clone: Path, failing: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("failing", ["check", "test", "check test"])
+@pytest.mark.parametrize("failing", ["check", "test", "test-dates", "check test"])
 def test_a_part_that_fails_fails_the_run_and_hides_nothing(clone: Path, failing: str) -> None:
     """The other part is seen to its end, and a line for each says how it ended."""
     done = run(clone, failing)
     assert done.returncode == 1, done.stderr
-    for part in ("check", "test"):
-        assert f"{part} line 3" in done.stdout
+    for part, target in (("check", "check"), ("test", "test"), ("dates", "test-dates")):
+        assert f"{target} line 3" in done.stdout
         (summary,) = (line for line in done.stdout.splitlines() if line.split()[1:3] == ["s", part])
-        assert summary.endswith("FAILED (1)" if part in failing else "passed")
+        assert summary.endswith("FAILED (1)" if target in failing.split() else "passed")
 
 
 def test_without_what_it_installs_nothing_runs(clone: Path) -> None:
@@ -70,11 +71,11 @@ def test_what_passes_is_shown_in_order(clone: Path) -> None:
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     parts = [line.split()[0] for line in said if " line " in line]
-    assert parts == ["test"] * 3 + ["check"] * 3
+    assert parts == ["test"] * 3 + ["test-dates"] * 3 + ["check"] * 3
     closing = said[said.index("check line 3") + 1 :]
     assert "=== 5 passed, 1 skipped in 7.08s ===" in closing
     times = [line.split()[2] for line in closing if line.endswith("passed")]
-    assert sorted(times) == ["all", "check", "install", "packages", "test"]
+    assert sorted(times) == ["all", "check", "dates", "install", "packages", "test"]
 
 
 def test_an_interrupted_run_leaves_nothing_behind(clone: Path) -> None:

@@ -24,6 +24,9 @@ threading.Event().wait(0.01)
 client = clickhouse_connect.get_client(interface="chdb", path=sys.argv[1])
 client.command("CREATE TABLE kept (at DateTime) ENGINE = MergeTree ORDER BY at TTL at + INTERVAL 400 DAY")
 client.command(f"INSERT INTO kept VALUES ({time.time() - 399 * 86_400:.0f}), ({time.time() - 401 * 86_400:.0f})")
+working_s = time.process_time()
+threading.Event().wait(1)
+working_s = time.process_time() - working_s
 child = subprocess.run([sys.executable, "-c", "import time; print(time.time())"], capture_output=True, text=True)
 print(json.dumps({
     "python": time.time(),
@@ -32,6 +35,7 @@ print(json.dumps({
     "child": float(child.stdout),
     "kept": client.query("SELECT count() FROM kept").result_rows[0][0],
     "waited_s": time.monotonic() - began,
+    "working_s": working_s,
 }))
 """
 
@@ -49,6 +53,7 @@ def test_python_the_engine_and_its_retention_live_under_the_moved_clock(tmp_path
         assert before - 1 <= found[clock] - BY.total_seconds() <= after + 1, clock
     assert found["kept"] == 1
     assert 0.01 <= found["waited_s"] <= after - before
+    assert found["working_s"] < 0.5, "threads of the engine do not wait"
 
 
 @pytest.mark.parametrize(
