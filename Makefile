@@ -4,6 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Images for containers set it. Then each of the hundreds of processes that the tests start compiles the sources of all
+# that it imports once more: more than half of the CPU time of the commands' tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install hooks demo test test-dates test-pythons mutants check sim faults bench soak lock wheels clean
 

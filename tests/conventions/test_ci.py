@@ -78,6 +78,20 @@ def test_what_passes_is_shown_in_order(clone: Path) -> None:
     assert sorted(times) == ["all", "check", "dates", "install", "packages", "test"]
 
 
+def test_what_python_compiled_is_kept() -> None:
+    """A machine that forbids it would have every process of the tests compile all that it imports."""
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "--eval", "shown: ; @env", "shown"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "PATH=" in shown.stdout
+    assert "PYTHONDONTWRITEBYTECODE" not in shown.stdout
+
+
 def test_an_interrupted_run_leaves_nothing_behind(clone: Path) -> None:
     """The checks run in the background, and must not go on there."""
     make = clone / "bin" / "make"
