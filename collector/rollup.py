@@ -1,8 +1,8 @@
 """The rollup worker: daily sums per hash bucket and counts, rebuilt from deduplicated rows and swapped in whole.
 
-A day of a project is rebuilt after each arrival, into private stage tables, and takes the place of the old
-partition in one step. So redelivery changes nothing, a reader never sees half a day, and two workers on one server
-cannot mix their rows.
+A day of a project is rebuilt after each arrival, small days of it together, into private stage tables, and takes the
+place of the old partition in one step. So redelivery changes nothing, a reader never sees half a day, and two workers
+on one server cannot mix their rows.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ MOST_SEGMENT_VALUES: Final = 50
 """Values of one segment key that get sums of their own in a project; the rest is summed as `other`."""
 MOST_SAMPLED: Final = 50_000
 """Requests of a project-day that are kept one by one, roughly; of more, one in so many by the hash of its id."""
+MOST_ROWS_AT_ONCE: Final = 200_000
+"""Decisions of the days that are summed by one statement: to plan one takes longer than to sum a small day."""
+MOST_DAYS_AT_ONCE: Final = 14
+"""Of those days: a worker that is to stop does so between two such statements."""
 REBUILD_DAYS: Final = 393
 """Age of a day's oldest row up to which the day is rebuilt: decisions live 400 days after arrival, less a week."""
 
@@ -93,10 +97,11 @@ class _Day:
     day: date
     sealed: bool
     arrived: int
+    stored: int
 
 
 class _StoppedError(Exception):
-    """The worker was stopped between two days; the run is not recorded, so that the next one repeats it."""
+    """The worker was stopped between two batches of days; the run is not recorded, so that the next one repeats it."""
 
 
 class Rollup:
@@ -164,7 +169,7 @@ class Rollup:
         rows = 0
         if open_days:
             with _stages(client) as stages:
-                rows = sum(_rebuild(client, stages, day, labels) for day in _until(stop, open_days))
+                rows = sum(_rebuild(client, stages, days, labels) for days in _until(stop, _together(open_days)))
         seconds = time.monotonic() - began
         late = sum(day.arrived for day in found if day.sealed)
         client.insert(
@@ -230,14 +235,30 @@ def _dirty_days(
             "rebuild_days": REBUILD_DAYS,
         },
     )
-    return [_Day(project, day, bool(sealed), arrived) for project, day, sealed, arrived in found.result_rows]
+    return [
+        _Day(project, day, bool(sealed), arrived, stored) for project, day, sealed, arrived, stored in found.result_rows
+    ]
 
 
-def _until(stop: threading.Event, days: Sequence[_Day]) -> Iterator[_Day]:
+def _together(days: Sequence[_Day]) -> Iterator[list[_Day]]:
+    """Days of one project that are summed at once: few rows together, or a single day."""
+    batch: list[_Day] = []
     for day in days:
+        rows = sum(each.stored for each in batch) + day.stored
+        is_full = rows > MOST_ROWS_AT_ONCE or len(batch) == MOST_DAYS_AT_ONCE
+        if batch and (is_full or day.project != batch[0].project):
+            yield batch
+            batch = []
+        batch.append(day)
+    if batch:
+        yield batch
+
+
+def _until(stop: threading.Event, batches: Iterator[list[_Day]]) -> Iterator[list[_Day]]:
+    for days in batches:
         if stop.is_set():
             raise _StoppedError
-        yield day
+        yield days
 
 
 @contextmanager
@@ -258,23 +279,27 @@ def _stages(client: Client) -> Iterator[dict[str, str]]:
             client.command(f"DROP TABLE IF EXISTS {stage} SYNC")
 
 
-def _rebuild(client: Client, stages: dict[str, str], day: _Day, labels: Sequence[str]) -> int:
-    """Swap in new sums of a project-day; returns their rows."""
-    key: dict[str, Any] = {"project": day.project, "day": day.day}
-    client.command(_sql("segment_values"), parameters={**key, "labels": labels, "most": MOST_SEGMENT_VALUES})
+def _rebuild(client: Client, stages: dict[str, str], days: Sequence[_Day], labels: Sequence[str]) -> int:
+    """Swap in new sums of days of one project; returns their rows."""
+    project = days[0].project
+    dates = [day.day for day in days]
+    for day in dates:
+        first_seen = {"project": project, "day": day, "labels": labels, "most": MOST_SEGMENT_VALUES}
+        client.command(_sql("segment_values"), parameters=first_seen)
+    given: dict[str, Any] = {"project": project, "days": dates, "labels": labels, **stages}
     rows = 0
     for table, stage in stages.items():
         client.command(f"TRUNCATE TABLE {stage}")
-        client.command(
-            _sql(table), parameters={**key, **stages, "labels": labels, "stage": stage, "most_requests": MOST_SAMPLED}
-        )
-        written = int(client.query(f"SELECT count() FROM {stage}").result_rows[0][0])  # noqa: S608  # our own name
-        # The engine refuses to replace a partition by an empty one.
-        change = f"REPLACE PARTITION ({{project:String}}, {{day:Date}}) FROM {stage}" if written else (
-            "DROP PARTITION ({project:String}, {day:Date})"
-        )  # fmt: skip
-        client.command(f"ALTER TABLE {table} {change}", parameters=key)
-        rows += written
+        client.command(_sql(table), parameters={**given, "stage": stage, "most_requests": MOST_SAMPLED})
+        found = client.query(f"SELECT day, count() FROM {stage} GROUP BY day").result_rows  # noqa: S608  # our own name
+        written: dict[date, int] = dict(map(tuple, found))
+        for day in dates:
+            # The engine refuses to replace a partition by an empty one.
+            change = f"REPLACE PARTITION ({{project:String}}, {{day:Date}}) FROM {stage}" if day in written else (
+                "DROP PARTITION ({project:String}, {day:Date})"
+            )  # fmt: skip
+            client.command(f"ALTER TABLE {table} {change}", parameters={"project": project, "day": day})
+        rows += sum(written.values())
     return rows
 
 

@@ -1,6 +1,6 @@
--- what: token sums of one project-day, paid live and needed by each shadow, for any price book
--- grain: policy, version, marginal segment, pair, contaminated, bucket, side, kind, model, context band, cache kept
--- params: stage Identifier, project String, day Date, labels Array(String)
+-- what: token sums of days of a project, paid live and needed by each shadow, for any price book
+-- grain: day, policy, version, marginal segment, pair, contaminated, bucket, side, kind, model, context band, cache kept
+-- params: stage Identifier, project String, days Array(Date), labels Array(String)
 -- Shadow rows with status ok and known tokens only. Live: a line per attempt. Shadow: the planned primary at the served
 -- tokens, and its escalation: where it would happen, may happen, or was seen not to (avoided; for the break-even only).
 -- A model that checks a draft reads the draft, too: the served output on top of the input.
@@ -9,7 +9,7 @@ INSERT INTO {stage:Identifier} (
   side, kind, model, context_band, cache_kept, n, w, uncached_tokens, cache_read_tokens, cache_write_tokens, output_tokens)
 SELECT
   {project:String} AS project,
-  {day:Date} AS day,
+  day,
   policy,
   policy_version,
   segment.1 AS segment_key,
@@ -31,6 +31,7 @@ SELECT
   sum(weight * line.7) AS output_tokens
 FROM (
   SELECT
+    toDate(ts) AS day,
     policy,
     policy_version,
     arrayConcat(
@@ -47,8 +48,8 @@ FROM (
       arrayMap(s -> ('shadow', s.1, s.2, toFloat64(assumeNotNull(input_tokens) + if(s.3, assumeNotNull(output_tokens), 0)), toFloat64(cache_read_tokens), toFloat64(cache_write_tokens), toFloat64(assumeNotNull(output_tokens))),
         arrayFilter(s -> s.2 != '', [('primary', model_key::String, 0), (multiIf(escalated = 1, 'escalation', escalated IS NULL, 'escalation_unknown', 'escalation_avoided'), escalation_key::String, position(steps, '"verifies":true') > 0)]))) AS lines
   FROM named_decisions AS decisions
-  WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'shadow' AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
+  WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'shadow' AND status = 'ok' AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
 )
 ARRAY JOIN segments AS segment
 ARRAY JOIN lines AS line
-GROUP BY policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket, side, kind, priced_model, context_band, cache_kept;
+GROUP BY day, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket, side, kind, priced_model, context_band, cache_kept;

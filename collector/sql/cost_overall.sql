@@ -1,5 +1,5 @@
--- what: tokens, paid live and needed by each shadow: all traffic of one project-day, out of the stage of cost_daily
--- grain: policy, policy_version, side, model, kind, live_model, shadow_model, contaminated, context_band, cache_kept; arrays over the 256 buckets
+-- what: tokens, paid live and needed by each shadow: all traffic of the days that were summed, out of the stage of cost_daily
+-- grain: day, policy, policy_version, side, model, kind, live_model, shadow_model, contaminated, context_band, cache_kept; arrays over the 256 buckets
 -- params: stage Identifier, cost_daily Identifier
 INSERT INTO {stage:Identifier} (
   project, day, policy, policy_version, side, model, kind, live_model, shadow_model, contaminated, context_band, cache_kept,

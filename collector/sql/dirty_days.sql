@@ -35,7 +35,8 @@ SELECT
   project,
   toDate(ts) AS day,
   min(ingested_at) <= now() - toIntervalDay({rebuild_days:UInt16}) AS sealed,
-  countIf(ingested_at >= {last_start:DateTime64(3, 'UTC')}) AS arrived
+  countIf(ingested_at >= {last_start:DateTime64(3, 'UTC')}) AS arrived,
+  count() AS stored
 FROM decisions
 WHERE (project, toDate(ts)) IN (SELECT project, day FROM changed)
 GROUP BY project, day

@@ -1,11 +1,11 @@
--- what: decisions of one project-day by hour, and the shadow decisions that their live requests say were meant
--- grain: role, policy, version, marginal segment, hour
--- params: stage Identifier, project String, day Date, labels Array(String)
+-- what: decisions of days of a project by hour, and the shadow decisions that their live requests say were meant
+-- grain: day, role, policy, version, marginal segment, hour
+-- params: stage Identifier, project String, days Array(Date), labels Array(String)
 INSERT INTO {stage:Identifier} (
   project, day, role, policy, policy_version, segment_key, segment_value, hour, meant_n, stated_n, stated_w, unstated_n, unstated_w)
 SELECT
   {project:String} AS project,
-  {day:Date} AS day,
+  day,
   line.1 AS role,
   line.2 AS policy,
   line.3 AS policy_version,
@@ -19,6 +19,7 @@ SELECT
   sumIf(line.6, stated = '') AS unstated_w
 FROM (
   SELECT
+    toDate(ts) AS day,
     role::String AS own_role,
     policy::String AS own_policy,
     policy_version::String AS own_version,
@@ -32,8 +33,8 @@ FROM (
   ARRAY JOIN arrayConcat(
     [('all', ''), ('task', task::String), ('user_tier', user_tier::String), ('complexity_band', complexity_band::String), ('input_band', input_band::String)],
     arrayMap(l -> (concat('label:', l), labels[l]), arrayFilter(l -> mapContains(labels, l), {labels:Array(String)}))) AS segment
-  WHERE project = {project:String} AND toDate(ts) = {day:Date}
-  GROUP BY own_role, own_policy, own_version, stated, segment_key, segment_value, hour
+  WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)}
+  GROUP BY day, own_role, own_policy, own_version, stated, segment_key, segment_value, hour
 ) AS counted
 -- A row counts for its own policy; a live one also as meant, for each shadow that it names.
 ARRAY JOIN arrayConcat(
@@ -41,4 +42,4 @@ ARRAY JOIN arrayConcat(
   arrayMap(
     m -> ('shadow', m.policy, m.version, n, toUInt64(0), 0.),
     if(own_role = 'live', JSONExtract(stated, 'Array(Tuple(policy String, version String))'), []))) AS line
-GROUP BY role, policy, policy_version, segment_key, segment_value, hour;
+GROUP BY day, role, policy, policy_version, segment_key, segment_value, hour;

@@ -1,6 +1,6 @@
--- what: sums of decisions of one project-day, for divergence and escalation
--- grain: role, policy, version, marginal segment, pair of planned models, contaminated, bucket
--- params: stage Identifier, project String, day Date, labels Array(String)
+-- what: sums of decisions of days of a project, for divergence and escalation
+-- grain: day, role, policy, version, marginal segment, pair of planned models, contaminated, bucket
+-- params: stage Identifier, project String, days Array(Date), labels Array(String)
 INSERT INTO {stage:Identifier} (
   project, day, role, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket,
   n, w, w_failed, w_div_model, w_div_tier, w_div_steps, w_cascade, w_esc_known, w_esc, w_sign_1, w_sign_2, w_sign_3, w_sign_4)
@@ -34,5 +34,5 @@ FROM named_decisions AS decisions
 ARRAY JOIN arrayConcat(
   [('all', ''), ('task', task::String), ('user_tier', user_tier::String), ('complexity_band', complexity_band::String), ('input_band', input_band::String)],
   arrayMap(l -> (concat('label:', l), labels[l]), arrayFilter(l -> mapContains(labels, l), {labels:Array(String)}))) AS segment
-WHERE project = {project:String} AND toDate(ts) = {day:Date}
+WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)}
 GROUP BY project, day, role, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket;

@@ -1,5 +1,5 @@
--- what: decisions, for divergence and escalation: all traffic of one project-day, out of the stage of pair_daily
--- grain: role, policy, policy_version, live_model, shadow_model, contaminated; arrays over the 256 buckets
+-- what: decisions, for divergence and escalation: all traffic of the days that were summed, out of the stage of pair_daily
+-- grain: day, role, policy, policy_version, live_model, shadow_model, contaminated; arrays over the 256 buckets
 -- params: stage Identifier, pair_daily Identifier
 INSERT INTO {stage:Identifier} (
   project, day, role, policy, policy_version, live_model, shadow_model, contaminated,

@@ -1,6 +1,6 @@
--- what: quality signals of one project-day beside what each shadow would have chosen
--- grain: policy, version, marginal segment, pair, contaminated, bucket, signal name and source, bin
--- params: stage Identifier, project String, day Date, labels Array(String)
+-- what: quality signals of days of a project beside what each shadow would have chosen
+-- grain: day, policy, version, marginal segment, pair, contaminated, bucket, signal name and source, bin
+-- params: stage Identifier, project String, days Array(Date), labels Array(String)
 -- A request's value is the mean over scorers of the newest value of each; a signal may name the request, the response or the span.
 -- Source `derived` is read out of the log itself, for requests of a session whose answer's end is known (ts + latency):
 --   no_user_retry   0 if the session's next request of the same task, within 60 s of the answer, has an input within 20 % of this one that
@@ -10,9 +10,18 @@
 INSERT INTO {stage:Identifier} (
   project, day, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket,
   name, source, bin, n, w, sum_value, sum_sq)
+WITH (
+  SELECT (groupArray(day), groupArray(last_us))
+  FROM (
+    SELECT toDate(ts) AS day, max(toUnixTimestamp64Micro(ts)) AS last_us
+    FROM decisions
+    WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live'
+    GROUP BY day
+  )
+) AS ends
 SELECT
   {project:String} AS project,
-  {day:Date} AS day,
+  requests.day AS day,
   policy,
   policy_version,
   segment.1 AS segment_key,
@@ -30,6 +39,7 @@ SELECT
   sum(weight * mean_value * mean_value) AS sum_sq
 FROM (
   SELECT
+    toDate(ts) AS day,
     request_id,
     policy,
     policy_version,
@@ -42,26 +52,27 @@ FROM (
     bucket,
     1 / sample_rate AS weight
   FROM named_decisions AS decisions
-  WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'shadow' AND status = 'ok'
+  WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'shadow' AND status = 'ok'
 ) AS requests
 INNER JOIN (
-  SELECT request_id, name, source, avg(assumeNotNull(newest.1)) AS mean_value
+  SELECT day, request_id, name, source, avg(assumeNotNull(newest.1)) AS mean_value
   FROM (
     -- Without FINAL: a withdrawal may name another target of the same request than the signal that it withdraws.
-    SELECT targets.request_id AS request_id, name, source, scorer, argMax((value, is_deleted), version) AS newest
+    SELECT targets.day AS day, targets.request_id AS request_id, name, source, scorer, argMax((value, is_deleted), version) AS newest
     FROM signals
     INNER JOIN (
-      SELECT request_id, arrayJoin(arrayConcat([request_id, concat('span:', trace_id, span_id)], if(response_id = '', [], [concat('response:', response_id)]))) AS target
+      SELECT toDate(ts) AS day, request_id, arrayJoin(arrayConcat([request_id, concat('span:', trace_id, span_id)], if(response_id = '', [], [concat('response:', response_id)]))) AS target
       FROM decisions FINAL
-      WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live'
+      WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live'
     ) AS targets ON signals.target = targets.target
     WHERE signals.project = {project:String}
-    GROUP BY request_id, name, source, scorer
+    GROUP BY day, request_id, name, source, scorer
   )
   WHERE newest.2 = 0 AND newest.1 IS NOT NULL
-  GROUP BY request_id, name, source
+  GROUP BY day, request_id, name, source
   UNION ALL
   SELECT
+    answered.day,
     answered.request_id,
     'no_user_retry',
     'derived',
@@ -70,6 +81,7 @@ INNER JOIN (
       AND toInt64(asked.tokens) - toInt64(answered.tokens) < greatest(answered.written, 1), 0., 1.)
   FROM (
     SELECT
+      toDate(ts) AS day,
       request_id,
       session_key,
       task::String AS task,
@@ -77,42 +89,42 @@ INNER JOIN (
       assumeNotNull(input_tokens) AS tokens,
       assumeNotNull(output_tokens) AS written
     FROM decisions FINAL
-    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != '' AND latency_s >= 0
+    WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live' AND session_key != '' AND latency_s >= 0
       AND outcome_status IN ('complete', 'partial') AND input_tokens IS NOT NULL AND output_tokens IS NOT NULL
   ) AS answered
   ASOF LEFT JOIN (
-    SELECT request_id, session_key, task::String AS task, toUnixTimestamp64Micro(ts) AS asked_us, input_tokens IS NULL AS unknown, ifNull(input_tokens, 0) AS tokens
+    SELECT toDate(ts) AS day, request_id, session_key, task::String AS task, toUnixTimestamp64Micro(ts) AS asked_us, input_tokens IS NULL AS unknown, ifNull(input_tokens, 0) AS tokens
     FROM decisions FINAL
-    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != ''
-  ) AS asked ON answered.session_key = asked.session_key AND answered.task = asked.task AND asked.asked_us > answered.answered_us
-  WHERE answered.answered_us + 60 * 1000000 <= (
-      SELECT max(toUnixTimestamp64Micro(ts)) FROM decisions WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live')
+    WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live' AND session_key != ''
+  ) AS asked ON answered.day = asked.day AND answered.session_key = asked.session_key AND answered.task = asked.task AND asked.asked_us > answered.answered_us
+  WHERE answered.answered_us + 60 * 1000000 <= transform(answered.day, ends.1, ends.2, toInt64(0))
     AND NOT (asked.unknown AND asked.asked_us <= answered.answered_us + 60 * 1000000)
   UNION ALL
   SELECT
+    answered.day,
     answered.request_id,
     'no_abandonment',
     'derived',
     if(answered.is_complete OR (asked.request_id != '' AND asked.asked_us <= answered.answered_us + 1800 * 1000000), 1., 0.)
   FROM (
     SELECT
+      toDate(ts) AS day,
       request_id,
       session_key,
       outcome_status = 'complete' AS is_complete,
       toUnixTimestamp64Micro(ts) + toInt64(round(assumeNotNull(latency_s) * 1000000)) AS answered_us
     FROM decisions FINAL
-    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != '' AND latency_s >= 0
+    WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live' AND session_key != '' AND latency_s >= 0
       AND outcome_status IN ('complete', 'partial', 'error')
   ) AS answered
   ASOF LEFT JOIN (
     -- Only of sessions in which an answer was cut off or failed: the others need no second look, and this is most of the work.
-    SELECT request_id, session_key, toUnixTimestamp64Micro(ts) AS asked_us
+    SELECT toDate(ts) AS day, request_id, session_key, toUnixTimestamp64Micro(ts) AS asked_us
     FROM decisions FINAL
-    WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND session_key != '' AND session_key IN (
-      SELECT session_key FROM decisions WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND outcome_status IN ('partial', 'error'))
-  ) AS asked ON answered.session_key = asked.session_key AND asked.asked_us > answered.answered_us
-  WHERE answered.answered_us + 1800 * 1000000 <= (
-      SELECT max(toUnixTimestamp64Micro(ts)) FROM decisions WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live')
-) AS judged ON requests.request_id = judged.request_id
+    WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live' AND session_key != '' AND session_key IN (
+      SELECT session_key FROM decisions WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live' AND outcome_status IN ('partial', 'error'))
+  ) AS asked ON answered.day = asked.day AND answered.session_key = asked.session_key AND asked.asked_us > answered.answered_us
+  WHERE answered.answered_us + 1800 * 1000000 <= transform(answered.day, ends.1, ends.2, toInt64(0))
+) AS judged ON requests.day = judged.day AND requests.request_id = judged.request_id
 ARRAY JOIN segments AS segment
-GROUP BY policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket, name, source, bin;
+GROUP BY day, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket, name, source, bin;

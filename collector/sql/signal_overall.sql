@@ -1,5 +1,5 @@
--- what: quality signals: all traffic of one project-day, out of the stage of signal_daily
--- grain: policy, policy_version, name, source, live_model, shadow_model, contaminated, bin; arrays over the 256 buckets
+-- what: quality signals: all traffic of the days that were summed, out of the stage of signal_daily
+-- grain: day, policy, policy_version, name, source, live_model, shadow_model, contaminated, bin; arrays over the 256 buckets
 -- params: stage Identifier, signal_daily Identifier
 INSERT INTO {stage:Identifier} (
   project, day, policy, policy_version, name, source, live_model, shadow_model, contaminated, bin,

@@ -1,6 +1,6 @@
--- what: live requests of one project-day by task: tokens, refused first answers, and whether live chose by chance
--- grain: task, bucket
--- params: stage Identifier, project String, day Date
+-- what: live requests of days of a project by task: tokens, refused first answers, and whether live chose by chance
+-- grain: day, task, bucket
+-- params: stage Identifier, project String, days Array(Date)
 INSERT INTO {stage:Identifier} (
   project, day, task, bucket, n, token_n, input_tokens, output_tokens, judged_n, refused_n, plan_n, unknown_n, random_n)
 SELECT
@@ -18,5 +18,5 @@ SELECT
   countIf(status = 'ok' AND propensity IS NULL) AS unknown_n,
   countIf(status = 'ok' AND propensity < 1) AS random_n
 FROM decisions FINAL
-WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live'
+WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live'
 GROUP BY project, day, task, bucket;

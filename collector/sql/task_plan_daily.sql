@@ -1,6 +1,6 @@
--- what: the plans that live made for each task on one project-day
--- grain: task, model, plan
--- params: stage Identifier, project String, day Date
+-- what: the plans that live made for each task on days of a project
+-- grain: day, task, model, plan
+-- params: stage Identifier, project String, days Array(Date)
 INSERT INTO {stage:Identifier} (project, day, task, model, steps_id, steps, n)
 SELECT
   project,
@@ -11,5 +11,5 @@ SELECT
   any(decisions.steps) AS steps,
   count() AS n
 FROM named_decisions AS decisions
-WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND status = 'ok'
+WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live' AND status = 'ok'
 GROUP BY project, day, task, model, steps_id;

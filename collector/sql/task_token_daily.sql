@@ -1,6 +1,6 @@
--- what: tokens of every attempt of the live requests of one project-day, for any price book
--- grain: task, model, context band
--- params: stage Identifier, project String, day Date
+-- what: tokens of every attempt of the live requests of days of a project, for any price book
+-- grain: day, task, model, context band
+-- params: stage Identifier, project String, days Array(Date)
 INSERT INTO {stage:Identifier} (
   project, day, task, model, context_band, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens)
 SELECT
@@ -15,5 +15,5 @@ SELECT
   sum(toFloat64(attempt.output_tokens)) AS output_tokens
 FROM named_decisions AS decisions
 ARRAY JOIN attempts AS attempt, attempt_keys AS attempt_key
-WHERE project = {project:String} AND toDate(ts) = {day:Date} AND role = 'live' AND attempt.input_tokens + attempt.output_tokens > 0
+WHERE project = {project:String} AND toDate(ts) IN {days:Array(Date)} AND role = 'live' AND attempt.input_tokens + attempt.output_tokens > 0
 GROUP BY project, day, task, priced_model, context_band;

@@ -387,6 +387,37 @@ def test_a_day_that_lost_all_its_rows_is_dropped(store: Store) -> None:
     assert number(store.client(), "SELECT count() FROM pair_daily") > 0
 
 
+@pytest.mark.parametrize(("limit", "value"), [("MOST_ROWS_AT_ONCE", 0), ("MOST_DAYS_AT_ONCE", 2)])
+def test_days_that_are_summed_together_have_the_sums_of_each(
+    store: Store, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    """Five small days at once, or one or two at a time, give the same rows; another project is summed apart."""
+    client = store.client()
+    sent = contract_traffic.traffic(200)
+    insert(client, [*sent.spans, *sent.signals, *(changed(span, project="other") for span in sent.spans)])
+    assert Rollup(store, labels=["team"]).run_once().days == 10
+    together = tables(client)
+    client.command("TRUNCATE TABLE rollup_runs")
+    monkeypatch.setattr(rollup, limit, value)
+    assert Rollup(store).run_once().days == 10
+    assert_same(tables(client), together)
+
+
+def test_only_small_days_of_one_project_are_summed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their order; a day of more rows than may be summed at once is alone."""
+    monkeypatch.setattr(rollup, "MOST_ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(rollup, "MOST_DAYS_AT_ONCE", 3)
+    stored = {"a": [60, 40, 1, 101, 1, 1, 1, 1], "b": [1]}
+    days = [
+        rollup._Day(project, dt.date(2026, 1, number), sealed=False, arrived=1, stored=rows)
+        for project, each in stored.items()
+        for number, rows in enumerate(each, 1)
+    ]
+    batches = list(rollup._together(days))
+    assert [[day.stored for day in batch] for batch in batches] == [[60, 40], [1], [101], [1, 1, 1], [1], [1]]
+    assert [day for batch in batches for day in batch] == days
+
+
 def test_two_workers_at_once_agree(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even without the lock of one process, as on a server, workers build in private and swap in whole days."""
     insert(store.client(), contract_traffic.traffic(200).spans)
@@ -473,8 +504,9 @@ def test_figures_are_fresh_while_a_run_takes_a_third_of_a_minute() -> None:
 
 
 def test_a_worker_that_is_stopped_leaves_the_rest_to_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopping between two days takes no time and loses nothing: the run is not recorded, so the next does it all."""
+    """Stopping between two steps takes no time and loses nothing: the run is not recorded, so the next does it all."""
     insert(store.client(), contract_traffic.traffic(50).spans)
+    monkeypatch.setattr(rollup, "MOST_DAYS_AT_ONCE", 1)
     stop = threading.Event()
     original = rollup._rebuild
 
