@@ -31,6 +31,7 @@ from shadowroute.collector.otlp.bodies import from_json, from_protobuf
 from shadowroute.collector.otlp.decode import Decoded, decode_traces
 from shadowroute.collector.otlp.limits import Limits, RefusalError
 from shadowroute.collector.otlp.logs import decode_logs
+from shadowroute.collector.otlp.other_signals import metrics_advice
 from shadowroute.collector.otlp.scan import check_json, check_protobuf
 from shadowroute.collector.store import Store
 from shadowroute.collector.store.writer import WriteError, Writer, body_token
@@ -80,10 +81,12 @@ class Receiver:
             Route("/v1/traces", self._otlp(_TRACES), methods=["POST"]),
             Route("/v1/logs", self._otlp(_LOGS), methods=["POST"]),
             Route("/v1/signals", self._guarded(self._signals), methods=["POST"]),
+            Route("/v1/metrics", self._guarded(_refuse_metrics), methods=["POST"]),
             Route("/healthz", _healthy, methods=["GET"]),
             Route("/readyz", self._ready, methods=["GET"]),
             Route("/metrics", self._guarded(self._prometheus), methods=["GET"]),
             Route("/-/status", self._guarded(self._status), methods=["GET"]),
+            Route("/{path:path}", self._guarded(_refuse_path), methods=["POST"]),
         ]
 
     def status(self) -> dict[str, Any]:
@@ -195,6 +198,16 @@ async def _about(_request: Request) -> Response:
 
 async def _healthy(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
+
+
+async def _refuse_metrics(_request: Request) -> Response:
+    raise RefusalError(404, metrics_advice("/v1/metrics"), kind="metrics sent to /v1/metrics")
+
+
+async def _refuse_path(request: Request) -> Response:
+    """A sender that posts to a wrong path hears 404 from any server; only here somebody can see it."""
+    reason = f"nothing is received at {request.url.path[:100]}; spans go to /v1/traces, gen_ai.evaluation.result events"
+    raise RefusalError(404, f"{reason} to /v1/logs, single signals to /v1/signals", kind="unknown path")
 
 
 def _media_type(request: Request) -> str:

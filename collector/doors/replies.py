@@ -19,7 +19,7 @@ Encoding = Literal["application/x-protobuf", "application/json"]
 PROTOBUF: Final = "application/x-protobuf"
 JSON: Final = "application/json"
 
-_GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
+_GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
 
 
 def traces_stored(encoding: Encoding, rejected: int, message: str) -> Response:

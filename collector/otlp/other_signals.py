@@ -74,6 +74,11 @@ def check_protobuf_signal(body: bytes, request: Message | None, kind: type[Messa
             raise _refusal(other, kind)
 
 
+def metrics_advice(path: str) -> str:
+    """What to do about metrics, which have no place here."""
+    return f"metrics sent to {path}; {_ADVICE[ExportMetricsServiceRequest]}"
+
+
 def _parsed(body: bytes, kind: type[Message]) -> Message | None:
     try:
         return kind.FromString(body)

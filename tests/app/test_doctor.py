@@ -33,9 +33,12 @@ def test_nothing_arrived_but_something_was_refused(store: Store) -> None:
 
         httpx.post(f"{server.otlp_url}/v1/traces", content=b"x", headers={"content-type": "application/grpc"})
         (check,) = found(examine(store, ""), "traffic")
+        httpx.post(f"{server.otlp_url}/v1/metrics", content=b"", headers={"content-type": "application/x-protobuf"})
+        (after,) = found(examine(store, ""), "traffic")
     assert check.level == "FAIL"
     assert "Last refused: 415 " in check.text
     assert check.text.endswith(", once.")
+    assert "Last refused: 404 metrics sent to /v1/metrics; " in after.text
 
 
 def test_waiting_ends_with_the_first_request(store: Store) -> None:

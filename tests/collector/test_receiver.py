@@ -254,6 +254,40 @@ def test_another_signal_is_refused_and_counted(server: CollectorServer, path: st
     assert (refused["kind"], refused["count"]) == (kind, 1)
 
 
+NO_METRICS = "metrics sent to /v1/metrics; send them elsewhere, or set OTEL_METRICS_EXPORTER=none"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "kind", "reason"),
+    [
+        ("/v1/metrics", metrics_request(), "metrics sent to /v1/metrics", NO_METRICS),
+        ("/v1/metrics", b'{"resourceMetrics": []}', "metrics sent to /v1/metrics", NO_METRICS),
+        ("/v1/trace", traces(Sent()), "unknown path", "nothing is received at /v1/trace; spans go to /v1/traces"),
+        ("/", traces(Sent()), "unknown path", "nothing is received at /;"),
+        ("/v1/traces/v1/traces", b"{}", "unknown path", "received at /v1/traces/v1/traces;"),
+    ],
+    ids=range(5),
+)
+def test_a_path_that_takes_nothing_is_counted(
+    server: CollectorServer, path: str, body: bytes, kind: str, reason: str
+) -> None:
+    """An SDK that sends all its signals posts metrics there; doctor shows it, as for any other refusal."""
+    content_type = "application/json" if body.startswith(b"{") else "application/x-protobuf"
+    reply = post(f"{server.otlp_url}{path}", body, content_type=content_type)
+    assert (reply.status, reason in reply.reason) == (404, True)
+    (refused,) = get(f"{server.otlp_url}/-/status").json()["refused"]
+    assert (refused["status"], refused["kind"], refused["count"]) == (404, kind, 1)
+
+
+def test_other_logs_are_counted_and_explained(server: CollectorServer) -> None:
+    """Logs of a service are no signals: accepted by the protocol, kept by nobody, and shown."""
+    reply = post(f"{server.otlp_url}/v1/logs", logs_request())
+    assert reply.status == 200
+    (refused,) = get(f"{server.otlp_url}/-/status").json()["refused"]
+    assert refused["reason"] == "only gen_ai.evaluation.result events are kept; send other logs elsewhere"
+    assert (refused["status"], refused["count"]) == (200, 1)
+
+
 def test_an_empty_request_is_taken(server: CollectorServer) -> None:
     """A sender may ask whether the receiver is there."""
     for path in ("/v1/traces", "/v1/logs"):
