@@ -17,7 +17,14 @@ from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.measures.rates import FAILED, FEW_CLUSTERS, KNOWN_CLUSTERS, MINIMUM_CLUSTERS
 from shadowroute.analysis.measures.simpson import Simpson
 from shadowroute.analysis.measures.variety import Common
-from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, SEND_SIGNAL, STATE_SHADOWS
+from shadowroute.analysis.next_steps import (
+    FILTER_STATUS,
+    PIN_PRICES,
+    PRICE_MODEL,
+    REPORT_SERVED,
+    SEND_SIGNAL,
+    STATE_SHADOWS,
+)
 from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends
 
@@ -189,11 +196,12 @@ def _about_rows(divergence: Divergence) -> Iterator[Caveat]:
 
 
 def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
-    if cost.unpriced:
+    if cost.unpriced and not cost.book:
+        yield Caveat("unpriced", "No price book is pinned: no model has a price, none is priced as 0.", PIN_PRICES)
+    elif cost.unpriced:
         yield Caveat(
             "unpriced",
-            f"No price in book {cost.book or '(none pinned)'} for {', '.join(cost.unpriced)}: counted, never priced"
-            " as 0.",
+            f"No price in book {cost.book} for {', '.join(cost.unpriced)}: counted, never priced as 0.",
             PRICE_MODEL,
         )
     if cost.contaminated_share:

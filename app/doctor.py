@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from shadowroute.analysis.format import age, as_of, count, counted, percent
 from shadowroute.analysis.measures.completeness import BY_DESIGN, completeness_of, losses, unknowns
 from shadowroute.analysis.measures.rates import KNOWN_CLUSTERS
-from shadowroute.analysis.next_steps import STATE_SHADOWS
+from shadowroute.analysis.next_steps import PIN_PRICES, STATE_SHADOWS
 from shadowroute.analysis.queries import Queries, projects
 from shadowroute.analysis.queries.rows import Freshness
 from shadowroute.analysis.selection import Window
@@ -232,6 +232,10 @@ def _id_keys(queries: Queries, window: Window) -> Iterator[Check]:
 def _prices(queries: Queries, window: Window) -> Iterator[Check]:
     book = current_book(queries.client, queries.project) or ""
     unpriced = queries.models_unpriced(window, book)
+    if unpriced and not book:
+        text = f"no price book is pinned for project {queries.project}: no figure of money exists"
+        yield Check.fail("prices", text, PIN_PRICES)
+        return
     if not unpriced:
         yield Check.ok("prices", f"0 models without a price in book {book}" if book else "nothing to price yet")
     total = max(1, sum(row.n for row in queries.policies(window) if row.is_live))
@@ -239,7 +243,8 @@ def _prices(queries: Queries, window: Window) -> Iterator[Check]:
         yield Check.fail(
             "prices",
             f'no price for "{model}" ({percent(min(1.0, n / total))} of requests)',
-            "models.yaml: add it under aliases of a model, or give price_usd_per_million; up --prices models.yaml",
+            "models.yaml: add it under aliases of a model, or give price_usd_per_million;"
+            " then shadowroute up --prices models.yaml",
         )
 
 

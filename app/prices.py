@@ -9,27 +9,45 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from shadow.config import load_catalogue
-from shadow.prices.catalogue import Catalogue
+from shadow.prices.catalogue import MODELS_FILE, Catalogue
 from shadowroute.analysis.queries import Queries, projects
 from shadowroute.collector.model_names import declare
-from shadowroute.collector.price_books import current_book, pin
+from shadowroute.collector.price_books import catalogue_of, current_book, pin
 from shadowroute.collector.store import Store
 
 EVERY_S: Final = 5.0
 """At most as often as the rollups are renewed: a page must not call a model unpriced before the first look."""
 ALL_PROJECTS: Final = ""
+ROUTING: Final = Path("routing/shadow.yaml")
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A book that is kept: whose it is, and its prices."""
+
+    project: str
+    catalogue: Catalogue
+    source: str
+
+
+def routing_models() -> Path | None:
+    """models.yaml of the routing folder in the working directory, whose prices the router reads; None without one."""
+    file = ROUTING.parent / MODELS_FILE
+    return file if ROUTING.is_file() and file.is_file() else None
+
+
 class PriceKeeper:
-    """Pins a book, and looks for new models every few seconds on a thread of its own.
+    """Pins books, and looks for new models every few seconds on a thread of its own.
+
+    Projects without a book of their own get the file's prices, or the registry's where the file is of one project.
 
     Args:
         project: whose prices the file holds; empty means every project that has no book of its own.
@@ -40,18 +58,19 @@ class PriceKeeper:
     """
 
     def __init__(self, project: str, file: Path | None) -> None:
-        self._project = project if file is not None else ALL_PROJECTS
-        self._source = "registry" if file is None else file.name
-        self._catalogue = load_catalogue(file)
+        self._kept = [_Kept(project, *catalogue_of(file))] if file is not None else []
+        if file is None or project:
+            self._kept.append(_Kept(ALL_PROJECTS, *catalogue_of(None)))
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, store: Store) -> None:
         """Pin the listed models, and start to watch for new ones."""
-        rows = self._catalogue.price_rows()
-        if rows:
-            pin(store.client(), self._project, rows, self._catalogue.book_id, self._source)
-        declare(store.client(), self._project, self._catalogue, self._source)
+        for kept in self._kept:
+            rows = kept.catalogue.price_rows()
+            if rows:
+                pin(store.client(), kept.project, rows, kept.catalogue.book_id, kept.source)
+            declare(store.client(), kept.project, kept.catalogue, kept.source)
         self._thread = threading.Thread(target=self._watch, args=(store,), name="price-keeper", daemon=True)
         self._thread.start()
 
@@ -64,7 +83,8 @@ class PriceKeeper:
     def _watch(self, store: Store) -> None:
         while not self._stopped.is_set():
             try:
-                pin_missing(store.client(), self._catalogue, project=self._project, source=self._source)
+                for kept in self._kept:
+                    pin_missing(store.client(), kept.catalogue, project=kept.project, source=kept.source)
             except Exception:  # noqa: BLE001  # a store that is away now is asked again
                 _log.exception(
                     "pinning prices failed; requests are unaffected, new models have no cost yet; check the store; "

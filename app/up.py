@@ -73,6 +73,7 @@ class Platform:
         ]
         if self.collector.clickhouse_url:  # a server's store has an interface of its own
             lines.append(f"ClickHouse   {self.collector.clickhouse_url}   loopback only; commands find its password")
+        lines.append(f"Prices       {self._options.prices or 'of the registry; --prices FILE names others'}")
         return "\n".join([*lines, f"Store        {self.store.dsn}   Ctrl-C stops"])
 
     @property

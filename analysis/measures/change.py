@@ -17,7 +17,7 @@ from scipy import special
 from shadowroute.analysis.cost_cube import CostCube, Factors, Line
 from shadowroute.analysis.measures.length import Lengths
 from shadowroute.analysis.measures.rates import JACKKNIFE, UNSEEN_ESCALATIONS, Clusters, bounded, estimate, refusal
-from shadowroute.analysis.next_steps import PRICE_MODEL, REPORT_SERVED
+from shadowroute.analysis.next_steps import PIN_PRICES, PRICE_MODEL, REPORT_SERVED
 from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
 from shadowroute.analysis.stats.hall import hall_ratio_interval
 from shadowroute.analysis.stats.proportion import wilson
@@ -187,7 +187,7 @@ def why_not(cube: CostCube) -> Undefined | None:
     if not unpriced:
         return None
     if not cube.book:
-        return Undefined(reason="no price book is pinned", next_step="pin prices: --prices models.yaml", n=cube.n)
+        return Undefined(reason="no price book is pinned", next_step=PIN_PRICES, n=cube.n)
     names = ", ".join(unpriced)
     return Undefined(
         reason=f"no price in book {cube.book} for {names}: these requests are counted, never priced as 0",

@@ -12,7 +12,7 @@ from scipy import special
 from shadowroute.analysis.format import counted, day, days, listed, percent
 from shadowroute.analysis.measures.completeness import COMPLETE, losses, unknowns
 from shadowroute.analysis.measures.rates import FAILED, KNOWN_CLUSTERS, VERDICT_CLUSTERS
-from shadowroute.analysis.next_steps import FILTER_STATUS, PRICE_MODEL, REPORT_SERVED, STATE_SHADOWS
+from shadowroute.analysis.next_steps import FILTER_STATUS, PIN_PRICES, PRICE_MODEL, REPORT_SERVED, STATE_SHADOWS
 from shadowroute.analysis.queries.rows import RowCount
 from shadowroute.analysis.verdict.facts import Facts
 from shadowroute.analysis.verdict.results import Blocker
@@ -127,7 +127,7 @@ def _prices(facts: Facts) -> Iterator[Blocker]:
         yield Blocker(
             code="unpriced",
             text="No price book is pinned",
-            next_step="pin prices: shadowroute up --prices models.yaml, or name price_book in a new plan",
+            next_step=f"{PIN_PRICES}, or name price_book in a new plan",
         )
     elif facts.unpriced:
         yield Blocker(

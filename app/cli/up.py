@@ -24,7 +24,10 @@ def up(
     ] = 8123,
     project: ProjectOption = "",
     prices: Annotated[
-        Path | None, typer.Option(help="models.yaml whose prices are pinned; default: the registry's prices.")
+        Path | None,
+        typer.Option(
+            help="models.yaml whose prices are pinned; default: routing/models.yaml, else the registry's prices."
+        ),
     ] = None,
     segment: Annotated[
         list[str] | None, typer.Option(help="A request label that becomes a segment: label:NAME. Up to 8 times.")
@@ -35,6 +38,7 @@ def up(
 ) -> None:
     """Start the review app, the receiver and the store in one process. Ctrl-C stops it and loses nothing."""
     labels = label_names(segment or [])
+    from shadowroute.app.prices import routing_models
     from shadowroute.app.up import Platform, UpOptions
 
     options = UpOptions(
@@ -45,7 +49,7 @@ def up(
         clickhouse_port=clickhouse_port,
         token=token,
         project=project,
-        prices=prices,
+        prices=prices or routing_models(),
         labels=labels,
     )
     with Platform(options) as platform:

@@ -129,9 +129,11 @@ def a_month(cost: CostDelta, days: int) -> str:
 
 def _left_out(cost: CostDelta) -> None:
     """The parts outside the figure; a model without a price is never counted as free."""
-    if cost.unpriced:
+    if cost.unpriced and not cost.book:
+        st.error("No price book is pinned, so no model has a price. Start `shadowroute up --prices models.yaml`.")
+    elif cost.unpriced:
         st.error(
-            f"No price in book {cost.book or '(none)'} for {', '.join(cost.unpriced)}. Requests that need one are"
+            f"No price in book {cost.book} for {', '.join(cost.unpriced)}. Requests that need one are"
             " counted, never priced as 0. Add them to models.yaml and start `shadowroute up --prices models.yaml`:",
             icon=":material/sell:",
         )
