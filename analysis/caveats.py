@@ -213,7 +213,8 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
     if cost.uncosted_share:
         yield Caveat(
             "uncosted",
-            f"{_percent(cost.uncosted_share)} of requests have no known token counts and are left out of cost.",
+            f"{_percent(cost.uncosted_share)} of requests have no known token counts or no list price, and are left out"
+            " of cost.",
             f"{REPORT_SERVED}; of an imported log, export the token counts and import it again",
         )
     if cost.is_heavy_tailed:

@@ -78,6 +78,7 @@ def document_of(done: Imported) -> dict[str, Any]:
         "lacking": dict(gaps.lacking),
         "without_key": gaps.without_key,
         "without_tokens": gaps.without_tokens,
+        "unpriced": dict(gaps.unpriced),
         "without_reported_cost": gaps.without_cost,
         "without_answer": gaps.without_answer,
         "sessions_made_up": gaps.sessions_made_up,
@@ -111,6 +112,12 @@ def sentences(gaps: Gaps) -> Iterator[str]:
     yield "answers of the shadow were not run: no quality evidence for SHIP until some are executed and imported"
     if gaps.without_tokens:
         yield f"no token counts on {_share(gaps.without_tokens, gaps)}: their cost is unknown, never 0"
+    if gaps.unpriced:
+        told = ", ".join(f"{terms} {count(n)}" for terms, n in gaps.unpriced.most_common())
+        yield (
+            f"no price book has the terms of {_share(gaps.unpriced.total(), gaps)}: {told} (first:"
+            f" {gaps.first_unpriced}); their cost is unknown, and they are left out of cost"
+        )
     if gaps.without_cost == gaps.calls:
         yield "no reported cost: cost is computed from tokens and the price book alone"
     for name in ("task", "user_tier"):

@@ -138,7 +138,8 @@ def _prices(facts: Facts) -> Iterator[Blocker]:
     if facts.uncosted_share > UNCOSTED:
         yield Blocker(
             code="uncosted",
-            text=f"{percent(facts.uncosted_share)} of requests have no known tokens (limit {percent(UNCOSTED)})",
+            text=f"{percent(facts.uncosted_share)} of requests have no known tokens or no list price"
+            f" (limit {percent(UNCOSTED)})",
             next_step=f"{REPORT_SERVED}; of an imported log, export its token columns",
         )
 

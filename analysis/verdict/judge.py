@@ -161,7 +161,8 @@ def _caveats(plan: RegisteredPlan, study: Study, window: Window | None, found: P
         )
     if found and found.uncosted_share > LEFT_OUT:
         yield (
-            f"{percent(found.uncosted_share)} of requests have no known tokens: figures of money cover only the others."
+            f"{percent(found.uncosted_share)} of requests have no known tokens or no list price: figures of money cover"
+            " only the others."
         )
     if found and found.heavy_tail:
         yield too_narrow(found.heavy_tail)

@@ -142,7 +142,7 @@ def _left_out(cost: CostDelta) -> None:
     if cost.contaminated_share:
         notes.append(f"{percent(cost.contaminated_share)} were served by a fallback, a cache or a pin and are left out")
     if cost.uncosted_share:
-        notes.append(f"{percent(cost.uncosted_share)} reported no tokens and are left out")
+        notes.append(f"{percent(cost.uncosted_share)} reported no tokens, or have no list price, and are left out")
     parts.caption("; ".join([*notes, f"prices: {cost.book or 'not pinned'}"]) + ".")
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from shadowroute.collector.moments import DAY_US, is_believed, latest_us
 from shadowroute.collector.otlp.limits import Limits
-from shadowroute.collector.replay.record import Log, Read, Record, Skipped
+from shadowroute.collector.replay.record import Log, Read, Record, Skipped, place_of
 
 LONGEST: Final = Limits().value_characters
 TEXTS: Final = (
@@ -20,7 +20,6 @@ TEXTS: Final = (
     "prompt_version",
 )  # fmt: skip
 """Texts that are stored as they are."""
-PLACE_CHARACTERS: Final = 80
 
 
 class CheckedLog:
@@ -59,11 +58,6 @@ class CheckedLog:
             return "time is before 2000, or more than a day ahead of this machine's clock"
         long = next((name for name in TEXTS if len(getattr(call, name) or "") > LONGEST), None)
         return f"{long} is longer than {LONGEST:,} characters" if long else ""
-
-
-def place_of(call: Record) -> str:
-    """Where a call stands in the log, else its id."""
-    return call.place or call.request_id[:PLACE_CHARACTERS]
 
 
 def _within(seconds: float | None, most: float) -> float | None:

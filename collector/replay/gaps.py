@@ -9,7 +9,7 @@ from typing import Final
 
 from shadow.domain.policy import Policy
 from shadow.policies.composed import Composed
-from shadowroute.collector.replay.record import Record, Skipped
+from shadowroute.collector.replay.record import Record, Skipped, place_of
 
 UNDECIDED: Final = "unknown_feature"
 """Error type of a decision that needs an unknown feature of the request."""
@@ -55,6 +55,7 @@ class Gaps:
         without_key: calls with neither user nor session id.
         without_tokens: answered calls without token counts. without_cost: calls without a reported cost.
         without_answer: calls without the text of the answer.
+        unpriced: calls under terms that no price book has, by the terms. first_unpriced: place of the first.
         signals: sent signals by name.
         lacking: feature -> calls without it (`messages`, `session`, ..., `label:KEY`).
         policies: the effect on each shadow.
@@ -67,6 +68,8 @@ class Gaps:
     without_tokens: int = 0
     without_cost: int = 0
     without_answer: int = 0
+    unpriced: Counter[str] = field(default_factory=Counter)
+    first_unpriced: str = ""
     signals: Counter[str] = field(default_factory=Counter)
     lacking: Counter[str] = field(default_factory=Counter)
     policies: list[PolicyGap] = field(default_factory=list)
@@ -86,6 +89,9 @@ class Gaps:
         self.without_tokens += answered and (call.usage.input_tokens is None or call.usage.output_tokens is None)
         self.without_cost += call.cost_usd is None
         self.without_answer += call.answer_text is None
+        if call.usage.unpriced:
+            self.first_unpriced = self.first_unpriced or place_of(call)
+            self.unpriced[call.usage.unpriced] += 1
         self.signals.update(signal.name for signal in call.signals)
 
     def cost_of(self, policy: Policy, failures: Mapping[str, int]) -> None:

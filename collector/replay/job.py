@@ -21,10 +21,10 @@ from shadowroute.collector.model_names import declare, named_models
 from shadowroute.collector.moments import DAY_US
 from shadowroute.collector.price_books import catalogue_of, pin
 from shadowroute.collector.progress import Progress, silent, watched
-from shadowroute.collector.replay.checked import CheckedLog, place_of
+from shadowroute.collector.replay.checked import CheckedLog
 from shadowroute.collector.replay.gaps import Gaps
 from shadowroute.collector.replay.logged import LoggedFeed
-from shadowroute.collector.replay.record import Log, Skipped
+from shadowroute.collector.replay.record import Log, Skipped, place_of
 from shadowroute.collector.replay.survey import Survey, survey
 from shadowroute.collector.serve import IngestEndpoint, ingest, rollup_now
 from shadowroute.collector.store import Store

@@ -22,6 +22,7 @@ FEATURES: Final = (
 """Features of a request for policies and intervals, besides labels."""
 MAY_BE_ABSENT: Final = ("task", "user_tier", "has_tools", "has_images", "wants_json", "max_output_tokens")
 """Features that a service may not have, besides labels. Every request has a prompt, a length and a sender."""
+PLACE_CHARACTERS: Final = 80
 JSON_FORMAT: Final = {"type": "json_object"}
 
 
@@ -148,6 +149,11 @@ class Skipped:
 
 
 Read = Record | Skipped
+
+
+def place_of(call: Record) -> str:
+    """Where a call stands in the log, else its id."""
+    return call.place or call.request_id[:PLACE_CHARACTERS]
 
 
 class Log(Protocol):

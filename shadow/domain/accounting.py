@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from shadow.domain.outcome import UNKNOWN_USAGE, Usage
+from shadow.domain.price_terms import usage_terms
 
 MOST_TOKENS: Final = 2**31
 """A larger number is not a token count."""
@@ -32,6 +33,7 @@ class Counts(NamedTuple):
         cache_inside: whether the input contains the cached tokens, as far as the names tell. None: inside, unless the
             numbers forbid it.
         reasoning_inside: whether the output contains the reasoning, likewise.
+        unpriced: terms under which the list price does not hold, as in `Usage`.
     """
 
     input_tokens: int | None = None
@@ -42,6 +44,7 @@ class Counts(NamedTuple):
     total: int | None = None
     cache_inside: bool | None = None
     reasoning_inside: bool | None = None
+    unpriced: str = ""
 
     @property
     def cached(self) -> int:
@@ -95,6 +98,7 @@ def settled(counts: Counts) -> Usage:
         output_tokens=answer,
         cache_read_tokens=counts.cache_read,
         cache_write_tokens=counts.cache_write,
+        unpriced=counts.unpriced,
     )
 
 
@@ -116,13 +120,14 @@ def counts_of_block(said: Fields) -> Counts:
         output_tokens = _larger(output_tokens, count_of(said("output_tokens")))
     input_tokens = _larger(prompt_tokens, prompt)
     if input_tokens is None and output_tokens is None:
-        return next((counts for shape in _OTHER_SHAPES if (counts := shape(said)) is not None), Counts())
+        found = next((counts for shape in _OTHER_SHAPES if (counts := shape(said)) is not None), Counts())
+        return found._replace(unpriced=usage_terms(said))
     details = [fields_of(detail) for key in INPUT_DETAIL_KEYS if (detail := said(key)) is not None]
+    answered = [fields_of(detail) for key in OUTPUT_DETAIL_KEYS if (detail := said(key)) is not None]
     total = count_of(said("total_tokens"))
     reasoning = 0
     if total is None or total != (input_tokens or 0) + (output_tokens or 0):
-        detail = [fields_of(held) for key in OUTPUT_DETAIL_KEYS if (held := said(key)) is not None]
-        reasoning = first_count((*detail, said), ("reasoning_tokens",)) or 0
+        reasoning = first_count((*answered, said), ("reasoning_tokens",)) or 0
     anthropic = prompt_tokens is None and _leaves_cache_out(said)
     return Counts(
         input_tokens=input_tokens,
@@ -132,6 +137,7 @@ def counts_of_block(said: Fields) -> Counts:
         reasoning=reasoning,
         total=total,
         cache_inside=not anthropic,
+        unpriced=usage_terms(said, (*details, *answered)),
     )
 
 

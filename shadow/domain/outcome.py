@@ -39,12 +39,17 @@ def contaminations(said: Any) -> tuple[Contamination, ...]:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the provider counted them. Cache tokens are part of `input_tokens`. None = not reported."""
+    """Tokens as the provider counted them. Cache tokens are part of `input_tokens`. None = not reported.
+
+    Attributes:
+        unpriced: terms under which the list price does not hold, such as a service tier; empty = it holds.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    unpriced: str = ""
 
 
 UNKNOWN_USAGE = Usage()

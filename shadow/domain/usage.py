@@ -6,11 +6,13 @@ Missing fields stay unknown. What a usage block means is told by `accounting`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeGuard
 
 from shadow.domain.accounting import Fields, count_of, fields_of, usage_of_block
 from shadow.domain.chunk import Chunk, ToolCallPiece
 from shadow.domain.outcome import Answer, ToolCall, Usage
+from shadow.domain.price_terms import all_terms, tier_terms
 
 ERROR_IN_ANSWER: Final = "provider_error"
 """`error_type` of an error without a name in the place of an answer."""
@@ -93,7 +95,7 @@ def answer_of(reply: Any) -> Answer:
         text=text,
         model=_string(said("model")),
         response_id=_string(said("id")),
-        usage=usage_of_block(usage),
+        usage=under(usage_of_block(usage), said("service_tier")),
         cost_usd=cost_of_block(usage),
         tool_calls=tool_calls,
         finish_reasons=_finish_reasons(said),
@@ -120,7 +122,7 @@ def chunk_of(event: Any) -> Chunk:
         tool_calls=_tool_call_pieces(delta("tool_calls")),
         model=_string(said("model")),
         response_id=_string(said("id")),
-        usage=None if usage is None else usage_of_block(usage),
+        usage=None if usage is None else under(usage_of_block(usage), said("service_tier")),
         cost_usd=None if usage is None else cost_of_block(usage),
         finish_reasons=_ended_choices(said("choices")),
         system_fingerprint=_string(said("system_fingerprint")),
@@ -130,6 +132,12 @@ def chunk_of(event: Any) -> Chunk:
 def usage_of(usage: Any) -> Usage:
     """Tokens of a usage block. A block of another shape, or one that contradicts itself, is unknown."""
     return usage_of_block(fields_of(usage))
+
+
+def under(usage: Usage, tier: Any) -> Usage:
+    """The usage of an answer that names its service tier outside of the usage block."""
+    terms = tier_terms(tier) if tier else ""
+    return replace(usage, unpriced=all_terms(terms, usage.unpriced)) if terms else usage
 
 
 def cost_of_block(said: Fields) -> float | None:
@@ -205,6 +213,7 @@ def counted(usage: Usage) -> Usage:
         output_tokens=count_of(usage.output_tokens),
         cache_read_tokens=count_of(usage.cache_read_tokens) or 0,
         cache_write_tokens=count_of(usage.cache_write_tokens) or 0,
+        unpriced=usage.unpriced if isinstance(usage.unpriced, str) else "",
     )
 
 

@@ -42,7 +42,10 @@ class Billing:
         return in_force[-1] if in_force else None
 
     def cost_usd(self, model: str, usage: Usage, time_us: int) -> float | None:
-        """The cost of one answer's tokens; None if they or the price are unknown."""
+        """The cost of one answer's tokens; None if they or the price are unknown.
+
+        Spending limits need a number, so tokens under other terms (`Usage.unpriced`) count at the list price here.
+        """
         usage = counted(usage)
         if usage.input_tokens is None or usage.output_tokens is None:
             return None

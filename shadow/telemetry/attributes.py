@@ -122,7 +122,10 @@ def shadows_part(shadows: tuple[tuple[str, str], ...]) -> Part:
 
 
 def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
-    """Attributes of the outcome."""
+    """Attributes of the outcome. Without tokens, which would be priced, where no list price holds; `chat` has them."""
+    unpriced = outcome.usage.unpriced or next(
+        (each.usage.unpriced for each in outcome.attempts if each.usage.unpriced), ""
+    )
     attributes: Attributes = {
         keys.OUTCOME_STATUS: outcome.status,
         **filled(
@@ -135,7 +138,7 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
                 keys.PROVIDER_NAME: provider,
             }
         ),
-        **usage_attributes(outcome.usage),
+        **(usage_attributes(outcome.usage) if not unpriced else {keys.OUTCOME_UNPRICED: unpriced[:NAME_CHARACTERS]}),
         **known(
             {
                 keys.OUTCOME_DURATION_S: _double(outcome.duration_s),
@@ -145,7 +148,7 @@ def outcome_attributes(outcome: Outcome, provider: str) -> Attributes:
         ),
     }
     if len(outcome.attempts) > 1 or any(attempt.kind != "primary" for attempt in outcome.attempts):
-        attributes[keys.ATTEMPTS] = _json([_attempt(attempt) for attempt in outcome.attempts])
+        attributes[keys.ATTEMPTS] = _json([_attempt(each, priced=not unpriced) for each in outcome.attempts])
     return attributes
 
 
@@ -217,9 +220,9 @@ def plan_texts(steps: tuple[Step, ...]) -> tuple[str, str]:
     return decision.steps_id, _json([step.document() for step in steps])
 
 
-def _attempt(attempt: Attempt) -> Mapping[str, Any]:
-    """All keys present, 0 tokens if nothing was billed."""
-    tokens = usage_attributes(attempt.usage)
+def _attempt(attempt: Attempt, *, priced: bool) -> Mapping[str, Any]:
+    """All keys present, 0 tokens if nothing was billed, or at no list price."""
+    tokens = usage_attributes(attempt.usage) if priced else {}
     return {
         "kind": attempt.kind,
         "provider": attempt.provider,

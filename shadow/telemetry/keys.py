@@ -91,6 +91,8 @@ FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
 SYSTEM_FINGERPRINT: Final = "openai.response.system_fingerprint"
 REPORTED_MODEL: Final = "llm_router.outcome.reported_model"
 """The provider's own id of the model, for example with its date; absent = the name in `gen_ai.response.model`."""
+OUTCOME_UNPRICED: Final = "llm_router.outcome.unpriced"
+"""Terms under which the list price does not hold; then the span has no tokens, and its cost is unknown."""
 TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
 
 # content, only if the service exports it

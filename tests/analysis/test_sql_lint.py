@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shadow.prices.registry import BAND_EDGES_TOKENS
 from shadowroute.analysis import sql_files
+from shadowroute.analysis.prices import context_band
 from tests.checks import sql_lint
 
 GOOD = """-- what: rows
@@ -72,6 +74,18 @@ def test_migrations_must_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_counting_rows_is_no_star(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """count(*) names no column and is fine."""
     assert found(tmp_path, GOOD.replace("count()", "count(*)"), monkeypatch) == []
+
+
+def test_every_context_band_has_the_edges_of_the_price_book() -> None:
+    """SQL and Python price one call in one band: above an edge is in the next one, at the edge is not."""
+    folders = (Path(sql_files.__file__).with_name("sql"), Path(sql_files.__file__).parents[1] / "collector" / "sql")
+    found = re.findall(
+        r"toUInt8\(((?:\([^()]+ > \d+\)(?: \+ )?)+)\) AS context_band",
+        "\n".join(file.read_text() for folder in folders for file in sorted(folder.rglob("*.sql"))),
+    )
+    assert len(found) >= 3
+    assert {tuple(map(int, re.findall(r"> (\d+)", bands))) for bands in found} == {BAND_EDGES_TOKENS}
+    assert [context_band(edge + more) for edge in BAND_EDGES_TOKENS for more in (0, 1)] == [0, 1, 1, 2, 2, 3]
 
 
 def test_every_statement_has_a_test() -> None:

@@ -134,7 +134,7 @@ def test_nothing_stands_in_the_way_of_complete_data() -> None:
         ({"failed_share": 0.0021}, "failed", "0.2 % of this shadow's decisions failed (limit 0.1 %)"),
         ({"unpriced": ("llama-70b",)}, "unpriced", "No price in book b for llama-70b"),
         ({"book": ""}, "unpriced", "No price book is pinned"),
-        ({"uncosted_share": 0.06}, "uncosted", "6.0 % of requests have no known tokens (limit 5.0 %)"),
+        ({"uncosted_share": 0.06}, "uncosted", "6.0 % of requests have no known tokens or no list price (limit 5.0 %)"),
         ({"days": 5}, "min_days", "5 complete days of 7 with requests"),
         (
             {"immature": 2, "mature_on": dt.date(2026, 11, 25)},

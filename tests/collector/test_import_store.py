@@ -89,6 +89,31 @@ def test_what_was_concluded_is_said(tmp_path: Path, store: Store) -> None:
     assert total == [(7010,)]
 
 
+def test_what_has_no_list_price_is_said_and_left_out_of_cost(tmp_path: Path, store: Store) -> None:
+    """A call of another tier, with audio or with 1-hour cache writes is in no sum of money, and named."""
+    audio = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": {"audio_tokens": 500}}
+    unnamed = {"input_tokens": None, "output_tokens": None}
+    rows = [
+        call(0), call(1, service_tier="default"), call(2, service_tier="flex"), call(3, service_tier="flex"),
+        call(4, usage=audio, **unnamed), call(5, usage={"cache_creation": {"ephemeral_1h_input_tokens": 9}}),
+    ]  # fmt: skip
+    done = load(tmp_path, store, *map(json.dumps, rows))
+    assert document_of(done)["unpriced"] == {"service tier flex": 2, "audio tokens": 1, "1-hour cache writes": 1}
+    text = " ".join(summary_text(done, store.dsn).split())
+    assert (
+        "no price book has the terms of 4 calls (66.7 %): service tier flex 2, audio tokens 1, 1-hour cache writes 1"
+        " (first: line 3); their cost is unknown, and they are left out of cost" in text
+    )
+    report = project_report(Study(Queries(store.reader(), "p"), Window(done.first, done.last), book=done.book))
+    (shadow,) = report.policies
+    assert shadow.overall.cost.uncosted_share == pytest.approx(4 / 6)
+    assert shadow.overall.cost.live_usd == pytest.approx(2 * (1000 * 1.25 + 100 * 10) / 1e6)
+    stored = store.client().query(
+        "SELECT uniqExact(TraceId) FROM otel_traces WHERE SpanAttributes['llm_router.outcome.unpriced'] != ''"
+    )
+    assert stored.result_rows == [(4,)]
+
+
 def test_one_outlier_moves_no_window(tmp_path: Path, store: Store) -> None:
     """`--days` counts from the newest call that is believed."""
     done = load(

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from shadow.domain.accounting import settled
 from shadow.domain.outcome import Usage
 from shadow.errors import ConfigError
 from shadowroute.collector.replay.readers import values
 from shadowroute.collector.replay.readers.litellm import LiteLLMLog
+from shadowroute.collector.replay.readers.otel_usage import counts_of_span
 from shadowroute.collector.replay.readers.reading import Reading, SignalColumn
 from shadowroute.collector.replay.readers.table import TableLog
 from shadowroute.collector.replay.record import Log, Record, Skipped
@@ -223,3 +225,48 @@ def test_the_sample_of_sessions_does_not_depend_on_the_order() -> None:
         forward.add(ids[number])
         backward.add(ids[-1 - number])
     assert forward.shared == backward.shared == pytest.approx(0.4, abs=0.12)
+
+
+def test_terms_of_spend_logs_that_no_price_book_has(tmp_path: Path) -> None:
+    """1-hour cache writes and the tier stand in metadata and in the answer; a tier that was served counts first."""
+    details = {"cache_creation_token_details": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 20000}}
+    usage = {"cache_creation_input_tokens": 20000, "prompt_tokens_details": details}
+    base = {"startTime": "2026-11-20T10:00:00Z", "model": "m", "prompt_tokens": 20003, "completion_tokens": 100}
+    rows = [
+        base | {"metadata": {"usage_object": usage}},
+        base | {"proxy_server_request": {"service_tier": "flex"}},
+        base | {"proxy_server_request": {"service_tier": "flex"}, "response": {"service_tier": "default"}},
+        base | {"response": {"service_tier": "priority"}},
+        base,
+    ]
+    file = tmp_path / "spend.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    calls, _ = read(LiteLLMLog(file))
+    assert [call.usage.unpriced for call in calls] == [
+        "1-hour cache writes", "service tier flex", "", "service tier priority", "",
+    ]  # fmt: skip
+    assert calls[0].usage.cache_write_tokens == 20000
+
+
+@pytest.mark.parametrize(
+    ("attributes", "terms"),
+    [
+        ({}, ""),
+        ({"openai.response.service_tier": "default", "openai.request.service_tier": "flex"}, ""),
+        ({"gen_ai.openai.request.service_tier": "flex"}, "service tier flex"),
+        ({"gen_ai.openai.response.service_tier": "priority"}, "service tier priority"),
+        ({"llm.token_count.prompt_details.audio": "0"}, ""),
+        ({"llm.token_count.prompt_details.audio": "7"}, "audio tokens"),
+        ({"gen_ai.usage.details.output_audio_tokens": "7"}, "audio tokens"),
+        ({"gen_ai.usage.cache_creation.ephemeral_1h_input_tokens": "7"}, "1-hour cache writes"),
+        ({"ai.response.providerMetadata": '{"openai": {"serviceTier": "flex"}}'}, "service tier flex"),
+        ({"ai.response.providerMetadata":
+          '{"anthropic": {"usage": {"cache_creation": {"ephemeral_1h_input_tokens": 4}}}}'}, "1-hour cache writes"),
+        ({"langfuse.observation.usage_details": '{"input": 4, "output": 2, "input_audio_tokens": 3}'}, "audio tokens"),
+    ],
+    ids=range(11),
+)  # fmt: skip
+def test_terms_of_spans_that_no_price_book_has(attributes: dict[str, str], terms: str) -> None:
+    """Under the names of instrumentations; a tier that was served counts before one that was asked for."""
+    tokens = {"gen_ai.usage.input_tokens": "100", "gen_ai.usage.output_tokens": "10"}
+    assert settled(counts_of_span(tokens | attributes)).unpriced == terms

@@ -16,7 +16,7 @@ from typing import Any, Final
 from shadow.domain.accounting import Counts, counts_of_block, settled
 from shadow.domain.features import output_limit
 from shadow.domain.outcome import Contamination, OutcomeStatus
-from shadow.domain.usage import answer_of, cost_of_block
+from shadow.domain.usage import answer_of, cost_of_block, under
 from shadowroute.collector.replay.readers import values
 from shadowroute.collector.replay.readers.reading import Reading
 from shadowroute.collector.replay.readers.rows import RowLog
@@ -39,6 +39,7 @@ CHAT_CALLS: Final = frozenset({
 CACHE_HIT_SUFFIX: Final = "_cache_hit"
 CUT: Final = "litellm_truncated"
 """Marker in a text of which the proxy kept only the ends."""
+TIER: Final = "service_tier"
 SEGMENTS: Final = ("task", "user_tier", "prompt_version")
 HOLDERS: Final = ("spend_logs_metadata", "requester_metadata")
 """Place of a caller's own metadata in `metadata`."""
@@ -125,7 +126,7 @@ def _call(
         model=model,
         planned_model=values.text(body.get("model")) if "fallback" in contamination else "",
         response_id=values.text(raw.get("response_id")),
-        usage=settled(counts),
+        usage=under(settled(counts), values.mapping_of(raw.get("response")).get(TIER) or body.get(TIER)),
         cost_usd=_cost_usd(raw, metadata, hit=hit),
         duration_s=_duration_s(raw, time_us, end_us),
         ttft_s=_ttft_s(raw, time_us, end_us),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shadow.domain.accounting import Counts, counts_of_block
+from shadow.domain.price_terms import AUDIO, ONE_HOUR_WRITES, all_terms, tier_terms, usage_terms
 from shadow.domain.usage import billed, cost_of_block
 from shadowroute.collector.replay.readers import values
 
@@ -58,6 +59,9 @@ COST: Final = (
 COST_DETAILS: Final = "langfuse.observation.cost_details"
 UPSTREAM: Final = ("upstream_inference_cost", "upstreaminferencecost")
 """Ends of names of what the provider bills to a key of one's own."""
+TIER: Final = "service_tier"
+ONE_HOUR: Final = "ephemeral_1h_input_tokens"
+COUNTED: Final = ("gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.")
 OWN_KEY: Final = ("is_byok", "isbyok")
 
 
@@ -79,12 +83,14 @@ def counts_of_span(attributes: Attributes) -> Counts:
         reasoning=values.first_tokens(attributes, REASONING) or 0,
         total=values.first_tokens(attributes, TOTAL) or None,
     )
+    unpriced = _terms(attributes, more)
     blocks = (values.mapping_of(attributes[name]) for name in BLOCKS if attributes.get(name))
     for block in blocks:
         told = counts_of_block(block.get)
+        unpriced = all_terms(unpriced, told.unpriced)
         if not counts.input_tokens or (told.cached and not counts.cached):
-            return told
-    return counts
+            return told._replace(unpriced=unpriced)
+    return counts._replace(unpriced=unpriced)
 
 
 def cost_of_span(attributes: Attributes) -> float | None:
@@ -106,6 +112,20 @@ def cost_of_span(attributes: Attributes) -> float | None:
             "is_byok": usage.get("isByok"),
             "cost_details": {"upstream_inference_cost": details.get("upstreamInferenceCost")},
         }.get
+    )
+
+
+def _terms(attributes: Attributes, more: Attributes) -> str:
+    """Terms under which the list price does not hold; a tier of the answer counts before one that was asked for."""
+    tiers = [(key, held) for key, held in attributes.items() if key.endswith(TIER)]
+    counted = {key for key, held in attributes.items() if key.startswith(COUNTED) and values.tokens(held)}
+    providers = [values.mapping_of(held) for held in more.values()]
+    return all_terms(
+        tier_terms(*(held for key, held in sorted(tiers, key=lambda tier: "request" in tier[0])))
+        or tier_terms(*(held.get("serviceTier") for held in providers)),
+        ONE_HOUR_WRITES if any(key.endswith(ONE_HOUR) for key in counted) else "",
+        AUDIO if any("audio" in key for key in counted) else "",
+        *(usage_terms(values.mapping_of(held.get("usage")).get) for held in providers),
     )
 
 

@@ -17,9 +17,9 @@ FEEDBACK: Final = "feedback"
 RENAMEABLE: Final = (
     "request_id", "time", "end_time", "model", "planned_model", "provider", "response_id", "input_tokens",
     "output_tokens", "cached_input_tokens", "cache_write_tokens", "reasoning_tokens", "total_tokens", "usage",
-    "cost_usd", "upstream_cost_usd", "latency_s", "latency_ms", "ttft_s", "ttft_ms", "status", "error_type",
-    "cache_hit", "fallback", "retries", "prompt", "messages", "response", "user", "session", "task", "user_tier",
-    "prompt_version", "has_tools", "has_images", "wants_json", "max_output_tokens",
+    "service_tier", "cost_usd", "upstream_cost_usd", "latency_s", "latency_ms", "ttft_s", "ttft_ms", "status",
+    "error_type", "cache_hit", "fallback", "retries", "prompt", "messages", "response", "user", "session", "task",
+    "user_tier", "prompt_version", "has_tools", "has_images", "wants_json", "max_output_tokens",
 )  # fmt: skip
 """Targets of `--rename` besides `label:KEY`."""
 

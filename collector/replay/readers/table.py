@@ -14,7 +14,7 @@ from typing import Any, Final
 from shadow.domain.accounting import Counts, counts_of_block, settled
 from shadow.domain.outcome import OutcomeStatus
 from shadow.domain.request import LABEL
-from shadow.domain.usage import billed, cost_of_block
+from shadow.domain.usage import billed, cost_of_block, under
 from shadowroute.collector.replay.readers import values
 from shadowroute.collector.replay.readers.exports import renaming
 from shadowroute.collector.replay.readers.reading import Reading
@@ -71,7 +71,7 @@ class TableLog(RowLog):
             planned_model=values.text(row.get("planned_model")),
             provider=values.text(row.get("provider")),
             response_id=values.text(row.get("response_id")),
-            usage=settled(counts),
+            usage=under(settled(counts), row.get("service_tier")),
             cost_usd=cost_of(row),
             duration_s=_duration_s(row, time_us),
             ttft_s=_seconds(row, "ttft"),
@@ -105,8 +105,9 @@ def counts_of(row: Mapping[str, Any]) -> Counts | str:
         counts[name] = values.tokens(value)
         if counts[name] is None and value not in (None, "") and value == value:  # noqa: PLR0124 - NaN is no value
             return f"{name} is no count of tokens"
-    if not counts["input_tokens"] and not counts["output_tokens"] and (block := values.mapping_of(row.get("usage"))):
-        return counts_of_block(block.get)
+    block = counts_of_block(values.mapping_of(row.get("usage")).get)
+    if not counts["input_tokens"] and not counts["output_tokens"] and row.get("usage"):
+        return block
     return Counts(
         input_tokens=counts["input_tokens"],
         output_tokens=counts["output_tokens"],
@@ -114,6 +115,7 @@ def counts_of(row: Mapping[str, Any]) -> Counts | str:
         cache_write=counts["cache_write_tokens"] or 0,
         reasoning=counts["reasoning_tokens"] or 0,
         total=counts["total_tokens"],
+        unpriced=block.unpriced,
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from shadow.domain.outcome import Usage
 from shadow.domain.snapshot import STATELESS, Snapshot
 from shadow.errors import UnknownFeatureError
+from shadow.prices.billing import Billing
 from shadow.prices.catalogue import Catalogue
 from shadow.prices.costing import Costing
 from tests.support.models import catalogue, model, request
@@ -37,6 +39,17 @@ def test_the_day_and_the_length_of_the_prompt_choose_the_price() -> None:
         for tokens in (100_000, 250_000)
     ]
     assert per_token[1] == pytest.approx(2 * per_token[0], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("input_tokens", "usd"),
+    [(200_000, (50_000 * 3 + 150_000 * 0.3 + 100 * 15) / 1e6), (200_001, (50_001 * 6 + 150_000 * 0.6 + 2250) / 1e6)],
+)
+def test_a_context_band_ends_at_its_exact_edge(input_tokens: int, usd: float) -> None:
+    """`above_200k` is more than 200,000 tokens of input with the cached ones, and then the whole call has its price."""
+    billing = Billing(Catalogue(), ["claude-sonnet-4-5"])
+    usage = Usage(input_tokens=input_tokens, output_tokens=100, cache_read_tokens=150_000)
+    assert billing.cost_usd("claude-sonnet-4-5", usage, 1_796_000_000_000_000) == pytest.approx(usd)
 
 
 def test_no_price_is_no_cost_of_zero() -> None:

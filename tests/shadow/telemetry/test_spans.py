@@ -297,6 +297,21 @@ def test_what_the_provider_says_about_its_answer_is_on_the_live_span_alone() -> 
     assert keys.REPORTED_MODEL not in same
 
 
+def test_tokens_without_a_list_price_are_not_priced() -> None:
+    """The store prices every token that it gets: the reason takes their place, and `chat` keeps them for people."""
+    usage = Usage(input_tokens=10, output_tokens=2, unpriced="service tier flex")
+    first, last = (Attempt(kind="primary", model="big", usage=usage), Attempt(kind="retry", model="big"))
+    told = of_request(
+        builder(), record(outcome=complete(usage=Usage(input_tokens=5, output_tokens=1), attempts=(first, last)))
+    )
+    route = attributes(told[0])
+    assert route[keys.OUTCOME_UNPRICED] == "service tier flex"
+    assert not {keys.USAGE_INPUT_TOKENS, keys.USAGE_OUTPUT_TOKENS} & set(route)
+    assert {(each["input_tokens"], each["output_tokens"]) for each in json.loads(route[keys.ATTEMPTS])} == {(0, 0)}
+    chats = [attributes(span) for span in told if span.name == "chat big"]
+    assert chats[0][keys.USAGE_INPUT_TOKENS] == 10
+
+
 def test_an_answer_that_was_refused_is_no_error_of_its_provider() -> None:
     """The cheap model of a cascade answered; its answer was not good enough."""
     attempt = Attempt(kind="primary", model="small", error_type="quality")
