@@ -57,6 +57,8 @@ OWN_HOSTS: Final = frozenset(
 )  # fmt: skip
 """Servers of one's own: no public price holds for what they serve."""
 
+_VARIANT: Final = re.compile(r":(?!latest$)[a-z]+$")
+"""OpenRouter's suffix of another service of the same model at another price: `:free`, `:batch`, `:flex`."""
 _DATED: Final = re.compile(r"-20\d{2}-?[01]\d-?[0-3]\d$|-latest$")
 _ARN: Final = re.compile(r"arn:aws[\w-]*:bedrock:[^/]*/(.+)")
 _PATH: Final = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/(.+)")
@@ -66,6 +68,8 @@ _BEDROCK: Final = re.compile(
     r"\.([a-z][\w.-]*?)(?:-v\d+(?::\d+(?::\w+)?)?|-\d+:\d+)?"
 )
 """`[REGION.]VENDOR.MODEL[-vN[:N]]`"""
+_NUMBER_FIRST: Final = re.compile(r"^claude-([4-9](?:-\d{1,2})?)-([a-z]+)")
+"""OpenRouter's ids of snapshots: claude-4.5-sonnet-20250929 is Anthropic's claude-sonnet-4-5-20250929."""
 
 
 class Identity(NamedTuple):
@@ -101,8 +105,8 @@ class Spelling(NamedTuple):
 
     @property
     def family(self) -> str:
-        """Without the snapshot."""
-        return SNAPSHOT.sub("", self.bare) or self.bare
+        """Without the snapshot and the variant."""
+        return _without_snapshot(_VARIANT.sub("", self.bare)) or self.bare
 
 
 def provider_id(said: str) -> str:
@@ -137,14 +141,14 @@ def spelled(name: str, provider: str = "") -> Spelling:
         head, _, rest = left.partition("/")
         route = provider_id(head)
         # A marketplace's own id begins with the vendor's name: groq has openai/gpt-oss-120b.
-        if not (route or is_own_host(head)) or (served and registry_key(left, served)):
+        if not (route or is_own_host(head)) or (served and _sold_as(left, served)):
             break
         served, own, left = served or route, own or is_own_host(head), rest
     vendor, _, bare = left.rpartition("/")
     if (bedrock := _BEDROCK.fullmatch(bare)) is not None:
         served, bare = served or "aws", bedrock[1]
     if vendor == "anthropic" or bare.startswith("claude"):
-        bare = bare.replace(".", "-")  # marketplaces write claude-sonnet-4.5
+        bare = _NUMBER_FIRST.sub(r"claude-\2-\1", bare.replace(".", "-"))  # marketplaces write claude-sonnet-4.5
     return Spelling(served, left, bare, own)
 
 
@@ -175,12 +179,26 @@ def identify(name: str, provider: str = "", listed: Callable[[str], str] = lambd
 def price_key(told: Spelling) -> str:
     """Name under which the registry's price of it stands in a price book; empty if it has none.
 
-    The provider decides: a model that its provider does not list has no price, whatever another one asks for it.
+    The provider decides: a model that its provider does not list has no price, whatever another one asks for it. So
+    does the variant: `:free` and `:batch` do not cost what the model costs without them.
     """
     if told.is_own_host:
         return ""
-    found = (registry_key(each, told.provider) for each in (told.name, told.bare, told.family))
+    variant = "".join(_VARIANT.findall(told.bare))
+    found = (_sold_as(each, told.provider) for each in (told.name, told.bare, told.family + variant))
     return next((key for key in found if key), "")
+
+
+def _sold_as(name: str, provider: str) -> str:
+    """The price of a name, else of its model without the snapshot, each with the name's variant."""
+    variant = "".join(_VARIANT.findall(name))
+    without = _without_snapshot(name.removesuffix(variant)) + variant
+    found = (registry_key(each, provider) for each in dict.fromkeys((name, without)))
+    return next((key for key in found if key and key.endswith(variant)), "")
+
+
+def _without_snapshot(name: str) -> str:
+    return SNAPSHOT.sub("", name) or name
 
 
 def _word(said: str) -> str:

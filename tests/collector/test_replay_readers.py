@@ -227,6 +227,44 @@ def test_the_sample_of_sessions_does_not_depend_on_the_order() -> None:
     assert forward.shared == backward.shared == pytest.approx(0.4, abs=0.12)
 
 
+OPENROUTER = (
+    "generation_id,created_at,cost_total,cost_web_search,cost_cache,cost_file_processing,byok_usage_inference,"
+    "tokens_prompt,tokens_completion,tokens_reasoning,tokens_cached,model_permaslug,provider_name,variant,cancelled,"
+    "streamed,user,finish_reason_raw,finish_reason_normalized,generation_time_ms,time_to_first_token_ms,"
+    "api_key_disabled,api_key_name,app_name\n"
+)
+
+
+def test_the_activity_of_openrouter_is_read_as_it_is(tmp_path: Path) -> None:
+    """Its own price list holds unless a key of one's own paid, then the provider's; only a free variant costs 0."""
+    calls, skipped = table(
+        tmp_path,
+        OPENROUTER
+        + "gen-1,2026-11-20 10:00:00.250,0.0042,0,-0.001,0,0,2000,300,100,1500,openai/gpt-5-2025-08-07,Azure,standard,"
+        "false,true,u1,stop,stop,2000,500,false,prod,shop\n"
+        "gen-2,2026-11-20 10:00:01,0,0,0,0,0.0105,1000,500,0,0,anthropic/claude-4.5-sonnet-20250929,Anthropic,standard,"
+        "false,true,,end_turn,stop,1000,,false,prod,shop\n"
+        "gen-3,2026-11-20 10:00:02,0.25,0,0,0,0.5,1000,500,0,0,openai/gpt-5-2025-08-07,OpenAI,,"
+        "true,true,,,,1000,,false,prod,shop\n"
+        "gen-4,2026-11-20 10:00:03,0,0,0,0,0,1000,500,0,0,openai/gpt-oss-120b,Chutes,free,"
+        "false,true,,stop,stop,1000,,false,prod,shop\n"
+        "gen-5,2026-11-20 10:00:04,0,0,0,0,0,1000,500,0,0,openai/gpt-5-2025-08-07,OpenAI,standard,"
+        "false,true,,error,error,1000,,false,prod,shop\n",
+    )
+    assert skipped == []
+    assert [(each.model, each.provider, each.cost_usd, each.status) for each in calls] == [
+        ("openai/gpt-5-2025-08-07", "openrouter", 0.0042, "complete"),
+        ("anthropic/claude-4.5-sonnet-20250929", "Anthropic", 0.0105, "complete"),
+        ("openai/gpt-5-2025-08-07", "OpenAI", 0.75, "partial"),
+        ("openai/gpt-oss-120b:free", "openrouter", 0.0, "complete"),
+        ("openai/gpt-5-2025-08-07", "openrouter", None, "error"),
+    ]
+    first = calls[0]
+    assert (first.request_id, first.duration_s, first.ttft_s, first.user) == ("gen-1", 2.0, 0.5, "u1")
+    assert first.usage == Usage(input_tokens=2000, output_tokens=300, cache_read_tokens=1500)
+    assert first.labels == {"app": "shop", "key": "prod"}
+
+
 def test_terms_of_spend_logs_that_no_price_book_has(tmp_path: Path) -> None:
     """1-hour cache writes and the tier stand in metadata and in the answer; a tier that was served counts first."""
     details = {"cache_creation_token_details": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 20000}}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final
+from typing import Any, Final
+
+from shadowroute.collector.replay.readers import values
 
 HELICONE: Final = {
     "Created At": "time", "Status": "status", "Model": "model", "Prompt Tokens": "input_tokens",
@@ -23,7 +25,17 @@ LANGFUSE: Final = {
     "totalCost": "cost_usd", "latency": "latency_s", "timeToFirstToken": "ttft_s", "level": "status",
     "id": "request_id", "userId": "user", "sessionId": "session", "promptVersion": "prompt_version",
 }  # fmt: skip
+OPENROUTER: Final = {
+    "generation_id": "request_id", "created_at": "time", "model_permaslug": "model", "tokens_prompt": "input_tokens",
+    "tokens_completion": "output_tokens", "tokens_reasoning": "reasoning_tokens",
+    "tokens_cached": "cached_input_tokens",
+    "cost_total": "cost_usd", "byok_usage_inference": "upstream_cost_usd", "provider_name": "provider",
+    "generation_time_ms": "latency_ms", "time_to_first_token_ms": "ttft_ms", "finish_reason_normalized": "status",
+    "app_name": "label:app", "api_key_name": "label:key",
+}  # fmt: skip
+OPENROUTER_MARKS: Final = frozenset({"generation_id", "model_permaslug", "cost_total"})
 KNOWN: Final = (
+    (OPENROUTER, OPENROUTER_MARKS),
     (HELICONE, frozenset({"Created At", "Prompt Tokens", "Completion Tokens"})),
     (HELICONE_API, frozenset({"request_created_at", "delay_ms"})),
     (LANGFUSE, frozenset({"startTime", "usageDetails", "model"})),
@@ -36,6 +48,26 @@ ALIASES: Final = {
     "usage_details": "usage", "usageDetails": "usage", "usageMetadata": "usage", "usage_metadata": "usage",
 }  # fmt: skip
 """Names of providers for what every table may have: not to read them would price every cached token in full."""
+
+
+def completed(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row under our names, with what an export says in several columns; rows of other tables as they are.
+
+    OpenRouter's activity names the variant of a model (`free`) apart, bills by its own price list unless a key of the
+    user's own paid, and then charges nothing or a fee. So only a free variant costs 0.
+    """
+    if not row.keys() >= OPENROUTER_MARKS:
+        return row
+    variant = values.text(row.get("variant"))
+    charged, upstream = (values.amount(row.get(name)) or 0.0 for name in ("cost_usd", "upstream_cost_usd"))
+    more: dict[str, Any] = {"cost_usd": charged + upstream or (0.0 if variant == "free" else None)}
+    if variant not in ("", "standard"):
+        more["model"] = f"{values.text(row.get('model'))}:{variant}"
+    if not upstream:
+        more["provider"] = "openrouter"
+    if values.flag(row.get("cancelled")):
+        more["status"] = "cancelled"
+    return {**row, "upstream_cost_usd": None, **more}
 
 
 def renaming(columns: Collection[str], rename: Mapping[str, str]) -> dict[str, str]:

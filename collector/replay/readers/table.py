@@ -16,7 +16,7 @@ from shadow.domain.outcome import OutcomeStatus
 from shadow.domain.request import LABEL
 from shadow.domain.usage import billed, cost_of_block, under
 from shadowroute.collector.replay.readers import values
-from shadowroute.collector.replay.readers.exports import renaming
+from shadowroute.collector.replay.readers.exports import completed, renaming
 from shadowroute.collector.replay.readers.reading import Reading
 from shadowroute.collector.replay.readers.rows import RowLog
 from shadowroute.collector.replay.readers.text_rows import Row
@@ -37,14 +37,14 @@ class TableLog(RowLog):
         return replace(reading, rename=renaming(columns, reading.rename))
 
     def _notice(self, place: str, row: Row) -> None:
-        named = {**row, **self._reading.renamed(row)}
+        named = completed({**row, **self._reading.renamed(row)})
         self._ids.notice(values.text(named.get("request_id")), values.time_us(named.get("time")))
         counts = counts_of(named)
         if isinstance(counts, Counts):
             self._cache.notice(counts, place=place)
 
     def _read(self, place: str, raw: Row) -> Iterator[Read]:
-        row = {**raw, **self._reading.renamed(raw)}
+        row = completed({**raw, **self._reading.renamed(raw)})
         time_us, model = values.time_us(row.get("time")), values.text(row.get("model"))
         if time_us is None:
             yield Skipped(place, "time is not a time between 2000 and 2100")
