@@ -21,6 +21,7 @@ class ScoredAnswer:
 
     Attributes:
         day: UTC day of the live decision.
+        price_key: model of the price book whose price holds for the answer.
         score: in [0, 1].
         weight: requests that it stands for: 1 / (sampling rate x chance that this model answered).
         propensity: chance that this model answered; None = unknown, then the weight takes it for certain.
@@ -36,6 +37,7 @@ class ScoredAnswer:
     complexity_band: str
     input_band: str
     model: str
+    price_key: str
     score: float
     weight: float
     propensity: float | None

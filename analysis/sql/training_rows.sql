@@ -4,7 +4,7 @@
 WITH live AS (
   SELECT
     request_id, toDate(ts) AS day, cluster_key, task::String AS task, user_tier::String AS user_tier,
-    complexity_band::String AS complexity_band, input_band::String AS input_band, served_model::String AS served_model, outcome_status,
+    complexity_band::String AS complexity_band, input_band::String AS input_band, served_model::String AS served_model, served_key::String AS served_key, outcome_status,
     trace_id, span_id, response_id, propensity, sample_rate, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens
   FROM named_decisions AS decisions
   WHERE project = {project:String} AND toDate(ts) BETWEEN {first:Date} AND {last:Date} AND role = 'live' AND empty(contamination)
@@ -37,6 +37,7 @@ WITH live AS (
     model,
     avg(assumeNotNull(score)) AS value,                        -- mean over samples and scorers
     max(inclusion_probability) AS inclusion_probability,
+    any(model_key)::String AS model_key,
     any(input_tokens) AS input_tokens,
     any(output_tokens) AS output_tokens
   FROM named_executions AS executions
@@ -44,7 +45,7 @@ WITH live AS (
   GROUP BY request_id, model
 )
 SELECT
-  request_id, day, cluster_key, task, user_tier, complexity_band, input_band, model, score, weight, propensity, input_tokens, output_tokens,
+  request_id, day, cluster_key, task, user_tier, complexity_band, input_band, model, price_key, score, weight, propensity, input_tokens, output_tokens,
   cache_read_tokens, cache_write_tokens, is_executed
 FROM (
   SELECT
@@ -56,6 +57,7 @@ FROM (
     live.complexity_band AS complexity_band,
     live.input_band AS input_band,
     live.served_model AS model,                  -- whose answer it is
+    live.served_key AS price_key,                -- model of the price book whose price holds
     judged.value AS score,                       -- in [0,1]
     1 / live.sample_rate / ifNull(nullIf(live.propensity, 0.), 1.) AS weight, -- requests that it stands for
     live.propensity AS propensity,               -- NULL = unknown
@@ -77,6 +79,7 @@ FROM (
     live.complexity_band AS complexity_band,
     live.input_band AS input_band,
     run.model AS model,
+    run.model_key AS price_key,
     run.value AS score,
     1 / live.sample_rate / run.inclusion_probability AS weight,
     toNullable(run.inclusion_probability) AS propensity,

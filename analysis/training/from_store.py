@@ -62,7 +62,7 @@ def examples_of(answers: Iterable[ScoredAnswer], *, signal: str, prices: PriceTa
     scores, costs, weights = (_empty(models, len(place)) for _ in range(3))
     for answer in kept:
         at = place[answer.request_id]
-        usd = prices.usd(answer.model, answer.usage, answer.day)
+        usd = prices.usd(answer.price_key, answer.usage, answer.day)
         scores[answer.model][at] = answer.score
         costs[answer.model][at] = np.nan if usd is None else usd
         weights[answer.model][at] = min(answer.weight, HEAVIEST_WEIGHT)

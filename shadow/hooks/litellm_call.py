@@ -70,6 +70,7 @@ class LiteLLMCall:
         self._failed: list[Attempt] = []
         self._told: set[tuple[str, int]] = set()
         self._account: Answer | None = None
+        self._reported = ""
         self._provider = ""
         self._ttft_s: float | None = None
         self._duration_s: float | None = None
@@ -257,6 +258,7 @@ class LiteLLMCall:
             duration_s=self._duration_s,
             attempts=attempts,
             expects_more=expects_more,
+            reported_model=self._reported,
         )
 
     def _answered(self, kind: AttemptKind, answer: Answer, status: OutcomeStatus, error_type: str) -> Attempt:
@@ -270,7 +272,7 @@ class LiteLLMCall:
             error_type=error_type,
             usage=usage,
             latency_s=max(0.0, total_s),
-            response_model=answer.model,
+            response_model=self._reported or answer.model,
         )
 
     def _decide(self, model: str, metadata: Mapping[str, Any], decide_s: float | None) -> None:
@@ -300,6 +302,7 @@ class LiteLLMCall:
         """The model that answered. A proxy may name the group, which is no model."""
         catalogue = self._context.routing.catalogue
         if response_model and response_model != self._group:
+            self._reported = response_model
             for name in (catalogue.canonical(response_model, asked), self._policy.name_of(response_model)):
                 if name in catalogue:
                     return name

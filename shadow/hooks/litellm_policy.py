@@ -148,20 +148,10 @@ def router_version(deployments: list[Any], settings: Mapping[str, Any]) -> str:
 
 
 def catalogue_name(catalogue: Catalogue, *ids: str) -> str:
-    """The catalogue's name of a model of LiteLLM: by name or alias, with or without the provider in front.
-
-    `azure/gpt-5-prod` is found under that alias, `openai/gpt-5` and `openrouter/openai/gpt-5` under `gpt-5`. Of several
-    ids the first known one counts; if none is known, the first is returned unchanged.
-    """
+    """The catalogue's name of the first of LiteLLM's ids of a model that it knows, else the first id unchanged."""
     given = [each for each in ids if each]
-    for each in given:
-        name = each
-        while name:
-            found = catalogue.canonical(name, "")
-            if (model := catalogue.get(found)) is not None:
-                return model.name
-            name = name.partition("/")[2]
-    return given[0] if given else ""
+    known = (name for each in given if (name := catalogue.canonical(each)) in catalogue)
+    return next(known, given[0] if given else "")
 
 
 def _plain(value: Any) -> Any:

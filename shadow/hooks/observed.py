@@ -186,6 +186,7 @@ class ObservedRequest:
         duration_s: float | None = None,
         attempts: Sequence[Attempt] = (),
         expects_more: bool = False,
+        reported_model: str = "",
     ) -> None:
         """Close with an answer, whole or partial. Without a model name it counts as the chosen model's.
 
@@ -198,6 +199,7 @@ class ObservedRequest:
             duration_s: from the live decision to the end of the answer; until now by default.
             attempts: every dispatch, in order.
             expects_more: stay open for a better report of the same answer; without one in time, this is recorded.
+            reported_model: the answer's own id of its model, where `answer` has the name of another list.
         """
         with self.guard("served"):
             self._ensure_open(answer.model)
@@ -213,7 +215,7 @@ class ObservedRequest:
                 error_type=error_type,
                 attempts=tuple(attempts),
                 answer=answer if answer.text or answer.score is not None else None,
-                reported_model=answer.model,
+                reported_model=reported_model or answer.model,
                 finish_reasons=answer.finish_reasons,
                 system_fingerprint=answer.system_fingerprint,
             )

@@ -19,13 +19,15 @@ def test_training_rows(store: Store) -> None:
     """A served answer weighs 1 / (sampling x chance); a withdrawn signal, a pinned or partial answer is none."""
     client = store.client()
     rows: list[dict[str, Any]] = [
-        {"request_id": "r1", "propensity": 0.5, "sample_rate": 0.5},
+        {"request_id": "r1", "propensity": 0.5, "sample_rate": 0.5, "served_name": "big-2026-11-01"},
         {"request_id": "r2", "propensity": None},
         {"request_id": "r3", "propensity": None, "contamination": ["pinned"]},
         {"request_id": "r4", "propensity": None, "outcome_status": "partial"},
         {"request_id": "r5", "propensity": None},
     ]
-    insert(client, "decisions", rows)
+    insert(client, "decisions", [{"served_name": "", **row} for row in rows])
+    names = [["p", "", "big-2026-11-01", "big", "big-2026-11-01", "test"]]
+    client.insert("model_names", names, column_names=["project", "provider", "name", "family", "price_key", "source"])
     signals = [{"target": row["request_id"], "name": "resolved", "value": 1.0, "scorer": "a"} for row in rows]
     signals += [{"target": "r2", "name": "resolved", "value": 0.0, "scorer": "b"}]
     signals += [{"target": "r5", "name": "resolved", "value": 1.0, "scorer": "a", "version": 9, "is_deleted": 1}]
@@ -43,6 +45,7 @@ def test_training_rows(store: Store) -> None:
     found = select(store, "training_rows", name="resolved", first=DAY, last=DAY)
     got = [(row["request_id"], row["model"], row["score"], row["weight"], row["is_executed"]) for row in found]
     assert got == [("r1", "big", 1.0, 4.0, 0), ("r1", "small", 0.5, 8.0, 1), ("r2", "big", 0.5, 1.0, 0)]
+    assert [row["price_key"] for row in found] == ["big-2026-11-01", "small", "big"]
     assert (found[0]["task"], found[0]["cluster_key"], found[0]["day"]) == ("code", "u1", DAY)
     assert (
         select(

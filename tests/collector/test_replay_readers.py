@@ -308,3 +308,20 @@ def test_terms_of_spans_that_no_price_book_has(attributes: dict[str, str], terms
     """Under the names of instrumentations; a tier that was served counts before one that was asked for."""
     tokens = {"gen_ai.usage.input_tokens": "100", "gen_ai.usage.output_tokens": "10"}
     assert settled(counts_of_span(tokens | attributes)).unpriced == terms
+
+
+def test_the_answers_own_id_of_its_model_in_spend_logs(tmp_path: Path) -> None:
+    """Of the stored answer, else the name by which LiteLLM priced a deployment; the name of a group is none."""
+    base = {"startTime": "2026-11-20T10:00:00Z", "prompt_tokens": 100, "completion_tokens": 10, "model_group": "chat"}
+    priced = {"metadata": {"model_map_information": {"model_map_key": "gpt-4o-2024-08-06"}}}
+    rows = [
+        base | priced | {"model": "azure/prod-eu-chat-01"},
+        base | priced | {"model": "azure/prod-eu-chat-01", "response": {"model": "gpt-4o-2024-05-13"}},
+        base | priced | {"model": "gpt-4o-2024-08-06", "response": {"model": "chat"}},
+        base | {"model": "gpt-4o"},
+        base | priced | {"model": "chat", "status": "failure"},
+    ]
+    file = tmp_path / "spend.jsonl"
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+    calls, _ = read(LiteLLMLog(file))
+    assert [call.reported_model for call in calls] == ["gpt-4o-2024-08-06", "gpt-4o-2024-05-13", "", "", ""]

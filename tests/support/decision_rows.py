@@ -240,7 +240,7 @@ def insert(client: Client, table: str, rows: Sequence[Mapping[str, Any]]) -> Non
     unknown = (
         {key for row in rows for key in row}
         - defaults.keys()
-        - {"revision", "prompt_version", "reported_cost_usd", "propensity", "shadows"}
+        - {"revision", "prompt_version", "reported_cost_usd", "propensity", "served_name", "shadows"}
     )
     if unknown:
         raise ValueError(f"{table} rows must have known columns, got {sorted(unknown)}; see DEFAULTS")

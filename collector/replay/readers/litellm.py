@@ -125,6 +125,7 @@ def _call(
         time_us=time_us,
         model=model,
         planned_model=values.text(body.get("model")) if "fallback" in contamination else "",
+        reported_model="" if failed else _reported(raw, metadata, model),
         response_id=values.text(raw.get("response_id")),
         usage=under(settled(counts), values.mapping_of(raw.get("response")).get(TIER) or body.get(TIER)),
         cost_usd=_cost_usd(raw, metadata, hit=hit),
@@ -253,6 +254,14 @@ def _error_type(raw: Row, metadata: Mapping[str, Any]) -> str:
 
 def _contamination(metadata: Mapping[str, Any], *, hit: bool) -> tuple[Contamination, ...]:
     return values.contamination(cache_hit=hit, fallback=(values.tokens(metadata.get("attempted_fallbacks")) or 0) > 0)
+
+
+def _reported(raw: Row, metadata: Mapping[str, Any], model: str) -> str:
+    """The answer's own id of its model, else the one that LiteLLM priced: a deployment's name has no price."""
+    answered = values.mapping_of(raw.get("response")).get("model")
+    priced = values.mapping_of(metadata.get("model_map_information")).get("model_map_key")
+    names = (values.text(each) for each in (answered, priced))
+    return next((name for name in names if name not in ("", model, _group(raw))), "")
 
 
 def _messages(raw: Row, body: Mapping[str, Any]) -> list[Any] | None:

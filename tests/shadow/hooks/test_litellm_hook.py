@@ -184,6 +184,28 @@ def test_the_first_pick_is_the_decision_and_what_was_not_offered_is_rejected(
     assert row[keys.OUTCOME_COST_USD] == 0.25
 
 
+@pytest.mark.parametrize(
+    ("response_model", "reported"), [("big-2026-11-01", "big-2026-11-01"), ("big", None), ("chat", None), ("", None)]
+)
+def test_the_answers_own_id_of_its_model_is_kept(
+    callbacks: list[Any], observer: Observer, sink: MemorySink, response_model: str, reported: str | None
+) -> None:
+    """A dated id has a price of its own; the name of a group is no model."""
+    router = Router()
+    observer.wrap(router)
+    (listener,) = callbacks
+
+    def act(**_: Any) -> Any:
+        listener.log_pre_api_call("big", MESSAGES, event())
+        return answer(response_model, litellm_model_name="openai/big")
+
+    router.act = act
+    router.completion("chat", MESSAGES)
+    assert observer.flush(5)
+    (row,) = sink.rows("live")
+    assert (row[keys.RESPONSE_MODEL], row.get(keys.REPORTED_MODEL)) == ("big", reported)
+
+
 def test_a_group_of_which_nobody_is_there_falls_back_before_its_first_attempt(
     callbacks: list[Any], observer: Observer, sink: MemorySink
 ) -> None:
