@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,8 @@ settings.load_profile("shadowroute")
 
 IN_OWN_PROCESS = "SHADOWROUTE_IN_OWN_PROCESS"
 """Set in the process that a test marked `own_process` has for itself."""
+
+FAILED = pytest.StashKey[bool]()
 
 THREADS_END_WITHIN_S = 90.0
 """A busy machine needs a while until a thread that was told to end has ended."""
@@ -75,11 +77,24 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
     return True
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tell fixtures whether their test failed."""
+    report = yield
+    item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture(autouse=True)
-def _no_thread_of_ours_is_left() -> Iterator[None]:
-    """A test ends the threads that it began: they would go on in the time, the counts and the log of later tests."""
+def _no_thread_of_ours_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test ends the threads that it began: they would go on in the time, the counts and the log of later tests.
+
+    One that failed did not come to that; waiting for them would only delay the news.
+    """
     before = set(threading.enumerate())
     yield
+    if request.node.stash[FAILED]:
+        return
     deadline = time.monotonic() + THREADS_END_WITHIN_S
     while left := [each for each in threading.enumerate() if each not in before and _is_ours(each)]:
         if time.monotonic() > deadline:

@@ -16,6 +16,7 @@ def test_an_error_of_ours_is_counted_by_place_and_does_not_go_on() -> None:
         with containment.guard("close"):
             raise ValueError("broken")
     assert containment.counts == {"close": 3}
+    assert containment.guard("close") is containment.guard("close"), "a guard costs a live request no object"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])

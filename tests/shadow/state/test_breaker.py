@@ -225,6 +225,29 @@ def test_attempts_of_more_than_a_minute_ago_are_forgotten() -> None:
         assert watched.breaker.phase == phase, later_s
 
 
+def test_a_provider_of_whose_attempts_a_third_fails_is_asked_on() -> None:
+    """Also at the failure that is the last of many, and for as long as it goes on."""
+    watched = Watched()
+    for _ in range(100):
+        watched.note("answered")
+        watched.note("answered")
+        watched.note("failed")
+        watched.now_s += 3.0
+        assert watched.breaker.phase == "closed"
+
+
+def test_neither_old_answers_nor_old_failures_open_it() -> None:
+    """Of this minute, 10 of 19 attempts failed, or 9 of 20: what ended a minute ago makes them no more."""
+    for old, kinds in (("a", "fa" * 9 + "f"), ("ff", "aa" + "fa" * 8 + "af")):
+        watched = Watched()
+        for kind in old:
+            watched.note("failed" if kind == "f" else "answered")
+        watched.now_s += 60.0
+        for kind in kinds:
+            watched.note("failed" if kind == "f" else "answered")
+        assert watched.breaker.phase == "closed", old
+
+
 def test_attempts_are_counted_over_all_parts_of_the_minute() -> None:
     """Two every five seconds, of which one fails: after 45 seconds they are twenty."""
     watched = Watched()
