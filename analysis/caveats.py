@@ -24,6 +24,7 @@ from shadowroute.analysis.next_steps import (
     REPORT_SERVED,
     SEND_SIGNAL,
     STATE_SHADOWS,
+    TELL_SESSIONS,
 )
 from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends
@@ -223,12 +224,26 @@ def _about_cost(cost: CostDelta) -> Iterator[Caveat]:
             too_narrow(cost.heavy_tail),
             "look at the dearest requests, and wait for more of them",
         )
-    cold, warm = _said(cost.relative), _said(cost.warm_relative)
-    if cold and warm and cold != warm:
+    yield from _about_caches(cost)
+
+
+def _about_caches(cost: CostDelta) -> Iterator[Caveat]:
+    between = _said(cost.cache_range)
+    if not cost.caches.is_reported or not isinstance(cost.cache_range, Range):
+        return
+    if cost.caches.untold_share:
         yield Caveat(
-            "cold_cache",
-            f"Another model is assumed to start without a cached prefix ({cold}); with as warm a cache as the model"
-            f" that answered it would be {warm}.",
+            "unknown_caches",
+            f"Nothing tells what caches hold for {_percent(cost.caches.untold_share)} of the tokens of its prompts:"
+            " live never called the model, or the request has no session. With all or nothing read from its"
+            f" own caches the change would be {between}.",
+            TELL_SESSIONS,
+        )
+    else:
+        yield Caveat(
+            "own_caches",
+            "Cached tokens of other models are predicted from what live's own calls read after a like pause; with all"
+            f" or nothing read from the shadow's own caches the change would be {between}.",
         )
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
+
+Caches = Literal["own", "own_low", "cold", "served", "none_read", "all_read"]
+"""How cached tokens are priced: in the policy's own caches as fitted, at the dear or the low end; cold where another
+model answered; as they were served; with nothing read from a cache; with all that a cache could hold."""
 
 UNNAMED: Final = "(no model reported)"
 """Model name of tokens without `gen_ai.response.model`: they are counted and cannot be priced."""
@@ -64,6 +68,48 @@ UNCHANGED: Final = Factors()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OwnCaches:
+    """What cached tokens cost in the caches that a policy's own calls leave, (256,) USD each.
+
+    Attributes:
+        own: as fitted; where nothing tells, nothing is read.
+        own_low: as fitted; where nothing tells, as much is read as may be.
+        moved: what each bucket moves the total of `own` by through the fitted rates, beyond its own dollars.
+        none_read: nothing is read, except where live made the same call after the same last turn.
+        all_read: all is read that a cache may hold, with the same exception.
+    """
+
+    own: Floats
+    own_low: Floats
+    moved: Floats
+    none_read: Floats
+    all_read: Floats
+
+    @classmethod
+    def same(cls, usd: Floats) -> OwnCaches:
+        """Nothing is fitted and nothing is unknown."""
+        return cls(own=usd, own_low=usd, moved=np.zeros(BUCKETS), none_read=usd, all_read=usd)
+
+    def __add__(self, other: OwnCaches) -> OwnCaches:
+        return OwnCaches(
+            own=self.own + other.own,
+            own_low=self.own_low + other.own_low,
+            moved=self.moved + other.moved,
+            none_read=self.none_read + other.none_read,
+            all_read=self.all_read + other.all_read,
+        )
+
+    def __mul__(self, factor: float) -> OwnCaches:
+        return OwnCaches(
+            own=self.own * factor,
+            own_low=self.own_low * factor,
+            moved=self.moved * factor,
+            none_read=self.none_read * factor,
+            all_read=self.all_read * factor,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dollars:
     """Cost of the lines of one cell, (256,) USD each; weighted by 1/sample_rate.
 
@@ -75,6 +121,7 @@ class Dollars:
         cache_usd: cached tokens at cache prices, as they were served.
         cold_usd: the same tokens at the price of input where another model starts cold, else as `cache_usd`.
         output_usd: tokens written.
+        caches: the cached tokens in the policy's own caches; None where nothing tells them from `cold_usd`.
     """
 
     n: int
@@ -84,8 +131,10 @@ class Dollars:
     cache_usd: Floats
     cold_usd: Floats
     output_usd: Floats
+    caches: OwnCaches | None = None
 
     def __add__(self, other: Dollars) -> Dollars:
+        are_told = self.caches or other.caches
         return Dollars(
             n=self.n + other.n,
             unpriced_n=self.unpriced_n + other.unpriced_n,
@@ -94,15 +143,26 @@ class Dollars:
             cache_usd=self.cache_usd + other.cache_usd,
             cold_usd=self.cold_usd + other.cold_usd,
             output_usd=self.output_usd + other.output_usd,
+            caches=self.own_caches + other.own_caches if are_told else None,
         )
 
-    def usd(self, *, warm: bool = False) -> Floats:
-        """All parts together, (256,); by default another model starts with a cold cache."""
-        return self.read_usd(warm=warm) + self.output_usd
+    @property
+    def own_caches(self) -> OwnCaches:
+        """The cached tokens in the policy's own caches; as `cold_usd` where nothing tells them from it."""
+        return self.caches or OwnCaches.same(self.cold_usd)
 
-    def read_usd(self, *, warm: bool = False) -> Floats:
-        """Cost of the input, (256,)."""
-        return self.input_usd + (self.cache_usd if warm else self.cold_usd)
+    def usd(self, caches: Caches = "own") -> Floats:
+        """All parts together, (256,)."""
+        return self.read_usd(caches) + self.output_usd
+
+    def read_usd(self, caches: Caches = "own") -> Floats:
+        """What the input costs, (256,)."""
+        if caches == "served":
+            return self.input_usd + self.cache_usd
+        if caches == "cold" or self.caches is None:
+            return self.input_usd + self.cold_usd
+        usd: Floats = getattr(self.caches, caches)
+        return self.input_usd + usd
 
     def scaled(self, by: Factors) -> Dollars:
         """The same lines at other prices and lengths."""
@@ -117,6 +177,7 @@ class Dollars:
             cache_usd=self.cache_usd * read,
             cold_usd=self.cold_usd * read,
             output_usd=self.output_usd * written,
+            caches=self.caches * read if self.caches else None,
         )
 
 
@@ -126,10 +187,11 @@ class CostSums:
 
     Attributes:
         live: paid for the live requests.
-        shadow: planned primary and known escalations, other models with a cold cache.
+        shadow: planned primary and known escalations, in the policy's own caches.
+        shadow_cold: the same, where another model than the one that answered starts with a cold cache.
         shadow_warm: the same with the cache split of the model that answered.
-        unknown: escalations that were not seen and may happen, cold.
-        unknown_warm: the same, warm.
+        unknown: escalations that were not seen and may happen, in the policy's own caches.
+        unknown_warm: the same with the cache split of the model that answered.
         live_unpriced: models of paid attempts that have no price, sorted; `live` is then too small.
         shadow_unpriced: models of predicted lines that have no price, sorted; the shadow's sums are then too small.
         n: requests.
@@ -137,6 +199,7 @@ class CostSums:
 
     live: RatioSums
     shadow: RatioSums
+    shadow_cold: RatioSums
     shadow_warm: RatioSums
     unknown: RatioSums
     unknown_warm: RatioSums
@@ -179,9 +242,14 @@ class CostCube:
             book=self.book, cells={line: dollars.scaled(factors(line)) for line, dollars in self.cells.items()}
         )
 
-    def usd(self, *, warm: bool = False) -> Floats:
+    def usd(self, caches: Caches = "own") -> Floats:
         """Dollars of all cells, (256,)."""
-        return total(dollars.usd(warm=warm) for dollars in self.cells.values())
+        return total(dollars.usd(caches) for dollars in self.cells.values())
+
+    @property
+    def moved(self) -> Floats:
+        """What each bucket moves `usd()` by through the fitted rates of caches, beyond its own dollars, (256,)."""
+        return total(dollars.caches.moved for dollars in self.cells.values() if dollars.caches)
 
     def models(self) -> tuple[str, ...]:
         """Models of priced lines, sorted."""
@@ -213,11 +281,12 @@ class CostCube:
             return RatioSums(numerator=usd, denominator=requests, n=n)
 
         return CostSums(
-            live=per_request(live.usd(warm=True)),
+            live=per_request(live.usd("served")),
             shadow=per_request(planned.usd()),
-            shadow_warm=per_request(planned.usd(warm=True)),
+            shadow_cold=per_request(planned.usd("cold")),
+            shadow_warm=per_request(planned.usd("served")),
             unknown=per_request(unknown.usd()),
-            unknown_warm=per_request(unknown.usd(warm=True)),
+            unknown_warm=per_request(unknown.usd("served")),
             live_unpriced=live.unpriced(),
             shadow_unpriced=shadow.unpriced(),
             n=n,

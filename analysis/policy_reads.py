@@ -7,7 +7,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from shadowroute.analysis.cost_cube import CostCube
-from shadowroute.analysis.queries import executions, money, pairs, signal_cells
+from shadowroute.analysis.measures.caches import with_own_caches
+from shadowroute.analysis.queries import caches, executions, money, pairs, signal_cells
+from shadowroute.analysis.queries.caches import CacheCells
 from shadowroute.analysis.queries.executions import ExecutedAnswer, Frame
 from shadowroute.analysis.queries.pairs import NO_PAIRS, MatrixRow, PairSums
 from shadowroute.analysis.queries.signal_cells import AskedSums, SignalCells
@@ -71,9 +73,15 @@ class PolicyReads:
 
     @cached_property
     def cube(self) -> CostCube:
-        """Dollars of live and of the shadow."""
+        """Dollars of live and of the shadow, cached tokens as the policy's own calls would find them."""
         book = self.reads.book
-        return self._read(money.cost_cube, money.cost_cubes_by_value, CostCube(book=book), self.policy, book)
+        served = self._read(money.cost_cube, money.cost_cubes_by_value, CostCube(book=book), self.policy, book)
+        return with_own_caches(served, self.cache_cells, self.reads.live_rates)
+
+    @cached_property
+    def cache_cells(self) -> CacheCells:
+        """Its calls by what their caches may hold."""
+        return self._read(caches.cache_cells, caches.cache_cells_by_value, {}, self.policy, self.reads.book)
 
     @cached_property
     def answers(self) -> Sequence[ExecutedAnswer]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 
 from shadowroute.analysis.measures.break_even import EscalationBreakEven, break_even_of
+from shadowroute.analysis.measures.caches import cache_fit_of
 from shadowroute.analysis.measures.concentration import Concentration, concentration_of
 from shadowroute.analysis.measures.cost import CostDelta, Samples, cost_of, samples_of
 from shadowroute.analysis.measures.divergence import Divergence, divergence_of
@@ -100,6 +101,7 @@ class PolicyStudy(PolicyReads):
             clusters=self.clusters,
             lengths=self.samples.lengths,
             escalation=self.samples.escalation,
+            caches=cache_fit_of(self.cache_cells, self.reads.live_rates),
             level=self.reads.level,
         )
 

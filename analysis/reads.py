@@ -8,11 +8,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
+from shadowroute.analysis.measures.caches import LiveRates
 from shadowroute.analysis.measures.completeness import Completeness, completeness_of
 from shadowroute.analysis.measures.direction import Directions
 from shadowroute.analysis.measures.ledger_lines import NO_COSTS, Costs
 from shadowroute.analysis.prices import PriceTable
 from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.caches import live_caches
 from shadowroute.analysis.queries.exploration import Exploration, exploration
 from shadowroute.analysis.queries.rows import PolicyRow
 from shadowroute.analysis.selection import ALL, PolicyRef, Slice, Window
@@ -138,6 +140,11 @@ class Reads:
     def matured(self, signal: SignalRow) -> Window | None:
         """The days that are old enough for a signal; None if there is none."""
         return self.spec(signal).matured(self.window, self.as_of)
+
+    @cached_property
+    def live_rates(self) -> LiveRates:
+        """What live's calls found in prompt caches, on all traffic."""
+        return LiveRates(live_caches(self.project, self.window))
 
     @cached_property
     def chance(self) -> Exploration:

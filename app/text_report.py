@@ -154,6 +154,7 @@ def _measures(part: SliceReport) -> Iterator[tuple[str, Measured]]:
     yield "divergence_steps", part.divergence.steps
     yield "cost_relative", part.cost.relative
     yield "cost_relative_warm_cache", part.cost.warm_relative
+    yield "cost_relative_cache_range", part.cost.cache_range
     yield "cost_per_request", part.cost.per_request_usd
     yield "escalation_shadow", part.escalation.shadow
     yield "escalation_shadow_overall", part.escalation.shadow_overall

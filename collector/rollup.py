@@ -42,10 +42,12 @@ TABLES: Final = (
     "task_daily",
     "task_plan_daily",
     "task_token_daily",
-    # Out of the stages of the first three, so they come after them.
+    "cache_daily",
+    # Out of the stages of tables above, so they come after them.
     "pair_overall",
     "cost_overall",
     "signal_overall",
+    "cache_overall",
 )
 MOST_SEGMENT_VALUES: Final = 50
 """Values of one segment key that get sums of their own in a project; the rest is summed as `other`."""

@@ -15,7 +15,7 @@ from shadowroute.analysis.measures.escalation import escalation_of
 from shadowroute.analysis.measures.rates import JACKKNIFE, Clusters, estimate, refusal
 from shadowroute.analysis.queries.pairs import PairSums
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined, ends, scaled
-from shadowroute.analysis.stats.ratio import t_interval
+from shadowroute.analysis.stats.ratio import combined, t_interval, with_moved
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 
 NO_ESCALATION: Final = Undefined(reason="this policy never plans an escalation")
@@ -97,14 +97,18 @@ def _rate(cube: CostCube, samples: Samples, router_usd: float, level: float) -> 
         return replace(NO_ESCALATION, n=cube.n)
     # Before anything escalates: what live paid, minus the first answers and the router.
     first = change_of(cube.only(lambda line: not _is_second(line)), samples.lengths, None)
-    gap = -difference(first.predictions[0].usd, first.live) - router_usd * cube.requests
+    dearest = first.predictions[-1]
+    gap = -difference(dearest.usd, first.live) - router_usd * cube.requests
     sums = RatioSums(numerator=gap, denominator=second.usd(), n=cube.n)
     refused = refusal(RatioSums(numerator=gap, denominator=cube.requests, n=cube.n), "request with known tokens")
     if refused:
         return refused
-    error = first.predictions[0].error
+    moved = -second.moved * sums.value - (np.zeros(BUCKETS) if dearest.moved is None else dearest.moved)
+    felt, unseen = with_moved(sums, moved)
+    errors = [error for error in (dearest.error, unseen) if error]
+    error = combined(*errors) if errors else None
     extra = replace(error, variance=error.variance / sums.total**2) if error and error.variance else None
-    return estimate(sums, t_interval(sums, level=level, extra=extra), unit="share", method=JACKKNIFE)
+    return estimate(felt, t_interval(felt, level=level, extra=extra), unit="share", method=JACKKNIFE)
 
 
 def _share(pairs: PairSums, samples: Samples, clusters: Clusters, level: float) -> Measured:

@@ -1,8 +1,9 @@
 """The change of cost of a cube, with all its errors.
 
-Four things are uncertain and each has its place: which requests came (spread between buckets), how much the other model
-writes (error of the fitted lengths), how often its answer is refused (error of the executed rate, or a range), and a
-change that no bucket shows (Wilson's bound of an unseen share).
+Five things are uncertain and each has its place: which requests came (spread between buckets), how much the other model
+writes (error of the fitted lengths), what it finds in its cache (the fitted rates without each bucket, or a range), how
+often its answer is refused (error of the executed rate, or a range), and what nobody could see because no bucket
+differs (Wilson's bound of an unseen share).
 """
 
 from __future__ import annotations
@@ -10,21 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 from scipy import special
 
-from shadowroute.analysis.cost_cube import CostCube, Factors, Line
+from shadowroute.analysis.cost_cube import UNNAMED, Caches, CostCube, Factors, Line
 from shadowroute.analysis.measures.length import Lengths
 from shadowroute.analysis.measures.rates import JACKKNIFE, UNSEEN_ESCALATIONS, Clusters, bounded, estimate, refusal
 from shadowroute.analysis.next_steps import PIN_PRICES, PRICE_MODEL, REPORT_SERVED
 from shadowroute.analysis.results import Estimate, Interval, Measured, Undefined
 from shadowroute.analysis.stats.hall import hall_ratio_interval
 from shadowroute.analysis.stats.proportion import wilson
-from shadowroute.analysis.stats.ratio import RatioError, combined, t_interval
+from shadowroute.analysis.stats.ratio import RatioError, combined, t_interval, with_moved
 from shadowroute.analysis.summaries import BUCKETS, ROUNDED, Floats, RatioSums
 
 _UNMEASURED = "how much the other models write was not measured"
+UNKNOWN_CACHES: Final = "nothing tells what the caches hold of"
+"""Why a figure is a range where other models' cached tokens are unknown; the models follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,10 +38,12 @@ class Prediction:
     Attributes:
         usd: (256,).
         error: of their total beyond the spread between buckets, USD squared; None without one.
+        moved: (256,) what each bucket moves their total by beyond its own dollars; None if nothing.
     """
 
     usd: Floats
     error: RatioError | None
+    moved: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,7 @@ class Change:
         )
         sums = [self._sums(prediction, denominator) for prediction in self.predictions]
         ends = [
-            refused or how.measured(ratio, prediction.error, clusters)
+            refused or how.measured(*_felt(ratio, prediction), clusters)
             for ratio, prediction in zip(sums, self.predictions, strict=True)
         ]
         if len(ends) == 1:
@@ -136,7 +142,7 @@ def change_of(
     lengths: Lengths,
     rate: Measured | None,
     *,
-    warm: bool = False,
+    caches: tuple[Caches, Caches] = ("own_low", "own"),
     factors: Sequence[Callable[[Line], Factors]] | None = None,
 ) -> Change:
     """The change of cost of a cube, without contaminated requests.
@@ -145,34 +151,61 @@ def change_of(
         cube: at the tokens that were served.
         lengths: tokens that the shadow's models read and write.
         rate: share of the unseen escalations that happen; anything but an `Estimate` leaves a range.
-        warm: whether another model finds the same cached prefix.
-        factors: instead of `lengths`, for the lowest and the highest prediction.
+        caches: how cached tokens are priced in the lowest and in the highest prediction.
+        factors: in place of `lengths`, for the lowest and the highest prediction.
     """
     clean = cube.clean
     low, high = (factors[0], factors[-1]) if factors else (lengths.factors, lengths.factors)
     live, shadow = clean.only(lambda line: line.side == "live"), clean.only(lambda line: line.side == "shadow")
     known, unseen = shadow.only(lambda line: not _is_unseen(line)), shadow.only(_is_unseen)
 
-    def predicted(part: CostCube, by: Callable[[Line], Factors], rate_error: RatioError | None = None) -> Prediction:
-        errors = [error for error in (lengths.error(part, warm=warm), rate_error) if error]
-        return Prediction(usd=part.scaled(by).usd(warm=warm), error=combined(*errors) if errors else None)
+    def predicted(
+        part: CostCube, by: Callable[[Line], Factors], end: Caches, rate_error: RatioError | None = None
+    ) -> Prediction:
+        errors = [error for error in (lengths.error(part, end), rate_error) if error]
+        made = part.scaled(by)
+        moved = made.moved if end in {"own", "own_low"} else None
+        return Prediction(usd=made.usd(end), error=combined(*errors) if errors else None, moved=moved)
 
     if isinstance(rate, Estimate) and unseen.cells:
-        paid = priced_rate(rate, float(unseen.scaled(lengths.factors).usd(warm=warm).sum()))
+        paid = priced_rate(rate, float(unseen.scaled(lengths.factors).usd(caches[1]).sum()))
         happening = known + unseen.scaled(lambda _: Factors(price=rate.value))
-        ends = [predicted(happening, low, paid), predicted(happening, high, paid)]
+        ends = [predicted(happening, low, caches[0], paid), predicted(happening, high, caches[1], paid)]
     else:
-        ends = [predicted(known, low), predicted(known + unseen, high)]
+        ends = [predicted(known, low, caches[0]), predicted(known + unseen, high, caches[1])]
     reasons = [UNSEEN_ESCALATIONS] if unseen.cells and not isinstance(rate, Estimate) else []
+    untold = _untold_models(shadow, caches)
+    reasons += [f"{UNKNOWN_CACHES} {', '.join(untold)}"] if untold else []
     reason = ", and ".join([*reasons, *([_UNMEASURED] if factors else [])])
     same = bool((ends[0].usd == ends[1].usd).all())
     return Change(
-        live=live.usd(warm=True),
+        live=live.usd("served"),
         predictions=(ends[0],) if same else tuple(ends),
         requests=clean.requests,
         n=clean.n,
         why_range="" if same else reason,
         why_not=why_not(clean),
+    )
+
+
+def _felt(sums: RatioSums, prediction: Prediction) -> tuple[RatioSums, RatioError | None]:
+    """The sums as each bucket moves their ratio, and the errors that no bucket of them shows."""
+    if prediction.moved is None or not prediction.moved.any():
+        return sums, prediction.error
+    felt, unseen = with_moved(sums, prediction.moved)
+    errors = [error for error in (prediction.error, unseen) if error]
+    return felt, combined(*errors) if errors else None
+
+
+def _untold_models(shadow: CostCube, caches: tuple[Caches, Caches]) -> list[str]:
+    """Models whose cached tokens cost something else at both ends."""
+    low, high = caches
+    return sorted(
+        {
+            line.model or UNNAMED
+            for line, dollars in shadow.cells.items()
+            if not (dollars.read_usd(low) == dollars.read_usd(high)).all()
+        }
     )
 
 

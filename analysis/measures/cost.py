@@ -1,7 +1,7 @@
 """The predicted cost of a shadow policy on the same requests.
 
-Its models are assumed to read and write as fitted on executed answers, and as much as the model that answered if
-nothing was executed; their price and their cold cache are their own.
+Its models are taken to read and write as fitted on executed answers, and as much as the model that answered where
+nothing was executed; their price and their cache are their own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.measures.caches import NO_CACHES, CacheFit
 from shadowroute.analysis.measures.change import change_of
 from shadowroute.analysis.measures.concentration import Concentration, heavy_tail
 from shadowroute.analysis.measures.escalation import unseen_rate
@@ -28,7 +29,10 @@ class CostDelta:
     Attributes:
         relative: change as a share of the live cost, with the lengths in `length`.
         per_request_usd: change per request.
-        warm_relative: as `relative`, if the other model had found the same cached prefix; the default is a cold start.
+        warm_relative: as `relative`, if the other model had found the cached prefix that live found.
+        cache_range: as `relative`, from all that the policy's own caches may hold to nothing read from them; what live
+            was billed after the same last turn stays. The same as `relative` where live's log holds no cached token.
+        caches: the rates that the policy's own caches rest on.
         same_tokens_relative: as `relative`, if every model wrote as much as the one that answered.
         length: the fitted lengths, one per pair of models with executed answers.
         length_range: `relative`, if the models without a fit wrote `DEFAULT_BOUNDS` times as much; the same as
@@ -51,6 +55,8 @@ class CostDelta:
     relative: Measured
     per_request_usd: Measured
     warm_relative: Measured
+    cache_range: Measured
+    caches: CacheFit
     same_tokens_relative: Measured
     length: tuple[LengthFit, ...]
     length_range: Measured
@@ -115,6 +121,7 @@ def cost_of(
     clusters: Clusters,
     lengths: Lengths = SAME_TOKENS,
     escalation: Measured | None = None,
+    caches: CacheFit = NO_CACHES,
     concentration: Concentration | None = None,
     level: float = 0.95,
 ) -> CostDelta:
@@ -126,7 +133,8 @@ def cost_of(
         clusters: effective clusters by key.
         lengths: tokens that the shadow's models read and write.
         escalation: share of the unseen escalations which happen; None leaves a range.
-        concentration: of the same requests, if they were sampled; shows whether the tail is heavy.
+        caches: the rates at which the cube's cached tokens are priced.
+        concentration: of the same requests, if they were looked at one by one; says whether the tail is heavy.
         level: nominal coverage of all intervals.
     """
     planned = pairs.weight - pairs.failed_weight
@@ -141,7 +149,11 @@ def cost_of(
     return CostDelta(
         relative=change.relative(clusters, level=level),
         per_request_usd=change.per_request(clusters, level=level),
-        warm_relative=change_of(cube, lengths, escalation, warm=True).relative(clusters, level=level),
+        warm_relative=change_of(cube, lengths, escalation, caches=("served", "served")).relative(clusters, level=level),
+        cache_range=change_of(cube, lengths, escalation, caches=("all_read", "none_read")).relative(
+            clusters, level=level
+        ),
+        caches=caches,
         same_tokens_relative=same.relative(clusters, level=level),
         length=lengths.fits,
         length_range=change_of(cube, lengths, escalation, factors=bounds).relative(clusters, level=level),

@@ -142,7 +142,7 @@ def cost_frame(cube: CostCube) -> CostFrame:
     costs = cube.sums()
     return CostFrame(
         live=costs.live.numerator,
-        predicted=costs.shadow.numerator,
+        predicted=costs.shadow_cold.numerator,
         unpriced=tuple(sorted({*costs.live_unpriced, *costs.shadow_unpriced})),
         n=costs.n,
     )

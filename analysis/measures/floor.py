@@ -36,7 +36,7 @@ def most_that_routing_could_save(
         known = Undefined(reason=f"no model has a price in book {cube.book} on some day of the window", n=cube.n)
     change = Change(
         live=np.zeros(BUCKETS) if cheapest is None else cheapest,
-        predictions=(Prediction(usd=live.usd(warm=True), error=None),),
+        predictions=(Prediction(usd=live.usd("served"), error=None),),
         requests=cube.requests,
         n=cube.n,
         why_range="",

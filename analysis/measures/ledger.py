@@ -71,7 +71,7 @@ def ledger_of(
         lines=(*priced, book.retries(), *fixed, *([bad] if bad else [])),
         net=book.with_bad_answers(bad, quality_change, costs, shift) if bad else before,
         before_bad_answers=before,
-        live_usd_per_month=None if live.unpriced() or not cube.n else float(live.usd(warm=True).sum()) / months,
+        live_usd_per_month=None if live.unpriced() or not cube.n else float(live.usd("served").sum()) / months,
         requests_per_month=requests / months,
         days=days,
         book=cube.book,

@@ -18,6 +18,8 @@ from shadowroute.analysis.summaries import BUCKETS
 
 LineKey = Literal["provider", "length", "cache", "escalation", "retries", "router", "evaluation", "bad_answers"]
 
+_OWN_CACHES: Final = "caches that the policy's own calls fill, at the rates of live's calls, against those served"
+_COLD: Final = "another model starts with a cold cache: cached tokens at the price of input"
 _REPEATED: Final = frozenset({"retry", "fallback"})
 
 
@@ -104,7 +106,7 @@ class Book:
         return LedgerLine(
             key="provider",
             label="Provider",
-            usd_per_month=self.per_month(change_of(first, SAME_TOKENS, None, warm=True)),
+            usd_per_month=self.per_month(change_of(first, SAME_TOKENS, None, caches=("served", "served"))),
             source=f"price book {self.cube.book or '(none)'}, at the tokens and the cache that were served",
             is_assumed=False,
         )
@@ -112,8 +114,8 @@ class Book:
     def length(self) -> LedgerLine:
         """The effect of longer or shorter answers of the other models."""
         lengths = self.samples.lengths
-        same = change_of(self._primaries(), SAME_TOKENS, None, warm=True)
-        fitted = change_of(self._primaries(), lengths, None, warm=True)
+        same = change_of(self._primaries(), SAME_TOKENS, None, caches=("served", "served"))
+        fitted = change_of(self._primaries(), lengths, None, caches=("served", "served"))
         low, high = DEFAULT_BOUNDS
         pairs = ", ".join(f"{fit.model} for {fit.live_model}" for fit in lengths.fits if fit.is_fitted)
         source = f"fitted on executed answers: {pairs}" if pairs else "nothing was executed: same tokens assumed"
@@ -128,15 +130,16 @@ class Book:
         )
 
     def cache(self) -> LedgerLine:
-        """The effect of a cold start of the other models."""
+        """What the policy's own caches add to those that were served."""
         first = self._primaries()
+        fitted = any(dollars.caches for dollars in first.cells.values())
         lost = CostCube(book=first.book, cells={line: _only_lost(dollars) for line, dollars in first.cells.items()})
         return LedgerLine(
             key="cache",
             label="Cache lost",
             usd_per_month=self.part(self._of_all(change_of(lost, self.samples.lengths, None))),
-            source="another model starts with a cold cache: cached tokens at the price of input",
-            is_assumed=True,
+            source=_OWN_CACHES if fitted else _COLD,
+            is_assumed=not fitted,
         )
 
     def escalation(self) -> LedgerLine:
@@ -154,7 +157,7 @@ class Book:
     def retries(self) -> LedgerLine:
         """Retries and fallbacks, which stay."""
         paid = self.cube.only(_is_repeated)
-        usd = float(paid.usd(warm=True).sum()) / self.months
+        usd = float(paid.usd("served").sum()) / self.months
         return LedgerLine(
             key="retries",
             label="Retries and fallbacks",
@@ -234,10 +237,21 @@ def _is_repeated(line: Line) -> bool:
 
 
 def _only_lost(dollars: Dollars) -> Dollars:
-    """The effect of a cold start on the input."""
-    nothing = np.zeros(BUCKETS)
+    """What the policy's own caches add to the input."""
+    nothing, own, served = np.zeros(BUCKETS), dollars.own_caches, dollars.cache_usd
     return replace(
-        dollars, input_usd=nothing, cache_usd=nothing, cold_usd=dollars.cold_usd - dollars.cache_usd, output_usd=nothing
+        dollars,
+        input_usd=nothing,
+        cache_usd=nothing,
+        cold_usd=dollars.cold_usd - served,
+        output_usd=nothing,
+        caches=replace(
+            own,
+            own=own.own - served,
+            own_low=own.own_low - served,
+            none_read=own.none_read - served,
+            all_read=own.all_read - served,
+        ),
     )
 
 

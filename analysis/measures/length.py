@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from shadowroute.analysis.cost_cube import UNCHANGED, CostCube, Factors, Line
+from shadowroute.analysis.cost_cube import UNCHANGED, Caches, CostCube, Factors, Line
 from shadowroute.analysis.measures.rates import estimate
 from shadowroute.analysis.queries.executions import ExecutedAnswer
 from shadowroute.analysis.results import Estimate, Measured, Undefined
@@ -84,18 +84,18 @@ class Lengths:
         sums = self.of(line)
         return Factors(input=sums.input.value, output=sums.output.value) if sums else UNCHANGED
 
-    def error(self, cube: CostCube, *, warm: bool = False) -> RatioError | None:
+    def error(self, cube: CostCube, caches: Caches = "own") -> RatioError | None:
         """The error that the fits leave in the dollars of a cube; None if no line of it follows a fit.
 
         Args:
             cube: at the tokens that were served.
-            warm: whether another model finds the same cached prefix.
+            caches: how cached tokens are priced.
         """
         moved, samples = np.zeros(BUCKETS), np.zeros(BUCKETS)
         for line, dollars in cube.cells.items():
             sums = self.of(line)
             if sums:
-                moved = moved + sums.moved(float(dollars.read_usd(warm=warm).sum()), float(dollars.output_usd.sum()))
+                moved = moved + sums.moved(float(dollars.read_usd(caches).sum()), float(dollars.output_usd.sum()))
                 samples = np.maximum(samples, sums.output.denominator)
         return total_error(moved, samples) if samples.any() else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shadowroute.analysis.cost_cube import CostCube, Dollars, Factors, Line
+from shadowroute.analysis.cost_cube import Caches, CostCube, Dollars, Factors, Line
 from shadowroute.analysis.measures.change import change_of, why_not
 from shadowroute.analysis.measures.cost import Samples
 from shadowroute.analysis.measures.rates import Clusters
@@ -101,8 +101,8 @@ def _signed(line: Line, dollars: Dollars, rate: float) -> tuple[float, float]:
     """Input and output dollars of a line as they enter shadow minus live."""
     happens = rate if line.kind == "escalation_unknown" else 1.0
     sign = -1.0 if line.side == "live" else happens
-    warm = line.side == "live"
-    return sign * float(dollars.read_usd(warm=warm).sum()), sign * float(dollars.output_usd.sum())
+    caches: Caches = "served" if line.side == "live" else "own"
+    return sign * float(dollars.read_usd(caches).sum()), sign * float(dollars.output_usd.sum())
 
 
 def _is_moved(line: Line) -> bool:

@@ -19,7 +19,7 @@ def traffic_digest(reader: Reader, window: Window) -> str:
     """16 hex characters for the decisions, tokens and signals of a window; the same after a rebuild of the rollups."""
     return _digest(
         record
-        for file in ("traffic_digest", "tokens_digest", "signals_digest")
+        for file in ("traffic_digest", "tokens_digest", "caches_digest", "signals_digest")
         for record in reader.select(file, **days(window))
     )
 

@@ -102,4 +102,5 @@ def _line(record: Record) -> Line:
 
 def _dollars(record: Record) -> Dollars:
     names = ("weight", "input_usd", "cache_usd", "cold_usd", "output_usd")
-    return row_of(Dollars, record, **{name: spread(record["buckets"], record[name]) for name in names})
+    parts = {name: spread(record["buckets"], record[name]) for name in names}
+    return row_of(Dollars, record, caches=None, **parts)

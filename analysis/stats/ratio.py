@@ -88,7 +88,7 @@ def degrees_of_freedom(squares: Floats, effective_clusters: float) -> float:
     total = float(squares.sum())
     if not total:
         return most
-    kurtosis = len(squares) * float(np.square(squares).sum()) / total**2
+    kurtosis = len(squares) * float(np.square(squares / total).sum())  # the square of a tiny total would be 0
     # Var(s^2) = sigma^4 (kurtosis - 1) / G, and a chi-square with df degrees has 2 sigma^4 / df.
     return most if kurtosis <= 1 else min(most, max(2 * len(squares) / (kurtosis - 1), 1.0))
 
@@ -107,3 +107,28 @@ def t_interval(sums: RatioSums, *, level: float = 0.95, extra: RatioError | None
     error = ratio_error(sums) if extra is None else combined(ratio_error(sums), extra)
     half = error.quantile(level) * error.standard_error
     return Interval(sums.value - half, sums.value + half, level)
+
+
+def with_moved(sums: RatioSums, moved: Floats) -> tuple[RatioSums, RatioError | None]:
+    """The sums of a ratio that rests on rates fitted over the same buckets, so that each bucket moves it twice.
+
+    Args:
+        sums: at the fitted rates.
+        moved: (256,), the total of the numerators minus that total at rates without the bucket, its own part aside.
+
+    Returns:
+        Sums of the same value whose influences hold both, and the error of their numerators, unit squared, that comes
+        from buckets without a denominator; None without one.
+    """
+    kept = sums.denominator > 0
+    inside = np.where(kept, moved, 0.0)
+    # What buckets move adds up to 0 but for second-order terms, which must not shift the value.
+    centred = inside - sums.denominator * (inside.sum() / sums.total)
+    felt = RatioSums(numerator=sums.numerator + centred, denominator=sums.denominator, n=sums.n)
+    outside = moved[~kept]
+    if np.count_nonzero(outside) < 2:
+        return felt, None
+    squares = np.square(outside)
+    clusters = len(moved)
+    variance = (clusters - 1) / clusters * float(squares.sum())
+    return felt, RatioError(variance, degrees_of_freedom(squares, float(np.count_nonzero(outside))))

@@ -11,6 +11,8 @@ from typing import Final
 
 from shadowroute.analysis.format import counted, percent
 from shadowroute.analysis.measures.break_even import NO_ESCALATION
+from shadowroute.analysis.measures.change import UNKNOWN_CACHES
+from shadowroute.analysis.next_steps import TELL_SESSIONS
 from shadowroute.analysis.plan.document import QualityDocument
 from shadowroute.analysis.results import Estimate, Measured, Range, Rung, Undefined
 from shadowroute.analysis.verdict.bounds import Missing, at_most, bounds, is_above, missing, negated
@@ -73,8 +75,14 @@ def cost_condition(change: Evidence, *, saves_at_least: float) -> Condition:
         limit=-saves_at_least,
         shown_as=shown(negated(measured), percent),
         fails="costs more than live" if is_harm else "saves less than the plan asks for",
-        waits=_RUN_FIRST if isinstance(measured, Range) else "judge it without a share of live's cost",
+        waits=_settles(measured),
     )
+
+
+def _settles(cost: Measured) -> str:
+    if not isinstance(cost, Range):
+        return "judge it without a share of what live costs"
+    return TELL_SESSIONS if cost.why.startswith(UNKNOWN_CACHES) else _RUN_FIRST
 
 
 def quality_condition(change: Evidence, asked: QualityDocument, *, loses_at_most: float) -> Condition:

@@ -14,7 +14,7 @@ from shadowroute.analysis.verdict.results import Judgement
 from shadowroute.app.demo.run import Outcome
 from shadowroute.app.demo.traffic import Traffic
 
-HEADER = ("shadow", "differs", "cost (caches warm)", "quality, run answers", "live quality", "verdict", "truth")
+HEADER = ("shadow", "differs", "cost (caches full..empty)", "quality, run answers", "live quality", "verdict", "truth")
 SUBHEADER = ("", "", "", "", "where it downgrades", "", "cost, quality, paid twice")
 WIDTH: Final = 150
 """Characters of a line of text; the table needs as many."""
@@ -51,7 +51,7 @@ def _line(policy: PolicyReport, truth: TruthDocument, judgement: Judgement | Non
         (
             policy.policy.name,
             differs,
-            _cost(judgement.headline.cost_change, overall.cost.warm_relative),
+            _cost(judgement.headline.cost_change, overall.cost.cache_range),
             _points(judgement.headline.quality_change),
             _shown(overall.quality.downgrade.mean),
             str(judgement.verdict),
@@ -76,10 +76,10 @@ def _reasons(outcome: Outcome) -> list[str]:
     return list(dict.fromkeys(value.reason for value in shown if isinstance(value, Undefined)))
 
 
-def _cost(cold: Measured, warm: Measured) -> str:
-    """The change with cold caches, and in brackets with the live ones: the truth lies between the two."""
-    between = f" ({percent(warm.value, signed=True)} %)" if isinstance(warm, Estimate) else ""
-    return _shown(cold, signed=True) + between
+def _cost(change: Measured, caches: Measured) -> str:
+    """The change, and in brackets with all and with nothing read from the shadow's own caches."""
+    between = f" ({bounds(caches.low, caches.high, signed=True)})" if isinstance(caches, Range) else ""
+    return _shown(change, signed=True) + between
 
 
 def _points(value: Measured) -> str:

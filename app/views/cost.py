@@ -75,15 +75,15 @@ def _figures(cost: CostDelta, ran: Executed) -> None:
             Figure(
                 label="Change against live",
                 measured=cost.relative,
-                meaning="Predicted cost on the same requests, at the tokens that live used, against the cost of live."
-                " A model that did not answer starts with a cold cache.",
+                meaning="What it would have cost on the same requests, at the tokens that live used, against what live"
+                " did cost. Cached tokens are those that its own calls would have left in the caches.",
                 signed=True,
             ),
             Figure(
-                label="The same, cache kept warm",
-                measured=cost.warm_relative,
-                meaning="If the other model had found the same cached prefix as the one that answered. The truth lies"
-                " between the two.",
+                label="The same, caches full or empty",
+                measured=cost.cache_range,
+                meaning="From all read that its own calls may have left in the caches to nothing read. What live was"
+                " billed after the same last turn stays.",
                 signed=True,
             ),
             Figure(

@@ -88,8 +88,8 @@ def _card(report: PolicyReport, caveats: Sequence[Caveat], scope: filters.Scope)
                 Figure(
                     label="Predicted cost",
                     measured=overall.cost.relative,
-                    meaning="Predicted cost on the same requests, at live's tokens, against the cost of live."
-                    " A model that did not answer starts with a cold cache.",
+                    meaning="What it would have cost on the same requests, at live's tokens, against what live cost."
+                    " Its own calls fill its caches.",
                     signed=True,
                 )
             )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from shadowroute.analysis.cost_cube import CostCube
+from shadowroute.analysis.cost_cube import CostCube, Line
 from shadowroute.analysis.measures.ledger_lines import Costs
 from shadowroute.analysis.queries import Queries
+from shadowroute.analysis.queries.caches import CacheCell, CacheCells, cache_cells, cache_cells_by_value
 from shadowroute.analysis.queries.money import cost_cube, cost_cubes_by_value, request_sizes
 from shadowroute.analysis.queries.pairs import (
     PairSums,
@@ -27,7 +29,7 @@ from shadowroute.analysis.results import Estimate, Range
 from shadowroute.analysis.selection import ALL, Cross, PolicyRef, Segment, Slice
 from shadowroute.analysis.signals import SignalRow
 from shadowroute.analysis.study import Study
-from shadowroute.analysis.summaries import RatioSums
+from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
 from shadowroute.collector.rollup import Rollup
 from tests.support.decision_rows import insert
 from tests.support.mixed_traffic import BOOK, CHEAP, DRAFTED, WINDOW, store_traffic
@@ -82,6 +84,26 @@ def assert_same_dollars(left: CostCube, right: CostCube) -> None:
             np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15, err_msg=f"{name} of {line}")
 
 
+def assert_same_caches(left: CacheCells, right: CacheCells) -> None:
+    """The same lines and states, dollars to 1e-12 relative; tasks are told apart by the rows alone."""
+
+    def sums(cells: CacheCells, line: Line) -> dict[str, dict[str, Floats]]:
+        found: dict[str, dict[str, Floats]] = {}
+        for (state, _), cell in cells[line].items():
+            for each in fields(CacheCell):
+                of_state = found.setdefault(state, {})
+                of_state[each.name] = of_state.get(each.name, np.zeros(BUCKETS)) + getattr(cell, each.name)
+        return found
+
+    assert left.keys() == right.keys()
+    for line in left:
+        ours, theirs = sums(left, line), sums(right, line)
+        assert ours.keys() == theirs.keys()
+        for state, columns in ours.items():
+            for name, got in columns.items():
+                np.testing.assert_allclose(got, theirs[state][name], rtol=1e-12, atol=1e-15, err_msg=f"{name}, {line}")
+
+
 @pytest.mark.parametrize("segment", SEGMENTS, ids=str)
 def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]]], segment: Segment) -> None:
     """A slice of one segment is the same, read from sums or from decisions."""
@@ -91,6 +113,7 @@ def test_rows_give_what_rollups_give(traffic: tuple[Queries, list[dict[str, Any]
     assert_same(pairs(q, WINDOW, CHEAP, segment), pairs(q, WINDOW, CHEAP, rows))
     assert_same(pairs(q, WINDOW, None, segment), pairs(q, WINDOW, None, rows))
     assert_same_dollars(cost_cube(q, WINDOW, CHEAP, BOOK, segment), cost_cube(q, WINDOW, CHEAP, BOOK, rows))
+    assert_same_caches(cache_cells(q, WINDOW, CHEAP, BOOK, segment), cache_cells(q, WINDOW, CHEAP, BOOK, rows))
     rolled, read = matrix(q, WINDOW, CHEAP, segment), matrix(q, WINDOW, CHEAP, rows)
     assert [(c.live_model, c.shadow_model, c.n) for c in rolled] == [(c.live_model, c.shadow_model, c.n) for c in read]
     assert [c.clean_weight for c in rolled] == pytest.approx([c.clean_weight for c in read], rel=1e-12)
@@ -115,10 +138,13 @@ def test_values_of_a_key_are_the_segments(traffic: tuple[Queries, list[dict[str,
     q, _ = traffic
     by_value = pairs_by_value(q, WINDOW, CHEAP, key)
     cubes = cost_cubes_by_value(q, WINDOW, CHEAP, BOOK, key)
+    standing = cache_cells_by_value(q, WINDOW, CHEAP, BOOK, key)
     assert {row.value for row in q.segments(WINDOW, CHEAP) if row.key == key} == set(by_value)
     for value, sums in by_value.items():
         assert_same(sums, pairs(q, WINDOW, CHEAP, Segment(key, value)))
         assert_same_dollars(cubes[value], cost_cube(q, WINDOW, CHEAP, BOOK, Segment(key, value)))
+        one, among = cache_cells(q, WINDOW, CHEAP, BOOK, Segment(key, value)), standing[value]
+        assert_same_caches(one, among)
     if not key.startswith("label:"):
         total = sum(sums.weight for sums in by_value.values())
         assert total == pytest.approx(pairs(q, WINDOW, CHEAP).weight, rel=1e-12)
@@ -147,7 +173,7 @@ def test_measures_agree_with_a_plain_count(traffic: tuple[Queries, list[dict[str
 
 @pytest.mark.parametrize("where", [ALL, Segment("task", "extract")], ids=str)
 def test_costs_agree_with_a_plain_sum(traffic: tuple[Queries, list[dict[str, Any]]], where: Slice) -> None:
-    """Dollars of both sides, recomputed row by row from prices, bands, caches and dates."""
+    """Dollars of both sides, recomputed row by row from prices, bands, cold caches and dates."""
     q, rows = traffic
     mine = [
         row
@@ -167,8 +193,9 @@ def test_costs_agree_with_a_plain_sum(traffic: tuple[Queries, list[dict[str, Any
     assert found.n == len(mine)
     assert found.unpriced == ()
     assert found.live_usd == pytest.approx(live, rel=1e-9)
-    assert found.shadow_usd == pytest.approx(shadow + escalated, rel=1e-9)
-    assert found.shadow_high_usd == pytest.approx(shadow + escalated + unseen, rel=1e-9)
+    sums = cost_cube(q, WINDOW, CHEAP, BOOK, where).clean.sums()
+    assert float(sums.shadow.numerator.sum()) == pytest.approx(shadow + escalated, rel=1e-9)
+    assert float(sums.unknown.numerator.sum()) == pytest.approx(unseen, rel=1e-9)
 
 
 def test_money_measures_agree_with_the_cube(traffic: tuple[Queries, list[dict[str, Any]]]) -> None:
@@ -195,13 +222,14 @@ def test_money_measures_agree_with_the_cube(traffic: tuple[Queries, list[dict[st
     assert isinstance(most, Estimate)
     assert bill.live_usd_per_month is not None
     assert -bill.net.low < most.value < bill.live_usd_per_month
-    rate = Study(q, WINDOW, book=BOOK).of(CHEAP).break_even.rate
+    own = Study(q, WINDOW, book=BOOK).of(CHEAP)
+    rate = own.break_even.rate
     assert isinstance(rate, Estimate)
-    escalated = cost_cube(q, WINDOW, CHEAP, BOOK).only(
+    escalated = own.cube.only(
         lambda line: line.side == "shadow" and "escalation" in line.kind and not line.is_contaminated
     )
     happened = escalated.only(lambda line: line.kind == "escalation")
-    first = shadow - float(happened.usd().sum())
+    first = float(own.cube.clean.sums().shadow.numerator.sum()) - float(happened.usd().sum())
     assert rate.value == pytest.approx((live - first) / float(escalated.usd().sum()), rel=1e-9)
 
 

@@ -248,7 +248,7 @@ def test_amounts_of_the_lines() -> None:
     lines = {line.key: line for line in found.lines}
     cube = make_cube()
     assert value(lines["provider"].usd_per_month) == pytest.approx(
-        float(cube.cells[FIRST].usd(warm=True).sum() - cube.cells[LIVE].usd().sum()) / months
+        float(cube.cells[FIRST].usd("served").sum() - cube.cells[LIVE].usd().sum()) / months
     )
     assert value(lines["cache"].usd_per_month) == pytest.approx(
         float((cube.cells[FIRST].cold_usd - cube.cells[FIRST].cache_usd).sum()) / months
