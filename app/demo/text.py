@@ -16,9 +16,9 @@ from shadowroute.app.demo.traffic import Traffic
 
 HEADER = ("shadow", "differs", "cost (caches full..empty)", "quality, run answers", "live quality", "verdict", "truth")
 SUBHEADER = ("", "", "", "", "where it downgrades", "", "cost, quality, paid twice")
-WIDTH: Final = 150
+WIDTH: Final = 156
 """Characters of a line of text; the table needs as many."""
-WIDTHS = (13, 20, 33, 24, 21, 11, 0)
+WIDTHS = (13, 20, 38, 24, 21, 11, 0)
 
 
 def headline(traffic: Traffic) -> str:
