@@ -25,14 +25,24 @@ SELECT
   sumForEach(arrayMap((r, k, w, l) -> ((r - k) * (cache_read_price - input_price) + (w - l) * (cache_write_price - input_price)) / 1e6,
     read_tokens, kept_read_tokens, write_tokens, kept_write_tokens)) AS known_usd
 FROM (
+  -- Summed before they are priced, over the days between two changes of a price: the arrays are long.
   SELECT
     if(
       -- part: largest_tasks
       , task, 'other') AS named_task,
-    day, policy, policy_version, live_model, shadow_model, kind, model, contaminated, state, context_band,
-    input_tokens, reach_tokens, start_tokens, read_tokens, write_tokens, kept_read_tokens, kept_write_tokens
+    arrayCount(d -> d <= cache_overall.day, (SELECT groupUniqArray(effective_from) FROM price_books WHERE book = {book:String})) AS period,
+    min(cache_overall.day) AS day,
+    policy, policy_version, live_model, shadow_model, kind, model, contaminated, state, context_band,
+    sumForEach(cache_overall.input_tokens) AS input_tokens,
+    sumForEach(cache_overall.reach_tokens) AS reach_tokens,
+    sumForEach(cache_overall.start_tokens) AS start_tokens,
+    sumForEach(cache_overall.read_tokens) AS read_tokens,
+    sumForEach(cache_overall.write_tokens) AS write_tokens,
+    sumForEach(cache_overall.kept_read_tokens) AS kept_read_tokens,
+    sumForEach(cache_overall.kept_write_tokens) AS kept_write_tokens
   FROM cache_overall
-  WHERE project = {project:String} AND day BETWEEN {first:Date} AND {last:Date} AND role = 'shadow' AND kind != ''
+  WHERE project = {project:String} AND cache_overall.day BETWEEN {first:Date} AND {last:Date} AND role = 'shadow' AND kind != ''
+  GROUP BY named_task, period, policy, policy_version, live_model, shadow_model, kind, model, contaminated, state, context_band
 ) AS lines
 -- part: book_prices
 GROUP BY policy, policy_version, live_model, shadow_model, kind, model, contaminated, state, named_task
