@@ -1,8 +1,9 @@
--- what: where the calls of one project-day stand in the prompt caches of their models: paid by live, and planned by each shadow
--- grain: role, policy, version, marginal segment, pair, contaminated, bucket, kind, model, context band, state
--- params: stage Identifier, project String, day Date, labels Array(String)
+-- what: where the calls of days of a project stand in the prompt caches of their models: paid by live, and planned by each shadow
+-- grain: day, role, policy, version, marginal segment, pair, contaminated, bucket, kind, model, context band, state
+-- params: stage Identifier, project String, days Array(Date), labels Array(String)
 -- Per policy, session and model: when it was called last, and with how many tokens. A policy's own calls fill its caches, so live's last call and
--- the shadow's may be two different turns. The last hour of the day before is looked back on; what was earlier counts as never called.
+-- the shadow's may be two different turns. Each day looks back on the last hour of the day before, by itself; what was earlier
+-- counts as never called, also where the days are summed together.
 -- Models are keys of the price book, so that names of snapshots do not part a model from itself.
 -- Sampled rows lack turns of their sessions, so they tell no session. A row without any call is kept with an empty kind: every summed day has rows.
 INSERT INTO {stage:Identifier} (
@@ -10,7 +11,7 @@ INSERT INTO {stage:Identifier} (
   kind, model, context_band, state, n, w, input_tokens, reach_tokens, start_tokens, read_tokens, write_tokens, kept_read_tokens, kept_write_tokens)
 SELECT
   {project:String} AS project,
-  {day:Date} AS day,
+  day,
   role,
   policy,
   policy_version,
@@ -59,6 +60,7 @@ FROM (
         role,
         policy,
         policy_version,
+        day,
         request_id,
         us,
         session,
@@ -89,6 +91,7 @@ FROM (
           if(role = 'live', '', policy_version::String) AS policy_version,
           request_id,
           toUnixTimestamp64Micro(ts) AS us,
+          arrayFilter(d -> toDate(ts) BETWEEN d - 1 AND d AND ts >= toDateTime64(d, 6, 'UTC') - INTERVAL 1 HOUR, {days:Array(Date)}) AS seen_by,
           if(sample_rate < 1, '', session_key) AS session,
           if(role = 'live', [('task', task::String)], arrayConcat(
             [('task', task::String), ('user_tier', user_tier::String), ('complexity_band', complexity_band::String), ('input_band', input_band::String)],
@@ -111,17 +114,18 @@ FROM (
               ifNull(escalated, 0), if(position(steps, '"verifies":true') > 0, toUInt64(ifNull(output_tokens, 0)), 0))]) AS planned,
           arrayDistinct(arrayConcat(paid.1, planned.1)) AS models
         FROM named_decisions AS decisions
-        WHERE project = {project:String} AND toDate(ts) BETWEEN {day:Date} - 1 AND {day:Date} AND ts >= toDateTime64({day:Date}, 6, 'UTC') - INTERVAL 1 HOUR
+        WHERE project = {project:String} AND toDate(ts) BETWEEN arrayMin({days:Array(Date)}) - 1 AND arrayMax({days:Array(Date)}) AND notEmpty(seen_by)
       )
+      ARRAY JOIN seen_by AS day
       ARRAY JOIN if(empty(models), [''], models) AS called
-      WINDOW whole_session AS (PARTITION BY role, policy, policy_version, if(session = '', request_id, session))
+      WINDOW whole_session AS (PARTITION BY day, role, policy, policy_version, if(session = '', request_id, session))
     )
     WINDOW earlier AS (
-      PARTITION BY role, policy, policy_version, if(session = '', request_id, session), called
+      PARTITION BY day, role, policy, policy_version, if(session = '', request_id, session), called
       ORDER BY us, request_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
   )
-  WHERE us >= toUnixTimestamp64Micro(toDateTime64({day:Date}, 6, 'UTC'))
+  WHERE us >= toUnixTimestamp64Micro(toDateTime64(day, 6, 'UTC'))
 )
 ARRAY JOIN segments AS segment
 ARRAY JOIN lines AS line
-GROUP BY role, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket, kind, model, context_band, state;
+GROUP BY day, role, policy, policy_version, segment_key, segment_value, live_model, shadow_model, contaminated, bucket, kind, model, context_band, state;

@@ -1,5 +1,5 @@
--- what: where calls stand in prompt caches: all traffic of one project-day by task, out of the stage of cache_daily
--- grain: role, policy, policy_version, task, kind, model, state, live_model, shadow_model, contaminated, context_band; arrays over the 256 buckets
+-- what: where calls stand in prompt caches: all traffic of the days that were summed by task, out of the stage of cache_daily
+-- grain: day, role, policy, policy_version, task, kind, model, state, live_model, shadow_model, contaminated, context_band; arrays over the 256 buckets
 -- params: stage Identifier, cache_daily Identifier
 INSERT INTO {stage:Identifier} (
   project, day, role, policy, policy_version, task, kind, model, state, live_model, shadow_model, contaminated, context_band,
