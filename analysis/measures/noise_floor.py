@@ -97,7 +97,7 @@ def noise_floor_of(
     *,
     clusters: Clusters,
     chance: Callable[[], Exploration],
-    level: float = 0.95,
+    level: float,
 ) -> NoiseFloor:
     """The noise floor of a window.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from shadowroute.analysis.measures.noise_floor import (
 )
 from shadowroute.analysis.queries.exploration import Exploration
 from shadowroute.analysis.queries.rows import PolicyRow
-from shadowroute.analysis.results import Undefined
+from shadowroute.analysis.results import Estimate, Undefined
 from shadowroute.analysis.selection import PolicyRef, Window
 from shadowroute.analysis.summaries import RatioSums
 
@@ -136,6 +137,10 @@ def test_the_sentence_names_every_control_with_its_days() -> None:
             decided(NEXT, 3, 4),
         ]
     )
+    measured = floor_of(one, two).measured
+    assert isinstance(measured, Estimate)
+    assert measured.interval.level == 0.9
+    assert floor_of(one, two).controls == (one, two)
     assert floor_of(one).text == (
         "Live differs from itself on 5.0 % of requests (noise floor of the A/A shadow main 1 on 1 to 2 Nov)."
     )
@@ -150,7 +155,27 @@ def test_a_control_with_too_few_users_names_no_number() -> None:
     (control,) = controls_of([decided(LIVE, 5, is_live=True), decided(LIVE, 5)])
     floor = floor_of(control, clusters=3.0)
     assert isinstance(floor.measured, Undefined)
-    assert floor.text.startswith("How often live differs from itself is not known from the A/A shadow main 1 on 5 Nov:")
+    assert floor.text == (
+        f"How often live differs from itself is not known from the A/A shadow main 1 on 5 Nov: {floor.measured.reason}."
+    )
+
+
+def not_read() -> Any:
+    """What this floor does not need."""
+    raise AssertionError("read")
+
+
+def test_without_a_control_nothing_is_measured_and_only_chance_is_read() -> None:
+    """The sentence says what is known instead."""
+    chance = Exploration(n=900, unknown=0, random=0)
+    floor = noise_floor_of((), not_read, clusters=not_read, chance=lambda: chance, level=0.9)
+    assert floor == NoiseFloor(controls=(), measured=None, text=REPEATABLE)
+
+
+def test_a_day_without_live_requests_is_no_day_of_a_control() -> None:
+    """The rows of live may be lost or late."""
+    (control,) = controls_of([decided(LIVE, 1, 2, is_live=True), decided(LIVE, 1, 2, 3)])
+    assert control.days == (run(1, 2),)
 
 
 def floor_of(*controls: Control, clusters: float = 200.0) -> NoiseFloor:
@@ -160,6 +185,4 @@ def floor_of(*controls: Control, clusters: float = 200.0) -> NoiseFloor:
     if clusters < 40:
         requests = np.where(np.arange(256) < clusters, 10.0, 0.0)
         sums = RatioSums(numerator=requests / 20, denominator=requests, n=int(requests.sum()))
-    return noise_floor_of(
-        controls, lambda: sums, clusters=lambda: clusters, chance=lambda: Exploration(n=1, unknown=1, random=0)
-    )
+    return noise_floor_of(controls, lambda: sums, clusters=lambda: clusters, chance=not_read, level=0.9)

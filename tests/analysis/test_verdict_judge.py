@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shadowroute.analysis.measures.noise_floor import REPEATABLE
-from shadowroute.analysis.plan import RegisteredPlan, load_plan, register
+from shadowroute.analysis.plan import RegisteredPlan, load_plan
 from shadowroute.analysis.plan.registration import judged_by
 from shadowroute.analysis.plan.status import PlanStatus
 from shadowroute.analysis.queries import Queries
@@ -22,19 +21,26 @@ from shadowroute.analysis.verdict.judgement_json import judgement_from_json, jud
 from shadowroute.analysis.verdict.results import Judgement, Verdict
 from shadowroute.app.gate_text import gate_comment, gate_text
 from shadowroute.app.packet.verdict_sections import verdict_sections
-from shadowroute.collector.store import Store
-from tests.support.judged_fortnight import BOOK, FIRST, LAST, LIVE, PLAN, PROJECT, SHADOW, Fortnight, fill
-from tests.support.stores import fresh_store
+from tests.support.judged_fortnight import BOOK, FIRST, LAST, LIVE, PLAN, PROJECT, SHADOW, Fortnight
+from tests.support.kept_answers import answers_of
 
 OBSERVED = PLAN.replace("points: 2.0", "points: 2.0, evidence: observed")
 
 
 @pytest.fixture(scope="module")
-def exploring(engine_folder: Path) -> Iterator[Store]:
+def exploring(request: pytest.FixtureRequest) -> Iterator[Queries]:
     """Live gives half of the shadow's requests to `small` itself; nobody ran an answer; `small` is clearly worse."""
-    with fresh_store(engine_folder) as store:
-        fill(store, Fortnight(requests=1500, executed=0.0, explores=0.5, resolved=0.6))
-        yield store
+    truth = Fortnight(requests=1500, executed=0.0, explores=0.5, resolved=0.6)
+    with answers_of(truth, lambda: request.getfixturevalue("engine_folder")) as client:
+        yield Queries(client, PROJECT)
+
+
+@pytest.fixture(scope="module")
+def expensive(request: pytest.FixtureRequest) -> Iterator[Queries]:
+    """A fifth of the shadow's answers were run, and cost eight times what their tokens cost by the price book."""
+    truth = Fortnight(requests=1200, executed=0.2, paid=8.0)
+    with answers_of(truth, lambda: request.getfixturevalue("engine_folder")) as client:
+        yield Queries(client, PROJECT)
 
 
 def plan_of(folder: Path, text: str) -> RegisteredPlan:
@@ -42,11 +48,11 @@ def plan_of(folder: Path, text: str) -> RegisteredPlan:
     return judged_by(load_plan(folder / "plan.yaml"), [])
 
 
-def judged(store: Store, plan: RegisteredPlan, now: dt.datetime | None = None) -> Judgement:
-    return judge(Queries(store.reader(), PROJECT), plan, now=now)
+def judged(q: Queries, plan: RegisteredPlan, now: dt.datetime | None = None) -> Judgement:
+    return judge(q, plan, now=now)
 
 
-def test_observed_evidence_counts_where_the_plan_accepts_it(exploring: Store, tmp_path: Path) -> None:
+def test_observed_evidence_counts_where_the_plan_accepts_it(exploring: Queries, tmp_path: Path) -> None:
     """0.6 of the requests, half of them changed, 0.3 worse: 9 points are lost."""
     seen = judged(exploring, plan_of(tmp_path, OBSERVED))
     quality = seen.conditions[1]
@@ -60,7 +66,7 @@ def test_observed_evidence_counts_where_the_plan_accepts_it(exploring: Store, tm
 
 
 def test_lives_own_answers_are_no_evidence_for_a_plan_that_asks_for_executed_ones(
-    exploring: Store, tmp_path: Path
+    exploring: Queries, tmp_path: Path
 ) -> None:
     """The same store: signals arrived on every request, and nothing is known of the shadow."""
     seen = judged(exploring, plan_of(tmp_path, PLAN))
@@ -71,11 +77,9 @@ def test_lives_own_answers_are_no_evidence_for_a_plan_that_asks_for_executed_one
     assert seen.executed == 0
 
 
-def test_a_saving_that_the_bills_deny_is_not_believed(engine_folder: Path, tmp_path: Path) -> None:
+def test_a_saving_that_the_bills_deny_is_not_believed(expensive: Queries, tmp_path: Path) -> None:
     """Tokens at the prices of the book save half; the answers that were run cost eight times that. Neither decides."""
-    with fresh_store(engine_folder) as store:
-        fill(store, Fortnight(requests=1200, executed=0.2, paid=8.0))
-        seen = judged(store, plan_of(tmp_path, PLAN.replace("points: 2.0", "points: 5.0")))
+    seen = judged(expensive, plan_of(tmp_path, PLAN.replace("points: 2.0", "points: 5.0")))
     cost = seen.conditions[0]
     assert (seen.verdict, cost.state, cost.is_harm) == (Verdict.NEED_MORE, "unknown", False)
     assert cost.why == "it depends on whether all answers cost as much as the executed ones"
@@ -83,7 +87,7 @@ def test_a_saving_that_the_bills_deny_is_not_believed(engine_folder: Path, tmp_p
     assert REPEATABLE in seen.caveats, "every live decision carries probability 1"
 
 
-def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Store, tmp_path: Path) -> None:
+def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Queries, tmp_path: Path) -> None:
     """On the tenth day nine are complete; before the first there is nothing, and it is said."""
     plan = plan_of(tmp_path, PLAN)
     tenth = judged(exploring, plan, dt.datetime(2025, 3, 12, 12, tzinfo=dt.UTC))
@@ -94,7 +98,7 @@ def test_an_earlier_clock_judges_fewer_days_at_a_wider_level(exploring: Store, t
     assert [blocker.code for blocker in nothing.blockers] == ["no_requests"]
 
 
-def test_a_first_trial_sees_a_preview_and_no_verdict(exploring: Store, tmp_path: Path) -> None:
+def test_a_first_trial_sees_a_preview_and_no_verdict(exploring: Queries, tmp_path: Path) -> None:
     """On a day that is not over: the same conditions on what there is, beside NEED_MORE. The first look has none."""
     plan = plan_of(tmp_path, PLAN)
     first = judged(exploring, plan, dt.datetime(2025, 3, 3, 12, tzinfo=dt.UTC))
@@ -109,7 +113,7 @@ def test_a_first_trial_sees_a_preview_and_no_verdict(exploring: Store, tmp_path:
     assert judged(exploring, plan, dt.datetime(2025, 3, 4, 12, tzinfo=dt.UTC)).preview is None
 
 
-def test_before_the_window_a_preview_is_about_the_newest_day(exploring: Store, tmp_path: Path) -> None:
+def test_before_the_window_a_preview_is_about_the_newest_day(exploring: Queries, tmp_path: Path) -> None:
     """A plan that starts tomorrow can be tried today; without a decision of its policy there is nothing to show."""
     later = PLAN.replace("{starts: 2025-03-03, ends: 2025-03-16}", "{starts: 2025-03-12, ends: 2025-03-25}")
     noon = dt.datetime(2025, 3, 10, 12, tzinfo=dt.UTC)
@@ -121,7 +125,7 @@ def test_before_the_window_a_preview_is_about_the_newest_day(exploring: Store, t
     assert judged(exploring, plan_of(tmp_path, later), dt.datetime(2025, 1, 1, tzinfo=dt.UTC)).preview is None
 
 
-def test_a_preview_is_labelled_wherever_it_is_read(exploring: Store, tmp_path: Path) -> None:
+def test_a_preview_is_labelled_wherever_it_is_read(exploring: Queries, tmp_path: Path) -> None:
     """Terminal, pull request, packet and JSON; each state says "so far"."""
     seen = judged(exploring, plan_of(tmp_path, PLAN), dt.datetime(2025, 3, 3, 12, tzinfo=dt.UTC))
     text = gate_text(seen, file="plan.yaml", code=2, reason="")
@@ -134,9 +138,9 @@ def test_a_preview_is_labelled_wherever_it_is_read(exploring: Store, tmp_path: P
     assert judgement_from_json(json.loads(json.dumps(judgement_json(seen)))) == seen
 
 
-def test_models_that_are_not_audited_forbid_a_verdict(exploring: Store, tmp_path: Path) -> None:
+def test_models_that_are_not_audited_forbid_a_verdict(exploring: Queries, tmp_path: Path) -> None:
     """Every model that a plan of the shadow names is looked at, fallbacks and escalations included."""
-    named = Queries(exploring.reader(), PROJECT).planned_models(Window(FIRST, LAST), SHADOW)
+    named = exploring.planned_models(Window(FIRST, LAST), SHADOW)
     assert named == ("big", "small")
 
     def codes(models: str) -> set[str]:
@@ -148,18 +152,17 @@ def test_models_that_are_not_audited_forbid_a_verdict(exploring: Store, tmp_path
     assert codes("{pinned_versions: true}") == {"model_not_pinned"}
 
 
-def test_a_plan_that_came_after_the_data_is_late_by_their_days(store: Store, tmp_path: Path) -> None:
+def test_a_plan_that_came_after_the_data_is_late_by_their_days(tmp_path: Path) -> None:
     """Registered on the first day it is not late; later by each day that was over; never by more than there are."""
-    registered = register(
-        plan_of(tmp_path, PLAN).plan, PROJECT, reader=store.reader(), writer=store.client(), author="ada"
-    )
-    window = Window(FIRST, LAST)
+    plan, window = plan_of(tmp_path, PLAN).plan, Window(FIRST, LAST)
 
-    def late(day: int) -> int:
-        status = replace(registered.status, registered_at=dt.datetime(2025, 3, day, 9, tzinfo=dt.UTC))
-        return days_before(status, registered.plan, window)
+    def late(registered_at: dt.datetime | None, judged: Window | None = window) -> int:
+        return days_before(PlanStatus(name="p", hash="h", registered_at=registered_at, edits=()), plan, judged)
 
-    assert [late(day) for day in (1, 3, 4, 10, 17, 30)] == [0, 0, 1, 7, 14, 14]
-    never = PlanStatus(name="p", hash="h", registered_at=None, edits=())
-    assert days_before(never, registered.plan, window) == 0
-    assert days_before(registered.status, registered.plan, None) == 0
+    def at_nine(day: int) -> dt.datetime:
+        return dt.datetime(2025, 3, day, 9, tzinfo=dt.UTC)
+
+    assert [late(at_nine(day)) for day in (1, 3, 4, 10, 17, 30)] == [0, 0, 1, 7, 14, 14]
+    assert late(dt.datetime(2025, 3, 4, 1, tzinfo=dt.timezone(dt.timedelta(hours=2)))) == 0, "in UTC it is the 3rd"
+    assert late(None) == 0
+    assert late(at_nine(10), None) == 0

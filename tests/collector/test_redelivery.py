@@ -6,10 +6,15 @@ import random
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from shadow.telemetry import keys
+from shadowroute.collector.otlp.bodies import from_protobuf
+from shadowroute.collector.otlp.decode import decode_traces
+from shadowroute.collector.otlp.limits import Limits
 from shadowroute.collector.serve import ingest, rollup_now
 from shadowroute.collector.store import Store
+from shadowroute.collector.store.writer import ALONE_ROWS, Writer, body_token
 from tests.support.otlp import Sent, Value, decision, post, traces
 
 DAY_NS = 86_400 * 10**9
@@ -97,3 +102,16 @@ def test_redelivered_and_rebatched_spans_change_no_figure(store: Store) -> None:
         for key, numbers in clean.items():
             assert other[key] == pytest.approx(numbers, rel=1e-12, abs=0)
             assert other[key]["n"] == numbers["n"]
+
+
+def test_a_large_body_sent_twice_is_stored_once(store: Store) -> None:
+    """The engine recognises the token: the span table has no copy, the views neither."""
+    spans = [Sent(decision(f"r{number}"), span_id=number.to_bytes(8, "big")) for number in range(1, ALONE_ROWS + 1)]
+    body = traces(*spans)
+    rows = decode_traces(from_protobuf(body, ExportTraceServiceRequest), Limits()).rows.arrow()
+    writer = Writer(store)
+    for _ in range(2):
+        writer.submit(rows, body_token(body)).result(10)
+    assert writer.close()
+    for name in ("otel_traces", "decisions"):
+        assert store.client().query(f"SELECT count() FROM {name}").result_rows == [(ALONE_ROWS,)]

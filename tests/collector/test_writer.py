@@ -10,24 +10,21 @@ from typing import Any, cast
 import pyarrow as pa
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from shadowroute.collector.otlp.bodies import from_protobuf
-from shadowroute.collector.otlp.decode import decode_traces
-from shadowroute.collector.otlp.limits import Limits
-from shadowroute.collector.store import Store
+from shadowroute.collector.store import writer as writer_module
 from shadowroute.collector.store.writer import (
     ALONE_ROWS,
+    ENOUGH_ROWS,
     GROUP_ROWS,
     LINGER_S,
     Batch,
     WriteError,
     Writer,
+    WriterStats,
     body_token,
     group_token,
     take_group,
 )
-from tests.support.otlp import Sent, decision, traces
 
 
 def table(rows: int) -> pa.Table:
@@ -49,7 +46,8 @@ class FakeStore:
     def client(self) -> FakeStore:
         return self
 
-    def insert_arrow(self, _table: str, rows: pa.Table, settings: dict[str, str]) -> None:
+    def insert_arrow(self, table: str, rows: pa.Table, settings: dict[str, str]) -> None:
+        assert (table, list(settings)) == ("otel_traces", ["insert_deduplication_token"])
         if self._gate is not None:
             self._gate.wait(5)
         self._fail(rows.num_rows)
@@ -64,6 +62,14 @@ def test_a_large_body_is_a_block_of_its_own() -> None:
     """It keeps its own token, whoever waits beside it."""
     group, rest = take_group([batch(ALONE_ROWS), batch(1), batch(2)])
     assert ([b.rows.num_rows for b in group], [b.rows.num_rows for b in rest]) == ([ALONE_ROWS], [1, 2])
+
+
+def test_a_body_below_that_size_is_a_small_one() -> None:
+    """They share an insert that may grow beyond its size by the last of them."""
+    group, rest = take_group([batch(ALONE_ROWS - 1), batch(ALONE_ROWS - 1), batch(1002), batch(1)])
+    assert [b.rows.num_rows for b in group] == [ALONE_ROWS - 1, ALONE_ROWS - 1, 1002]
+    assert [b.rows.num_rows for b in rest] == [1]
+    assert sum(b.rows.num_rows for b in group) == GROUP_ROWS
 
 
 def test_small_bodies_share_an_insert_up_to_its_size() -> None:
@@ -81,6 +87,13 @@ def test_a_shared_token_does_not_depend_on_the_order() -> None:
     one, two, three = batch(1, "a"), batch(1, "b"), batch(1, "c")
     assert group_token([one, two]) == group_token([two, one]) != group_token([one, three])
     assert group_token([one]) == "a"
+
+
+def test_tokens_are_the_same_in_every_process() -> None:
+    """A sender repeats a body after the receiver was started again: it must still be the same block."""
+    assert body_token(b"a") == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    shared = group_token([batch(1, "b"), batch(1, "a")])
+    assert shared == "7e18f737311b2dc3b2f269dd78396b0351f14fb66efa879f768cb23181883c78"
 
 
 def test_bodies_that_arrive_during_an_insert_gather() -> None:
@@ -109,6 +122,75 @@ def test_an_idle_writer_inserts_at_once_and_then_spaces_small_inserts() -> None:
     writer.submit(table(1), "b").result(5)
     assert at_once < LINGER_S <= time.monotonic() - began + 0.05
     assert writer.close()
+
+
+def test_many_rows_do_not_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer do; what waits is stored at once by a stop. The counts tell of both."""
+    monkeypatch.setattr(writer_module, "LINGER_S", 20.0)
+    fake = FakeStore()
+    writer = writer_on(fake)
+    writer.submit(table(1), "a").result(30)
+    writer.submit(table(ENOUGH_ROWS), "b").result(30)
+    few, fewer = writer.submit(table(ENOUGH_ROWS - 2), "c"), writer.submit(table(1), "d")
+    time.sleep(0.02)
+    assert (few.done(), fewer.done(), writer.stats.waiting) == (False, False, 2)
+    assert writer.close()
+    assert [rows for rows, _ in fake.inserts] == [1, ENOUGH_ROWS, ENOUGH_ROWS - 1]
+    stats = writer.stats
+    assert (stats.inserts, stats.rows, stats.failures, stats.waiting) == (3, 2 * ENOUGH_ROWS, 0, 0)
+
+
+def test_the_time_of_inserts_is_counted() -> None:
+    """It is nothing before the first, and at least what the store took."""
+    fake = FakeStore(lambda _rows: time.sleep(0.02))
+    writer = writer_on(fake)
+    assert writer.stats == WriterStats()
+    writer.submit(table(1), "a").result(30)
+    assert writer.close()
+    assert 0.02 <= writer.stats.seconds < 30
+
+
+def test_a_stop_waits_as_long_as_it_is_told_to() -> None:
+    """It says whether everything is stored."""
+    gate = threading.Event()
+    writer = writer_on(FakeStore(gate=gate))
+    waiting = writer.submit(table(1), "a")
+    assert not writer.close(0.01)
+    gate.set()
+    assert writer.close()
+    assert waiting.exception(0) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DatabaseError("\n Code: 27. cannot parse\nlong trace"), "Code: 27. cannot parse"),
+        (OperationalError("x" * 301), "x" * 300),
+        (ValueError(" "), "ValueError"),
+        (ValueError("wrong type"), "wrong type"),
+    ],
+)
+def test_each_sender_is_told_why_and_the_next_one_is_served(
+    error: Exception, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By one line of the error, of whatever kind it is; the log has it, too."""
+
+    def fail(rows: int) -> None:
+        if rows == 7:
+            raise error
+
+    writer = writer_on(FakeStore(fail))
+    refused = writer.submit(table(7), "a").exception(30)
+    assert isinstance(refused, WriteError)
+    assert str(refused) == reason
+    writer.submit(table(1), "b").result(30)
+    assert writer.close()
+    assert (writer.stats.failures, writer.stats.inserts) == (1, 1)
+    (logged,) = caplog.records
+    assert logged.levelname == "ERROR"
+    assert logged.getMessage() == (
+        f"insert of 1 bodies failed; their rows are not stored, the senders retry; check the store: {reason}"
+    )
 
 
 def test_one_refused_body_does_not_hold_up_its_neighbours() -> None:
@@ -167,19 +249,6 @@ def test_closing_stores_what_waits_and_refuses_what_comes_later() -> None:
     assert all(done.done() and done.exception() is None for done in waiting)
     with pytest.raises(WriteError, match="the receiver is stopping"):
         writer.submit(table(1), "late").result(1)
-
-
-def test_a_large_body_sent_twice_is_stored_once(store: Store) -> None:
-    """The engine recognises the token: the span table has no copy, the views neither."""
-    spans = [Sent(decision(f"r{number}"), span_id=number.to_bytes(8, "big")) for number in range(1, ALONE_ROWS + 1)]
-    body = traces(*spans)
-    rows = decode_traces(from_protobuf(body, ExportTraceServiceRequest), Limits()).rows.arrow()
-    writer = Writer(store)
-    for _ in range(2):
-        writer.submit(rows, body_token(body)).result(10)
-    assert writer.close()
-    for name in ("otel_traces", "decisions"):
-        assert store.client().query(f"SELECT count() FROM {name}").result_rows == [(ALONE_ROWS,)]
 
 
 def test_a_sender_that_is_gone_harms_no_other() -> None:

@@ -22,8 +22,8 @@ ERROR = KeyError("the provider's own")
 class Stream:
     """As the client's stream is to the hooks: it iterates over what is in `_iterator`."""
 
-    def __init__(self) -> None:
-        self._iterator: Iterator[Any] = (chunk for chunk in CHUNKS)
+    def __init__(self, *chunks: Any) -> None:
+        self._iterator: Iterator[Any] = (chunk for chunk in chunks)
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -96,6 +96,14 @@ def fail() -> Any:
     raise ERROR
 
 
+async def answer_later() -> Any:
+    return REPLY
+
+
+async def fail_later() -> Any:
+    raise ERROR
+
+
 class Calls:
     """Every kind of observed call, of one observer."""
 
@@ -109,6 +117,7 @@ class Calls:
             (lambda: asyncio.run(later.chat.completions.create(model="big", messages=MESSAGES)), REPLY),
             (lambda: asyncio.run(later.responses.retrieve("r1")), REPLY),
             (lambda: self._create(lambda: SimpleNamespace(parse=lambda: REPLY))().parse(), REPLY),
+            (lambda: asyncio.run(self._create(answer_later)()), REPLY),
             (lambda: plain("big", MESSAGES), REPLY),
             (lambda: asyncio.run(coroutine("big", MESSAGES)), REPLY),
             (lambda: understood("big", MESSAGES), REPLY),
@@ -135,10 +144,10 @@ class Calls:
 
         @route
         def streamed(model: str, messages: Any) -> Any:
-            return Stream()
+            return Stream(*CHUNKS)
 
         self.streams: list[Callable[[], Any]] = [
-            self._create(Stream),
+            self._create(lambda: Stream(*CHUNKS)),
             lambda: generated("big", MESSAGES),
             lambda: streamed("big", MESSAGES),
         ]
@@ -150,9 +159,12 @@ class Calls:
 
         self.fails: list[Callable[[], Any]] = [
             self._create(fail),
+            lambda: asyncio.run(self._create(fail_later)()),
             lambda: asyncio.run(failing.chat.completions.create(model="big", messages=MESSAGES)),
             lambda: failed("big", MESSAGES),
         ]
+        self.empty = self._create(Stream)
+        self.block = observer.request(messages=MESSAGES)
         self.copied: Any = observer.wrap(Client(lambda: REPLY))
         self.later_stream = observer.wrap(Client(AsyncStream, AsyncMethods)).chat.completions.create
 
@@ -167,6 +179,9 @@ class Calls:
         for call in self.streams:
             items = list(call())
             assert [id(item) for item in items] == [id(chunk) for chunk in CHUNKS]
+        assert list(self.empty()) == []
+        with self.block as request:
+            request.chose("big")
         assert asyncio.run(self._received()) == [id(chunk) for chunk in CHUNKS]
         for call in self.fails:
             with pytest.raises(KeyError) as raised:

@@ -12,12 +12,14 @@ import pytest
 from shadow.domain.policy import Failure
 from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
+from shadow.recording import policy_runner
 from shadow.recording.backlog import Pending
-from shadow.recording.policy_runner import FIRST_PROBE_S, LAST_PROBE_S, PolicyRunner
+from shadow.recording.policy_runner import FIRST_PROBE_S, FORGIVEN_AFTER, LAST_PROBE_S, PolicyRunner
 from shadow.recording.routing_version import RoutingVersion
 from shadow.recording.shadow_counts import ShadowCounts
 from shadow.recording.state_view import StateView
 from shadow.runtime.containment import Containment
+from shadow.runtime.worker import Task
 from shadow.state.own import OwnState
 from shadow.state.settings import StateSettings
 from tests.support.sdk import CATALOGUE, FunctionPolicy, complete, decision, request, routing
@@ -138,12 +140,16 @@ def test_a_probe_in_time_switches_it_on_with_all_its_strikes(tried: Make, caplog
 
 
 def test_one_failed_probe_is_enough(tried: Make) -> None:
-    """It has no strikes left that it could use up."""
+    """It has no strikes left that it could use up: the next probe waits twice as long."""
     it = tried(strikes=3)
     assert it.ask("a", "b", "c") == ["timeout"] * 3
     it.wait_for_threads()
     it.now_s += FIRST_PROBE_S
     assert it.ask("probe", "rest") == ["timeout", "switched_off"]
+    it.wait_for_threads()
+    it.now_s += 2 * FIRST_PROBE_S - 0.1
+    assert it.ask("early") == ["switched_off"]
+    assert it.asked == ["a", "b", "c", "probe"]
 
 
 def test_a_policy_that_still_runs_is_not_probed(tried: Make) -> None:
@@ -164,3 +170,41 @@ def test_threads_that_cannot_be_ended_are_as_few_as_strikes(tried: Make) -> None
     it.runner._strikes_left = 2
     assert it.ask("b", "c") == ["timeout", "switched_off"]
     assert it.asked == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("course", "further"),
+    [
+        ((), 3),
+        ((FORGIVEN_AFTER, FORGIVEN_AFTER), 3),
+        (("overrun", "overrun"), 1),
+        (("overrun", "overrun", FORGIVEN_AFTER - 1), 1),
+        (("overrun", "overrun", FORGIVEN_AFTER - 1, 1), 2),
+        (("overrun", "overrun", FORGIVEN_AFTER, 1, 1), 2),
+        (("overrun", "overrun", FORGIVEN_AFTER, FORGIVEN_AFTER), 3),
+        (("overrun", FORGIVEN_AFTER - 1, "overrun", 1), 1),
+    ],
+)
+def test_a_thousand_decisions_in_time_forgive_one_strike(
+    course: tuple[str | int, ...], further: int, tried: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a row, one overrun between them begins the count again; and never more than there were. `further` ones end it.
+
+    Nothing waits here: what is stuck has overrun at once.
+    """
+    it = tried(strikes=3, budget_s=PATIENCE_S)
+
+    def overrun(task: Task[Any, Any], _: float) -> int | None:
+        while not task.done.wait(0.001):
+            if it.is_stuck and task.current is not None:
+                return task.current[0]
+        return None
+
+    monkeypatch.setattr(policy_runner, "wait_for", overrun)
+    for step in (*course, *["overrun"] * further):
+        assert it.runner.off == ""
+        it.is_stuck = step == "overrun"
+        asked = ["stuck"] if isinstance(step, str) else ["in time"] * step
+        assert it.ask(*asked) == ["timeout" if it.is_stuck else ""] * len(asked)
+        it.wait_for_threads()
+    assert it.runner.off

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from typing import Any, cast
 
 import pytest
 
-from shadow.domain.outcome import Attempt, Contamination
-from shadow.domain.policy import Step
+from shadow.domain.outcome import Attempt, Contamination, Outcome
+from shadow.domain.policy import Decision, Failure, Step
+from shadow.domain.request import Request
 from shadow.domain.snapshot import Snapshot
 from shadow.recording.recorder import Recorder
+from shadow.runtime.containment import Containment
 from shadow.telemetry import keys
 from shadow.telemetry.span import Span
 from shadow.testing import MemorySink
@@ -99,6 +103,9 @@ def test_a_request_whose_spans_fail_is_lost_alone() -> None:
     stats = made.stats
     assert [row[keys.REQUEST_ID] for row in sink.rows("live")] == ["first", "last"]
     assert (stats.requests, stats.dropped, stats.contained) == (2, 1, {"spans": 1})
+    record(made, request("broken"), complete())
+    assert made.flush(5) is False
+    assert made.stats.dropped == 2
     made.shutdown()
 
 
@@ -109,4 +116,61 @@ def test_a_late_outcome_of_a_request_of_another_process_is_sent_with_its_time(ma
     assert made.flush(5)
     (late,) = sink.rows("outcome")
     assert (late[keys.REQUEST_ID], late[keys.RESPONSE_MODEL]) == ("elsewhere", "big")
-    assert [row[keys.REQUEST_ID] for row in sink.rows("live")] == ["here"]
+    (live,) = sink.rows("live")
+    assert (live[keys.REQUEST_ID], live[keys.DECISION_DURATION_S]) == ("here", 0.1)
+
+
+class _Learning:
+    """A state that only notes the ends of requests."""
+
+    def __init__(self) -> None:
+        self.containment = Containment("raise")
+        self.ends: list[tuple[str, str, str, str]] = []
+
+    def observe(self, request: Request, decision: Decision, outcome: Outcome) -> None:
+        self.ends.append((request.request_id, decision.model, outcome.status, outcome.model))
+
+
+def test_the_state_learns_from_every_end_of_a_request(sink: MemorySink) -> None:
+    """A call that outlasts the time-out ends twice: unreported first, then as it did. Its attempts count once."""
+    state = _Learning()
+    made = Recorder(routing(outcome_timeout_s=0.05), exporter=sink, state=cast("Any", state))
+    record(made, request("quick"), complete("azure/big-prod"))
+    late = made.open(request("late"), Snapshot(), decision("small", "live"), decide_s=0.1)
+    deadline = time.monotonic() + 30
+    while len(sink.rows("live")) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+        assert made.flush(5)
+    made.close(late, complete("small", attempts=(Attempt(kind="primary", model="small"),)))
+    assert made.flush(5)
+    assert state.ends == [
+        ("quick", "big", "complete", "big"),
+        ("late", "small", "unreported", ""),
+        ("late", "small", "complete", "small"),
+    ]
+    assert made.stats.attempts == {"primary": 1}
+    made.shutdown()
+
+
+def test_what_the_provider_called_its_model_is_recorded_beside_the_catalogues_name(
+    made: Recorder, sink: MemorySink
+) -> None:
+    """A dated version is the model that was asked, also of a model that the catalogue does not list."""
+    record(made, request(), complete("azure/big-prod"))
+    record(made, request(), complete("small-2025-08-07", reported_model="small-2025-08-07-eu"), decision("small"))
+    record(made, request(), complete("unlisted-2025-08-07"), decision("unlisted"))
+    assert made.flush(5)
+    assert [(row[keys.RESPONSE_MODEL], row.get(keys.REPORTED_MODEL)) for row in sink.rows("live")] == [
+        ("big", "azure/big-prod"),
+        ("small", "small-2025-08-07-eu"),
+        ("unlisted", "unlisted-2025-08-07"),
+    ]
+
+
+def test_an_answer_without_a_decision_is_of_no_other_model(made: Recorder, sink: MemorySink) -> None:
+    """What live decided is unknown, so nothing can be said of who answered instead."""
+    failure = Failure(policy="live", version="aaaa", status="error", error_type="KeyError")
+    made.close(made.open(request(), Snapshot(), failure, decide_s=0.1), complete("azure/big-prod"))
+    assert made.flush(5)
+    (row,) = sink.rows("live")
+    assert (row[keys.RESPONSE_MODEL], row.get(keys.OUTCOME_CONTAMINATION)) == ("big", None)
