@@ -242,9 +242,9 @@ def _changes(cell: CacheCell, model: str, state: str, task: str | None, live: Li
     reach = None if state == "first" else _ALL
     all_read = _change(cell, first or most, reach, cheap_write).usd
     none_read = _change(cell, _NOTHING, None, dear_write).usd
+    least: tuple[_Rate, _Rate | None] = (first or fewest, None)
+    greatest: tuple[_Rate, _Rate | None] = (first or most, None)
     if state == "first":
-        least = (first or fewest, None)
-        greatest = (first or most, None)
         is_known = first is not None
     else:
         again = live.read(model, state, task)

@@ -198,15 +198,15 @@ def _felt(sums: RatioSums, prediction: Prediction) -> tuple[RatioSums, RatioErro
 
 
 def _untold_models(shadow: CostCube, caches: tuple[Caches, Caches]) -> list[str]:
-    """Models whose cached tokens cost something else at both ends."""
+    """Models whose cached tokens cost something else at both ends, those with most dollars between them first."""
     low, high = caches
-    return sorted(
-        {
-            line.model or UNNAMED
-            for line, dollars in shadow.cells.items()
-            if not (dollars.read_usd(low) == dollars.read_usd(high)).all()
-        }
-    )
+    between: dict[str, float] = {}
+    for line, dollars in shadow.cells.items():
+        apart = dollars.read_usd(high) - dollars.read_usd(low)
+        if apart.any():
+            name = line.model or UNNAMED
+            between[name] = between.get(name, 0.0) + float(np.abs(apart).sum())
+    return sorted(between, key=lambda name: (-between[name], name))
 
 
 def why_not(cube: CostCube) -> Undefined | None:

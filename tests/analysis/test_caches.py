@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shadowroute.analysis.cost_cube import CostCube, Dollars, Factors, Line
+from shadowroute.analysis.cost_cube import Caches, CostCube, Dollars, Factors, Line
 from shadowroute.analysis.measures.caches import LiveRates, cache_fit_of, with_own_caches
 from shadowroute.analysis.measures.change import change_of
 from shadowroute.analysis.measures.length import SAME_TOKENS
-from shadowroute.analysis.queries.caches import CacheCell, LiveCalls
+from shadowroute.analysis.queries.caches import CacheCell, CacheCells, LiveCalls
 from shadowroute.analysis.results import Estimate, Range
 from shadowroute.analysis.stats.ratio import influence, with_moved
 from shadowroute.analysis.summaries import BUCKETS, Floats, RatioSums
@@ -108,11 +108,12 @@ def test_what_is_not_read_is_written_where_writes_are_billed() -> None:
 def test_the_same_calls_cost_what_they_cost_live() -> None:
     """The A/A shadow: as logged after the same last turns, so nothing changes, by no cent and without an error."""
     cells = {KEPT: dollars(cached_usd=0.5, cold_usd=5.0), replace(PAID, shadow_model="big"): CUBE.cells[PAID]}
-    states = {KEPT: {("logged", "t"): cell(known_usd=0.5 - 5.0)}}
+    states: CacheCells = {KEPT: {("logged", "t"): cell(known_usd=0.5 - 5.0)}}
     found = with_own_caches(CostCube(book="b", cells=cells), states, LiveRates(RATES))
     assert not found.moved.any()
-    for caches in (("own_low", "own"), ("all_read", "none_read")):
-        change = change_of(found, SAME_TOKENS, None, caches=caches).relative(lambda: 1_000.0)  # type: ignore[arg-type]
+    ends: tuple[tuple[Caches, Caches], ...] = (("own_low", "own"), ("all_read", "none_read"))
+    for caches in ends:
+        change = change_of(found, SAME_TOKENS, None, caches=caches).relative(lambda: 1_000.0)
         assert isinstance(change, Estimate)
         assert change.value == 0.0
 
@@ -225,7 +226,8 @@ def test_prices_and_lengths_scale_what_is_cached() -> None:
     """Everything about money is linear in a price."""
     found = own({("minute", "t"): cell(reach=0.5)})
     dearer = found.scaled(lambda _: Factors(price=3.0))
-    for caches in ("own", "own_low", "none_read", "all_read", "cold", "served"):
-        assert np.allclose(dearer.usd(caches), 3 * found.usd(caches))  # type: ignore[arg-type]
+    ends: tuple[Caches, ...] = ("own", "own_low", "none_read", "all_read", "cold", "served")
+    for caches in ends:
+        assert np.allclose(dearer.usd(caches), 3 * found.usd(caches))
     assert np.allclose(dearer.moved, 3 * found.moved)
     assert np.allclose((found + found).usd(), 2 * found.usd())

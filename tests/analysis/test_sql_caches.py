@@ -94,8 +94,8 @@ def assert_same(left: CacheCells, right: CacheCells) -> None:
 
 
 @pytest.mark.parametrize("segment", [Segment("task", "code"), Segment("user_tier", "pro")], ids=str)
-def test_rows_give_what_the_rollup_gives(queries: Queries, segment: Segment) -> None:
-    """Each session over midnight as well, whose turns before count, and whose turns a slice leaves out."""
+def test_cache_cells_rows(queries: Queries, segment: Segment) -> None:
+    """Rows give what the rollup gives, over midnight as well, and where a slice leaves turns of a session out."""
     rolled = cache_cells(queries, WINDOW, CHEAP, "b", segment)
     assert {state for states in rolled.values() for state, _ in states} == {
         *("untold", "logged", "first", "short", "minute", "five_minutes", "hour", "later")
@@ -104,8 +104,8 @@ def test_rows_give_what_the_rollup_gives(queries: Queries, segment: Segment) -> 
     assert_same(rolled, cache_cells_by_value(queries, WINDOW, CHEAP, "b", segment.key)[segment.value])
 
 
-def test_all_traffic_is_the_sum_of_its_tasks(queries: Queries) -> None:
-    """Of two tasks each has its own cells; together they are every call."""
+def test_caches_overall(queries: Queries) -> None:
+    """All traffic is the sum of its tasks."""
     whole = cache_cells(queries, WINDOW, CHEAP, "b")
     tasks = cache_cells_by_value(queries, WINDOW, CHEAP, "b", "task")
     assert {task for states in whole.values() for _, task in states} == {"chat", "code"}
@@ -115,7 +115,7 @@ def test_all_traffic_is_the_sum_of_its_tasks(queries: Queries) -> None:
                 np.testing.assert_allclose(whole[line][state, task].reach_read_usd, cell.reach_read_usd, rtol=1e-11)
 
 
-def test_what_a_call_may_save(queries: Queries) -> None:
+def test_cache_cells(queries: Queries) -> None:
     """Reading saves 9 dollars of a million tokens of `big`, 1.5 of `small`, 3.5 of long ones; writing `big` adds 2."""
     cells = cache_cells(queries, WINDOW, CHEAP, "b", Segment("task", "code"))
     for line, states in cells.items():
@@ -130,14 +130,14 @@ def test_what_a_call_may_save(queries: Queries) -> None:
                 assert not cell.known_usd.any()
 
 
-def test_live_is_read_by_model_state_and_task(queries: Queries) -> None:
-    """Every paid call once."""
+def test_live_caches(queries: Queries) -> None:
+    """Every paid call once, by model, state and task."""
     found = live_caches(queries, WINDOW)
     assert {(model, task) for model, _, task in found} == {(m, t) for m in ("big", "small") for t in ("code", "chat")}
     assert sum(calls.n.sum() for calls in found.values()) == 600
 
 
-def test_the_digest_of_the_traffic_knows_sessions(queries: Queries) -> None:
+def test_caches_digest(queries: Queries) -> None:
     """Figures rest on the time between turns, so the inputs of a packet hold it."""
     rows = list(queries.select("caches_digest", first=WINDOW.first, last=WINDOW.last))
     assert sum(row["n"] for row in rows if row["role"] == "live") == 600

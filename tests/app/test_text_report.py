@@ -92,7 +92,7 @@ def test_the_csv_has_a_row_per_policy_segment_and_measure(report: ProjectReport)
     """Unknown numbers are empty, and the note says why; ranges have bounds and no value."""
     rows = list(csv.DictReader(io.StringIO(csv_text(CSV_HEADER, csv_rows(report)), newline="")))
     slices = sum(1 + len(policy.segments) for policy in report.policies)
-    assert len(rows) == slices * 13
+    assert len(rows) == slices * 14
     cost = next(row for row in rows if (row["policy"], row["measure"]) == ("cheap-first", "cost_relative"))
     assert cost["value"] == ""
     assert float(cost["low"]) < float(cost["high"])

@@ -88,12 +88,15 @@ def test_each_verdict_has_its_word_its_sign_and_its_sentence(
 
 
 def test_the_conditions_stand_in_words(review: Store) -> None:
-    """State, requirement, figure, what it rests on, and how many requests; the next step below."""
+    """State, requirement, figure, what it rests on, and how many requests; the next step below.
+
+    Without sessions nothing tells what the shadow's calls find in caches: the cost is a range, which rests on nothing.
+    """
     record(review, plan_content("greedy-2", saves="99%"))
     at = opened(policy="bold")
     states = [str(state).split(": ")[1].rstrip("]") for state in at.table[0].value.iloc[:, 0]]
     assert states == ["not met", "met"]
-    assert list(at.table[0].value["rests on"]) == ["observed", "executed"]
+    assert list(at.table[0].value["rests on"]) == ["none", "executed"]
     assert "**saves at least 99 %**:" in texts(at).replace("\\", "")
 
 
@@ -177,8 +180,9 @@ def test_cost_shows_the_bill_and_answers_what_if(review: Store) -> None:
     assert "Corrected by executed answers" in [metric.label for metric in at.metric]
 
     def then() -> float:
+        """The lower end: without sessions the caches leave a range."""
         found = next(metric for metric in at.metric if metric.label == "Cost against live, then")
-        return float(found.value.removesuffix(" %"))
+        return float(found.value.split(" to ")[0])
 
     before = then()
     at.selectbox(key="stress-model").select(SMALL)

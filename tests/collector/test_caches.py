@@ -43,7 +43,7 @@ def calls(store: Store, role: str, day: dt.date = DAY) -> dict[tuple[str, str, s
         " GROUP BY kind, model, state",
         parameters={"role": role, "day": day},
     )
-    return {row[:3]: row[3:] for row in rows.result_rows}
+    return {(kind, model, state): tuple(sums) for kind, model, state, *sums in rows.result_rows}
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_an_escalation_that_happened_fills_its_model(rolled: Any) -> None:
 
 def test_a_name_of_a_snapshot_is_the_planned_model(rolled: Any) -> None:
     """Answers come under dated names; the session stays with its model all the same."""
-    bill = {"attempts": [("primary", "acme", "big-2026-01-01", "", 3_000, 1_500, 100, 100, 0.5)]}
+    bill: dict[str, Any] = {"attempts": [("primary", "acme", "big-2026-01-01", "", 3_000, 1_500, 100, 100, 0.5)]}
     store = rolled(turn(1, "big", "big", 0, served_model="big-2026-01-01", **bill))
     assert calls(store, "shadow") == {("primary", "big", "logged"): (1, 3_000.0, 0.0, 1_500.0, 100.0)}
 

@@ -132,17 +132,20 @@ Policy = Callable[[Turns], NDArray[np.bool_]]
 
 def live(t: Turns) -> NDArray[np.bool_]:
     """Short tasks and easy turns of free users go to the cheap model."""
-    return (t.task == 0) | (t.is_free & ~t.is_hard)
+    chosen: NDArray[np.bool_] = (t.task == 0) | (t.is_free & ~t.is_hard)
+    return chosen
 
 
 def sticky(t: Turns) -> NDArray[np.bool_]:
     """All but hard writing goes to the cheap model, so most sessions stay there."""
-    return (t.task != 2) | ~t.is_hard
+    chosen: NDArray[np.bool_] = (t.task != 2) | ~t.is_hard
+    return chosen
 
 
 def hopping(t: Turns) -> NDArray[np.bool_]:
     """Easy turns of everybody, whatever the session did before."""
-    return (t.task == 0) | (~t.is_hard & (t.fresh < np.array([0, 250, 300])[t.task]))
+    chosen: NDArray[np.bool_] = (t.task == 0) | (~t.is_hard & (t.fresh < np.array([0, 250, 300])[t.task]))
+    return chosen
 
 
 def everything(t: Turns) -> NDArray[np.bool_]:
