@@ -114,7 +114,7 @@ class CollectorServer:
     def _start(self) -> None:
         self._writer = Writer(self._store)
         self._receiver = Receiver(self._store, self._writer, self._gate, self._metrics, self._limits)
-        routes = [*self._receiver.routes, Route("/-/rollup", self._rollup_request, methods=["POST"])]
+        routes = [Route("/-/rollup", self._rollup_request, methods=["POST"]), *self._receiver.routes]
         self._servers = [http_server(routes, self._metrics)]
         if self.clickhouse_url:
             self._servers.append(http_server(self._clickhouse_routes(), self._metrics))

@@ -26,7 +26,7 @@ def test_training_rows(store: Store) -> None:
         {"request_id": "r5", "propensity": None},
     ]
     insert(client, "decisions", [{"served_name": "", **row} for row in rows])
-    names = [["p", "", "big-2026-11-01", "big", "big-2026-11-01", "test"]]
+    names = [["p", "acme", "big-2026-11-01", "big", "big-2026-11-01", "test"]]
     client.insert("model_names", names, column_names=["project", "provider", "name", "family", "price_key", "source"])
     signals = [{"target": row["request_id"], "name": "resolved", "value": 1.0, "scorer": "a"} for row in rows]
     signals += [{"target": "r2", "name": "resolved", "value": 0.0, "scorer": "b"}]
