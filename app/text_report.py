@@ -8,7 +8,7 @@ from textwrap import fill
 from typing import Final
 
 from shadowroute.analysis.caveats import NO_SHADOW, Caveat
-from shadowroute.analysis.format import as_of, brief, counted, headline, percent, sentence, why_not
+from shadowroute.analysis.format import as_of, brief, counted, headline, interval, percent, sentence, why_not
 from shadowroute.analysis.measures.live_quality import Quality
 from shadowroute.analysis.report import PolicyReport, ProjectReport, SliceReport
 from shadowroute.analysis.results import Estimate, Measured, Range, Undefined
@@ -55,7 +55,9 @@ def ceiling(most_saved: Measured) -> str:
     """The most that any policy could save, in one sentence (R54)."""
     if isinstance(most_saved, Undefined):
         return f"The most that any policy could save is unknown: {why_not(most_saved)}"
-    return f"Any policy over these models could save at most {brief(most_saved, 'usd')} a month."
+    bounds = interval(most_saved, "usd")
+    amount = headline(most_saved, "usd") + (f" ({bounds})" if bounds else "")
+    return f"Any policy over these models could save at most {amount} a month."
 
 
 def _policy(report: PolicyReport, caveats: Sequence[Caveat]) -> str:

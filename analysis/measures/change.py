@@ -26,6 +26,7 @@ from shadowroute.analysis.stats.proportion import wilson
 from shadowroute.analysis.stats.ratio import RatioError, combined, t_interval, with_moved
 from shadowroute.analysis.summaries import BUCKETS, ROUNDED, Floats, RatioSums
 
+_FULL_OR_EMPTY: Final = "from full caches to empty ones"
 _UNMEASURED = "how much the other models write was not measured"
 UNKNOWN_CACHES: Final = "nothing tells what the caches hold of"
 """Why a figure is a range where other models' cached tokens are unknown; the models follow."""
@@ -174,8 +175,10 @@ def change_of(
     else:
         ends = [predicted(known, low, caches[0]), predicted(known + unseen, high, caches[1])]
     reasons = [UNSEEN_ESCALATIONS] if unseen.cells and not isinstance(rate, Estimate) else []
-    untold = _untold_models(shadow, caches)
-    reasons += [f"{UNKNOWN_CACHES} {', '.join(untold)}"] if untold else []
+    if caches == ("all_read", "none_read"):
+        reasons += [_FULL_OR_EMPTY]
+    elif untold := _untold_models(shadow, caches):
+        reasons += [f"{UNKNOWN_CACHES} {', '.join(untold)}"]
     reason = ", and ".join([*reasons, *([_UNMEASURED] if factors else [])])
     same = bool((ends[0].usd == ends[1].usd).all())
     return Change(

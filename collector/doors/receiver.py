@@ -65,7 +65,7 @@ class Receiver:
     """The handlers of the OTLP port.
 
     Attributes:
-        routes: Starlette routes; they may be mounted into another application, after its own: the last refuses any path.
+        routes: Starlette routes; another application puts them after its own, because the last refuses any path.
     """
 
     def __init__(self, store: Store, writer: Writer, gate: Gate, metrics: Metrics, limits: Limits) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import random
 from collections import defaultdict
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from shadow.runtime.containment import logger
 from shadow.runtime.forks import on_fork_in_child
+from shadow.telemetry.export.compress import gzipped
 from shadow.telemetry.export.delivery import Delivery
 from shadow.telemetry.export.encode import encode_request, encode_span
 from shadow.telemetry.export.poster import Poster, Response
@@ -88,7 +88,7 @@ class OtlpSink:
 
     def _deliver(self, batch: list[Encoded]) -> int:
         """Post one batch until it is accepted or refused; returns the number of delivered spans."""
-        body = gzip.compress(encode_request(_grouped(batch)), compresslevel=1, mtime=0)
+        body = gzipped(encode_request(_grouped(batch)))
         delay_s = FIRST_DELAY_S
         while True:
             response = self._post(body)
