@@ -50,7 +50,9 @@ def test_the_most_that_any_policy_could_save_is_said_without_a_plan(report: Proj
     assert isinstance(report.most_saved, Estimate)
     third = report_text(report).splitlines()[2]
     assert third == ceiling(report.most_saved)
-    assert re.fullmatch(r"Any policy over these models could save at most \$[\d.]+ \(\$[\d.]+ to \$[\d.]+\) a month\.", third)
+    assert re.fullmatch(
+        r"Any policy over these models could save at most \$[\d.]+ \(\$[\d.]+ to \$[\d.]+\) a month\.", third
+    )
     unknown = replace(report, most_saved=Undefined(reason="no price for gpt-9", next_step="add one"))
     assert report_text(unknown).splitlines()[2] == (
         "The most that any policy could save is unknown: No price for gpt-9; add one."
