@@ -22,6 +22,7 @@ from shadowroute.analysis.verdict.conditions import (
     no_escalation,
     quality_condition,
 )
+from shadowroute.analysis.verdict.judge import RUN_QUEUE, doors
 from shadowroute.analysis.verdict.results import Blocker, Condition, SegmentFinding, Verdict
 from shadowroute.analysis.verdict.rule import verdict_of
 from tests.support.measured import NOT_RUN, between, estimate
@@ -218,6 +219,23 @@ def test_the_rule(conditions: list[Condition], verdict: Verdict) -> None:
     assert verdict_of([], conditions, []) == verdict
     assert verdict_of([BLOCKER], conditions, []) == Verdict.NEED_MORE
     assert verdict_of([], list(reversed(conditions)), []) == verdict
+
+
+@pytest.mark.parametrize(
+    ("conditions", "asks"),
+    [
+        ([MET, GOOD], False),
+        ([DEARER, BAD], False),
+        ([OPEN, GOOD], False),  # more requests settle it, no answer does
+        ([MET, UNSURE], True),
+        ([MET, UNSEEN], True),
+        ([replace(OPEN, measured=between(-0.18, -0.06)), GOOD], True),  # a range: only answers make it a point
+        ([replace(MET, measured=between(-0.30, -0.24)), GOOD], False),
+    ],
+)
+def test_answers_are_asked_for_where_they_settle_something(conditions: list[Condition], asks: bool) -> None:
+    """What is unknown about quality, and any range that leaves a condition open."""
+    assert doors(conditions) == ((RUN_QUEUE,) if asks else ())
 
 
 def test_a_harmed_segment_holds_what_would_ship() -> None:

@@ -62,7 +62,10 @@ MODULES: Final = (
     Module("shadow/state/breaker.py", ("tests/shadow/state/test_breaker.py",)),
     Module("shadow/runtime/containment.py", ("tests/shadow/runtime/test_containment.py",)),
     Module("collector/store/writer.py", ("tests/collector/test_writer.py",)),
-    Module("analysis/verdict/judge.py", ("tests/analysis/test_verdict_judge.py",)),
+    Module(
+        "analysis/verdict/judge.py",
+        ("tests/analysis/test_verdict_rule.py", "tests/analysis/test_verdict_judge.py"),
+    ),
     Module("analysis/verdict/rule.py", ("tests/analysis/test_verdict_rule.py",)),
     Module("analysis/measures/noise_floor.py", ("tests/analysis/test_noise_floor.py",)),
 )
